@@ -3,7 +3,7 @@
 import signal
 import sys
 
-_BUG_STATUS = 70
+_BUG_EXIT_STATUS = 70
 """Exit status of a bug. The table of exit statuses is in a module that may be the one that can't be loaded."""
 _BUG_ANSWER_JSON = (
     '{"ok":false,"error":{"code":"internal_error","message":"internal_error",'
@@ -41,7 +41,7 @@ def _report_unloadable_program(arguments: list[str]) -> int:
     sys.stderr.write(f"The program can't be loaded, support code {support_code}. Install it again.\n")
     if "--json" in arguments:
         sys.stdout.write(_BUG_ANSWER_JSON.replace("SUPPORT_CODE", support_code))
-    return _BUG_STATUS
+    return _BUG_EXIT_STATUS
 
 
 if __name__ == "__main__":

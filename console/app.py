@@ -266,7 +266,7 @@ class Console:
         return DailyCloseWriter(context, self.reports.read_daily_close, make_document)
 
     @cached_property
-    def pdf_copies(self) -> "PdfCopyWriter":
+    def pdf_copy_writer(self) -> "PdfCopyWriter":
         from console.services.exports.pdf_copies import PdfCopyWriter
 
         return PdfCopyWriter(self._context, self._record_readers.credit_check_details.read_pdf)
@@ -317,7 +317,7 @@ class Console:
         return SignInService(self._context)
 
     @cached_property
-    def idempotency(self) -> "IdempotencyKeyService":
+    def idempotency_keys(self) -> "IdempotencyKeyService":
         from console.services.guarded.idempotency import IdempotencyKeyService
 
         return IdempotencyKeyService(self._context, self._answer_cache)

@@ -72,7 +72,7 @@ def check_files(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
             yield from check_codes(path, nodes, lines)
             yield from check_function_names(path, nodes, lines)
             yield from check_measured_times(path, nodes, lines)
-            yield from check_short_patience(path, nodes, lines)
+            yield from check_short_time_limits(path, nodes, lines)
             yield from check_attribute_names(path, nodes, lines)
             yield from check_clauses(path, nodes, text)
 
@@ -172,23 +172,26 @@ def check_measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[st
             measured = {
                 ast.unparse(target)
                 for node in ast.walk(function)
-                if isinstance(node, ast.Assign) and _is_measured(node.value)
+                if isinstance(node, ast.Assign) and _is_time_difference(node.value)
                 for target in node.targets
             }
             for node in ast.walk(function):
                 if isinstance(node, ast.Assert) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
-                    orders = (part for part in ast.walk(node.test) if _is_order(part))
+                    orders = (part for part in ast.walk(node.test) if _is_ordering_comparison(part))
                     sides = [side for part in orders for side in (part.left, *part.comparators)]
-                    if any(_is_measured(side) or ast.unparse(side) in measured or _has_name(side) for side in sides):
+                    if any(
+                        _is_time_difference(side) or ast.unparse(side) in measured or _uses_duration_name(side)
+                        for side in sides
+                    ):
                         yield Finding(path, node.lineno, "a time is asserted; make the wrong behaviour never end")
 
 
-def _is_order(node: ast.AST) -> TypeGuard[ast.Compare]:
+def _is_ordering_comparison(node: ast.AST) -> TypeGuard[ast.Compare]:
     """True for a comparison by <, <=, > or >=."""
     return isinstance(node, ast.Compare) and isinstance(node.ops[0], (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
 
 
-def _has_name(value: ast.expr) -> bool:
+def _uses_duration_name(value: ast.expr) -> bool:
     """True if the expression contains a variable or attribute whose name matches the pattern DURATION_NAME."""
     return any(
         DURATION_NAME.search(part.id if isinstance(part, ast.Name) else part.attr)
@@ -197,7 +200,7 @@ def _has_name(value: ast.expr) -> bool:
     )
 
 
-def _is_measured(value: ast.expr) -> bool:
+def _is_time_difference(value: ast.expr) -> bool:
     """True for a measured duration: the difference of a clock's present time and an earlier time, such as
     `time.monotonic() - began`.
     """
@@ -207,7 +210,7 @@ def _is_measured(value: ast.expr) -> bool:
     return isinstance(clock, ast.Call) and ast.unparse(clock.func) in {"time.monotonic", "time.perf_counter"}
 
 
-def check_short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each call of a test that waits for an expected event with a time limit that is too short
     for a busy machine. Limits below SHORTEST_PATIENCE_SECONDS are allowed: they are pauses between two checks of a
     condition.
@@ -222,11 +225,11 @@ def check_short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[st
                 limits += node.args[:1]
             if ast.unparse(node.func) == "until":
                 limits += node.args[2:3]
-            if any(_is_short_patience(limit) for limit in limits):
+            if any(_is_too_short_limit(limit) for limit in limits):
                 yield Finding(path, node.lineno, "a busy machine needs longer; wait PATIENCE_SECONDS")
 
 
-def _is_short_patience(limit: ast.expr) -> bool:
+def _is_too_short_limit(limit: ast.expr) -> bool:
     value = limit.value if isinstance(limit, ast.Constant) else None
     return isinstance(value, int | float) and SHORTEST_PATIENCE_SECONDS <= value < PATIENCE_SECONDS
 

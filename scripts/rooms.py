@@ -71,16 +71,16 @@ def _find_reached(room: str, arrows: Arrows) -> set[str]:
     return reached
 
 
-def count_floors(arrows: Arrows) -> int:
+def count_longest_chain(arrows: Arrows) -> int:
     """Return the length of the longest chain of rooms that import each other. A circle counts as one room."""
     whole = {room: circle for circle in find_circles(arrows) for room in circle}
 
     @cache
-    def floor(group: frozenset[str]) -> int:
+    def compute_chain_length(group: frozenset[str]) -> int:
         below = {whole.get(other, frozenset({other})) for room in group for other in arrows[room]}
-        return 1 + max((floor(other) for other in below - {group}), default=0)
+        return 1 + max((compute_chain_length(other) for other in below - {group}), default=0)
 
-    return max(floor(whole.get(room, frozenset({room}))) for room in arrows)
+    return max(compute_chain_length(whole.get(room, frozenset({room}))) for room in arrows)
 
 
 def _describe(circles: list[frozenset[str]], arrows: Arrows) -> Iterator[str]:
@@ -117,7 +117,7 @@ def main() -> None:
     graph = grimp.build_graph(ROOT_PACKAGE)
     arrows = find_arrows(graph)
     circles = find_circles(arrows)
-    print(f"rooms {len(arrows)}, floors {count_floors(arrows)}, arrows {sum(map(len, arrows.values())):,}")
+    print(f"rooms {len(arrows)}, floors {count_longest_chain(arrows)}, arrows {sum(map(len, arrows.values())):,}")
     print(f"circles of rooms {len(circles)}, rooms in them {sum(map(len, circles))}")
     print(*_describe(circles, arrows), *_count_lines(Path(ROOT_PACKAGE)), sep="\n")
 

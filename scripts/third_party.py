@@ -109,7 +109,7 @@ def write_documents(application: Path, extras: Sequence[str] = (), binaries: Map
         _write_package(folder / _format_title(one), one)
     system, unknown = find_owning_packages(binaries or {})
     for library in system:
-        library.write_terms(folder / "system")
+        library.copy_copyright_file(folder / "system")
     lines = [f"{name}: {licence} ({place})" for name, licence, place in _SHARED_PARTS]
     lines += [
         f"Python {_get_python_version()}: PSF-2.0",

@@ -60,9 +60,9 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def network_guard() -> Iterator[guards.NetworkGuard]:
+def network_guard() -> Iterator[guards.NetworkBlocker]:
     """Allow connections to this machine only, for the whole run."""
-    guard = guards.NetworkGuard()
+    guard = guards.NetworkBlocker()
     with pytest.MonkeyPatch.context() as patch:
         guard.install(patch)
         guards.note_where_threads_start(patch)
@@ -88,7 +88,9 @@ def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
 
 
 @pytest.fixture(autouse=True)
-def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
+def fail_tests_with_side_effects(
+    request: pytest.FixtureRequest, network_guard: guards.NetworkBlocker
+) -> Iterator[None]:
     """Fail a test that has used the network, logged an unexpected warning, or left a thread running or a connection
     to an SQLite file open.
     """

@@ -99,7 +99,7 @@ def _format_comparison_lines(comparison: "DocumentComparison", translator: Trans
 
 
 def _save_pdf_copy(console: "Console", args: Namespace, _: AnswerWriter) -> "SavedPdf":
-    return console.pdf_copies.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
+    return console.pdf_copy_writer.save(parse_row_id(_CREDIT_CHECK_KIND, args.id), Path(args.to), args.sha256)
 
 
 def _build_saved_pdf_json(saved_pdf: "SavedPdf", _: Translate) -> JsonObject:

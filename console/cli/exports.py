@@ -32,11 +32,11 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
 
     export = console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
     if request.name is ListName.COMPANIES:
-        _explain_conditions_on_records(request.subject, writer)
+        _warn_about_ignored_record_conditions(request.subject, writer)
     return export
 
 
-def _explain_conditions_on_records(text: str, writer: AnswerWriter) -> None:
+def _warn_about_ignored_record_conditions(text: str, writer: AnswerWriter) -> None:
     """If the searched text has operators for records, such as `status:unknown`, write to stderr that the exported
     list contains only companies, and name the command that exports records."""
     from console.domain.lookup.query import list_typed_operators  # no other list needs it

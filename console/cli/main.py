@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.cli.process.output import AnswerWriter, wants_json
-from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
+from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
 from console.cli.text_output.translator import Translator
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
@@ -69,7 +69,7 @@ def _is_window_requested(arguments: Sequence[str]) -> bool:
 
 def _run_pdf_child(arguments: Sequence[str]) -> int:
     """Run this process as the child process that reads an untrusted PDF, and return its exit status."""
-    interrupts.release_held_interrupts()
+    interrupts.unblock_stop_signals()
     from console.store.documents import pdf_child_process
 
     return pdf_child_process.main(list(arguments))
@@ -82,7 +82,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
         # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
         if is_last_command and arguments and "open" not in arguments:
             interrupts.raise_at_stop_signals()
-        interrupts.release_held_interrupts()
+        interrupts.unblock_stop_signals()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
     except (Exception, KeyboardInterrupt) as ending:
         try:
@@ -112,7 +112,7 @@ def _write_failure_answer(arguments: Sequence[str], writer: AnswerWriter, error:
         # A bug: the message contains a support code by which the traceback can be found in the log.
         support_code = os.urandom(4).hex().upper()
         message = "Internal error in version %s, support code %s"
-        log.error(message, __version__, support_code, exc_info=error, extra=BUG_RECORD_ATTRIBUTES)
+        log.error(message, __version__, support_code, exc_info=error, extra=LOG_ATTRIBUTES_OF_BUG)
         facts: InternalErrorDetail = {"support_code": support_code}
         damaged_installation = _find_damaged_installation()
         if damaged_installation is not None:
@@ -206,9 +206,9 @@ def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInt
     early. The error is `outcome_unknown` if the command had already begun its action, otherwise `interrupted`.
     """
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
-    from console.domain.error_reasons import UnknownReason
+    from console.domain.error_reasons import OutcomeUnknownReason
 
     is_unbegun = isinstance(interruption, interrupts.Interrupted) or not interrupts.has_action_begun()
     if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(arguments):
         return ConsoleError(ErrorCode.INTERRUPTED)
-    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.INTERRUPTED_BY_PERSON})
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.INTERRUPTED_BY_PERSON})

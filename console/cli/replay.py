@@ -217,7 +217,10 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
     # The sandbox has no credentials of a provider that it doesn't simulate. Any text works: the server checks none.
     names = [name for provider in list_provider_names() for name in list_required_secret_names(provider)]
     secrets = {f"CONSOLE_SECRET_{name}": str(getattr(credentials, name, "replay")) for name in names}
-    with RecordedAnswerServer().running() as answer_server, tempfile.TemporaryDirectory(prefix="replay-") as home:
+    with (
+        RecordedAnswerServer().run_in_background() as answer_server,
+        tempfile.TemporaryDirectory(prefix="replay-") as home,
+    ):
         providers = (CREDIT_CHECK_PROVIDER, *list_provider_names())
         urls = {f"CONSOLE_{provider.upper()}_URL": answer_server.url for provider in providers}
         yield _ReplayAdapters(answer_server, Settings.load({"CONSOLE_HOME": home, **urls, **secrets}))

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 PAYER_DELAY_SECONDS, FAST_PAYER_DELAY_SECONDS = 60.0, 10.0
 """Time from the demo's start until its simulated payer pays, and the same time with the fast clock."""
-PAID_BY_SIMULATED_PAYER_KIND = "pays_by_itself"
+KIND_PAID_BY_SIMULATED_PAYER = "pays_by_itself"
 """Name of the situation of the payment that the simulated payer pays while the demo runs."""
 LISTED_PAYMENT_SAMPLE_KINDS = (
-    PAID_BY_SIMULATED_PAYER_KIND,
+    KIND_PAID_BY_SIMULATED_PAYER,
     "refund_asked",
     "refund_unknown",
     "contradicted",
@@ -69,10 +69,10 @@ def run_simulated_payer(
     sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, has_fast_clock: bool
 ) -> Iterator[None]:
     """While the block runs, let a simulated payer pay the payment in `payments` whose kind is
-    PAID_BY_SIMULATED_PAYER_KIND. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
+    KIND_PAID_BY_SIMULATED_PAYER. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
     `has_fast_clock` is True. If the block ends earlier, the payment is not made.
     """
-    open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
+    open_payment = next((payment for payment in payments if payment.kind == KIND_PAID_BY_SIMULATED_PAYER), None)
     timer = threading.Timer(
         FAST_PAYER_DELAY_SECONDS if has_fast_clock else PAYER_DELAY_SECONDS,
         _set_payment_paid,
@@ -92,4 +92,6 @@ def _set_payment_paid(sandbox: "Sandbox", payment: "PaymentSample | None") -> No
     """
     if payment is not None:
         with contextlib.suppress(OSError):
-            sandbox.control.payments_control.move_payment(payment.provider, payment.merchant_payment_id, "paid")
+            sandbox.control.payments_control.change_payment_state(
+                payment.provider, payment.merchant_payment_id, "paid"
+            )

@@ -28,7 +28,7 @@ _ROWS_PER_CLOSED_COMPANY, _ROWS_PER_MERGED_COMPANY, _ROWS_PER_RENAMED_COMPANY = 
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
 the registry's day.
 """
-_CHANGE_COUNT_OF_EACH_KIND = 2
+_CHANGES_OF_EACH_KIND_COUNT = 2
 FileImporter = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
@@ -188,8 +188,8 @@ def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") ->
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
-        watched_rows[start : start + _CHANGE_COUNT_OF_EACH_KIND]
-        for start in range(0, 4 * _CHANGE_COUNT_OF_EACH_KIND, _CHANGE_COUNT_OF_EACH_KIND)
+        watched_rows[start : start + _CHANGES_OF_EACH_KIND_COUNT]
+        for start in range(0, 4 * _CHANGES_OF_EACH_KIND_COUNT, _CHANGES_OF_EACH_KIND_COUNT)
     ]
     renamed_rows, moved_rows, closed_rows, merged_rows = groups
     return (

@@ -14,18 +14,18 @@ from console.domain.error_reasons import NumberReason
 DIGIT_COUNT = 13
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
 """The day on which the first corporation numbers were assigned."""
-TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
+ALARMBOX_TEST_NUMBERS = frozenset({"0000000000001", "0000000000002", "0000000000003"})
 """Numbers that AlarmBox accepts for tests; no corporation has them."""
 
 # Removed before any check: characters that forms, spreadsheets and input methods put between or around digits.
 _SEPARATOR_CHARACTERS = " \t\r\n\u3000\u00a0\u200b\ufeff-\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fc\uff70"
 _CHARACTER_NORMALISATION = {ord(c): None for c in _SEPARATOR_CHARACTERS} | {0xFF10 + i: 0x30 + i for i in range(10)}
 """Translation of typed characters: separators are removed, full-width digits become ASCII digits."""
-_NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
+_INVOICE_NUMBER_PREFIXES = ("T", "t", "\uff34", "\uff54")
 _ASCII_DIGITS = frozenset("0123456789")
 # Longer input can't be a number of 13 digits; the limit avoids slow work on a very long pasted text.
 _LONGEST_INPUT_CHARACTERS = 1_000
-_CHECK_DIGITS = "987654321"  # by the weighted sum modulo 9
+_CHECK_DIGIT_BY_REMAINDER = "987654321"  # by the weighted sum modulo 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber
         return RejectedNumber(NumberReason.OTHER_CHARACTER)
     if len(bare_text) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
         return RejectedNumber(NumberReason.WRONG_LENGTH, bare_text)
-    if not is_well_formed(bare_text) and not (allows_dummies and bare_text in TEST_NUMBERS):
+    if not is_well_formed(bare_text) and not (allows_dummies and bare_text in ALARMBOX_TEST_NUMBERS):
         return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare_text)
     return CorporationNumber(bare_text, is_prefix_stripped)
 
@@ -75,7 +75,11 @@ def _strip_invoice_prefix(bare_text: str) -> tuple[str, bool]:
     text unchanged with False.
     """
     digits = bare_text[1:]
-    if bare_text.startswith(_NUMBER_PREFIXES) and len(digits) == DIGIT_COUNT and _ASCII_DIGITS.issuperset(digits):
+    if (
+        bare_text.startswith(_INVOICE_NUMBER_PREFIXES)
+        and len(digits) == DIGIT_COUNT
+        and _ASCII_DIGITS.issuperset(digits)
+    ):
         return digits, True
     return bare_text, False
 
@@ -87,7 +91,7 @@ def compute_check_digit(twelve_digits: str) -> str:
     remainder modulo 9. So it is enough to add two numbers: `twelve_digits`, and the number that consists of every
     second digit of it.
     """
-    return _CHECK_DIGITS[(int(twelve_digits) + int(twelve_digits[0::2])) % 9]
+    return _CHECK_DIGIT_BY_REMAINDER[(int(twelve_digits) + int(twelve_digits[0::2])) % 9]
 
 
 def is_well_formed(number: str) -> bool:

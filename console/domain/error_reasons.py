@@ -96,7 +96,7 @@ class NotExpiredReason(Reason):
     DATE_UNAVAILABLE = "date_unavailable"
 
 
-class UnknownReason(Reason):
+class OutcomeUnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
     provider's answer are not listed here.
 
@@ -123,7 +123,7 @@ class UnknownReason(Reason):
     TOKENS_NOT_STORED = "tokens_not_stored"
 
 
-class MismatchReason(Reason):
+class EvidenceMismatchReason(Reason):
     """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
     the record.
 
@@ -150,7 +150,7 @@ class MismatchReason(Reason):
     USED_BY_OTHER_RECORD = "used_by_other_record"
 
 
-class ExceedsReason(Reason):
+class ExceedsCapturedReason(Reason):
     """Reasons of the error `exceeds_captured` (`detail.reason`): the rule about amounts that the refund breaks.
     MORE_THAN_REFUNDABLE: the amount is larger than the refundable amount. MORE_THAN_PROVIDER_REFUNDS: with the
     refunds that the provider reports, it is larger than the payment. NOT_CONFIRMED_AS_PAID: the provider has not
@@ -208,7 +208,7 @@ class NothingToResolveReason(Reason):
     OUTCOME_EXPECTED = "outcome_expected"
 
 
-class UnusableReason(Reason):
+class UnusableAnswerReason(Reason):
     """Reasons of the error `provider_answer_unusable` (`detail.reason`): the fault of a PDF, or of a provider's daily
     file (DAILY_FILE_UNREADABLE). PDF_READER_CLOSED, PDF_READER_CRASHED: the child process that reads PDFs was ended
     or has crashed.
@@ -223,7 +223,7 @@ class UnusableReason(Reason):
     PDF_UNREADABLE = "unreadable"
 
 
-class DocumentsReason(Reason):
+class DocumentsUnreachableReason(Reason):
     """Reasons of the error `documents_unreachable` (`detail.reason`): the fault of the folder or bucket of the
     documents. NOT_CONNECTED: the shared folder isn't connected, or the bucket doesn't answer. FOLDER_LOST: the folder
     has no documents although the database names some, probably because its share isn't mounted.
@@ -336,7 +336,7 @@ class UsageProblem(Reason):
     OPTIONS_BESIDE_VIEW = "view_options"
 
 
-class LockedProblem(Reason):
+class DatabaseLockedProblem(Reason):
     """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database or
     its rows locked. DUPLICATES_KEEP_COMING: another program writes new duplicates during an adoption.
     LOST_EVERY_RACE: at each attempt of this process, other writers changed the same rows first. OPERATION_LOST: the
@@ -396,7 +396,7 @@ class AmountProblem(Reason):
     NOT_POSITIVE = "zero"
 
 
-class LimitReason(Reason):
+class OverLimitReason(Reason):
     """Reasons of the error `over_limit` (`detail.reason`): the exceeded limit, which is that of a corporation's
     account, of one refund, or of a person's refunds on one day."""
 
@@ -506,7 +506,7 @@ class InternalErrorProblem(Reason):
     REFUND_INCOMPLETE = "refund_incomplete"
 
 
-RefundRule = ExceedsReason | InProgressReason | LimitReason | NotAllowedReason | RefundWindowReason
+RefundRule = ExceedsCapturedReason | InProgressReason | OverLimitReason | NotAllowedReason | RefundWindowReason
 """The reason of an error about a refund that breaks a rule of refunds. The enumeration to which the reason belongs
 determines the error code.
 """

@@ -26,7 +26,7 @@ class OutcomeClass(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
 
 
-EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
+OUTCOME_CLASSES_WITH_EFFECT = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 """Classes of outcomes in which the effect has happened or the provider has accepted it; the claim stays in force."""
 
 

@@ -132,7 +132,7 @@ class Work:
     attempt: int = 0
 
 
-def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
+def find_next_attempt_time(work: Work, now: datetime) -> datetime | None:
     """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if its time has passed. In
     the latter case a worker or desk makes the attempt at its next run of the due tasks; a sentence with the past time
     would be wrong.

@@ -57,7 +57,7 @@ class RecordedAnswerServer:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @contextmanager
-    def running(self) -> "Iterator[RecordedAnswerServer]":
+    def run_in_background(self) -> "Iterator[RecordedAnswerServer]":
         """Context manager: answer requests in a separate thread until the block ends. Yields this server."""
         serve = partial(self._server.serve_forever, poll_interval=0.02)
         thread = threading.Thread(target=serve, name="recorded-answers")

@@ -122,7 +122,7 @@ class Sandbox:
     ) -> None:
         self._state.call_log.record_call(entry, call.name, call.subject_number)
         self._state.held_calls.notify_waiters()
-        if call.name != "token" and self._state.refuse_if_too_fast(call.provider):
+        if call.name != "token" and self._state.must_refuse_too_fast_call(call.provider):
             self._send_reply(call.too_fast_reply, connection)
             return
         try:

@@ -120,7 +120,7 @@ REGISTRY_ACCESS = ProviderAccess(
 def get_access_by_provider() -> Mapping[str, ProviderAccess]:
     """Return the hosts, names of secrets and keys of AlarmBox, of each payment provider and of the corporation
     registry's publisher, by the name of the provider."""
-    payment_plugins = provider_registry.list_providers_as(ConfiguredProvider)
+    payment_plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
     return {
         "alarmbox": ALARMBOX_ACCESS,
         **{plugin.name: plugin.access for plugin in payment_plugins},

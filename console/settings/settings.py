@@ -174,7 +174,7 @@ class Settings:
         """Return the merchant as which this desk calls a provider. This may read the keyring."""
         access, url = get_access_by_provider()[provider], self.get_provider_url(provider)
         environments: Collection[str] = (PRODUCTION,)
-        plugins = provider_registry.list_providers_as(ConfiguredProvider)
+        plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
         if url is not None:
             environments = (find_environment(url, access),)
         elif plugin := next((plugin for plugin in plugins if plugin.name == provider), None):
@@ -277,7 +277,7 @@ def load_settings(
         for name, access in get_access_by_provider().items()
     }
     default_spacing = choose_spacing_seconds(provider_urls["alarmbox"], DEFAULT_ALARMBOX_SPACING_SECONDS)
-    payment_providers = provider_registry.list_providers_as(ConfiguredProvider)
+    payment_providers = provider_registry.list_providers_of_type(ConfiguredProvider)
     operator = setting_source.get("OPERATOR", RawSetting.parse_operator, None)
     secrets = SecretStore(env, home, urls=urls, find_keyring=find_keyring)
     settings = Settings(

@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
-from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns

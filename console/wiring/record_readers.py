@@ -61,10 +61,10 @@ class RecordReaders:
         with the reason, which the decision table (`domain/recovery/decision_table.py`) gives. `person` is the acting
         person; None if no person is named. Raises not_found if there is no such record.
         """
-        return self.choices.read_actions(conn, kind, record_id, person, names)
+        return self.action_choices.read_actions(conn, kind, record_id, person, names)
 
     @cached_property
-    def choices(self) -> "DecisionChoiceReader":
+    def action_choices(self) -> "DecisionChoiceReader":
         """The service that finds the actions which are possible on a record."""
         from console.services.recovery.choices import DecisionChoiceReader
 

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from console.wiring.refunds import RefundService
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
-DUE_TASK_LOOKAHEAD = timedelta(seconds=15)
+DUE_TASK_EARLY_MARGIN = timedelta(seconds=15)
 """A window runs the due tasks each minute. In such a run, tasks that become due within this time run too."""
 MAX_QUEUE_SUBJECTS = 20_001
 """One more than the largest number of records of a bulk run, so that a longer queue is refused with the right
@@ -193,7 +193,7 @@ class RecoveryService:
         return (
             ()
             if self._context.asks_worker
-            else self._services.scheduler.run_due_tasks(early_margin=DUE_TASK_LOOKAHEAD)
+            else self._services.scheduler.run_due_tasks(early_margin=DUE_TASK_EARLY_MARGIN)
         )
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:

@@ -241,7 +241,7 @@ class ServiceBuilder:
             payment_builder.payments,
             refund_builder.refunds,
             self.scheduler,
-            self.readers.choices,
+            self.readers.action_choices,
             TakeService(self._context),
             NoteService(self._context),
             PayerUnmasking(self._context),
@@ -324,7 +324,7 @@ class ServiceBuilder:
         action_runner = BulkActionRunner(
             context, recovery_service.probe, refetch_credit_check, TakeService(context), NoteService(context)
         )
-        forecaster = BulkRowForecaster(self.readers.choices)
+        forecaster = BulkRowForecaster(self.readers.action_choices)
         executor = BulkExecutor(context, forecaster, action_runner)
         return BulkRunService(context, self.readers.queues, forecaster, action_runner, executor, self._request_ids)
 

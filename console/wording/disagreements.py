@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from console.domain.payments.records import Payment
 from console.domain.payments.service_results import ComparedSide
 from console.domain.queues.disagreements import Disagreement
-from console.domain.reconciliation.row_comparison import COMPARISON_RULES
+from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.wording.sentences import catalogue as wording
 
 
@@ -18,7 +18,7 @@ def format_disagreement(record: object, disagreement: Disagreement, language: st
     side_texts = (
         list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
     )
-    if disagreement.rule is not None and (not side_texts or disagreement.rule in COMPARISON_RULES):
+    if disagreement.rule is not None and (not side_texts or disagreement.rule in RECONCILIATION_CASE_RULES):
         side_texts.insert(0, _format_case_finding(disagreement, language))
     return wording.translate("list.separator", language).join(side_texts)
 
@@ -64,7 +64,7 @@ def _format_side_value(side: ComparedSide, field: str, language: str) -> str:
 def _format_case_finding(disagreement: Disagreement, language: str) -> str:
     """Return a sentence about the open case or alert: its rule, its observed and its expected value."""
     observed, expected = disagreement.observed or "", disagreement.expected or ""
-    key = "difference.of_reconciliation" if disagreement.rule in COMPARISON_RULES else "difference.of_case"
+    key = "difference.of_reconciliation" if disagreement.rule in RECONCILIATION_CASE_RULES else "difference.of_case"
     return wording.translate(
         key,
         language,

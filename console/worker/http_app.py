@@ -74,7 +74,7 @@ class Receiver:
         # capacity of genuine ones. Calls to each provider have their own pool, so that only they wait for it.
         self._verify_threads = ServiceCallThreads("judging", 2, options.max_connections)
         self._refusal_threads = ServiceCallThreads("refusing", 1, options.queue_length)
-        providers = provider_registry.list_providers_as(ProviderTraits)
+        providers = provider_registry.list_providers_of_type(ProviderTraits)
         self._notice_path_by_provider = {
             provider.name: provider.notice_path for provider in providers if provider.notice_path
         }

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     application = Path(words[0]) if words else ROOT / "dist" / linux_tree.PACKAGE_NAME
     target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
-    folder = make_folder(application, target / "AppDir")
+    folder = make_appdir(application, target / "AppDir")
     runtime = os.environ.get("APPIMAGE_RUNTIME")
     if not runtime:
         print(_NO_RUNTIME.format(folder=folder, release=RUNTIME_RELEASE))
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make_folder(application: Path, folder: Path) -> Path:
+def make_appdir(application: Path, folder: Path) -> Path:
     """Delete and create the AppDir `folder`: the files of an installation and, at its top, the files that a desktop
     looks for.
     """

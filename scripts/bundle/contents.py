@@ -41,7 +41,7 @@ match it.
 EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka", re.IGNORECASE)
 
 
-def is_kept(path: str) -> bool:
+def is_needed_file(path: str) -> bool:
     """True if the application keeps the file at `path`. False for the library of the system's print service, and for
     a plugin or a translation of Qt that the window doesn't use.
     """
@@ -75,7 +75,7 @@ def choose_entries(entries: Sequence[Entry], needed_by: Callable[[str], Iterable
     """Return the PyInstaller entries (files) that the application keeps. A shared library stays only if another kept
     file loads it. `needed_by` returns the names of the libraries that a file loads.
     """
-    kept = [entry for entry in entries if is_kept(entry[0])]
+    kept = [entry for entry in entries if is_needed_file(entry[0])]
     libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
     waiting = [entry[1] for entry in kept if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
     needed = set[str]()
@@ -97,7 +97,8 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
     return [
         entry
         for entry in entries
-        if is_kept(entry[0]) and (entry[2] != "SYMLINK" or not is_library(entry) or Path(entry[0]).name in names)
+        if is_needed_file(entry[0])
+        and (entry[2] != "SYMLINK" or not is_library(entry) or Path(entry[0]).name in names)
     ]
 
 

@@ -20,7 +20,7 @@ class SystemPackage:
     version: str
     files: tuple[str, ...]
 
-    def write_terms(self, folder: Path) -> None:
+    def copy_copyright_file(self, folder: Path) -> None:
         """Copy the package's copyright file into a folder with the package's name below `folder`."""
         place = folder / self.name
         place.mkdir(parents=True)

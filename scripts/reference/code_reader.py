@@ -352,18 +352,18 @@ class Frame:
 
     def _read_dictcomp(self, node: ast.DictComp) -> Shape:
         parts: list[Shape] = []
-        for frame in self._iterate_round_frames(node.generators):
+        for frame in self._iterate_frames_per_item(node.generators):
             pair = frame._make_pair_object(frame.read(node.key), frame.read(node.value))
             parts.append(OneOf((pair, Obj())) if node.generators[0].ifs else pair)
         return merge_objects(parts)
 
     def _read_listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Shape:
-        items = [frame.read(node.elt) for frame in self._iterate_round_frames(node.generators)]
+        items = [frame.read(node.elt) for frame in self._iterate_frames_per_item(node.generators)]
         return Arr(make_one_of(items)) if items else Arr(None)
 
     _read_generatorexp = _read_listcomp
 
-    def _iterate_round_frames(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
+    def _iterate_frames_per_item(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
         """Yield one frame for each known item over which the comprehension iterates; yield a single frame if all
         items have the same shape.
         """
@@ -372,7 +372,7 @@ class Frame:
         items = [Const(item) for item in source.value] if isinstance(source, Const) else [get_item_shape(source)]
         if isinstance(source, OneOf) and all(isinstance(part, Arr) for part in source.shapes) is False:
             items = list_alternatives(get_item_shape(source))
-        if isinstance(source, Arr) and isinstance(source.item, OneOf) and _is_pairs(source.item):
+        if isinstance(source, Arr) and isinstance(source.item, OneOf) and _is_union_of_tuples(source.item):
             items = list(source.item.shapes)
         for item in items:
             frame = Frame(self.reader, self.module, dict(self.env))
@@ -512,7 +512,7 @@ def find_attribute_shape(source: Shape, name: str) -> Shape | None:
         found = _find_declared_shape(base, source, name)
         if found is not None:
             return found
-    return _set_in_init(source, kind, name)
+    return _find_shape_set_in_init(source, kind, name)
 
 
 def _find_declared_shape(base: type, source: Typed, name: str) -> Shape | None:
@@ -533,7 +533,7 @@ def _find_declared_shape(base: type, source: Typed, name: str) -> Shape | None:
     return Typed(Callable[..., returned])
 
 
-def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
+def _find_shape_set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
     """Return the shape of the attribute that the constructor of this program's own class `kind` sets; None if the
     class is not the program's own, or if its constructor doesn't set the attribute.
     """
@@ -595,7 +595,7 @@ def _list_unpacked_shapes(shape: Shape) -> list[Shape]:
     return list(shape.fields.values()) if isinstance(shape, Obj) else [get_item_shape(shape)]
 
 
-def _is_pairs(shape: OneOf) -> bool:
+def _is_union_of_tuples(shape: OneOf) -> bool:
     return all(isinstance(part, Obj) and part.name == TUPLE for part in shape.shapes)
 
 

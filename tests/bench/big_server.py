@@ -15,7 +15,7 @@ from tests.bench.big_table import FOLDER
 from tests.bench.filling import OPERATOR
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
-from tests.support.server_run import Run, find_free_port
+from tests.support.server_run import ServerRun, find_free_port
 from tests.support.servers import start_own_run
 
 _ENGINE_NAME = "mariadb"
@@ -79,7 +79,7 @@ def _upgrade(url: str) -> None:
 
 
 @contextmanager
-def big_server() -> Iterator[BigServer]:
+def run_big_server() -> Iterator[BigServer]:
     """Start the server on the data that earlier runs have made, yield it, and shut it down at the end of the
     block.
     """
@@ -91,7 +91,7 @@ def big_server() -> Iterator[BigServer]:
         server.stop()
 
 
-def _start_server(run: Run) -> Server:
+def _start_server(run: ServerRun) -> Server:
     data, password, port = FOLDER / _ENGINE_NAME, secrets.token_urlsafe(12), find_free_port()
     if not data.exists():
         mariadb_server.make_data_folder(run, _ENGINE_NAME)[0].rename(data)

@@ -49,21 +49,21 @@ class UnprotectedServerBuyer:
         self._conn = connection
         columns = "number VARCHAR(13), client VARCHAR(9), state VARCHAR(9), provider_id INT"
         keys = "id BIGINT AUTO_INCREMENT PRIMARY KEY, KEY bought_number (number, client)"
-        self._ask(f"CREATE TABLE bought({keys}, {columns}) ENGINE = InnoDB")
+        self._execute(f"CREATE TABLE bought({keys}, {columns}) ENGINE = InnoDB")
 
     def buy(self, number: str) -> None:
         found = "SELECT 1 FROM bought WHERE number = %s AND client = '1' AND state <> 'error'"
-        if self._ask(found, number).fetchone():
+        if self._execute(found, number).fetchone():
             return
-        row = self._ask("INSERT INTO bought VALUES (NULL, %s, '1', 'pending', NULL)", number).lastrowid
-        self._ask("UPDATE bought SET state = 'success', provider_id = 1 WHERE id = %s", row)
+        row = self._execute("INSERT INTO bought VALUES (NULL, %s, '1', 'pending', NULL)", number).lastrowid
+        self._execute("UPDATE bought SET state = 'success', provider_id = 1 WHERE id = %s", row)
 
     def lock_purchase(self, number: str) -> None:
-        self._ask("SELECT GET_LOCK('purchase', 60)")
+        self._execute("SELECT GET_LOCK('purchase', 60)")
         self.buy(number)
-        self._ask("SELECT RELEASE_LOCK('purchase')")
+        self._execute("SELECT RELEASE_LOCK('purchase')")
 
-    def _ask(self, sql: str, *values: object) -> Any:
+    def _execute(self, sql: str, *values: object) -> Any:
         cursor = self._conn.cursor()
         cursor.execute(sql, values)
         return cursor
@@ -102,12 +102,12 @@ class RedisLock:
     @contextmanager
     def acquire(self, name: str) -> Iterator[None]:
         token = str(uuid.uuid4())
-        while self._ask("SET", name, token, "NX", "PX", "60000") != b"+OK\r\n":
+        while self._send_command("SET", name, token, "NX", "PX", "60000") != b"+OK\r\n":
             time.sleep(0.001)
         yield
-        self._ask("EVAL", _REDIS_UNLOCK_SCRIPT, "1", name, token)
+        self._send_command("EVAL", _REDIS_UNLOCK_SCRIPT, "1", name, token)
 
-    def _ask(self, *words: str) -> bytes:
+    def _send_command(self, *words: str) -> bytes:
         parts = (f"${len(word)}\r\n{word}\r\n" for word in words)
         self._socket.sendall(f"*{len(words)}\r\n{''.join(parts)}".encode())
         return self._socket.recv(4096)

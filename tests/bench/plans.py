@@ -39,7 +39,7 @@ NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
 
-_FEED_MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
+_CHANGE_FEED_POSITION = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
 
 Query = Callable[[Connection], object]
 
@@ -156,9 +156,9 @@ READS_BY_KEY: dict[str, Query] = {
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.find_holder(conn, "name"),
     "changes": lambda conn: change_feed.list_changes_since(conn, None),
-    "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _FEED_MARK),
+    "changes, later reading": lambda conn: change_feed.list_changes_since(conn, _CHANGE_FEED_POSITION),
     "changes, later reading, a late one": lambda conn: change_feed.list_changes_since(
-        conn, replace(_FEED_MARK, read_ids=frozenset())
+        conn, replace(_CHANGE_FEED_POSITION, read_ids=frozenset())
     ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.find_by_number(conn, "ORD-7"),

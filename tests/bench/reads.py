@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from tests.bench import plans
-from tests.bench.big_server import big_server
+from tests.bench.big_server import run_big_server
 from tests.bench.big_table import make_big_table, make_empty_table
 from tests.bench.figures import (
     Row,
@@ -36,7 +36,7 @@ def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
         if (reason := find_missing_reason("mariadb")) is not None:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
-        with big_server() as server:
+        with run_big_server() as server:
             yield from _measure_engine(
                 "MariaDB", server.make_database_url, server.create_empty_database, large, wanted
             )

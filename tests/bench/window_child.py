@@ -109,7 +109,7 @@ class ShownTable:
             found: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
         return FetchedPage(found, found[-1].id if len(found) == limit else None)
 
-    def scroll_on(self) -> None:
+    def scroll_one_page_down(self) -> None:
         """Scroll the table down by one page, and wait until the rows of that page are read."""
         bar = self.table.verticalScrollBar()
         bar.setValue(bar.value() + bar.pageStep())
@@ -164,7 +164,7 @@ def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
     gc.collect()
     before = _read_resident_bytes()
     for _ in range(_SCROLLS):
-        shown.scroll_on()
+        shown.scroll_one_page_down()
     gc.collect()
     grown, reached = _read_resident_bytes() - before, shown.table.rowAt(0)
     shown.close()

@@ -150,7 +150,7 @@ def test_a_dry_run_names_the_missing_columns(
     assert {one["kind"] for one in ending.error["detail"]["obstacles"]} == {kind}
 
 
-def test_one_command_sets_incomplete_rows_aside(shared_database_terminal: Terminal) -> None:
+def test_accepting_incomplete_rows_removes_them_from_the_queue(shared_database_terminal: Terminal) -> None:
     """The adoption reports the number of incomplete rows. `db adopt --accept-incomplete` then removes these rows from
     the queue of incomplete credit checks.
     """

@@ -41,18 +41,22 @@ def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def kaede() -> Iterator[KaedeServer]:
+def new_provider_server() -> Iterator[KaedeServer]:
     with KaedeServer().run_in_thread() as server:
         yield server
 
 
 @pytest.fixture
-def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
+def desk(tmp_path: Path, new_provider_server: KaedeServer) -> Terminal:
     """Return a desk on which only the new provider is configured; the other providers can't be reached."""
     copy_empty_database(tmp_path / "home")
     return Terminal(
         make_environment(
-            tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **PROVIDER_SECRETS
+            tmp_path / "home",
+            "http://127.0.0.1:1",
+            KAEDE_URL=new_provider_server.url,
+            SECRET_LIVE_TOKEN=TOKEN,
+            **PROVIDER_SECRETS,
         )
     )
 
@@ -120,7 +124,7 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
 # The way of money
 
 
-def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_server: KaedeServer) -> None:
     """Starting a payment twice calls the provider once. A probe reports the payment as unpaid before the payer has
     paid, and as completed after it. `show` and `lookup` print the payment in JSON and in both languages.
     """
@@ -135,9 +139,9 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServe
         again = console.payments.start(1, "kaede")
     payment = started.payment
     assert (payment.provider, payment.handle, again.payment.id) == ("kaede", "code-S-1", payment.id)
-    assert kaede.asked == ["POST /payments"]
+    assert new_provider_server.asked == ["POST /payments"]
     assert desk.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
-    kaede.pay_payment("S-1")
+    new_provider_server.pay_payment("S-1")
     probed = desk.json("probe", "payment", str(payment.id)).data
     assert (probed["state"], probed["provider_payment_id"], probed["captured_minor"]) == ("completed", "kp-1", 3300)
     shown = desk.json("show", "payment", str(payment.id)).data
@@ -151,11 +155,11 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServe
     assert API_KEY not in json.dumps(shown)
 
 
-def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_payment_is_imported_once(desk: Terminal, new_provider_server: KaedeServer) -> None:
     """A payment is imported by our payment number, and a second import returns the same record. The import of a
     payment that the provider doesn't have is refused, and so is an import with a wrong API key.
     """
-    first = import_payment(desk, kaede)
+    first = import_payment(desk, new_provider_server)
     assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
     assert desk.json("payment", "import", "kaede", "ORD-9").exit_status_and_code == (5, "provider_refused")
     denied = desk.json("payment", "import", "kaede", "ORD-2", SECRET_KAEDE_API_KEY="another")
@@ -164,24 +168,24 @@ def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
         assert "kaede" in desk(*command, "--help").out.decode()
 
 
-def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path: Path) -> None:
+def test_a_refund_takes_two_people(desk: Terminal, new_provider_server: KaedeServer, tmp_path: Path) -> None:
     """One person requests a refund and another approves it. The program sends the refund under the stored key, and
     completes it as the provider reports. A replay of the refund's evidence pack has no difference.
     """
-    payment = import_payment(desk, kaede)
+    payment = import_payment(desk, new_provider_server)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
     asked = desk.json(*words, OPERATOR=MAKER).data
     assert desk.json("refund", "approve", str(asked["id"]), OPERATOR=MAKER).exit_status_and_code == (3, "same_person")
     sent = desk.json("refund", "approve", str(asked["id"]), OPERATOR=CHECKER).data
     assert (sent["state"], sent["checkers"]) == ("submitted", [CHECKER])
-    (key,) = kaede.refunds
-    assert (key, kaede.refunds[key]["amount"], kaede.refunds[key]["payment"]) == (
+    (key,) = new_provider_server.refunds
+    assert (key, new_provider_server.refunds[key]["amount"], new_provider_server.refunds[key]["payment"]) == (
         sent["provider_refund_key"],
         1000,
         "kp-1",
     )
     assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "submitted"
-    kaede.refunds[key]["state"] = "returned"
+    new_provider_server.refunds[key]["state"] = "returned"
     assert desk.json("probe", "refund", str(asked["id"])).data["state"] == "completed"
     assert desk.json("show", "payment", str(payment)).data["refunded_minor"] == 1000
     pack = tmp_path / "refund.zip"
@@ -190,11 +194,11 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path:
     assert (played["answers"] > 0, played["skipped"], played["differ"]) == (True, 0, [])
 
 
-def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, new_provider_server: KaedeServer) -> None:
     """Only the setting `reversible_days` of the provider's plugin decides whether a payment counts as reversible. The
     payment's verdict and the risk signals of its refund say so.
     """
-    payment = import_payment(desk, kaede)
+    payment = import_payment(desk, new_provider_server)
     with open_console(Settings.load(desk.env)) as console:
         verdict = console.payments.read_payment(payment).explanation.verdict
         hits = console.refunds.make_plan(payment, "1000").risk_signals
@@ -216,18 +220,18 @@ def test_daily_files_need_their_sentences() -> None:
         dataclasses.replace(provider, words=words)
 
 
-def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeServer) -> None:
+def test_the_provider_has_its_own_path_for_notices(desk: Terminal, new_provider_server: KaedeServer) -> None:
     """A signed notice of the new provider is booked once, at the provider's own path. A forged notice is refused, and
     so is a notice at the path for senders that are no providers.
     """
-    kaede.add_payment("ORD-1", 3_300)
-    kaede.pay_payment("ORD-1")
+    new_provider_server.add_payment("ORD-1", 3_300)
+    new_provider_server.pay_payment("ORD-1")
     payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
     with open_console(Settings.load(desk.env)) as console, run_receiver(console) as receiver:
-        good = kaede.make_notice("ORD-1")
+        good = new_provider_server.make_notice("ORD-1")
         assert receiver.post("/callbacks/kaede", good.body).status == 200
         assert receiver.post("/callbacks/kaede", good.body).status == 200
-        assert receiver.post("/callbacks/kaede", kaede.make_notice("ORD-1", "false").body).status == 400
+        assert receiver.post("/callbacks/kaede", new_provider_server.make_notice("ORD-1", "false").body).status == 400
         assert receiver.post("/notices/kaede", good.body).status == 400
     with open_console(Settings.load(desk.env)) as console, console.database.read() as conn:
         found = [
@@ -237,18 +241,20 @@ def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeS
     assert desk.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
 
 
-def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_reconciliation_asks_the_provider_about_each_payment(
+    desk: Terminal, new_provider_server: KaedeServer
+) -> None:
     """The new provider can't list its payments, so a reconciliation asks it about each of our payments on the
     reconciled days.
     """
-    import_payment(desk, kaede)
-    asked = len(kaede.asked)
+    import_payment(desk, new_provider_server)
+    asked = len(new_provider_server.asked)
     with open_console(Settings.load(desk.env)) as console:
         today = console._context.now().astimezone(provider_registry.get_time_zone("kaede")).date()
         report = console.reconciliation.run("kaede", today, today)
         assert "kaede" in console.reconciliation.views.providers()
     assert (report.matched, report.different_state, report.missing_there) == (1, 0, 0)
-    assert len(kaede.asked) == asked + 1
+    assert len(new_provider_server.asked) == asked + 1
 
 
 # The page

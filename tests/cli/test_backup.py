@@ -124,7 +124,7 @@ def test_a_restored_older_backup_charges_no_purchase_again(
 
 @expects_loss_log
 @pytest.mark.parametrize("has_opened", [False, True])
-def test_a_desk_that_knows_nothing_restores(
+def test_a_restore_by_another_desk_repeats_no_purchase(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
 ) -> None:
     """One desk buys after the backup; another desk, whose spool lacks this purchase, restores the backup. The restore
@@ -242,7 +242,7 @@ def test_a_payment_found_only_in_the_replaced_file_is_not_started_again(
     with open_console(Settings.load(first)) as console:
         payment = console.payments.start(1, "atom").payment
         if is_paid:
-            sandbox.control.payments_control.move_payment("atom", "ORD1", "paid", notify=False)
+            sandbox.control.payments_control.change_payment_state("atom", "ORD1", "paid", notify=False)
             assert console.payments.probe(payment.id).state == "completed"
     restored = Terminal(second).json("db", "restore", str(tmp_path / "backup")).data
     assert [operation["operation_id"] for operation in restored["missing"]] == [payment.operation_id]
@@ -312,7 +312,9 @@ def test_an_acknowledged_loss_does_not_acknowledge_a_later_restore(
     assert sandbox.ledger.count_charges_of_number(NEW) == 1
 
 
-def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
+def test_a_restore_on_a_new_machine_restores_all_parts(
+    terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
+) -> None:
     """On a new machine a restore brings back the database, the documents and the spool. A restore that is repeated
     with the same request id restores nothing a second time.
     """
@@ -332,7 +334,7 @@ def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, bac
 
 
 @pytest.mark.parametrize("is_old", [False, True])
-def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
+def test_a_purchase_sent_after_the_backup_cannot_be_repeated(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_old: bool
 ) -> None:
     """A backup is made after a purchase was claimed and before it is sent. The desk that restores the backup shows
@@ -364,7 +366,7 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     assert (read_checks(new, KEPT)[0]["certainty"], sandbox.ledger.charge_count) == ("unknown", 2)
 
 
-def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
+def test_a_purchase_sent_after_a_folder_copy_cannot_be_repeated(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A desk's folder is copied without `db backup`, so the copy doesn't record that it is one. A purchase that the
@@ -427,7 +429,7 @@ def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
     return rewrite_manifest
 
 
-def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
+def make_listed_file_adder(name: str, data: bytes = b"") -> Callable[[Path], None]:
     """Return a function that adds this file to the backup and lists it in the manifest."""
 
     def add_file(folder: Path) -> None:
@@ -455,7 +457,7 @@ def replace_database_by_newer(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "database.sqlite")) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
         conn.commit()
-    make_file_lister("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
+    make_listed_file_adder("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
 def make_spool_changer(*statements: str) -> Callable[[Path], object]:
@@ -467,7 +469,7 @@ def make_spool_changer(*statements: str) -> Callable[[Path], object]:
         with closing(sqlite3.connect(folder / "desk.db", isolation_level=None)) as conn:
             for statement in statements:
                 conn.execute(statement)
-        make_file_lister("desk.db", (folder / "desk.db").read_bytes())(folder)
+        make_listed_file_adder("desk.db", (folder / "desk.db").read_bytes())(folder)
 
     return execute_in_spool
 
@@ -478,7 +480,7 @@ def replace_table_by_endless_view(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "database.sqlite", isolation_level=None)) as conn:
         conn.execute("ALTER TABLE console_meta RENAME TO former_meta")
         conn.execute(f"CREATE VIEW console_meta AS {numbers} SELECT 'n' || i AS name, 'x' AS value FROM r")
-    make_file_lister("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
+    make_listed_file_adder("database.sqlite", (folder / "database.sqlite").read_bytes())(folder)
 
 
 def add_too_large_document(folder: Path) -> None:
@@ -487,7 +489,7 @@ def add_too_large_document(folder: Path) -> None:
     """
     content = b"%PDF-" + bytes(LARGEST_BYTES)
     digest = hashlib.sha256(content).hexdigest()
-    make_file_lister(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
+    make_listed_file_adder(f"documents/{digest[:2]}/{digest}.pdf", content)(folder)
 
 
 DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
@@ -500,14 +502,14 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
     "no database": (make_file_remover("database.sqlite"), (2, "bad_backup")),
     "no document": (make_file_remover("*.pdf"), (2, "bad_backup")),
     "no folder": (shutil.rmtree, (2, "bad_backup")),
-    "a file outside": (make_file_lister("../console.db"), (2, "bad_backup")),
-    "a document outside": (make_file_lister("documents//etc/passwd"), (2, "bad_backup")),
-    "a document of another name": (make_file_lister("documents/readme.txt"), (2, "bad_backup")),
+    "a file outside": (make_listed_file_adder("../console.db"), (2, "bad_backup")),
+    "a document outside": (make_listed_file_adder("documents//etc/passwd"), (2, "bad_backup")),
+    "a document of another name": (make_listed_file_adder("documents/readme.txt"), (2, "bad_backup")),
     "a name that no file has": (
         make_manifest_rewriter(files={"d" * 5000: {"bytes": 0, "sha256": ""}}),
         (2, "bad_backup"),
     ),
-    "a spool that is none": (make_file_lister("desk.db", b"no spool" * 99), (2, "bad_backup")),
+    "a spool that is none": (make_listed_file_adder("desk.db", b"no spool" * 99), (2, "bad_backup")),
     "another program's spool": (make_spool_changer("PRAGMA application_id = 7"), (2, "bad_backup")),
     "a newer spool": (make_spool_changer("PRAGMA user_version = 9999"), (2, "bad_backup")),
     "a spool without its operations": (make_spool_changer("DROP TABLE intents"), (2, "bad_backup")),
@@ -542,7 +544,7 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
 
 
 @pytest.mark.parametrize(("schema", "problem"), [("9999", "backup_newer"), ("0001", "backup_too_old")])
-def test_a_backup_of_another_version_is_called_a_backup(
+def test_the_refusal_of_another_versions_backup_names_its_version(
     terminal: Terminal, backup: Path, schema: str, problem: str
 ) -> None:
     """The refusal of a backup that another version has made names the version of the backup. It doesn't speak of the
@@ -559,7 +561,7 @@ def test_a_backup_of_another_version_is_called_a_backup(
         assert error["message"].startswith(word)
 
 
-def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Path) -> None:
+def test_a_huge_manifest_is_refused_unread(terminal: Terminal, backup: Path) -> None:
     """A manifest that is larger than the largest allowed size is refused before the program reads it into memory."""
     os.truncate(backup / "manifest.json", archive.LARGEST_MANIFEST_BYTES + 1)
     tracemalloc.start()
@@ -927,7 +929,7 @@ def empty_database(server: Any, name: str) -> None:
     server.sql(f"DROP DATABASE `{name}`", f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
 
 
-def test_a_servers_database_goes_into_an_empty_one(
+def test_a_servers_backup_is_restored_only_into_an_empty_database(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dump is restored only into a server's database without tables. After an interrupted restore no program can
@@ -1017,7 +1019,7 @@ def _copy_without_table(folder: Path, table: str) -> Path:
     copy = Path(shutil.copytree(folder, folder.with_name("cut")))
     dump = (copy / archive.DUMP_FILE).read_text("utf-8")
     created = re.compile(rf"^CREATE TABLE `{table}` .*?;$", re.MULTILINE | re.DOTALL)
-    make_file_lister(archive.DUMP_FILE, created.sub("", dump).encode())(copy)
+    make_listed_file_adder(archive.DUMP_FILE, created.sub("", dump).encode())(copy)
     return copy
 
 

@@ -56,7 +56,7 @@ def test_a_malformed_number_is_refused_with_its_reason(terminal: Terminal, typed
         assert len(ending.out) < 10_000
 
 
-def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_purchase_prints_its_record_and_lookup_finds_it(terminal: Terminal, sandbox: Sandbox) -> None:
     """A purchase exits with 0 and prints the record as success and known. The ledger has one charge, and `lookup`,
     `show` and the queues have the same record.
     """
@@ -376,7 +376,7 @@ def test_a_signal_during_worker_once_names_the_tasks_that_ran(
     assert str(len(names) - 1) in told[1]
 
 
-def test_doctor_always_ends_well(terminal: Terminal) -> None:
+def test_doctor_succeeds_with_unreadable_settings(terminal: Terminal) -> None:
     """`doctor` succeeds also with settings that can't be read, and reports each fault as a failed check with a next
     step.
     """
@@ -529,7 +529,7 @@ def test_codes_never_change_with_the_language(terminal: Terminal, language: str)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
+def test_the_text_output_has_no_wording_keys(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
     """Without `--json` every command prints lines in the person's language, and no line contains a wording key."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [

@@ -83,7 +83,7 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     assert desks(B, "lookup", LOST).data["credit_checks"] == []
     assert desks.buy(A, FIRST).data["state"] == "success"  # and a pair of tokens is stored
     put_back = backups.take_backup(place)
-    with fork_worker(place, url, desk=WORKERS, person=place.taker):
+    with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
         if killed:
             assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
         else:
@@ -92,7 +92,7 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
     assert desks.read_charges_and_refunds() == (1, 1)
     put_back()
 
-    with fork_worker(place, url, desk=WORKERS, person=place.taker):
+    with fork_worker(place, url, desk=WORKERS, person=place.notice_account_name):
         assert desks(A, "lookup", LOST).data["credit_checks"] == []
         told = desks.buy(B)
         assert told.exit_status_and_code == (3, CODE)

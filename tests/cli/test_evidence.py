@@ -105,7 +105,7 @@ def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: 
     )
 
 
-def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_verifying_a_pack_opens_no_database(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """`audit verify --pack` verifies an evidence pack without opening the database. Without `--pack`, the command
     verifies the audit trail.
     """

@@ -192,7 +192,7 @@ def test_records_in_a_refusal_are_masked_too() -> None:
     )
 
 
-def test_ids_are_printed_as_numbers_or_provider_texts() -> None:
+def test_ids_are_parsed_as_numbers_or_provider_texts() -> None:
     """The id of a record is parsed as a number, and so is AlarmBox's id of a credit check. The id that a payment
     provider has given to a payment or refund stays a text. An invalid id is refused.
     """

@@ -210,7 +210,7 @@ def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, ki
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_a_probe_of_a_payment_prints_the_gateways_state(desk: PayingTerminal) -> None:
+def test_a_failed_probe_changes_no_payment(desk: PayingTerminal) -> None:
     """A probe exits with 5 if the gateway refuses the credentials or the number of calls, and with 6 if the gateway
     can't be reached. In each case the payment stays unchanged.
     """
@@ -222,7 +222,7 @@ def test_a_probe_of_a_payment_prints_the_gateways_state(desk: PayingTerminal) ->
     ):
         desk.control.add_fault(fault, call="paypay_payment")
         assert desk.json("probe", "payment", payment).exit_status_and_code == refused
-    with desk.control.outage_during():
+    with desk.control.cause_outage():
         assert desk.json("probe", "payment", payment).exit_status_and_code == (6, "provider_unreachable")
     assert desk.json("show", "payment", payment).data["version"] == before
 
@@ -238,7 +238,7 @@ def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
     order = desk.create_order("S-3", 3300)
     desk.make_booked_payment("S-3")
     assert re.match(rb"(No change at |State: )", desk("probe", "order", str(order)).out)
-    desk.money.move_payment("atom", ATOM_ORDER, "reversed")
+    desk.money.change_payment_state("atom", ATOM_ORDER, "reversed")
     first_line = desk("probe", "payment", payment).out.decode().partition("\n")[0]
     assert first_line.startswith("State: Completed → Reversed")
 
@@ -256,7 +256,7 @@ def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
         "nothing_to_resolve",
     )
     assert desk.json(*words).exit_status_and_code == (3, "evidence_mismatch")
-    desk.money.move_payment("atom", ATOM_ORDER, "reversed")
+    desk.money.change_payment_state("atom", ATOM_ORDER, "reversed")
     taken_back = desk.json(*words).data
     assert (taken_back["state"], taken_back["certainty"], taken_back["awaiting"]) == ("reversed", "known", None)
     assert desk.request_refund(int(payment), "1.00").exit_status_and_code == (3, "exceeds_captured")

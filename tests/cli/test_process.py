@@ -161,7 +161,7 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
     assert sandbox.ledger.charge_count == 0
 
 
-def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_repeated_ctrl_c_gives_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
     """Ctrl+C is pressed repeatedly until the command answers. The purchase's outcome is then unknown, the answer is
     one complete JSON object, and a second purchase is refused.
     """
@@ -321,7 +321,7 @@ def test_the_window_imports_few_modules_before_its_first_frame(terminal: Termina
     assert loaded & (SLOW_MODULES | UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME) == set()
 
 
-def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pause_garbage_collection_restores_the_former_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """`pause_garbage_collection` stops Python's garbage collection for the block and restores its former state
     afterwards, also after an error.
     """
@@ -405,7 +405,9 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
     assert process.returncode == 0
 
 
-def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
+def run_demo_with_input(
+    terminal: Terminal, typed: bytes, source: Path | None = None
+) -> "subprocess.CompletedProcess[bytes]":
     """Run the demo without a display and without a terminal. Give it the commands `typed` through a pipe, or through
     the file `source`.
     """
@@ -436,7 +438,7 @@ def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, 
     It ends with the exit status of the last command.
     """
     typed = b"--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
-    ended = run_demo_on(terminal, typed, tmp_path / "typed" if is_file else None)
+    ended = run_demo_with_input(terminal, typed, tmp_path / "typed" if is_file else None)
     bought, refused = (json.loads(line) for line in ended.stdout.splitlines() if line.startswith(b'{"ok"'))
     assert bought["data"]["state"] == "success"
     assert refused["ok"] is False
@@ -446,7 +448,7 @@ def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, 
 
 def test_the_demo_ends_with_an_empty_pipe(terminal: Terminal) -> None:
     """With an empty standard input, as cron has, the demo says that it ended, exits 0 and deletes its home folder."""
-    ended = run_demo_on(terminal, b"")
+    ended = run_demo_with_input(terminal, b"")
     assert ended.returncode == 0
     home = re.search(rb"/\S*support-console-demo-\w+", ended.stdout)
     assert home is not None

@@ -43,16 +43,16 @@ def test_each_variable_has_a_row() -> None:
 def test_each_schema_object_declares_its_additional_fields() -> None:
     """In the JSON Schema, each object with named fields states whether it allows other fields, at every level."""
 
-    def open_objects(part: Any, path: str) -> list[str]:
+    def list_open_objects(part: Any, path: str) -> list[str]:
         if isinstance(part, list):
-            return [found for at, inner in enumerate(part) for found in open_objects(inner, f"{path}/{at}")]
+            return [found for at, inner in enumerate(part) for found in list_open_objects(inner, f"{path}/{at}")]
         if not isinstance(part, dict):
             return []
         is_open = "properties" in part and "if" not in path.split("/") and "additionalProperties" not in part
-        inner_paths = [found for key, inner in part.items() for found in open_objects(inner, f"{path}/{key}")]
+        inner_paths = [found for key, inner in part.items() for found in list_open_objects(inner, f"{path}/{key}")]
         return [path, *inner_paths] if is_open else inner_paths
 
-    found = [path for path in open_objects(read_schema()["$defs"], "") if not path.endswith("/then")]
+    found = [path for path in list_open_objects(read_schema()["$defs"], "") if not path.endswith("/then")]
     assert found == []
 
 

@@ -81,7 +81,7 @@ def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: P
         assert told["operations"] == 1, pack.name
 
 
-def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_replay_of_a_bundle_covers_all_packs(tmp_path: Path, sandbox: Sandbox) -> None:
     """A replay of an evidence bundle, which the command `evidence` writes, includes all of its packs. An answer that
     is in two packs counts once.
     """
@@ -201,7 +201,7 @@ def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None
             pack.writestr(name, content)
 
 
-def make_changed_refund_pack(part: str, before: str, after: str) -> tuple[str, str]:
+def make_changed_pack_part(part: str, before: str, after: str) -> tuple[str, str]:
     """Return the path and the changed text of one file in the stored pack of a PayPay refund. One value in the text
     is replaced.
     """
@@ -218,29 +218,29 @@ MALFORMED_PACK_FILES = {
     "no record": ("record.json", '{"record": {}, "related": []}'),
     "a list for a story": ("timeline.json", "[[]]"),
     "an entry without fields": ("timeline.json", '[{"step": "answer"}]'),
-    "a negative sum": make_changed_refund_pack("record.json", '"asked_minor": 3300', '"asked_minor": -3300'),
-    "no number": make_changed_refund_pack("record.json", '"asked_minor": 3300', '"asked_minor": NaN'),
-    "no sum at all": make_changed_refund_pack("record.json", '"asked_minor"', '"other"'),
-    "an unknown currency": make_changed_refund_pack("record.json", '"JPY"', '"XXX"'),
-    "no instant": make_changed_refund_pack("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
-    "no zone": make_changed_refund_pack("record.json", '"2026-11-22T19:14:32Z"', '"2026-11-22T19:14:32"'),
-    "before the calendar": make_changed_refund_pack(
+    "a negative sum": make_changed_pack_part("record.json", '"asked_minor": 3300', '"asked_minor": -3300'),
+    "no number": make_changed_pack_part("record.json", '"asked_minor": 3300', '"asked_minor": NaN'),
+    "no sum at all": make_changed_pack_part("record.json", '"asked_minor"', '"other"'),
+    "an unknown currency": make_changed_pack_part("record.json", '"JPY"', '"XXX"'),
+    "no instant": make_changed_pack_part("record.json", '"2026-11-22T19:14:32Z"', '"yesterday"'),
+    "no zone": make_changed_pack_part("record.json", '"2026-11-22T19:14:32Z"', '"2026-11-22T19:14:32"'),
+    "before the calendar": make_changed_pack_part(
         "record.json", '"2026-11-22T19:14:32Z"', '"0001-01-01T00:00:00+14:00"'
     ),
-    "a line in a number": make_changed_refund_pack("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
-    "half a character": make_changed_refund_pack("record.json", '"ORD-7"', r'"ORD\ud800"'),
-    "no instant of an answer": make_changed_refund_pack(
+    "a line in a number": make_changed_pack_part("record.json", '"ORD-7"', r'"ORD\u0000-7"'),
+    "half a character": make_changed_pack_part("record.json", '"ORD-7"', r'"ORD\ud800"'),
+    "no instant of an answer": make_changed_pack_part(
         "answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"\x1b[2J"'
     ),
-    "no zone of an answer": make_changed_refund_pack(
+    "no zone of an answer": make_changed_pack_part(
         "answers/payment-1/000000000006.json", '"2026-11-22T19:14:32Z"', '"0001-01-01 00:00:00"'
     ),
-    "an id that is a list": make_changed_refund_pack("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
+    "an id that is a list": make_changed_pack_part("answers/payment-1/000000000006.json", '"id": 6', '"id": [6]'),
 }
 
 
 @pytest.mark.parametrize("name", MALFORMED_PACK_FILES)
-def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_pack_with_malicious_contents_is_refused(tmp_path: Path, name: str) -> None:
     """`replay` refuses packs that have a correct manifest but contents that this program never writes, as an attacker
     could make them.
     """

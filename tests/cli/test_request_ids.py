@@ -65,7 +65,7 @@ COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
         MAKER,
         lambda desk: ("resolve", "credit-check", make_unknown_purchase(desk), "--as", "error", "--evidence", "no"),
     ),
-    "import": (MAKER, lambda desk: ("payment", "import", "paypay", _get_known_order(desk))),
+    "import": (MAKER, lambda desk: ("payment", "import", "paypay", _register_known_order(desk))),
     "request": (
         MAKER,
         lambda desk: ("refund", "request", str(desk.make_booked_payment()), "--amount", "1000", "--reason", "x"),
@@ -80,7 +80,7 @@ COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
 }
 
 
-def _get_known_order(desk: PayingTerminal) -> str:
+def _register_known_order(desk: PayingTerminal) -> str:
     desk.money.register_payment("paypay", "ORD-7", 3300)
     return "ORD-7"
 
@@ -113,7 +113,7 @@ def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str
     assert sentence.status == 0
 
 
-def test_a_repeated_refusal(desk: PayingTerminal) -> None:
+def test_a_repeated_request_returns_the_first_refusal(desk: PayingTerminal) -> None:
     """A repeated request id returns the first refusal with the same exit status, code, sentence and detail."""
     desk.control.add_fault("status:422", call="purchase", number=NUMBER)
     words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
@@ -158,7 +158,7 @@ def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
         return [(table, *database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()) for table in sorted(tables)]
 
 
-def test_a_repeat_is_one_json_object(desk: PayingTerminal) -> None:
+def test_a_repeated_answer_is_one_json_object(desk: PayingTerminal) -> None:
     """The answer of a repeated command is one JSON object on one line, as every other answer is."""
     words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     endings: list[CommandResult] = [desk.json(*words) for _ in range(3)]

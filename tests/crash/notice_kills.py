@@ -24,7 +24,7 @@ from tests.support.places import Place
 KILLED = -9
 ORDER_TOTAL_MINOR = 3_000
 _CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
-_STEPS_OF_ASKED_SOURCES = (
+_STEPS_OF_PROBED_SOURCES = (
     "before_notice_tx",
     "after_notice_tx",
     "before_confirm",
@@ -34,8 +34,8 @@ _STEPS_OF_ASKED_SOURCES = (
     "after_order_move",
 )
 STEPS: dict[str, tuple[str, ...]] = {
-    "paypay": _STEPS_OF_ASKED_SOURCES,
-    "atom": _STEPS_OF_ASKED_SOURCES,
+    "paypay": _STEPS_OF_PROBED_SOURCES,
+    "atom": _STEPS_OF_PROBED_SOURCES,
     "bank": ("before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"),
 }
 
@@ -59,11 +59,13 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
         extra = make_provider_settings(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
         with (
             place.open_desk(sandbox, clock, **extra) as console,
-            place.open_desk(sandbox, clock, person=place.taker, **extra) as taker,
+            place.open_desk(sandbox, clock, person=place.notice_account_name, **extra) as taker,
         ):
             cases = [_make_case(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
             told = [
-                place.make_environment(sandbox.url, place.taker, FAILPOINT=f"{case.step}:1:kill", **extra)
+                place.make_environment(
+                    sandbox.url, place.notice_account_name, FAILPOINT=f"{case.step}:1:kill", **extra
+                )
                 for case in cases
             ]
             for i in range(0, len(cases), 4):
@@ -87,7 +89,7 @@ def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, st
     if source == "bank":
         return KillCase(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
-    sandbox.control.payments_control.move_payment(source, ours, "paid", notify=False)
+    sandbox.control.payments_control.change_payment_state(source, ours, "paid", notify=False)
     _, body = sandbox.control.payments_control.compose_notice(source, ours)
     return KillCase(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
 

@@ -177,7 +177,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         assert truth.count_calling_operations(team.checker.database) == 0
         money_truth.check_money(team.checker, sandbox)
         for case in cases:
-            _ask_or_decide(case, team)
+            _request_or_decide_refund(case, team)
         _run_tasks_until_ended(cases, team)
         rows = money_truth.check_money(team.checker, sandbox)
         team.checker.audit.verify_chains()
@@ -212,7 +212,7 @@ def _prepare_records(case: KillCase, team: Team) -> None:
         )
     if case.action == "resolve":
         (there,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
-        team.sandbox.control.payments_control.move_refund(there["key"], "completed")
+        team.sandbox.control.payments_control.change_refund_state(there["key"], "completed")
     if case.action == "delivery":
         with start_children(
             execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]
@@ -283,7 +283,7 @@ def _are_leases_over(console: Console) -> bool:
     return not console.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(console.database)
 
 
-def _ask_or_decide(case: KillCase, team: Team) -> None:
+def _request_or_decide_refund(case: KillCase, team: Team) -> None:
     """If the killed process has not stored the refund request or the decision, make that request or decision as a
     person would.
     """

@@ -78,7 +78,9 @@ def run(place: Place) -> Counter[str]:
         late = [case for case in cases if case.story == "paid late"]
         _kill_sagas(place, sandbox, late, "after_expire_payment")
         _pay_at_provider(sandbox, late)
-        with place.open_desk(sandbox, clock, person=place.taker, **make_provider_settings(sandbox.url)) as taker:
+        with place.open_desk(
+            sandbox, clock, person=place.notice_account_name, **make_provider_settings(sandbox.url)
+        ) as taker:
             for case in late:
                 taker.payments.receive_notice(make_notice(sandbox.control.payments_control, "paypay", case.number))
         _kill_sagas(place, sandbox, [case for case in cases if case not in late])
@@ -130,7 +132,7 @@ def _prepare_overdue_payment(place: Place, console: Console, case: KillCase) -> 
 def _pay_at_provider(sandbox: Sandbox, cases: Sequence[KillCase]) -> None:
     """Let the payers pay at the provider, without a notice."""
     for case in cases:
-        sandbox.control.payments_control.move_payment("paypay", case.number, "paid", notify=False)
+        sandbox.control.payments_control.change_payment_state("paypay", case.number, "paid", notify=False)
 
 
 def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[KillCase], step: str | None = None) -> None:

@@ -15,7 +15,7 @@ from tests.support import truth
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import MakePlace, Place
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
@@ -63,13 +63,13 @@ def fail_random_statements(fresh: MakePlace, action: str, trouble: Trouble, seed
 def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
     """Execute the action at a desk of its own, with a fault at the n-th statement, and check the result. Return False
     if the action has fewer statements."""
-    clock = HandClock()
+    clock = ManualClock()
     with use_lease_clock(clock):
         return _run_with_fault(nth, place, clock, action, trouble, lasting=lasting)
 
 
 def _run_with_fault(
-    nth: int, place: Place, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool
+    nth: int, place: Place, clock: ManualClock, action: str, trouble: Trouble, *, lasting: bool
 ) -> bool:
     """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
     and check the records."""
@@ -96,7 +96,7 @@ def _run_with_fault(
     return fired
 
 
-def _prepare_purchase(console: Console, clock: HandClock, action: str) -> int:
+def _prepare_purchase(console: Console, clock: ManualClock, action: str) -> int:
     """Buy the credit check that a renewal or re-fetch needs. Return the number of charges."""
     console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
     if action == "purchase":

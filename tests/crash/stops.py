@@ -61,7 +61,7 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
                 return _continue_buyers(console, sandbox, asleep)
 
 
-def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
+def run_stop_before_sending(place: Place, meanwhile: Meanwhile) -> None:
     """Stop a buying process before it sends, until its lease has expired, and let it continue. Before it continues,
     `meanwhile` happens: "nothing", "lapse" (due tasks record the lapse) or "decision" (people also decide that the
     number was not bought, and it is bought again). Check the records and charges.

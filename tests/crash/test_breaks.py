@@ -19,7 +19,7 @@ from tests.support.children import Child, Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
 (NUMBER,) = invent_numbers(1)
@@ -28,12 +28,12 @@ STEPS_AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_p
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
 @pytest.fixture
-def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+def console(home: Path, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
     with open_quick_desk(home, vendor, clock) as desk:
         yield desk
 
@@ -56,7 +56,7 @@ def read_single_check(console: Console) -> CreditCheck:
 # A step raises
 
 
-def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
     """If a step before the first transaction (Tx1) raises an exception, no row is written and nothing is sent."""
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
@@ -66,7 +66,7 @@ def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendo
 
 @pytest.mark.parametrize("step", STEPS_BEFORE_SENDING)
 def test_an_exception_before_sending_sends_nothing(
-    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, step: str
 ) -> None:
     """If a step between the claim and the sending raises an exception, the credit check becomes a known error without
     a charge, and the number can be bought again.
@@ -85,7 +85,7 @@ def test_an_exception_before_sending_sends_nothing(
 @pytest.mark.expects_log("the failure is told")
 @pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
 def test_an_exception_after_sending_leaves_an_unknown_outcome(
-    place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, step: str, settled: str
 ) -> None:
     """If a step after the sending raises an exception, the purchase exits with 4 and its record holds its claim. If
     the provider's answer had arrived, the next due tasks write it.
@@ -101,7 +101,7 @@ def test_an_exception_after_sending_leaves_an_unknown_outcome(
 @pytest.mark.parametrize("step", STEPS_AFTER_RECORDING)
 @pytest.mark.expects_log("the failure is told")
 def test_an_exception_after_recording_keeps_the_outcome(
-    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, step: str
 ) -> None:
     """If a step after the write of the outcome raises an exception, the caller still gets the bought credit check,
     and due tasks fetch its missing parts.
@@ -221,8 +221,8 @@ def count_pages(console: Console) -> int:
 
 
 @pytest.mark.expects_log("the full disk is told")
-def test_a_full_disk_at_any_statement_leaves_a_true_record(
-    console: Console, vendor: LedgerVendor, clock: HandClock
+def test_a_full_disk_at_any_statement_leaves_a_correct_record(
+    console: Console, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """The disk becomes full during a purchase; each further purchase has room for one more page, so that another
     statement fails. In each case the reported ending agrees with the record and with the provider's ledger.

@@ -32,7 +32,7 @@ def test_a_kill_after_the_notice_reply_leaves_a_due_question(
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with open_payment_desk(place, sandbox) as scene:
         payment = scene.payments.start(scene.insert_order("ORD-1", minor, currency), provider).payment
-        scene.money.move_payment(provider, "ORD-1", "paid")
+        scene.money.change_payment_state(provider, "ORD-1", "paid")
         with fork_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
                 assert post_notice(worker.port, scene.make_provider_notice(provider, "ORD-1")) == 200

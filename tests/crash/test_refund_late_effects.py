@@ -13,7 +13,7 @@ from tests.support.money_stage import ActionTarget, MoneyStage, open_money_stage
 from tests.support.places import Place
 
 
-def make_refund_believed_unmade(on: MoneyStage) -> ActionTarget:
+def make_delayed_refund(on: MoneyStage) -> ActionTarget:
     """Send a refund whose request is delayed at the provider: it gets no answer, and two later probes don't find the
     refund. Return the target of the action.
     """
@@ -26,11 +26,11 @@ def make_refund_believed_unmade(on: MoneyStage) -> ActionTarget:
     return target
 
 
-def make_withdrawn_refund_believed_unmade(on: MoneyStage) -> tuple[ActionTarget, Refund]:
+def make_delayed_and_withdrawn_refund(on: MoneyStage) -> tuple[ActionTarget, Refund]:
     """Send a refund whose request is delayed at the provider and that two probes don't find, and let the requester
     withdraw it. Return the target of the action and the withdrawn refund.
     """
-    target = make_refund_believed_unmade(on)
+    target = make_delayed_refund(on)
     on.maker.refunds.withdraw(target.refund)
     withdrawn = find_newest_refund(on.maker, target.payment)
     assert withdrawn is not None
@@ -43,7 +43,7 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
     Sending it again with the same key completes it.
     """
     with open_money_stage(place) as on:
-        target = make_refund_believed_unmade(on)
+        target = make_delayed_refund(on)
         undone = find_newest_refund(on.maker, target.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
@@ -67,7 +67,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place
     no other refund of the payment can be requested.
     """
     with open_money_stage(place) as on:
-        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
+        target, withdrawn = make_delayed_and_withdrawn_refund(on)
         on.release_held_request(withdrawn.provider_refund_key)
         on.maker.refunds.probe(target.refund)
         assert call_for_ending(lambda: request_refund(on.maker, target.payment)) == "in_progress"
@@ -79,7 +79,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
     with open_money_stage(place) as on:
-        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
+        target, withdrawn = make_delayed_and_withdrawn_refund(on)
         again = request_refund(on.maker, target.payment)
         on.release_held_request(withdrawn.provider_refund_key)
         assert call_for_ending(lambda: on.checker.refunds.approve(again.id)) != "done"
@@ -98,7 +98,7 @@ def test_an_unanswered_question_stops_the_next_refund(place: Place, arrives: boo
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.
     """
     with open_money_stage(place) as on:
-        target, withdrawn = make_withdrawn_refund_believed_unmade(on)
+        target, withdrawn = make_delayed_and_withdrawn_refund(on)
         again = request_refund(on.maker, target.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.add_faults(*({"action": silence, "call": call, "times": 100} for call in silent))

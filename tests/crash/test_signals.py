@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("action", signals.STEPS)
-def test_an_interrupt_at_any_step_leaves_a_true_record(place: Place, action: str) -> None:
+def test_an_interrupt_at_any_step_leaves_a_correct_record(place: Place, action: str) -> None:
     """After Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action, the process writes the correct
     record before it ends. This test uses one of these signals at each step, a different one on each engine; `make
     soak` tests all combinations.

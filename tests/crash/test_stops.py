@@ -26,4 +26,4 @@ def test_a_buyer_stopped_before_its_call_sends_only_with_its_claim(place: Place,
     """A buying process is stopped between its claim and its request until its lease has expired. It sends the request
     only if no due task has recorded the lapse. Otherwise it must not send, because people may have decided that the
     number was not bought, and may have bought it again."""
-    stops.wake_before_sending(place, meanwhile)
+    stops.run_stop_before_sending(place, meanwhile)

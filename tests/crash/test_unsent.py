@@ -149,7 +149,7 @@ class UnsentStage:
 
         wait_until(is_lapsed, "the leases of the dead")
 
-    def require_not_sent(self, action: str, subject: str, before: int) -> None:
+    def check_not_sent_and_repeat(self, action: str, subject: str, before: int) -> None:
         """Open the desk of the failed process. Check that its record is known as not sent, and that the action can be
         executed again without a decision of a person. `before` is the number of executions at the provider before
         this call.
@@ -195,7 +195,7 @@ def test_a_kill_before_the_intent_leaves_an_unknown_record(stage: UnsentStage, a
     stage.await_lapse()
     stage.checker.recovery.run_all_tasks()
     assert stage.read_record(action, subject).certainty is Certainty.UNKNOWN
-    stage.require_not_sent(action, subject, before)
+    stage.check_not_sent_and_repeat(action, subject, before)
     assert stage.read_record(action, subject).certainty is Certainty.KNOWN
 
 
@@ -217,7 +217,7 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
 
 @pytest.mark.expects_log("the full disk is told")
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_full_disk_between_claim_and_intent_leaves_a_true_record(stage: UnsentStage, action: str) -> None:
+def test_a_full_disk_between_claim_and_intent_leaves_a_correct_record(stage: UnsentStage, action: str) -> None:
     """The disk becomes full after the claim, so the process can't write the intent, and on SQLite not even the end of
     the operation. The action ends with `storage_full`, and the record later becomes known as not sent.
     """
@@ -232,4 +232,4 @@ def test_a_full_disk_between_claim_and_intent_leaves_a_true_record(stage: Unsent
         return
     assert truth.count_calling_operations(stage.maker.database) == 1
     stage.await_lapse()
-    stage.require_not_sent(action, subject, before)
+    stage.check_not_sent_and_repeat(action, subject, before)

@@ -52,7 +52,7 @@ def find_faults(facts: Facts) -> list[str]:
         *check_cases(facts),
         *check_alerts(facts),
         *check_messages(facts),
-        *check_trail(facts),
+        *check_audit_trail(facts),
     ]
 
 
@@ -69,7 +69,7 @@ class _StuckRecords:
         """Yield a sentence for each stuck record."""
         for table in _END_STATES:
             for row in self._facts[table]:
-                if not self._will_continue(table, row):
+                if not self._is_ended_or_continues(table, row):
                     yield f"stuck: {_KIND_BY_TABLE[table]} {dict(row)}"
         yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._is_saga_moving(row))
         yield from (
@@ -90,7 +90,7 @@ class _StuckRecords:
             if row["trouble"] is not None or not self._is_in_future(row["next_at"])
         )
 
-    def _will_continue(self, table: str, row: Row) -> bool:
+    def _is_ended_or_continues(self, table: str, row: Row) -> bool:
         """True if the record has ended, will continue automatically at a scheduled time, or has an open alert for a
         person.
         """
@@ -117,7 +117,7 @@ class _StuckRecords:
     def _will_end_order(self, payment: Row) -> bool:
         """True if the payment will end its order, by its next step or by its saga."""
         unended = payment["status"] not in _END_STATES["payments"] or payment["certainty"] == "unknown"
-        return (unended and self._will_continue("payments", payment)) or int(
+        return (unended and self._is_ended_or_continues("payments", payment)) or int(
             payment["id"]
         ) in self._payment_ids_in_saga
 
@@ -249,7 +249,7 @@ def _find_wrong_sequences(messages: Sequence[Row]) -> Iterator[str]:
 # 4: the trail
 
 
-def check_trail(facts: Facts) -> Iterator[str]:
+def check_audit_trail(facts: Facts) -> Iterator[str]:
     """Yield the error of the audit trail, if it is damaged."""
     if facts.audit_trouble is not None:
         yield f"audit trail: {facts.audit_trouble}"

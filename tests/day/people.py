@@ -129,7 +129,9 @@ class Payers:
 
     def set_payment_state(self, purse: BegunPayment, to: str, *, sure: bool = False, **more: Any) -> None:
         """Change the state of the payment at the provider to `to`. With `sure` its notice isn't lost."""
-        call_patiently(lambda: self._money.move_payment(purse.provider, purse.number, to, notify=not sure, **more))
+        call_patiently(
+            lambda: self._money.change_payment_state(purse.provider, purse.number, to, notify=not sure, **more)
+        )
         if sure:
             kind, body = call_patiently(lambda: self._money.compose_notice(purse.provider, purse.number))
             path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[purse.provider]

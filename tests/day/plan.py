@@ -23,10 +23,10 @@ class Story(StrEnum):
     WHOLE = "paid, all of it is refunded"
 
     UNDERPAID = "the shop raises the sum, then it is paid"
-    UNDERPAID_MENDED = "the same; when that is told, the shop takes it back and an operator moves the order"
-    SAID_PAID = "the shop says paid, and nobody pays"
-    SAID_PAID_PAID = "the shop says paid; when that is told, the payer pays"
-    TAKEN_BACK = "paid, and the bank takes it back"
+    UNDERPAID_AND_CORRECTED = "the same; when that is told, the shop takes it back and an operator moves the order"
+    SET_PAID_WITHOUT_PAYMENT = "the shop says paid, and nobody pays"
+    SET_PAID_THEN_PAID = "the shop says paid; when that is told, the payer pays"
+    REVERSED_BY_BANK = "paid, and the bank takes it back"
     AFTER_EXPIRY = "paid after its order was cancelled by time"
     AFTER_EXPIRY_REFUNDED = "the same; when that is told, all of it is refunded"
     AFTER_FAILURE = "paid after it had failed"
@@ -36,10 +36,10 @@ class Story(StrEnum):
 
 RULE_BY_STORY: Mapping[Story, str] = {
     Story.UNDERPAID: "A",
-    Story.UNDERPAID_MENDED: "A",
-    Story.SAID_PAID: "B",
-    Story.SAID_PAID_PAID: "B",
-    Story.TAKEN_BACK: "B",
+    Story.UNDERPAID_AND_CORRECTED: "A",
+    Story.SET_PAID_WITHOUT_PAYMENT: "B",
+    Story.SET_PAID_THEN_PAID: "B",
+    Story.REVERSED_BY_BANK: "B",
     Story.AFTER_EXPIRY: "C",
     Story.AFTER_EXPIRY_REFUNDED: "C",
     Story.AFTER_FAILURE: "C",
@@ -50,17 +50,17 @@ RULE_BY_STORY: Mapping[Story, str] = {
 
 _SHARE_BY_STORY: Mapping[Story, int] = {
     Story.LATER: 140, Story.NEVER: 110, Story.FAILS: 50, Story.PART: 70, Story.WHOLE: 50,
-    Story.UNDERPAID: 6, Story.UNDERPAID_MENDED: 6,
-    Story.SAID_PAID: 6, Story.SAID_PAID_PAID: 6, Story.TAKEN_BACK: 6,
+    Story.UNDERPAID: 6, Story.UNDERPAID_AND_CORRECTED: 6,
+    Story.SET_PAID_WITHOUT_PAYMENT: 6, Story.SET_PAID_THEN_PAID: 6, Story.REVERSED_BY_BANK: 6,
     Story.AFTER_EXPIRY: 8, Story.AFTER_EXPIRY_REFUNDED: 6, Story.AFTER_FAILURE: 6, Story.AFTER_FAILURE_SHIPPED: 4,
     Story.AFTER_CANCEL: 6,
 }  # fmt: skip
 """Of a thousand orders; the others are paid at once."""
 _EARLY_PART_OF_ORDERS = 0.6
 """Of the day: what is planted needs its grace and then somebody to see to it, an unknown refund its probes."""
-_PAYPAY_STORIES = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
+_PAYPAY_STORIES = frozenset({Story.SET_PAID_WITHOUT_PAYMENT, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
 """Stories of a code that ends within the day; a token of Atom has a day."""
-_ATOM_STORIES = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
+_ATOM_STORIES = frozenset({Story.SET_PAID_THEN_PAID, Story.REVERSED_BY_BANK})
 _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 

@@ -12,7 +12,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from tests.support.server_process import ServerProcess
-from tests.support.server_run import Run, find_free_port
+from tests.support.server_run import ServerRun, find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 _ANSWER_SECONDS = 2.0
@@ -60,14 +60,14 @@ class Program(ServerProcess):
         return self.run.wait_for_end(self.name)
 
 
-def make_worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
+def make_worker(run: ServerRun, name: str, told: Mapping[str, str]) -> Program:
     """Return a worker (not started yet) with these environment variables."""
     port = find_free_port()
     command = (executable, "-m", "console", "--json", "worker")
     return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
 
 
-def make_sandbox(run: Run, home: Path) -> Program:
+def make_sandbox(run: ServerRun, home: Path) -> Program:
     """Return the sandbox (not started yet) with this home folder."""
     port = find_free_port()
     command = (executable, "-m", "console", "--json", "sandbox", "--port", str(port))

@@ -37,7 +37,7 @@ class OrderStories:
     def make_all(self, lives: Sequence[OrderPlan]) -> Iterator[tuple[str, RunningStory]]:
         """Yield the name and the generator of each order."""
         for life in lives:
-            yield f"{life.number} ({life.story.name})", self._live_order(life)
+            yield f"{life.number} ({life.story.name})", self._run_story_of_order(life)
 
     def probe_sent_refunds(self, *, is_closed: bool = False) -> None:
         """Let the operator probe the sent refunds after the last sale. `is_closed` means that the workers have
@@ -45,7 +45,7 @@ class OrderStories:
         """
         self._operators.probe_accepted_refunds(is_closed=is_closed)
 
-    def _live_order(self, life: OrderPlan) -> RunningStory:
+    def _run_story_of_order(self, life: OrderPlan) -> RunningStory:
         purse = yield from self._begin(life)
         if purse is not None:
             yield life.waits
@@ -80,7 +80,7 @@ class OrderStories:
     def _never_pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         yield 0
 
-    def _fail(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _let_payment_fail(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         if self._payers.is_code_payable(purse):
             self._payers.set_payment_state(purse, "failed")
         yield 0
@@ -111,7 +111,7 @@ class OrderStories:
         wanted = (what, self.diary.planted[purse.order])
         return ProgressCondition(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
 
-    def _note_mended(self, purse: BegunPayment) -> RunningStory:
+    def _note_removed_fault(self, purse: BegunPayment) -> RunningStory:
         """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
         that the alert is resolved.
         """
@@ -125,22 +125,22 @@ class OrderStories:
         self._shop.change_order(purse.order, f"total_amount = {life.minor + 500}")
         self._payers.set_payment_state(purse, "paid")
         self._note_planted_fault(purse, life.story)
-        if life.story is Story.UNDERPAID_MENDED:
+        if life.story is Story.UNDERPAID_AND_CORRECTED:
             yield self._make_alert_condition(purse)
             self._shop.change_order(purse.order, f"total_amount = {life.minor}")
             self._operators.set_order_paid_by_hand(purse)
-            yield from self._note_mended(purse)
+            yield from self._note_removed_fault(purse)
 
-    def _say_paid(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _set_paid_without_payment(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         if not (self._payers.is_code_payable(purse) and self._shop.set_order_paid(purse.order)):
             return
         self._note_planted_fault(purse, life.story)
-        if life.story is Story.SAID_PAID_PAID:
+        if life.story is Story.SET_PAID_THEN_PAID:
             yield self._make_alert_condition(purse)
             self._payers.set_payment_state(purse, "paid")
-            yield from self._note_mended(purse)
+            yield from self._note_removed_fault(purse)
 
-    def _take_back(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
+    def _reverse_payment_by_bank(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         self._payers.set_payment_state(purse, "paid")
         yield ProgressCondition(
             purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid"
@@ -155,7 +155,7 @@ class OrderStories:
         if life.story is Story.AFTER_EXPIRY_REFUNDED:
             yield self._make_alert_condition(purse)
             yield from self._refund(purse, life.minor)
-            yield from self._note_mended(purse)
+            yield from self._note_removed_fault(purse)
 
     def _pay_after_failure(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
         if not self._payers.is_code_payable(purse):
@@ -177,7 +177,7 @@ class OrderStories:
             if not (yield from self._wait_for_order(purse)):
                 return
             self._shop.change_order(purse.order, "status = 'shipped'")
-            yield from self._note_mended(purse)
+            yield from self._note_removed_fault(purse)
 
     def _wait_for_order(self, purse: BegunPayment) -> Generator[Step, None, bool]:
         """Wait until the order is paid or cancelled, and return True if it is paid. The order may be cancelled
@@ -209,14 +209,14 @@ _STORY_FUNCTIONS: Mapping[Story, _StoryFunction] = {
     Story.AT_ONCE: OrderStories._pay,
     Story.LATER: OrderStories._pay,
     Story.NEVER: OrderStories._never_pay,
-    Story.FAILS: OrderStories._fail,
+    Story.FAILS: OrderStories._let_payment_fail,
     Story.PART: OrderStories._pay_and_refund,
     Story.WHOLE: OrderStories._pay_and_refund,
     Story.UNDERPAID: OrderStories._underpay,
-    Story.UNDERPAID_MENDED: OrderStories._underpay,
-    Story.SAID_PAID: OrderStories._say_paid,
-    Story.SAID_PAID_PAID: OrderStories._say_paid,
-    Story.TAKEN_BACK: OrderStories._take_back,
+    Story.UNDERPAID_AND_CORRECTED: OrderStories._underpay,
+    Story.SET_PAID_WITHOUT_PAYMENT: OrderStories._set_paid_without_payment,
+    Story.SET_PAID_THEN_PAID: OrderStories._set_paid_without_payment,
+    Story.REVERSED_BY_BANK: OrderStories._reverse_payment_by_bank,
     Story.AFTER_EXPIRY: OrderStories._pay_after_expiry,
     Story.AFTER_EXPIRY_REFUNDED: OrderStories._pay_after_expiry,
     Story.AFTER_FAILURE: OrderStories._pay_after_failure,

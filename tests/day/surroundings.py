@@ -20,7 +20,7 @@ from tests.day.notice_deliverer import NoticeDeliverer
 from tests.day.plan import Day
 from tests.day.programs import Program
 from tests.support import servers, teams
-from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.desks import make_environment
 from tests.support.payment_desks import make_settings as known_providers
 from tests.support.waiting import PATIENCE_SECONDS
@@ -83,7 +83,7 @@ class DaySurroundings:
     control: SandboxControl
     workers: tuple[Program, ...]
     postman: NoticeDeliverer
-    told: Receiver
+    told: AlertReceiver
     till: Console
     operator: Console
     approver: Console
@@ -132,7 +132,7 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
         def make_desk_environment(person: str, home: str) -> dict[str, str]:
             access = {"DATABASE_URL": team.urls[person], "OPERATOR": "", "TIME_SCALE": str(day.scale)}
             documents = {"DOCUMENTS_URL": (folder / "documents").as_uri()}
-            alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
+            alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
             both = known_providers(providers.url)
             return make_environment(folder / home, providers.url, **access, **documents, **alerts, **both)
 

@@ -12,7 +12,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.desk.window_desks import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_database_of_askers
+from tests.desk.window_desks import EmbeddedDesks, TeamModeDesks, WindowTestDesks, open_team_mode_database
 from tests.desk.window_person import Person
 from tests.support import server_fixtures
 from tests.support.desks import MovedClock
@@ -54,7 +54,7 @@ def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase
         yield None
         return
     server_fixtures.require_server("mariadb")
-    with open_database_of_askers() as database:
+    with open_team_mode_database() as database:
         yield database
 
 

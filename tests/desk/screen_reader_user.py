@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QApplication
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame
 from tests.desk.window_person import Person
 from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_name, list_visible_nodes
-from tests.support.announcements import HeardSentence
+from tests.support.announcements import SentAnnouncement
 
 _MAX_TABS = 60
 _LIST_ROLES = (Role.Table, Role.List, Role.PageTabList)
@@ -79,7 +79,7 @@ class ScreenReaderUser:
     """
 
     person: Person
-    heard: list[HeardSentence]
+    heard: list[SentAnnouncement]
     transcript: list[str] = field(default_factory=list)
     longest_delay: float = 0.0
     """The longest time, in seconds, that the event loop worked from a key or press to the sentence that the person
@@ -93,23 +93,23 @@ class ScreenReaderUser:
         """Return a text in the language of the window."""
         return self.person.opening.context.translate(key, **facts)
 
-    def begin_act(self, title: str) -> None:
+    def begin_action(self, title: str) -> None:
         """Begin the next action of the transcript. Sentences spoken before this call belong to the previous
         action.
         """
         self.person.wait_until_read()
-        self.write_heard()
+        self.write_spoken_sentences()
         self._since = len(self.heard)
         self.transcript += ["", f"## {title}", ""]
 
     def press(self, keys: str, times: int = 1) -> None:
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- keys: {keys}" + (f" ×{times}" if times > 1 else ""))
         self._acted = time.thread_time()
         self.person.press(keys, times)
 
     def type_text(self, text: str) -> None:
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- types: {text}")
         self._acted = time.thread_time()
         self.person.type_in(text)
@@ -119,7 +119,7 @@ class ScreenReaderUser:
         button.
         """
         self.find_node(role, name)
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- presses: {role.name} “{_replace_varying_parts(name)}”")
         actions = self.find_node(role, name).actionInterface()
         assert actions is not None
@@ -155,7 +155,7 @@ class ScreenReaderUser:
     def tab_to_node(self, role: QAccessible.Role, name: str) -> None:
         """Press Tab until the node of this role and name has the focus."""
         self.find_node(role, name)
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- goes by Tab to: {role.name} “{_replace_varying_parts(name)}”")
         for _ in range(_MAX_TABS):
             focused = [node for node in self.iterate_nodes() if node.state().focused and node.role() == role]
@@ -202,7 +202,7 @@ class ScreenReaderUser:
 
         self.person.wait_until(lambda: list_focused_names() != [])
         self.person.wait_until_read()
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(list_focused_names()[0])}”")
 
     def wait_for_sentence(self, beginning: str) -> str:
@@ -210,7 +210,7 @@ class ScreenReaderUser:
         sentence.
         """
 
-        def has_announced_sentence() -> HeardSentence | None:
+        def has_announced_sentence() -> SentAnnouncement | None:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
 
         try:
@@ -221,7 +221,7 @@ class ScreenReaderUser:
         one = has_announced_sentence()
         assert one is not None
         self.longest_delay = max(self.longest_delay, one.busy - self._acted)
-        self.write_heard()
+        self.write_spoken_sentences()
         return one.sentence
 
     def wait_for_title(self, beginning: str) -> None:
@@ -230,10 +230,10 @@ class ScreenReaderUser:
         """
         self.person.wait_until(lambda: self.person.window.windowTitle().startswith(beginning))
         self.person.wait_until_read()
-        self.write_heard()
+        self.write_spoken_sentences()
         self.transcript.append(f"- title: {_replace_varying_parts(self.person.window.windowTitle())}")
 
-    def write_heard(self) -> None:
+    def write_spoken_sentences(self) -> None:
         waiting, loading = self.get_text("dialog.busy"), self.get_text("screen.reading").rstrip(".。")
         progress = (
             self.get_text("bulk.told.begins"),

@@ -53,7 +53,7 @@ def list_hinted_keys(page: AdminPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def test_a_page_opened_before_the_rights_are_known_is_read(
+def test_a_page_opened_before_the_rights_are_known_reads_its_tabs(
     open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the administration page is opened before the window knows the person's rights, the tabs that the person may

@@ -414,7 +414,7 @@ def test_an_impossible_bulk_action_is_disabled_with_its_reason(
     assert "op-a" in buttons[BulkAction.PROBE].reason
 
 
-def test_select_all_matches_takes_only_the_filtered_records(
+def test_select_all_matches_selects_only_the_filtered_records(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """With a filter, *select all matches* selects only the records that match the filter."""

@@ -100,7 +100,7 @@ def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     for name, shown in (("op-b", usual), (first, chosen)):
         context.change_operator(name)
         person.wait_until(lambda shown=shown: list_column_keys(page) == shown)  # type: ignore[misc]  # its own value
-        context.changed.emit(frozenset({("credit-check", check.id)}))
+        context.records_changed.emit(frozenset({("credit-check", check.id)}))
     person.frame.show_route(QueuesRoute("unknown"))
     person.wait_until(lambda: read_listed_ids(page) == [check.id] and page.table.current_item is not None)
     assert list_column_keys(page) == chosen

@@ -19,7 +19,7 @@ from tests.desk.conftest import OpenWindow, buy_unknown, buy_without_pdf, read_p
 from tests.desk.screen_reader_user import ScreenReaderUser, ShownTimes
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
@@ -38,7 +38,7 @@ def show_times(qapp: QApplication) -> Iterator[ShownTimes]:
 
 
 @pytest.fixture
-def announced_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
+def announced_sentences(show_times: ShownTimes) -> Iterator[list[SentAnnouncement]]:
     with collect_announcements(show_times.note_turn) as sentences:
         yield sentences
 
@@ -50,7 +50,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    announced_sentences: list[HeardSentence],
+    announced_sentences: list[SentAnnouncement],
     show_times: ShownTimes,
     record_property: Callable[[str, object], None],
     language: str,
@@ -72,7 +72,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind = ScreenReaderUser(person, announced_sentences)
     word = blind.get_text
 
-    blind.begin_act("Was it paid?")
+    blind.begin_action("Was it paid?")
     blind.press("Ctrl+K")
     blind.type_text(ORDER_NUMBER)
     blind.wait_for_sentence(f"{word('kind.payment')} {ORDER_NUMBER}")
@@ -81,7 +81,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.wait_for_title(word("kind.payment"))
     blind.check_tree()
 
-    blind.begin_act("Ask for a refund")
+    blind.begin_action("Ask for a refund")
     blind.press("R")
     blind.find_node(Role.EditableText, word("dialog.refund.words"))
     blind.check_tree()
@@ -99,7 +99,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.press("Esc")
     person.wait_without_dialog()
 
-    blind.begin_act("A second person approves it")
+    blind.begin_action("A second person approves it")
     window_desks.switch_person(person, "lead-b")
     blind.press("Alt+4")
     blind.wait_for_title(word("screen.approvals"))
@@ -118,7 +118,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.check_tree()
     window_desks.switch_person(person, "op-a")
 
-    blind.begin_act("Work a queue with a probe")
+    blind.begin_action("Work a queue with a probe")
     blind.press("Alt+2")
     blind.activate_node(Role.PageTab, word("queue.unknown.title"))
     blind.find_node(Role.Table, word("queue.unknown.title"))
@@ -127,7 +127,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.wait_for_sentence(word("dialog.probe.still_unknown"))
     blind.check_tree()
 
-    blind.begin_act("Resolve an unknown")
+    blind.begin_action("Resolve an unknown")
     blind.press("E")
     blind.activate_node(Role.RadioButton, word("dialog.resolve.by_number"))
     blind.tab_to_node(Role.EditableText, word("dialog.resolve.by_number"))
@@ -143,7 +143,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.press("Esc")
     person.wait_without_dialog()
 
-    blind.begin_act("Fetch a PDF again")
+    blind.begin_action("Fetch a PDF again")
     blind.activate_node(Role.PageTab, word("queue.incomplete.title"))
     blind.find_node(Role.Table, word("queue.incomplete.title"))
     person.wait_until_read()
@@ -160,7 +160,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     person.wait_without_dialog()
     blind.check_tree()
 
-    blind.begin_act("Read the PDF as text")
+    blind.begin_action("Read the PDF as text")
     blind.find_node(Role.Button, word("action.open_pdf"))
     blind.press("O")
     blind.wait_for_title(word("pdf.title", id=lacking[0].id))
@@ -173,7 +173,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     assert NUMBERS[0] in text.text(0, text.characterCount())
     blind.check_tree()
 
-    blind.begin_act("One thing done to many records")
+    blind.begin_action("One thing done to many records")
     blind.press("Alt+2")
     blind.activate_node(Role.PageTab, word("queue.incomplete.title"))
     person.wait_until_read()
@@ -186,7 +186,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.press("Esc")
     person.wait_without_dialog()
 
-    blind.begin_act("A refusal")
+    blind.begin_action("A refusal")
     buy_unknown(console, sandbox, NUMBERS[4])
     window_desks.switch_person(person, "aud-e")
     blind.press("Alt+1")
@@ -201,14 +201,14 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.wait_for_sentence(word("act.refused"))
     blind.check_tree()
 
-    blind.begin_act("A number with a wrong digit")
+    blind.begin_action("A number with a wrong digit")
     blind.press("Alt+3")
     blind.wait_for_title(word("screen.lookup"))
     blind.type_text(f"{(int(NUMBERS[0][0]) + 1) % 10}{NUMBERS[0][1:]}")
     blind.wait_for_sentence(word("lookup.wrong_digit"))
     blind.check_tree()
 
-    blind.begin_act("The connection is lost, and comes back")
+    blind.begin_action("The connection is lost, and comes back")
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
     blind.wait_for_sentence(word("screen.offline"))
@@ -216,7 +216,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     context.update_connection_state(lost_since=None)
     person.wait_until(lambda: person.frame.toasts.visible_toasts != ())
     blind.check_tree()
-    blind.write_heard()
+    blind.write_spoken_sentences()
 
     nearest = match_shown_with_heard(show_times, announced_sentences)
     assert nearest
@@ -237,7 +237,7 @@ def _postpone_refetches(console: Console) -> None:
     context.write(lambda tx: tx.conn.execute(statement))
 
 
-def match_shown_with_heard(show_times: ShownTimes, heard: list[HeardSentence]) -> list[tuple[str, float, float]]:
+def match_shown_with_heard(show_times: ShownTimes, heard: list[SentAnnouncement]) -> list[tuple[str, float, float]]:
     """Return the sentence of each announced bar or toast, with the times at which it was shown and announced."""
     nearest = []
     for sentence, at in show_times.shown:

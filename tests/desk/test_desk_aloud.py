@@ -19,7 +19,7 @@ from tests.desk.screen_reader_user import ScreenReaderUser
 from tests.desk.test_day_aloud import LONGEST_DELAY, TRANSCRIPTS_FOLDER, compare_transcript
 from tests.desk.window_desks import WindowTestDesks
 from tests.support.accessible_tree import Role
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
@@ -29,7 +29,7 @@ ORDER, FOREIGN_ORDER = "ORD-20261120-000123", "ORD-20261119-000007"
 
 
 @pytest.fixture
-def announced_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[SentAnnouncement]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -41,7 +41,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    announced_sentences: list[HeardSentence],
+    announced_sentences: list[SentAnnouncement],
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
@@ -59,7 +59,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind = ScreenReaderUser(person, announced_sentences)
     word = blind.get_text
 
-    blind.begin_act("A company")
+    blind.begin_action("A company")
     del blind.transcript[:-3]  # the page before the first act is another test's
     blind.press("Alt+3")
     blind.wait_for_title(word("screen.lookup"))
@@ -75,7 +75,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
 
-    blind.begin_act("A reconciliation")
+    blind.begin_action("A reconciliation")
     blind.press("Alt+5")
     blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
@@ -100,7 +100,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     person.wait_without_dialog()
     blind.check_tree()
 
-    blind.begin_act("The audit trail")
+    blind.begin_action("The audit trail")
     window_desks.switch_person(person, "aud-e")
     blind.press("Alt+7")
     blind.wait_for_title(word("screen.audit"))
@@ -112,7 +112,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind.wait_for_sentence(word("audit_screen.unbroken"))
     blind.check_tree()
 
-    blind.begin_act("One's settings")
+    blind.begin_action("One's settings")
     other_language = "language.ja" if language == "en" else "language.en"
     for menu, key in (
         ("menu.theme", "theme.dark"),
@@ -127,9 +127,9 @@ def test_announcements_of_a_desk_match_the_transcript(
         blind.wait_for_title(word("screen.audit"))
         blind.check_tree()
     assert (current_appearance().theme, current_appearance().scale) == ("dark", 1.5)
-    blind.write_heard()
+    blind.write_spoken_sentences()
 
-    blind.begin_act("The lock")
+    blind.begin_action("The lock")
     blind.press("Ctrl+L")
     blind.wait_for_focus(Role.Button, word("lock.act"))
     blind.check_tree()
@@ -137,7 +137,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind.wait_for_title(word("screen.audit"))
     blind.wait_for_focus(Role.Cell, "")
     blind.check_tree()
-    blind.write_heard()
+    blind.write_spoken_sentences()
 
     record_property(LONGEST_DELAY, blind.longest_delay)
     compare_transcript(TRANSCRIPTS_FOLDER / f"desk.{language}.md", blind.transcript)

@@ -459,7 +459,7 @@ def test_visited_records_are_restored_in_their_present_state(open_window: OpenWi
     assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
 
 
-def test_nonsense_in_the_state_opens_home(open_window: OpenWindow) -> None:
+def test_an_unreadable_stored_state_opens_home(open_window: OpenWindow) -> None:
     person = open_window()
     state = person.opening.context.person_values
     state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})

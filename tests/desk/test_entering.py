@@ -96,7 +96,7 @@ class PersonBeforeWindow(Person):
         self.wait_until(lambda: bool(self.wait_for_form().findChildren(NotificationBar)))
         return self.wait_for_form().findChildren(NotificationBar)[-1].accessibleName()
 
-    def leave(self) -> None:
+    def close_window_and_desks(self) -> None:
         if shiboken6.isValid(self.window):
             self.opening.close()
         self._desks.close()
@@ -120,7 +120,7 @@ def open_sign_in(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Cal
 
     yield start_window
     for person in people:
-        person.leave()
+        person.close_window_and_desks()
     current_appearance().choose_theme("light")
 
 
@@ -185,7 +185,7 @@ def test_an_address_with_account_and_password_needs_no_sign_in(open_sign_in: Ope
     assert person.opening.context.operator == get_account(place)[0]
 
 
-def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_a_locked_window_opens_only_with_the_accounts_password(open_sign_in: OpenSignIn, place: Place) -> None:
     """A locked window refuses a wrong password. The right password unlocks it, and a text that was typed before is
     still in its field.
     """
@@ -294,5 +294,5 @@ def test_an_administrator_and_an_auditor_sign_in(
             assert [
                 bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()
             ] == []
-            person.leave()
+            person.close_window_and_desks()
     current_appearance().choose_theme("light")

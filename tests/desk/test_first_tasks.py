@@ -44,7 +44,7 @@ def read_counts_again(person: Person) -> None:
     person.wait_until_read()
 
 
-def test_the_tasks_tick_and_vanish_by_keyboard(
+def test_first_tasks_are_ticked_by_keyboard_and_then_disappear(
     console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
     """Home lists three first tasks for a new person. Completing a task by keyboard ticks it, and a restart keeps the

@@ -69,7 +69,7 @@ class WatchedStage(UnpaintedStage):
         if not self._is_searching() and (fault := find_focus_fault()):
             self.faults.append(f"{name}: {fault}")
         if QApplication.activeModalWidget() is None:
-            self.faults += (f"{name}: {cap}" for cap in find_buttons_with_dead_key(self.window))
+            self.faults += (f"{name}: {cap}" for cap in find_buttons_whose_key_does_nothing(self.window))
             self._read_again(name)
         return Path(name)
 
@@ -108,7 +108,7 @@ class WatchedStage(UnpaintedStage):
         return QApplication.activeWindow() is not None
 
 
-def find_buttons_with_dead_key(window: QWidget) -> Iterator[str]:
+def find_buttons_whose_key_does_nothing(window: QWidget) -> Iterator[str]:
     """Yield the text of each enabled button that shows a key which no shortcut of the button or its parents answers.
     Enter and Esc are left out, because the list of the opened row and the window answer them."""
     for button in window.findChildren(KeyButton):

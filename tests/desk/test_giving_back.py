@@ -73,7 +73,9 @@ def test_a_take_of_another_person_cannot_be_given_up(
     assert dialog.own_takes.give_back_button.reason
 
 
-def test_running_and_taken_opens_and_gives_back(open_window: OpenWindow, console: Console, payment: Payment) -> None:
+def test_the_unfinished_work_dialog_gives_a_take_back(
+    open_window: OpenWindow, console: Console, payment: Payment
+) -> None:
     person = open_window()
     open_payment(person, payment)
     person.press("T")
@@ -173,7 +175,7 @@ def test_a_lookup_without_a_result_names_the_searched_text(open_window: OpenWind
     assert page.list_bar_names() == ()
 
 
-def test_the_search_box_is_never_empty(open_window: OpenWindow) -> None:
+def test_the_search_box_says_that_nothing_matches_and_what_was_searched(open_window: OpenWindow) -> None:
     person = open_window()
     person.press("Ctrl+K")
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
@@ -205,10 +207,10 @@ def test_the_path_of_a_written_pack_can_be_copied_and_opened(
     person.wait_for_control("Open folder", toast).press()
     person.wait_until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
     toast.closed.emit()
-    assert copy_file_of_message(person, "Copy path") == str(path)
+    assert press_file_button_and_read_clipboard(person, "Copy path") == str(path)
 
 
-def copy_file_of_message(person: Person, button: str) -> str:
+def press_file_button_and_read_clipboard(person: Person, button: str) -> str:
     """Press this button at the newest message that names a file, in the list of messages. Return the text that is in
     the clipboard afterwards.
     """
@@ -233,10 +235,10 @@ def test_exported_files_are_in_the_list_of_messages(
     person.frame.show_route(AuditRoute())
     person.wait_for_page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
     person.wait_until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
-    assert copy_file_of_message(person, "Copy path") == str(tmp_path / "trail.csv")
+    assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
     context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
-    assert copy_file_of_message(person, "Copy path") == str(tmp_path / "run.csv")
+    assert press_file_button_and_read_clipboard(person, "Copy path") == str(tmp_path / "run.csv")
     context.show_toast("nothing written")
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(0)
@@ -296,14 +298,14 @@ def test_the_list_of_left_open_records_gives_them_up(
     person.wait_until(lambda: not person.window.isVisible())
 
 
-def test_a_window_with_nothing_open_closes(open_window: OpenWindow) -> None:
+def test_a_window_without_unfinished_work_closes_without_a_question(open_window: OpenWindow) -> None:
     person = open_window()
     person.window.close()
     person.wait_until(lambda: not person.window.isVisible())
     assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
-def test_the_left_open_list_continues_the_sign_out(
+def test_the_unfinished_work_dialog_lets_the_window_close(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
     with window_desks.open_acting_desk("op-a") as desk:

@@ -49,7 +49,7 @@ def test_the_waiting_times_of_home_are_those_of_the_report(
     assert strip.bars in [other.bars for other in section.chart.content.strips]
 
 
-def test_ages_grow_while_nothing_is_read(
+def test_ages_are_repainted_each_minute_without_reading(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """The ages on Home and in a queue are repainted each minute of the window's clock, without reading the counts or

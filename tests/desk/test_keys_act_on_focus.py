@@ -45,7 +45,7 @@ from console.views.runtime.routes import (
     SetAsidesRoute,
 )
 from tests.desk.window_person import Person, list_open, list_windows
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 ROUTE_PARTS = 3
@@ -66,22 +66,22 @@ def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[Person]:
 
 
 @pytest.fixture
-def recorded_acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
+def recorded_actions(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
     """Replace the actions of the window by functions that only record their call. Return the list of (name of the
     action, record).
     """
     done: list[tuple[str, RecordRef]] = []
 
-    def record_act(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
+    def record_action(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
         monkeypatch.setattr(
             RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
         )
 
     for name in ("probe", "resolve", "refetch"):
-        record_act(name, lambda record, *_: make_record_ref(record))
-    record_act("refund", lambda payment_id, *_: ("payment", payment_id))
+        record_action(name, lambda record, *_: make_record_ref(record))
+    record_action("refund", lambda payment_id, *_: ("payment", payment_id))
     for name in ("approve", "reject", "withdraw"):
-        record_act(name, lambda view: ("refund", view.record.id))
+        record_action(name, lambda view: ("refund", view.record.id))
 
     def record_take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
         if name in ("take", "note"):
@@ -100,7 +100,7 @@ def get_focused_record(row: Any) -> RecordRef:
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_keys_act_on_the_row_of_a_queue(
-    person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str
+    person: Person, recorded_actions: list[tuple[str, RecordRef]], queue: str
 ) -> None:
     """In a queue, the keys act on the row that has the focus, also after arrow keys have moved the focus."""
     person.frame.show_route(QueuesRoute(queue))
@@ -112,14 +112,14 @@ def test_keys_act_on_the_row_of_a_queue(
         person.press("Down", steps)
         ref = get_focused_record(page.table.current_item)
         assert page.table.ring_row == page.table.current_row
-        recorded_acts.clear()
+        recorded_actions.clear()
         for key in "PTN":
             person.press(key)
-        assert recorded_acts == [("probe", ref), ("take", ref), ("note", ref)]
+        assert recorded_actions == [("probe", ref), ("take", ref), ("note", ref)]
 
 
 def test_keys_act_on_the_part_of_a_company(
-    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_actions: list[tuple[str, RecordRef]]
 ) -> None:
     """On the page of a company, the keys act on the part that has the focus: the row of the list, the open issue, or
     the credit check of the panel.
@@ -131,26 +131,26 @@ def test_keys_act_on_the_part_of_a_company(
     person.wait_until_read()
     for _ in company.credit_checks:
         ref = get_focused_record(company.table.current_item)
-        recorded_acts.clear()
+        recorded_actions.clear()
         person.press("P")
-        assert recorded_acts == [("probe", ref)]
+        assert recorded_actions == [("probe", ref)]
         person.press("Down")
     for stop in company.open_items.focus_stops:
         stop.setFocus()
-        recorded_acts.clear()
+        recorded_actions.clear()
         person.press("P")
-        assert recorded_acts == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
+        assert recorded_actions == [("probe", make_record_ref(company.open_items.find_record(stop)))]  # type: ignore[arg-type]  # a record
     assert company.open_items.focus_stops
     for stop in company.live_check_panel.focus_stops:
         stop.setFocus()
-        recorded_acts.clear()
+        recorded_actions.clear()
         person.press("P")
-        assert recorded_acts == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
+        assert recorded_actions == [("probe", ("credit-check", company.live_check_panel.find_check_id(stop)))]
     assert company.live_check_panel.focus_stops
 
 
 def test_keys_on_a_payments_page_act_on_the_focused_refund(
-    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_actions: list[tuple[str, RecordRef]]
 ) -> None:
     """On the page of a payment, the keys act on the payment. While a row of its refunds has the focus, the keys act
     on that refund.
@@ -162,22 +162,22 @@ def test_keys_on_a_payments_page_act_on_the_focused_refund(
     for key in "PTN":
         person.press(key)
     own = ("payment", payment.id)
-    assert recorded_acts == [("probe", own), ("take", own), ("note", own)]
+    assert recorded_actions == [("probe", own), ("take", own), ("note", own)]
     page.tabs.show_tab("refunds")
     person.wait_until_read()
     page.tabs.focus_content()
     person.wait_until(lambda: page.tabs.find_focused_row() is not None)
     row = get_focused_record(page.tabs.find_focused_row())
     assert row[0] == "refund"
-    recorded_acts.clear()
+    recorded_actions.clear()
     for key in "PETNRM":
         person.press(key)
-    assert recorded_acts == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
+    assert recorded_actions == [("probe", row), ("resolve", row), ("take", row), ("note", row)]
     assert "act" in page.list_bar_names(), "the keys that a refund hasn't say so"
 
 
 def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
-    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_actions: list[tuple[str, RecordRef]]
 ) -> None:
     sample = desk.list_checks("superseded")[0]
     person.frame.show_route(CreditCheckRoute(sample.id))
@@ -191,10 +191,10 @@ def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
     assert row != ("credit-check", sample.id)
     for key in "PFE":
         person.press(key)
-    assert recorded_acts == [("probe", row), ("refetch", row), ("resolve", row)]
+    assert recorded_actions == [("probe", row), ("refetch", row), ("resolve", row)]
 
 
-def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_keys_act_on_the_shown_approval(person: Person, recorded_actions: list[tuple[str, RecordRef]]) -> None:
     """In the list of approvals, the focus, the selected card and the shown request are the same record after each
     arrow key, and the keys act on this record. If a proposal is shown, the keys for refunds do nothing.
     """
@@ -208,11 +208,11 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
     assert person.window.focusWidget() is page.list_panel.card_list
     for place, ref in enumerate(refs):
         assert page.list_panel.current_ref == ref
-        recorded_acts.clear()
+        recorded_actions.clear()
         if ref[0] == PROPOSAL_CARD_KIND:
             for key in "PADW":
                 person.press(key)
-            assert recorded_acts == []
+            assert recorded_actions == []
             assert page.proposal is not None
             assert page.proposal.id == ref[1]
             person.press("Down")
@@ -221,10 +221,10 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
         page.request_panel._mark_end_reached()
         for key in "PADW":
             person.press(key)
-        assert {at for name, at in recorded_acts if name != "probe"} <= {ref}, place
-        assert page.reject_button.isHidden() or ("reject", ref) in recorded_acts
-        assert page.withdraw_button.isHidden() or ("withdraw", ref) in recorded_acts
-        assert recorded_acts[0] == ("probe", ("payment", page.shown_details.payment.id))  # type: ignore[union-attr]  # shown
+        assert {at for name, at in recorded_actions if name != "probe"} <= {ref}, place
+        assert page.reject_button.isHidden() or ("reject", ref) in recorded_actions
+        assert page.withdraw_button.isHidden() or ("withdraw", ref) in recorded_actions
+        assert recorded_actions[0] == ("probe", ("payment", page.shown_details.payment.id))  # type: ignore[union-attr]  # shown
         person.press("Down")
     person.press("Home")
     assert page.list_panel.current_ref == refs[0]
@@ -233,7 +233,7 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
 
 
 def test_keys_of_approvals_wait_while_a_request_is_being_read(
-    person: Person, recorded_acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
+    person: Person, recorded_actions: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the next request of the approvals is being read, no key acts on the request that was shown before."""
     person.opening.context.change_operator("lead-b")
@@ -244,12 +244,12 @@ def test_keys_of_approvals_wait_while_a_request_is_being_read(
     person.press("Down")
     for key in "PADW":
         person.press(key)
-    assert recorded_acts == []
+    assert recorded_actions == []
     assert not page.approve_button.isEnabled()
     person.wait_until(lambda: page.content.currentWidget() is page.placeholder_bars)
 
 
-def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_actions: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
     page = person.wait_for_page(SetAsidesPage)
     person.wait_until(lambda: page.current_item is not None)
@@ -257,14 +257,14 @@ def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_acts: list[t
     for _ in page.table.all_rows:
         item = page.current_item
         assert item is not None
-        recorded_acts.clear()
+        recorded_actions.clear()
         person.press("R")
-        assert recorded_acts in ([("refund", ("payment", item.payment.id))], [])
-        assert bool(recorded_acts) == page.request_button.isVisible()
+        assert recorded_actions in ([("refund", ("payment", item.payment.id))], [])
+        assert bool(recorded_actions) == page.request_button.isVisible()
         person.press("Down")
 
 
-def test_keys_act_on_the_incident_with_the_ring(person: Person, desk: SampleDesk) -> None:
+def test_keys_act_on_the_focused_incident(person: Person, desk: SampleDesk) -> None:
     """Shift+A acts on the incident whose row has the focus."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
@@ -290,7 +290,7 @@ def list_single_keys(page: Page) -> list[str]:
 
 
 def find_keys_without_effect(
-    person: Person, page: Page, heard: list[HeardSentence], acts: list[tuple[str, RecordRef]]
+    person: Person, page: Page, heard: list[SentAnnouncement], acts: list[tuple[str, RecordRef]]
 ) -> list[str]:
     """Press each single-character key of the page once. Return the keys after which no sentence was announced, no
     action was recorded, no dialog was opened and the page and the focus stayed.
@@ -328,7 +328,7 @@ def find_keys_without_effect(
 def test_each_key_acts_or_shows_the_reason(
     person: Person,
     desk: SampleDesk,
-    recorded_acts: list[tuple[str, RecordRef]],
+    recorded_actions: list[tuple[str, RecordRef]],
     monkeypatch: pytest.MonkeyPatch,
     part: int,
     who: str,
@@ -336,7 +336,9 @@ def test_each_key_acts_or_shows_the_reason(
     """Each key of one letter either acts on the selected row or says why it doesn't. The test covers an auditor, who
     may change nothing, and an operator with orders, settled records, empty lists and the ends of lists.
     """
-    monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: recorded_acts.append(("move_order", ("", 0))))
+    monkeypatch.setattr(
+        RecordActionHandlers, "move_order", lambda *_: recorded_actions.append(("move_order", ("", 0)))
+    )
     person.opening.context.change_operator(who)
     payment, check = desk.list_payments("complete")[-1], desk.list_checks("incomplete")[0]
     view = desk.console.payments.read_payment(payment.id)
@@ -361,7 +363,7 @@ def test_each_key_acts_or_shows_the_reason(
                 page.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
                 page.setFocus()
             pressed += len(list_single_keys(page))
-            silent += [(route, key) for key in find_keys_without_effect(person, page, heard, recorded_acts)]
+            silent += [(route, key) for key in find_keys_without_effect(person, page, heard, recorded_actions)]
     assert pressed > 15
     assert silent == []
 
@@ -386,7 +388,7 @@ def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person,
 
 
 def test_a_key_without_an_effect_on_the_selection_states_the_reason(
-    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+    person: Person, desk: SampleDesk, recorded_actions: list[tuple[str, RecordRef]]
 ) -> None:
     """The whole list is selected. A key whose action isn't possible for the selection announces the reason and shows
     it in a bar.
@@ -404,4 +406,4 @@ def test_a_key_without_an_effect_on_the_selection_states_the_reason(
         assert [one.is_urgent for one in heard] == [True], key
         assert "act" in page.list_bar_names()
         page.hide_bar("act")
-    assert recorded_acts == []
+    assert recorded_actions == []

@@ -173,7 +173,7 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     dialog.reject()
 
 
-def test_ten_minutes_without_a_key_lock(
+def test_ten_minutes_without_a_key_lock_the_window(
     window_desks: WindowTestDesks, open_window: OpenWindow, clock: MovedClock
 ) -> None:
     """Ten minutes without a key lock the window, by the real-time clock, which continues while the machine sleeps.
@@ -224,7 +224,7 @@ def test_a_desk_without_a_person_reads_less_often(open_window: OpenWindow, clock
     assert refresh._counts_timer.interval() == WORK_COUNTS_INTERVAL_MS
 
 
-def test_a_draft_in_a_field_survives(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_a_draft_in_a_field_survives_the_lock(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """A text that was typed into a field of a page before the lock is still there after unlocking."""
     person = open_window()
     person.frame.show_route(LookupRoute(""))

@@ -24,7 +24,7 @@ def read_mention_count(person: Person) -> str | None:
     return next((place.count for place in places if place.key == "mentions"), None)
 
 
-def test_a_mention_is_counted_opened_and_done(
+def test_a_mention_is_counted_opened_and_marked_as_done(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     me = console.people.read_acting_person().name

@@ -11,12 +11,12 @@ from console.views.app.announcements_dialog import AnnouncementsDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.runtime.routes import CreditCheckRoute
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.desks import NUMBERS
 
 
 @pytest.fixture
-def announced_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[SentAnnouncement]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -50,7 +50,7 @@ def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, con
 
 
 def test_a_lost_and_regained_connection_is_announced(
-    open_window: OpenWindow, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, announced_sentences: list[SentAnnouncement]
 ) -> None:
     person = open_window()
     context = person.opening.context

@@ -56,7 +56,7 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
 
 
 @pytest.mark.nightly("test_day_aloud.py and test_whole_job.py use the same tree of the window, without a bus")
-def test_a_screen_reader_reads_and_receives_the_window(
+def test_a_screen_reader_operates_the_window_over_atspi(
     screen_reader: atspi.ScreenReader, demo_stderr_file: Path
 ) -> None:
     """A simulated screen reader gets from Home to a queue by press actions alone. A copied number is announced with

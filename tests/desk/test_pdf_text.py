@@ -22,12 +22,12 @@ from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.test_lock import get_idle_lock, unlock_window, wait_for_lock_form
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, save_as
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.desks import NUMBERS
 
 
 @pytest.fixture
-def announced_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[SentAnnouncement]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -50,7 +50,7 @@ def read_document_text(person: Person) -> str:
 
 
 def test_t_switches_to_the_text_and_back(
-    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
     """The key T shows the text of the whole PDF in reading order, and T again shows the pages; the current page stays
     the same.
@@ -75,7 +75,7 @@ def test_t_switches_to_the_text_and_back(
 
 
 def test_the_search_finds_in_the_text(
-    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
     """In the text of the PDF, Ctrl+F selects the first match and announces its line; Enter again goes to the next
     match.
@@ -97,7 +97,7 @@ def test_the_search_finds_in_the_text(
 
 
 def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
-    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
     person, page = open_pdf(open_window, console)
     page.toggle_text_view()
@@ -136,7 +136,7 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
 
 
 def test_two_versions_of_a_pdf_are_shown_together(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, announced_sentences: list[SentAnnouncement]
 ) -> None:
     """If a PDF has two versions, the key C shows both. Each difference is marked on the pages of both, and is
     available in the list and to screen readers. If there is one version, a toast says that there is nothing to
@@ -180,7 +180,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
 
 
 def test_a_late_answer_of_a_closed_pdf_is_ignored(
-    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement]
 ) -> None:
     """A person leaves the page of a PDF while its text is being read, so the PDF is closed and the read fails. The
     window doesn't announce that the PDF can't be shown.
@@ -196,7 +196,7 @@ def test_a_late_answer_of_a_closed_pdf_is_ignored(
 
 
 def test_keys_fit_zoom_and_turn_a_pdf(
-    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence], tmp_path: Path
+    open_window: OpenWindow, console: Console, announced_sentences: list[SentAnnouncement], tmp_path: Path
 ) -> None:
     """Keys fit the page to the width or to the window, zoom it, and turn it, which is announced. The next PDF has the
     same size and isn't turned. A copy of the PDF can be written to a file.

@@ -36,7 +36,7 @@ def default_appearance(qapp: QApplication) -> Iterator[None]:
     install_appearance(qapp, theme="light")
 
 
-def choose_everything(person: Person) -> None:
+def choose_all_preferences(person: Person) -> None:
     context = person.opening.context
     apply_and_store_theme(context, "dark")
     apply_and_store_density(context, "compact")
@@ -58,7 +58,7 @@ def reset_appearance(qapp: QApplication) -> None:
 
 def test_the_next_window_has_the_preferences_of_the_last(open_window: OpenWindow, qapp: QApplication) -> None:
     person = open_window()
-    choose_everything(person)
+    choose_all_preferences(person)
     language = person.opening.context.language
     person.close()
     reset_appearance(qapp)
@@ -87,7 +87,7 @@ def test_a_change_is_written_while_the_window_is_open(console: Console, open_win
     nothing.
     """
     person = open_window()
-    choose_everything(person)
+    choose_all_preferences(person)
     wait_until_written(person)
     values = make_preferences_file(console.settings.home, "op-a").read().values
     assert (values["theme"], values["density"], values["text_size"]) == ("dark", "compact", 125)
@@ -136,7 +136,7 @@ def test_each_person_has_own_preferences(console: Console, open_window: OpenWind
     stored.
     """
     person = open_window()
-    choose_everything(person)
+    choose_all_preferences(person)
     person.close()
     reset_appearance(qapp)
     other = open_window("lead-b")
@@ -209,7 +209,7 @@ INVALID_PREFERENCES = {
 }
 
 
-def test_a_value_that_makes_no_sense_is_no_choice(console: Console, open_window: OpenWindow) -> None:
+def test_invalid_preferences_are_replaced_by_defaults(console: Console, open_window: OpenWindow) -> None:
     make_preferences_file(console.settings.home, "op-a").change(INVALID_PREFERENCES)
     person = open_window()
     appearance = current_appearance()

@@ -119,12 +119,12 @@ class CaseStage:
         if self.name != name:
             self.person = self.window_desks.switch_person(self.person, name)
 
-    def keep_toast(self, toast: Toast) -> None:
+    def store_action_toast(self, toast: Toast) -> None:
         """Store a toast about an action. Ignore a toast that announces an event and leads to a page."""
         if toast.route is None:
             self.toasts.append(toast)
 
-    def read_acts(self) -> list[str]:
+    def read_audited_actions(self) -> list[str]:
         """Return the actions in the audit trail, the oldest first. Left out are reads, the entry about the merchant
         that the first call to a provider stores, and the worker's requests for the password.
         """
@@ -159,7 +159,7 @@ PreparePress = Callable[[CaseStage], ActingPress]
 
 
 @dataclass(frozen=True)
-class Case:
+class RepeatedPressExample:
     """One action that is started by a repeated press. `prepare` brings the window to the moment before the press.
     `who` is the acting person, `sites` are the places in the code that start the call, `dialog` is the dialog that
     starts it. `trail` has the expected audit entries. `needs_password` says whether a person in team mode confirms
@@ -173,7 +173,7 @@ class Case:
     needs_password: bool = False
 
 
-CASE_BY_NAME: dict[str, Case] = {}
+CASE_BY_NAME: dict[str, RepeatedPressExample] = {}
 
 
 def register_case(
@@ -183,7 +183,7 @@ def register_case(
     """Return a decorator that registers a function as the case of its name."""
 
     def store_case(prepare: PreparePress) -> PreparePress:
-        CASE_BY_NAME[prepare.__name__] = Case(prepare, sites, trail, dialog, who, needs_password)
+        CASE_BY_NAME[prepare.__name__] = RepeatedPressExample(prepare, sites, trail, dialog, who, needs_password)
         return prepare
 
     return store_case
@@ -263,7 +263,7 @@ def is_dialog_visible(press: ActingPress) -> bool:
     return press.dialog is not None and shiboken6.isValid(press.dialog) and press.dialog.isVisible()
 
 
-def run_case(stage: CaseStage, one: Case, way: str) -> None:
+def run_case(stage: CaseStage, one: RepeatedPressExample, way: str) -> None:
     """Prepare the case, press its button or key several times, wait for the end, and check the outcome."""
     stage.number += 1
     press = one.prepare(stage)
@@ -271,7 +271,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
     person = stage.person
     person.wait_until_read()
     stage.toasts.clear()
-    before, money = len(stage.read_acts()), stage.count_money_movements()
+    before, money = len(stage.read_audited_actions()), stage.count_money_movements()
     if way == "again":
         press_again_after_the_answer(person, press)
     elif by_keys:
@@ -279,7 +279,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
     else:
         click_often(person, press)
     if one.needs_password:
-        stage.window_desks.confirm(person, one.who)
+        stage.window_desks.confirm_with_password(person, one.who)
 
     def has_case_ended() -> bool:
         if by_keys and is_dialog_visible(press) and press.dialog is not None:
@@ -294,8 +294,8 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
             hold_enter(press.dialog)
         assert is_dialog_visible(press), "the outcome was closed before the person saw it"
     # A desk that asks sends its entries about files to the worker, which writes them a moment later.
-    person.wait_until(lambda: len(stage.read_acts()) >= before + len(one.trail))
-    assert stage.read_acts()[before:] == list(one.trail)
+    person.wait_until(lambda: len(stage.read_audited_actions()) >= before + len(one.trail))
+    assert stage.read_audited_actions()[before:] == list(one.trail)
     charges, refunds = stage.count_money_movements()
     assert charges - money[0] == one.trail.count("credit-check.bought")
     assert refunds - money[1] == one.trail.count("refund.submit.started")
@@ -914,7 +914,7 @@ def move_order(stage: CaseStage) -> ActingPress:
     number = f"ORD-{stage.number}"
     order = insert_order(stage.window_desks, number, 3_300)
     payment = stage.console.payments.start(order, "paypay").payment
-    stage.sandbox.control.payments_control.move_payment("paypay", number, "paid")
+    stage.sandbox.control.payments_control.change_payment_state("paypay", number, "paid")
     acting = stage.window_desks.acting_desk._context
     before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     stage.console.payments.probe(payment.id)
@@ -923,15 +923,15 @@ def move_order(stage: CaseStage) -> ActingPress:
     return make_page_press(stage, page.action_bar.find_button("move_order"), "M")
 
 
-_GUARD_TEST = "tests/views/runtime/test_request_id.py::test_an_act_pressed_twice_runs_once"
+_TEST_OF_REPEATED_PRESSES = "tests/views/runtime/test_request_id.py::test_a_button_pressed_twice_makes_one_call"
 TESTED_ELSEWHERE = {
     "ReconcileDialog._begin_run": (
         "tests/views/reconciliation/test_dialog.py::test_a_button_pressed_twice_begins_one_run"
     ),
     "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_continuing_twice_is_one_run",
-    "RefundDialog._probe_payment": _GUARD_TEST,
-    "BulkRunDialog._stop_run": _GUARD_TEST,
-    "LeftoverCredentialsDialog._delete_credentials": _GUARD_TEST,
+    "RefundDialog._probe_payment": _TEST_OF_REPEATED_PRESSES,
+    "BulkRunDialog._stop_run": _TEST_OF_REPEATED_PRESSES,
+    "LeftoverCredentialsDialog._delete_credentials": _TEST_OF_REPEATED_PRESSES,
 }
 """Places that start a call and have no case here, with the test that presses them twice."""
 DIALOGS_WITHOUT_ACTING_CALL = {
@@ -975,7 +975,7 @@ def list_dialog_names() -> set[str]:
     return found - {"FormDialog", "EvidenceDialog", "IncidentDialog", "BulkRunDialog", "_DecisionDialog"}
 
 
-def test_no_place_that_acts_is_forgotten() -> None:
+def test_every_acting_call_has_a_case_or_another_test() -> None:
     """Every dialog and every acting call of a page has a case here or is listed with an existing test
     that covers it.
     """
@@ -1009,7 +1009,7 @@ def test_a_button_pressed_twice_acts_once(
         window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     stage = CaseStage(window_desks, sandbox, open_window(), tmp_path)
     stage.switch_person(one.who)
-    stage.person.opening.context.toast_requested.connect(stage.keep_toast)
+    stage.person.opening.context.toast_requested.connect(stage.store_action_toast)
     for way in ("clicks", "keys"):
         run_case(stage, one, way)
     if one.dialog is None and name not in CASES_THAT_CONTINUE:
@@ -1041,8 +1041,8 @@ def test_a_password_entered_twice_decides_once(
         click_often(person, password)
     person.wait_until(press.has_ended)
     person.wait_until_read()
-    assert stage.read_acts()[-1] == "refund.rejected"
-    assert stage.read_acts().count("refund.rejected") == 1
+    assert stage.read_audited_actions()[-1] == "refund.rejected"
+    assert stage.read_audited_actions().count("refund.rejected") == 1
     with window_desks.write_as_owner() as tx:
         requests = tx.conn.exec_driver_sql("SELECT confirmed FROM requests WHERE action = 'refund reject'").all()
     assert [tuple(row) for row in requests] == [(1,)]

@@ -147,7 +147,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     fill_not_bought_form(dialog, "checked by phone")
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    window_desks.confirm(person, "lead-b")
+    window_desks.confirm_with_password(person, "lead-b")
     person.wait_until(lambda: dialog.windowTitle() == "Resolved")
     dialog.reject()
     person.wait_without_dialog()
@@ -248,7 +248,7 @@ def test_a_decision_has_the_effect_named_on_its_button(
     )
     dialog.main_button.click()
     if is_second:  # a proposal, also one that replaces another person's, decides nothing and needs no password
-        window_desks.confirm(person, name)
+        window_desks.confirm_with_password(person, name)
     person.wait_until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
     assert (window_desks.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
 
@@ -282,7 +282,7 @@ def test_a_second_person_decides_from_a_queue(
     person.wait_until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == person.opening.context.translate("dialog.resolve.act_second")
     dialog.main_button.click()
-    window_desks.confirm(person, "lead-b")
+    window_desks.confirm_with_password(person, "lead-b")
     person.wait_until(lambda: dialog.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
 

@@ -57,7 +57,7 @@ REAL_TIME_SETTINGS = {"TIME_SCALE": "1"}
 """With the usual scale a call that hangs is given up after 1.5 s, which a busy machine spends on one page."""
 
 
-def leave_hanging_purchase(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
+def start_hanging_purchase_and_close_dialog(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
     """Start a purchase at a provider that hangs, and close its dialog."""
     dialog.main_button.click()
     person.wait_until(lambda: bool(sandbox.control.read_state()["held"]))
@@ -174,7 +174,7 @@ def make_contradicted_purchase(window_desks: WindowTestDesks, sandbox: Sandbox) 
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
     )
     assert refused.code == "provider_refused"
-    assert window_desks.acting_desk._service_builder._purchases.deliver(denied.operation_id or "", bought)
+    assert window_desks.acting_desk._service_builder._purchases.deliver_outcome(denied.operation_id or "", bought)
     (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
     return alert
 
@@ -231,7 +231,7 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = open_window()
     dialog = open_purchase(person)
-    leave_hanging_purchase(person, dialog, sandbox)
+    start_hanging_purchase_and_close_dialog(person, dialog, sandbox)
     person.press("Alt+2")
     person.wait_for_page(QueuesPage)
     person.press("Alt+1")
@@ -249,7 +249,7 @@ def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sand
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = open_window()
     dialog = open_purchase(person)
-    leave_hanging_purchase(person, dialog, sandbox)
+    start_hanging_purchase_and_close_dialog(person, dialog, sandbox)
     person.window.close()
     leaving = person.wait_for_dialog(RunningCallsDialog)
     assert person.window.isVisible()

@@ -173,7 +173,7 @@ def test_repeated_steps_are_listed_once_with_their_number(
     assert sum("The PDF could not be fetched" in text for text in steps) == 1
 
 
-def has_grown(signals: QSignalSpy, before: int) -> bool:
+def has_more_signals(signals: QSignalSpy, before: int) -> bool:
     return signals.count() > before
 
 
@@ -202,7 +202,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
         before = updated.count()
         with window_desks.open_acting_desk("lead-b") as desk:
             desk.recovery.add_note("credit-check", record.id, "called them")
-        person.wait_until(partial(has_grown, updated, before))
+        person.wait_until(partial(has_more_signals, updated, before))
     person.wait_until_read()
     assert person.window.focusWidget() is link
     assert any("Added a note" in text for text in read_labels(page)), read_labels(page)

@@ -198,7 +198,7 @@ def test_not_bought_takes_two_people(
     person.wait_until(lambda: "op-a" in second.form.second_person_label.plain)
     person.wait_until(second.main_button.isEnabled)
     second.main_button.click()
-    window_desks.confirm(person, "lead-b")
+    window_desks.confirm_with_password(person, "lead-b")
     person.wait_until(lambda: second.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
     proofs = [item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"]

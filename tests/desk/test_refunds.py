@@ -166,7 +166,7 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    window_desks.confirm(person, "lead-b")
+    window_desks.confirm_with_password(person, "lead-b")
     person.wait_until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
     person = window_desks.switch_person(person, "op-a")
@@ -175,7 +175,7 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     person.wait_until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
-def test_approving_is_off_until_read_and_fresh(
+def test_approving_is_disabled_until_the_request_is_read_and_the_answer_recent(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """The button to approve is disabled until the person has read the request to its end and the provider's answer is
@@ -294,7 +294,7 @@ def test_an_unpaid_order_is_moved_by_hand(
     """
     order = insert_order(window_desks, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
-    sandbox.control.payments_control.move_payment("paypay", "ORD-7", "paid")
+    sandbox.control.payments_control.change_payment_state("paypay", "ORD-7", "paid")
     acting = window_desks.acting_desk._context
     before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     console.payments.probe(payment.id)

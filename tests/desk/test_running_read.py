@@ -14,7 +14,7 @@ from console.views.runtime.routes import AuditRoute, CreditCheckRoute, LookupRou
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.window_person import Person
-from tests.store.database.test_read_interruption import ENDLESS
+from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.desks import NUMBERS
 
 Read = tuple[Any, str]
@@ -29,7 +29,7 @@ def make_read_endless(console: Console, service: Any, method: str) -> Iterator[l
     def read_endlessly(*arguments: Any, **options: Any) -> Any:
         try:
             with console._context.database.read() as conn:
-                conn.exec_driver_sql(ENDLESS[console._context.database.dialect])
+                conn.exec_driver_sql(ENDLESS_SQL[console._context.database.dialect])
         except ReadInterrupted:
             endings.append("interrupted")
             raise

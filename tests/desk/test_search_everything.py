@@ -29,7 +29,7 @@ from console.views.widgets.window.search_results import ResultEntry
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
-from tests.store.database.test_read_interruption import ENDLESS
+from tests.store.database.test_read_interruption import ENDLESS_SQL
 from tests.support.invented import invent_numbers
 
 GOOD, UNKNOWN = invent_numbers(2, 93)
@@ -272,7 +272,7 @@ def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
         try:
             with database.read() as conn:
                 has_begun.set()
-                conn.exec_driver_sql(ENDLESS[database.dialect])
+                conn.exec_driver_sql(ENDLESS_SQL[database.dialect])
         except ReadInterrupted:
             endings.append("interrupted")
             raise

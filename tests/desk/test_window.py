@@ -124,7 +124,9 @@ def test_every_control_in_every_dialog_has_a_name(
         dialog.reject()
 
 
-def test_a_refetch_keeps_only_a_copy_that_exists(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_refetch_dialog_promises_to_keep_only_a_stored_copy(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Before a re-fetch, the dialog says that the older copy of the PDF stays stored. It doesn't say so if no copy is
     stored.
     """

@@ -62,7 +62,9 @@ RAW_ON_SCREENS = (*RAW_CODES, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[
 """A screen shows the HTTP status of an answer in the list of raw answers alone."""
 
 
-def find_raw_words(texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW_CODES) -> list[tuple[str, str]]:
+def find_internal_codes(
+    texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW_CODES
+) -> list[tuple[str, str]]:
     return sorted({(found.group(), text[:160]) for text in texts for one in patterns for found in one.finditer(text)})
 
 
@@ -175,7 +177,7 @@ def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Rou
         person.wait_until_read()
         texts = list(read_shown_texts(person))
         seen += len(texts)
-        raw += [(route, *part) for part in find_raw_words(iter(texts), RAW_ON_SCREENS)]
+        raw += [(route, *part) for part in find_internal_codes(iter(texts), RAW_ON_SCREENS)]
     person.close()
     assert seen > 20 * len(shown)
     assert sorted({part[1:] for part in raw}) == []
@@ -292,7 +294,7 @@ def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -
         assert ending.status == 0, (command, ending)
         raw += [
             (" ".join(command), *part)
-            for part in find_raw_words(_iterate_lines_without_commands(ending.out.decode()))
+            for part in find_internal_codes(_iterate_lines_without_commands(ending.out.decode()))
         ]
     assert sorted({part[1:] for part in raw}) == []
     number = desk.console.payments.read_payment(desk.list_payments("complete")[-1].id).record.merchant_payment_id

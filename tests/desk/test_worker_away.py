@@ -181,7 +181,7 @@ DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_acting_call
 
 
 @pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS)))
-def test_each_dialog_that_acts_waits_for_no_worker(source: Path) -> None:
+def test_each_dialog_that_acts_is_blocked_without_a_worker(source: Path) -> None:
     """In each dialog class that sends a desk request, the code blocks the main button while no worker is running, or
     inherits this from its base class.
     """

@@ -101,7 +101,7 @@ class WindowTestDesks(ABC):
         if isinstance(password, PasswordField) and password.isVisible():
             password.line_edit.setText(self.get_password_of(name))
 
-    def confirm(self, person: Person, name: str) -> None:
+    def confirm_with_password(self, person: Person, name: str) -> None:
         """Type the person's password into the dialog that asks for it after a decision. Do nothing at desks without
         team mode, which have no such dialog.
         """
@@ -270,9 +270,9 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 
 
 @contextmanager
-def open_database_of_askers() -> Iterator[PooledDatabase]:
+def open_team_mode_database() -> Iterator[PooledDatabase]:
     """Yield a database on a server of its own, with the people of `PEOPLE` in team mode: a worker acts for them."""
     with servers.start_private_mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
-        database.execute_and_keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
+        database.execute_as_initial_content("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
         yield database

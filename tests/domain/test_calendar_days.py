@@ -68,7 +68,7 @@ def test_an_unknown_time_zone_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("trouble", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
-def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_japans_time_zone_works_without_a_zone_table(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without a table of time zones, the program can still use Japan's zone and refuses every other
     one.
     """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.corporation_number import (
-    TEST_NUMBERS,
+    ALARMBOX_TEST_NUMBERS,
     CorporationNumber,
     compute_check_digit,
     group_digits,
@@ -63,7 +63,7 @@ def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
     assert refused.value.detail["hint"] == "check_digit_missing"
 
 
-@pytest.mark.parametrize("dummy", sorted(TEST_NUMBERS))
+@pytest.mark.parametrize("dummy", sorted(ALARMBOX_TEST_NUMBERS))
 def test_dummy_numbers_are_accepted_only_with_the_setting(dummy: str) -> None:
     """The provider's dummy numbers are accepted only if a setting allows them."""
     with pytest.raises(InvalidCorporationNumber):

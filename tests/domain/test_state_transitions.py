@@ -57,11 +57,13 @@ def test_schedules_end_with_a_person() -> None:
 @pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
 def test_a_schedule_without_end_repeats_its_last_step(attempts: int, waits: int) -> None:
     """A schedule without end repeats its last step."""
-    due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale())
+    due = schedules.compute_next_attempt_time_of_endless_schedule(
+        schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale()
+    )
     assert due - NOW == timedelta(minutes=waits)
 
 
-def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
+def test_the_scale_divides_waits_but_leaves_a_lease_two_seconds() -> None:
     """The time scale divides each wait; a lease divided by the scale lasts at least two seconds."""
     assert TimeScale(20).scale_seconds(60) == 3
     assert TimeScale(100).scale_lease_seconds(45) == 2
@@ -186,7 +188,9 @@ def test_a_schedule_has_one_wait_per_attempt_and_an_end() -> None:
         schedules.compute_next_attempt_time(steps, attempts, NOW, TimeScale(2)) for attempts in range(len(steps) + 1)
     ]
     assert due == [*(NOW + step / 2 for step in steps), None]
-    assert schedules.compute_next_attempt_time_endlessly(steps, 0, NOW, TimeScale(2)) == NOW + timedelta(seconds=30)
+    assert schedules.compute_next_attempt_time_of_endless_schedule(steps, 0, NOW, TimeScale(2)) == NOW + timedelta(
+        seconds=30
+    )
 
 
 MINUTES = {

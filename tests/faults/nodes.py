@@ -18,7 +18,7 @@ from console.store.operations.leases import HoldingProcess
 from tests.faults.scene import execute_as_owner
 from tests.faults.verdicts import TriedAuditEntry
 from tests.support.places import ServerPlace
-from tests.support.quick_desks import START
+from tests.support.quick_desks import START_TIME
 from tests.support.waiting import PATIENCE_SECONDS
 
 _WRITE_VALUE_SQL = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
@@ -82,7 +82,7 @@ def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds
         for turn in range(rounds):
             start.wait(PATIENCE_SECONDS)
             name = f"fought-for-{turn}"
-            taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START, 30))  # type: ignore[misc]  # bound
+            taken = databases[number].write(lambda tx, name=name: leases.acquire(tx, name, holder, START_TIME, 30))  # type: ignore[misc]  # bound
             if taken is not None:
                 won[turn].append(number)
 

@@ -17,7 +17,7 @@ from console.domain.records import PurchaseRequest
 from tests.support import truth
 from tests.support.ledger_vendor import Charge, LedgerVendor, require
 from tests.support.places import ServerPlace
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.servers import Node
 from tests.support.sql_proxy import SqlProxy
 
@@ -44,7 +44,7 @@ class FaultScene:
     place: ServerPlace
     proxy: SqlProxy
     vendor: LedgerVendor
-    clock: HandClock
+    clock: ManualClock
 
     @property
     def url(self) -> str:
@@ -145,7 +145,7 @@ def execute_as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ..
 @contextmanager
 def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
     """Yield a FaultScene for this database, after all earlier leases have expired."""
-    node, clock = place.database.nodes[0], HandClock()
+    node, clock = place.database.nodes[0], ManualClock()
     with SqlProxy(node.host, node.port) as proxy:
         ledger = _LEDGERS.setdefault(get_schema_name(place), [])
         stage = FaultScene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)

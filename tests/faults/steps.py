@@ -131,7 +131,7 @@ def fail_at_command(
     if not lasting and trouble != "restarted" and ending not in ("done", "database_unreachable"):
         raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
     with scene.settle_and_check(number) as fresh:
-        _check_end(scene, fresh, action, number, ending, where)
+        _check_records_after_action(scene, fresh, action, number, ending, where)
     return ending if shot.hit else None
 
 
@@ -226,7 +226,9 @@ _ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
 }
 
 
-def _check_end(scene: FaultScene, console: Console, action: str, number: str, ending: str, where: str) -> None:
+def _check_records_after_action(
+    scene: FaultScene, console: Console, action: str, number: str, ending: str, where: str
+) -> None:
     """Check the records after the action. No charged record is an error, each unknown record has a next step, and an
     action that ended with "done" has left a bought record.
     """

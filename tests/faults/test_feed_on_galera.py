@@ -18,7 +18,7 @@ from console.store.records import notes
 from tests.faults import nodes
 from tests.faults.scene import execute_as_owner
 from tests.support.places import ServerPlace
-from tests.support.quick_desks import START
+from tests.support.quick_desks import START_TIME
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.engines("galera")
@@ -73,9 +73,9 @@ def write_notes(database: Database, who: str, number: int) -> None:
         record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
 
         def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
-            notes.add_note(tx.conn, KIND, record, who, f"{number}-{turn}", START)
+            notes.add_note(tx.conn, KIND, record, who, f"{number}-{turn}", START_TIME)
             for one in range(others):
-                compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START)
+                compare_and_swap.announce_change(tx.conn, "order", 1_000 * number + one, START_TIME)
 
         database.write(work)
 
@@ -84,7 +84,7 @@ def write_notes(database: Database, who: str, number: int) -> None:
 def commit_note_late(database: Database, who: str, record: int) -> Iterator[None]:
     """Write a note before the block, and commit its transaction after the block."""
     with database.write_without_retries() as tx:
-        notes.add_note(tx.conn, KIND, record, who, "late", START)
+        notes.add_note(tx.conn, KIND, record, who, "late", START_TIME)
         yield
 
 

@@ -37,7 +37,9 @@ def kill_session(place: ServerPlace, conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("what", INTERPRETING_READS)
-def test_a_lost_read_about_a_refusal_proves_nothing(database: Database, place: ServerPlace, what: str) -> None:
+def test_a_lost_read_about_a_missing_right_raises_unreachable(
+    database: Database, place: ServerPlace, what: str
+) -> None:
     """After a refused statement, a read finds out whether the account lacks a right. If this read loses its
     connection, it raises `database_unreachable`, and doesn't return a result."""
 

@@ -16,7 +16,7 @@ from console.store.database.server import POOL_SIZE
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess
 from tests.support.places import ServerPlace
-from tests.support.quick_desks import START
+from tests.support.quick_desks import START_TIME
 from tests.support.sql_proxy import SqlProxy
 from tests.support.waiting import wait_until
 
@@ -42,7 +42,7 @@ def can_read_and_write(database: Database, place: ServerPlace, name: str) -> boo
     me = HoldingProcess(place.get_account_name("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
         assert conn.scalar(SELECT_ONE_QUERY) == 1
-    return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None
+    return database.write(lambda tx: leases.acquire(tx, name, me, START_TIME, 1)) is not None
 
 
 def test_every_connection_is_returned_to_its_pool(database: Database, place: ServerPlace) -> None:

@@ -105,7 +105,7 @@ def _free_disk_space(server: Server) -> None:
 
 
 @pytest.mark.expects_log("the full disk is told")
-def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
+def test_a_full_table_space_at_any_statement_leaves_a_correct_record() -> None:
     """A table space of limited size is full. Whichever statement fails because of that, the reported ending agrees
     with the charges. With more space, purchases work again.
     """

@@ -14,7 +14,7 @@ from tests.support.places import Engine, use_shared_nodes
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "on_server" in metafunc.fixturenames:
-        given = ["mysql"] if os.environ.get(server_fixtures.MYSQL) else []
+        given = ["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else []
         engines = ["mariadb", "galera", *given]
         whole = [pytest.param(f"{engine}, whole", marks=pytest.mark.soak) for engine in engines]
         metafunc.parametrize("on_server", [*engines, *whole], scope="module")

@@ -182,7 +182,7 @@ class AttackedDatabase:
                 tried += 1
         return tried
 
-    def choose_ways(self, ways: Iterable[Attack]) -> list[Attack]:
+    def choose_attacks(self, ways: Iterable[Attack]) -> list[Attack]:
         """Return all of these attacks if the scene is `whole`; otherwise every third one, beginning with the
         first.
         """

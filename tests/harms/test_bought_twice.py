@@ -169,8 +169,8 @@ def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer
     account or another one.
     """
     record = harm_scene.buy_without_answer(buyer)
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_not_bought_attacks(record)))
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_renewal_attacks(record)), WRITERS)
+    harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_not_bought_attacks(record)))
+    harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(record)), WRITERS)
     harm_scene.attack_as_each_role(make_two_decision_attacks(record), ["lead-b"])
     harm_scene.check_not_bought_again(record.corporation_number)
     harm_scene.check_ordinary_work()
@@ -244,7 +244,7 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
     assert {call_for_ending(lambda: harm_scene.buy(who, number)) for who in ("op-a", "op-b")} <= {"already_purchased"}  # noqa: B023  # called at once
     renewed = harm_scene.buy("lead-b", number, renew=True)
     assert (renewed.state, harm_scene.count_charges(number)) == ("success", 2)
-    harm_scene.attack_as_each_role(harm_scene.choose_ways(make_renewal_attacks(renewed)))
+    harm_scene.attack_as_each_role(harm_scene.choose_attacks(make_renewal_attacks(renewed)))
     for who in ROLES.values():
         call_for_ending(lambda: harm_scene.buy(who, number, renew=True))  # noqa: B023  # called at once
     assert harm_scene.count_charges(number) == 2

@@ -74,13 +74,13 @@ def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
     return scene.get_desk("lead-b").refunds.read_refund(refund.id).record.state
 
 
-def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment: Payment) -> None:
+def test_no_requester_shortens_the_cooling_off_period(harm_scene: AttackedDatabase, payment: Payment) -> None:
     """An attack inserts a refund with forged times. Either the database refuses it, or the refund still waits for its
     full cooling-off period after its approval.
     """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
-        for way in scene.choose_ways(make_forged_time_attacks(payment)):
+        for way in scene.choose_attacks(make_forged_time_attacks(payment)):
             scene.attack(who, way)
             refund = find_open_refund(scene, payment)
             if refund is not None:

@@ -49,7 +49,7 @@ SELECT_REQUESTS_SQL = (
 """The query of the desk requests: no account may change them."""
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
 _KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 _SET_CHECKS_OFF_SQL = (
     "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4"
     " /*M! , default_regex_flags = 'MULTILINE,EXTENDED,DOTALL' */"

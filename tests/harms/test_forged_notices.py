@@ -115,7 +115,7 @@ def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
     return values | other
 
 
-def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
+def make_forged_notice_attacks(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
     """Yield attacks that insert rows which state that the order was paid. `genuine` has the signature and the body of
     a genuine notice about another order.
     """
@@ -151,7 +151,7 @@ def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
     yield insert.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
 
 
-def alter_true_notice(number: str, event: str) -> Iterator[Attack]:
+def make_altered_notice_attacks(number: str, event: str) -> Iterator[Attack]:
     """Yield attacks that change the row of a genuine notice so that it is about this order."""
     where = f"event_id = '{event}'"
     yield from make_update_attacks("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
@@ -183,7 +183,9 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     genuine = {"body": f"'{kept[0]}'", "signature": f"'{kept[1]}'"}
     names = {"worker": harm_scene.people.names["worker"]}
     tried = harm_scene.attack_as_each_role(
-        (*forge_notices(victim, genuine), *alter_true_notice(victim, event)), ROLES.values(), **names
+        (*make_forged_notice_attacks(victim, genuine), *make_altered_notice_attacks(victim, event)),
+        ROLES.values(),
+        **names,
     )
     assert tried > (200 if harm_scene.whole else 80)
     shop.run_due_tasks()

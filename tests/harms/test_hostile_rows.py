@@ -51,7 +51,7 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
             form for form in make_update_attacks("provider_tokens", change, where) if "ORDER BY" not in form.title
         ]
         harm_scene.attack_as_each_role(
-            harm_scene.choose_ways(
+            harm_scene.choose_attacks(
                 [*forms, *(form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS) for form in forms)]
             ),
             WRITERS,
@@ -65,7 +65,7 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
             for form in make_update_attacks("provider_tokens", change, where)
             for end in (form, *make_ending_attacks(form))
         ]
-        harm_scene.attack_as_each_role(harm_scene.choose_ways(ways), WRITERS)
+        harm_scene.attack_as_each_role(harm_scene.choose_attacks(ways), WRITERS)
     assert _read_tokens(harm_scene) == before
     for who in WRITERS:
         forged = f"CONCAT('v', version + 1, '.{inner}')"
@@ -164,7 +164,7 @@ def test_no_account_postpones_all_calls_to_providers(harm_scene: AttackedDatabas
                 if "ORDER BY" not in form.title
             ]
             harm_scene.attack_as_each_role(
-                harm_scene.choose_ways(end for form in forms for end in (form, *make_ending_attacks(form)))
+                harm_scene.choose_attacks(end for form in forms for end in (form, *make_ending_attacks(form)))
             )
         row = {"name": "'paypay'", "lease_clock": "'server'", "not_before": str(number)}
         harm_scene.attack_as_each_role(make_insert_attacks("call_rates", row))

@@ -71,7 +71,7 @@ def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
         for way in (alerts[0], lost[0])
         for end in make_ending_attacks(way)
     ]
-    assert harm_scene.attack_as_each_role([*harm_scene.choose_ways([*alerts, *lost]), *ended]) > 40
+    assert harm_scene.attack_as_each_role([*harm_scene.choose_attacks([*alerts, *lost]), *ended]) > 40
     assert _count_open_stops(harm_scene) == 0
     assert harm_scene.sql("SELECT COUNT(*) FROM lost_operations") == [(0,)]
     assert harm_scene.buy("op-b", number).state == "success"

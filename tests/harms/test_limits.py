@@ -8,12 +8,12 @@ import pymysql
 import pytest
 
 from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
 from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
 
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "adm-f": ["admin"], "adm-g": ["admin"], "adm-h": ["admin"]}
 NAME, NEW = "per_refund", 1_234_567
 SELECT_LIMIT_SQL = f"SELECT value FROM limits WHERE name = '{NAME}' AND currency = 'JPY'"
@@ -51,7 +51,7 @@ def make_proposal_insert(who: str, old: int, value: int = NEW) -> str:
     return _make_insert(
         "approvals",
         {"subject_kind": "limit", "subject_id": f"{NAME} JPY {old}", "action": "limit", "proposed": value,
-         "person": f"{{{who}}}", "at": f"={UTC}"},
+         "person": f"{{{who}}}", "at": f"={NOW_SQL}"},
     )  # fmt: skip
 
 
@@ -119,26 +119,28 @@ def test_both_administrators_request_the_same_change(limit_team: RequestingTeam,
     assert read_limit(limit_team) == old
 
 
-@pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
+@pytest.mark.parametrize("at", ["'9999-12-31'", f"{NOW_SQL} + INTERVAL 23 HOUR", f"{NOW_SQL} - INTERVAL 1 MINUTE"])
 def test_a_proposal_has_the_servers_present_time(limit_team: RequestingTeam, at: str) -> None:
     """The database accepts a proposal only with the present time of the server's clock, so that no proposal is valid
     for longer than a day.
     """
     old = read_limit(limit_team)
     limit_team.check_refused(
-        "worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old).replace(UTC, at)
+        "worker",
+        *take_limit_request(limit_team, "adm-f"),
+        make_proposal_insert("adm_f", old).replace(NOW_SQL, at),
     )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
     assert read_limit(limit_team) == old
 
 
-def test_a_proposal_ends_after_a_day_or_with_its_role(limit_team: RequestingTeam) -> None:
+def test_a_proposal_ends_after_a_day_or_with_the_role_of_its_person(limit_team: RequestingTeam) -> None:
     """A proposal no longer counts after a day, after it was closed, or after the person who made it has lost the role
     of administrator.
     """
     old = read_limit(limit_team)
     limit_team.execute_in_session(
-        "owner", make_proposal_insert("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR")
+        "owner", make_proposal_insert("adm_f", old).replace(NOW_SQL, f"{NOW_SQL} - INTERVAL 25 HOUR")
     )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
     limit_team.execute_in_session(
@@ -151,7 +153,7 @@ def test_a_proposal_ends_after_a_day_or_with_its_role(limit_team: RequestingTeam
     limit_team.execute_in_session(
         "owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{limit_team.team.names['adm-f']}'"
     )
-    limit_team.execute_in_session("worker", f"UPDATE approvals SET closed_at = {UTC}")
+    limit_team.execute_in_session("worker", f"UPDATE approvals SET closed_at = {NOW_SQL}")
     with pytest.raises(pymysql.MySQLError):
         limit_team.execute_in_session("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
     assert read_limit(limit_team) == old

@@ -25,7 +25,7 @@ REPEATEDLY_READ_TABLES = (
     "alerts", "bulk_rows", "bulk_runs", "operations", "outbox", "payment_events", "payments", "reconciliation_rows",
     "reconciliations", "refunds", "orders", "sagas", "set_asides", "stock_reservations", "takes", "tasks", "leases",
     "watched_corporations",
-    forbidden.CHECKS,
+    forbidden.CHECKS_TABLE,
 )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ AUDIT_INSERTS = (
         )
     ),
     (
-        f"INSERT INTO {forbidden.CHECKS} (client_id, corporation_number, work_state, operation_id, dates_zone,"
+        f"INSERT INTO {forbidden.CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, dates_zone,"
         f" expired_at) VALUES (78, '1180301018771', 'none', UUID(), 'x', {UTC})"
     ),
     *(
@@ -302,7 +302,7 @@ ORDER_INSERTS = tuple(
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_no_sum_and_no_time_ends_a_queue(scene_with_rows: AttackedDatabase) -> None:
+def test_extreme_amounts_and_times_are_shown_in_the_queues(scene_with_rows: AttackedDatabase) -> None:
     """Notices of a provider and orders of the shop have extreme amounts, currencies and times. The queues still show
     all of them.
     """
@@ -313,7 +313,7 @@ def test_no_sum_and_no_time_ends_a_queue(scene_with_rows: AttackedDatabase) -> N
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_strange_row_is_passed_over(scene_with_rows: AttackedDatabase) -> None:
+def test_a_meaningless_row_does_not_stop_the_processing_of_others(scene_with_rows: AttackedDatabase) -> None:
     """People and the worker insert meaningless rows. The program processes all other rows, and a meaningless row
     about a record leads to an alert.
     """

@@ -96,7 +96,7 @@ def read_payment_and_order(scene: AttackedDatabase, payment: Payment) -> tuple[s
 
 def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Let the payer pay, and probe the payment. Return the states of the payment and of its order after that."""
-    scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
+    scene.sandbox.control.payments_control.change_payment_state("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         call_for_ending(lambda: scene.get_desk("op-b").payments.probe(payment.id))
     return read_payment_and_order(scene, payment)
@@ -109,7 +109,7 @@ def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
     pays, the order is paid.
     """
     scene = harm_scene
-    for way in scene.choose_ways(make_payment_end_attacks(open_payment)):
+    for way in scene.choose_attacks(make_payment_end_attacks(open_payment)):
         scene.attack_as_each_role((way,))
         assert read_payment_and_order(scene, open_payment)[1] == "pending", way
     scene.get_desk("worker").recovery.run_all_tasks()
@@ -173,7 +173,7 @@ def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment
     refund = scene.request_refund(open_payment, amount=3_300)
     scene.get_desk("lead-b").refunds.approve(refund.id)
     key = scene.get_desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
-    scene.sandbox.control.payments_control.move_refund(key, "completed")
+    scene.sandbox.control.payments_control.change_refund_state(key, "completed")
     wait_until(lambda: _is_refunded(scene, refund.id, open_payment), "the order to be refunded")
     scene.check_ordinary_work()
 

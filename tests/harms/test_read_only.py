@@ -9,12 +9,12 @@ from collections.abc import Iterator
 import pytest
 
 from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
 from tests.support.teams import ROLES_BY_PERSON, apply_accounts, open_team
 
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "aud-e": ["auditor"], "adm-f": ["admin"]}
 
 
@@ -27,7 +27,7 @@ def read_only_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
 
 
 def make_switch_insert(who: str, is_on: int = 1, scope: str = "everything") -> str:
-    values = {"scope": scope, "is_on": is_on, "reason": "r", "person": f"{{{who}}}", "at": f"={UTC}"}
+    values = {"scope": scope, "is_on": is_on, "reason": "r", "person": f"{{{who}}}", "at": f"={NOW_SQL}"}
     return _make_insert("read_only_switches", values)
 
 

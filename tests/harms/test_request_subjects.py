@@ -118,7 +118,7 @@ def test_a_decision_about_another_record_is_no_second_one(
     ) == [("user_payment",)]
 
 
-def test_another_act_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
+def test_another_action_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
     """lead-b approves a refund with the password. The worker can't use this request as lead-b's second decision about
     a payment for which op-a has proposed an outcome."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)

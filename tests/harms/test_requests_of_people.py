@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from console.domain.desk_requests.records import make_request_id
-from tests.store.forbidden import CHECKS, UTC
+from tests.store.forbidden import CHECKS_TABLE, NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import Engine, use_shared_nodes
 from tests.support.teams import Team, apply_accounts, open_team
@@ -21,8 +21,8 @@ LEASE_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000"
 NUMBER = "1180301018771"
 PAYMENT, FREE, REFUND, SUM = 1, 2, 1, 300
 PEOPLE = {"op-a": ["operator"], "lead-b": ["approver"], "lead-c": ["approver"]}
-NOW = f"{UTC}"
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+NOW = f"{NOW_SQL}"
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 
 
 ARGUMENTS = {"refund request": '[{{"of": {{"reason": "broken"}}}}]', "resolve": '["payment", "1", "", "seen"]'}
@@ -93,7 +93,7 @@ def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int
     row = {
         "payment_id": of, "refund_amount": minor, "currency": "JPY", "status": "requested", "maker": f"{{{maker}}}",
         "reason": "broken", "saw": "[]", "radar": "[]", "checkers_needed": 1,
-        "decide_by": f"={UTC} + INTERVAL 72 HOUR", "created_at": f"={UTC}", "changed_at": f"={UTC}",
+        "decide_by": f"={NOW_SQL} + INTERVAL 72 HOUR", "created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}",
     }  # fmt: skip
     return reserve, _make_insert("refunds", row if id is None else {"id": id} | row)
 
@@ -125,8 +125,8 @@ def _make_payment_inserts(maker: str) -> Sequence[str]:
     approver."""
     payment = {
         "provider": "paypay", "currency": "JPY", "asked_minor": 1000, "captured_minor": 1000, "status": "completed",
-        "certainty": "known", "work_state": "none", "created_at": f"={UTC}", "changed_at": f"={UTC}",
-        "paid_at": f"={UTC}",
+        "certainty": "known", "work_state": "none", "created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}",
+        "paid_at": f"={NOW_SQL}",
     }  # fmt: skip
     return (
         "SET SESSION sql_mode = ''",
@@ -136,10 +136,10 @@ def _make_payment_inserts(maker: str) -> Sequence[str]:
     )
 
 
-ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "resolve", "purchase")
+ACTIONS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "resolve", "purchase")
 
 
-@pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
+@pytest.mark.parametrize("action", ACTIONS_OF_LEAD_B)
 def test_a_request_for_another_action_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
     """lead-b requests another action about a refund than its approval. The worker can't store an approval of lead-b
     with this request."""
@@ -195,9 +195,9 @@ def make_check_insert(number: str = NUMBER) -> str:
     """Return the INSERT statement of a credit check whose purchase begins, as the services write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
-        "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={UTC}", "changed_at": f"={UTC}",
+        "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}",
     }  # fmt: skip
-    return _make_insert(CHECKS, row)
+    return _make_insert(CHECKS_TABLE, row)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
         requesting_team.check_refused("worker", f"SET @console_request = '{invented}'", make_vote_insert("lead_b"))
     ended = requesting_team.take_request(waiting)
     requesting_team.execute_in_session(
-        "worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'"
+        "worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {NOW_SQL} WHERE id = '{waiting}'"
     )
     requesting_team.check_refused("worker", *ended, make_vote_insert("lead_b"))
     lapsed = requesting_team.take_request(
@@ -237,7 +237,7 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
     requesting_team.check_refused("worker", *lapsed, make_vote_insert("lead_b"))
     late = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
     requesting_team.execute_in_session(
-        "owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'"
+        "owner", f"UPDATE requests SET expires_at = {NOW_SQL} - INTERVAL 1 SECOND WHERE id = '{late}'"
     )
     with pytest.raises(pymysql.MySQLError):
         requesting_team.take_request(late)
@@ -255,7 +255,7 @@ def make_audit_insert(who: str, session: str, request: str, what: str = "refund.
 
 def make_session_insert(session: str, operator: str | None) -> str:
     values = {"id": session, "operator": operator, "desk": "d", "host": "h", "process": 1, "program": "worker",
-              "started_at": f"={UTC}"}  # fmt: skip
+              "started_at": f"={NOW_SQL}"}  # fmt: skip
     return _make_insert("sessions", values)
 
 
@@ -289,8 +289,8 @@ def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: Re
     requesting_team.execute_in_session("op-a", _make_insert("requests", given))
     (row,) = requesting_team.execute_in_session(
         "owner",
-        f"SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, {UTC})) < 60, TIMESTAMPDIFF(SECOND, at, expires_at) FROM requests"
-        f" WHERE id = '{request}'",
+        f"SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, {NOW_SQL})) < 60, TIMESTAMPDIFF(SECOND, at, expires_at)"
+        f" FROM requests WHERE id = '{request}'",
     )
     assert row == (requesting_team.team.names["op-a"], 1, 60)
     wrong: tuple[dict[str, object], ...] = (
@@ -328,7 +328,7 @@ def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, act
         "op-a", _make_insert("request_files", {"request": request, "part": 0, "content": "x"})
     )
     requesting_team.execute_in_session(
-        "owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'"
+        "owner", f"UPDATE requests SET at = {NOW_SQL} - INTERVAL 61 MINUTE WHERE id = '{request}'"
     )
     requesting_team.check_refused(
         "op-a", _make_insert("request_files", {"request": request, "part": 1, "content": "x"})

@@ -14,7 +14,7 @@ from tests.harms.test_requests_of_people import (
     make_refund_statements,
     open_requesting_team,
 )
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 
 PAYER = "pat@example.com"
 
@@ -25,7 +25,7 @@ def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
         made.execute_in_session(
             "owner",
             "SET SESSION sql_mode = ''",
-            f"UPDATE payments SET payer_ref = '{PAYER}', paid_at = {UTC} - INTERVAL 10 DAY + INTERVAL 1 HOUR,"
+            f"UPDATE payments SET payer_ref = '{PAYER}', paid_at = {NOW_SQL} - INTERVAL 10 DAY + INTERVAL 1 HOUR,"
             " version = version + 1",
         )
         yield made

@@ -7,7 +7,7 @@ import pymysql
 import pytest
 
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
-from tests.store.forbidden import ForbiddenAct
+from tests.store.forbidden import ForbiddenStatements
 from tests.store.plain_connections import PersonConnections, execute_case, fill_account_names
 from tests.support.places import Engine, use_shared_nodes
 from tests.support.teams import Team, open_team
@@ -16,7 +16,7 @@ CASES_ENDED_BY_LEASE = ("running call", "lease: ")
 """Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
 STATEMENT_CASES = tuple(
     case
-    for case in (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
+    for case in (*forbidden.FORBIDDEN, *forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
     if not any(part in case.title for part in CASES_ENDED_BY_LEASE)
 )
 SETTINGS = (
@@ -65,7 +65,7 @@ def connections(team_with_records: Team) -> Iterator[PersonConnections]:
     made.close()
 
 
-def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenAct, ...]:
+def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenStatements, ...]:
     """Return the forbidden statements that this person's grants allow, which only a trigger rule can therefore
     refuse.
     """

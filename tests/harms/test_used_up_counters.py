@@ -75,7 +75,7 @@ def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
     """
     harm_scene.check_ordinary_work()
     before = harm_scene.read_next_ids()
-    tried = harm_scene.attack_as_each_role(harm_scene.choose_ways(_make_counter_attacks(harm_scene)))
+    tried = harm_scene.attack_as_each_role(harm_scene.choose_attacks(_make_counter_attacks(harm_scene)))
     after = harm_scene.read_next_ids()
     assert {table: moved for table in before if (moved := after[table] - before[table]) > MAX_COUNTER_GROWTH} == {}
     below = {table: harm_scene.sql(f"SELECT COUNT(*) FROM {table} WHERE id < 0")[0][0] for table in before}
@@ -84,7 +84,7 @@ def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
     harm_scene.check_ordinary_work()
 
 
-def test_every_table_that_counts_has_the_rule(harm_scene: AttackedDatabase) -> None:
+def test_every_table_with_a_counter_refuses_chosen_ids(harm_scene: AttackedDatabase) -> None:
     """Every table with AUTO_INCREMENT in the present schema has the trigger rule that refuses a chosen id."""
     counting = set(harm_scene.read_next_ids())
     assert counting == set(counters.COUNTED_TABLES)
@@ -116,7 +116,7 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
         forms = list(make_insert_attacks("incident_steps", step | {"position": str(number)}))
         harm_scene.attack_as_each_role(
             end
-            for form in harm_scene.choose_ways(forms)
+            for form in harm_scene.choose_attacks(forms)
             for end in (form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS))
         )
     assert harm_scene.sql(f"SELECT COUNT(*) FROM incident_steps WHERE incident_id = {id}") == [(0,)]

@@ -15,12 +15,12 @@ import pytest
 from console.domain.desk_requests.records import make_request_id
 from console.store.access.people_views import RECORD_TABLES, SAME_PAYER_VIEW
 from console.store.database.server import make_people_database_name
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes
 from tests.support.teams import Team, apply_accounts, open_team
 
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 PEOPLE = {"op-a": "operator", "lead-b": "approver", "aud-e": "auditor", "adm-f": "admin"}
 PAYER, OTHER_PAYER = "PAYER-55512345678", "Yamada-7"
 SECRETS = (
@@ -95,7 +95,7 @@ def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
 
 
 def _make_rows_of_person(person: str) -> Iterator[str]:
-    at = {"created_at": f"={UTC}", "changed_at": f"={UTC}"}
+    at = {"created_at": f"={NOW_SQL}", "changed_at": f"={NOW_SQL}"}
     for number, payer in enumerate((PAYER, PAYER, OTHER_PAYER, None), 1):
         yield _make_insert(
             "payments", id=number, provider="paypay", merchant_payment_id=f"ORD-{number}", payer_ref=payer,
@@ -108,10 +108,10 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
             "refunds", id=number, payment_id=number, refund_amount=1, currency="JPY", status="completed",
             maker=person, reason=f"sent back to {PAYER if number < 3 else 'p'}", saw=saw,
             radar=f'[{{"comment": "{PAYER if number < 3 else "p"} knows"}}]',
-            ticket=f"T {PAYER if number < 3 else 'p'}", checkers_needed=1, decide_by=f"={UTC}", **at,
+            ticket=f"T {PAYER if number < 3 else 'p'}", checkers_needed=1, decide_by=f"={NOW_SQL}", **at,
         )  # fmt: skip
     yield from _make_rows_with_payer_names(at["created_at"])
-    entry = {"desk": "d", "at": f"={UTC}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
+    entry = {"desk": "d", "at": f"={NOW_SQL}", "result": "done", "prev_hash": "p", "hash": "h", "session": "s"}
     yield _make_insert("audit_log", seq=1, who=person, what="session_created", detail="signed-in-lead-b", **entry)
     yield _make_insert("audit_log", seq=2, who=person, what="payment.opened", subject_kind="payment", subject_id="1",
                   detail="seen by all", **entry)  # fmt: skip
@@ -119,11 +119,11 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
                   detail="seen by all", **entry)  # fmt: skip
     yield _make_insert("provider_tokens", provider="alarmbox", sealed="sealed-pair", version=1,
     used_first="sealed-pair",
-                  changed_at=f"={UTC}")  # fmt: skip
+                  changed_at=f"={NOW_SQL}")  # fmt: skip
     yield _make_insert(
         "operations", id="o", action="payment.probe", subject_kind="payment", subject_id=1, state="done",
         idempotency_key="i", fingerprint="f", operator=person, desk="d", host="h", process=1, session="s",
-        started_at=f"={UTC}", lease_clock="c", lease_expires=1, answer_lock="lock-of-answer",
+        started_at=f"={NOW_SQL}", lease_clock="c", lease_expires=1, answer_lock="lock-of-answer",
         answer_key="key-of-answer",
     )  # fmt: skip
     yield "REPLACE INTO console_meta (name, value) VALUES ('store_key_fingerprint', 'store-key-print')"
@@ -132,7 +132,7 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
                   token="lease-token")  # fmt: skip
     yield _make_insert(
         "request_ids", person=person, request_id="chosen-id", command="c", fingerprint="f", state="kept", begun_ms=1,
-        answer="answer-kept", desk="d", host="h", process=1, since=f"={UTC}", token="t", lease_clock="c",
+        answer="answer-kept", desk="d", host="h", process=1, since=f"={NOW_SQL}", token="t", lease_clock="c",
         lease_expires=1, fence=1,
     )  # fmt: skip
 

@@ -37,8 +37,8 @@ from tests.legible.tour import (
     PARTS,
     SCENES,
     SCREENS,
+    find_accessibility_faults,
     find_faults_of_tour,
-    find_spoken_faults,
     list_scenes_of_part,
     open_stage,
 )
@@ -159,7 +159,7 @@ def _is_visible(table: FittedTable, place: int) -> bool:
 
 
 @pytest.mark.parametrize("place", ["payment", "queue"])
-def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place: str) -> None:
+def test_a_new_text_size_changes_the_layout_at_once(qapp: QApplication, tmp_path: Path, place: str) -> None:
     """If the text size of an open window is changed, the window changes its layout immediately: at 150 %, at 200 %,
     and again at 100 % no text is cut off.
     """
@@ -294,7 +294,7 @@ def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
     button, painted = QPushButton(window), PaintedNearEdge(window)
     painted.setGeometry(0, 40, 200, 40)
     window.show()
-    assert find_spoken_faults(window) == [
+    assert find_accessibility_faults(window) == [
         "Button without a name",
         "the first heading, and no other one, must have the level 1: []",
         "is never spoken: 'Approvals' of PaintedNearEdge",
@@ -304,7 +304,7 @@ def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
     title = TitleLabel("Queues")
     title.setParent(window)
     title.show()
-    assert find_spoken_faults(window) == []
+    assert find_accessibility_faults(window) == []
 
 
 class DialogThatCancelsOnEnter(DialogFrame):

@@ -53,7 +53,7 @@ def list_routes(stage: LegibleStage) -> tuple[Route, ...]:
     )  # fmt: skip
 
 
-def find_control_menus(stage: LegibleStage) -> Iterator[QMenu]:
+def find_menus_of_hidden_controls(stage: LegibleStage) -> Iterator[QMenu]:
     """Yield the menus of the visible buttons that contain controls for which there is no room."""
     for part in stage.window.findChildren(QWidget):
         if isinstance(part, ActionRow | PageHead) and part.menu_button.isVisible():
@@ -136,7 +136,7 @@ def test_every_control_can_be_used_at_the_largest_text(
                 route
             )
             reached = {get_control_name(control) for control in find_visible_controls(stage.window)}
-            entries = [entry for menu in find_control_menus(stage) for entry in list_menu_entries(menu)]
+            entries = [entry for menu in find_menus_of_hidden_controls(stage) for entry in list_menu_entries(menu)]
             missing += [
                 f"{route}: {one}"
                 for one in sorted(names - reached)

@@ -99,7 +99,7 @@ def check_visible_rows(table: FittedTable, name: str) -> None:
     assert table.columnViewportPosition(cause) + table.columnWidth(cause) <= table.viewport().width(), name
 
 
-def settle_layout(stage: LegibleStage, label: TextLabel) -> None:
+def wait_for_label_layout(stage: LegibleStage, label: TextLabel) -> None:
     """Wait until the page has given the label the height of its text. If the number of lines of a label changes, the
     page computes its layout twice: once for the new text, once for the new height."""
     stage.settle()
@@ -116,7 +116,7 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
         if row_number in table.rows.list_heading_rows():
             continue
         table.setCurrentIndex(table.rows.index(row_number, table.first_column))
-        settle_layout(stage, page.difference_label)
+        wait_for_label_layout(stage, page.difference_label)
         row, cause = table.current_item, columns["cause"]
         if table.is_cell_cut("cause", row):
             assert page.difference_line.isVisible(), (page.queue, cause.text(row))
@@ -139,7 +139,7 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
     for row_number in range(page.table.rows.rowCount()):
         page.table.setCurrentIndex(page.table.rows.index(row_number, page.table.first_column))
         label = page.summary_label
-        settle_layout(stage, label)
+        wait_for_label_layout(stage, label)
         assert label.accessibleName() == label.plain != ""
         assert label.heightForWidth(label.width()) <= label.height(), label.plain
         incident = page.table.current_item

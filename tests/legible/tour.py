@@ -107,7 +107,7 @@ class LegibleStage(UnpaintedStage):
         """Check the visible windows instead of taking a picture."""
         self.settle()
         self.seen |= {type(part) for part in QApplication.allWidgets() if part.isVisible()}
-        faults = [*find_faults(), *find_spoken_faults(self.window), *find_enter_faults()]
+        faults = [*find_faults(), *find_accessibility_faults(self.window), *find_enter_faults()]
         self.found += (f"{self.sight.name} {name}: {fault}" for fault in faults)
         return Path()
 
@@ -115,7 +115,7 @@ class LegibleStage(UnpaintedStage):
         self.shoot(name)
 
 
-def find_spoken_faults(window: QWidget) -> list[str]:
+def find_accessibility_faults(window: QWidget) -> list[str]:
     """Return one line for each fault of the accessibility tree, which screen readers use. The tree is that of the
     open dialog, or of the window without one.
     """

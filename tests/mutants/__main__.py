@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     begun = time.monotonic()
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
-        sound = pool.submit(run_unbroken, sorted({test for mutant in chosen for test in mutant.tests}))
+        sound = pool.submit(run_tests_without_change, sorted({test for mutant in chosen for test in mutant.tests}))
         caught = sum(pool.map(try_mutant, chosen))
     status, output = sound.result()
     if status != GREEN:
@@ -73,7 +73,7 @@ def run_mutant(mutant: Mutant) -> tuple[bool, str]:
     return False, said
 
 
-def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
+def run_tests_without_change(tests: Sequence[str]) -> tuple[int, str]:
     """Run all these tests in an unchanged copy of the source code, where they must pass. Return pytest's exit status
     and output.
     """

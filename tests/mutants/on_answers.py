@@ -420,8 +420,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/http/list_pages.py",
-                "    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES\n",
-                "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_WITHOUT_PAGES\n",
+                "    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_UNRELATED_TO_PAGES\n",
+                "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_UNRELATED_TO_PAGES\n",
             ),
         ),
         ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
@@ -442,7 +442,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 OUTCOMES_FILE,
-                "    if case is None or not _is_about_reading(case.observed):\n",
+                "    if case is None or not _is_case_about_reading(case.observed):\n",
                 "    if case is None:\n",
             ),
         ),
@@ -520,7 +520,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/probe.py",
-                "        if self._lacks_known_purchase(tx, record, reports):\n",
+                "        if self._does_list_lack_known_purchase(tx, record, reports):\n",
                 "        if False:\n",
             ),
         ),
@@ -698,7 +698,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 PURCHASE_FILE,
-                "        if outcomes.had_expired_before(report, sent_at) and not _may_have_expired(",
+                "        if outcomes.had_reported_check_expired_before(report, sent_at) and not _may_have_expired(",
                 "        if sent_at is None and not _may_have_expired(",
             ),
         ),
@@ -746,8 +746,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or",
-                "        if False and (_has_check_id(answer.body) or",
+                "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and (\n",
+                "        if False and (\n",
             ),
         ),
         ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_names_a_check_is_unknown",),
@@ -757,8 +757,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/paypay/responses.py",
-                "if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES\n",
-                "if call in PAYPAY_READING_CALLS else False\n",
+                "        else verdict.kind in REFUSAL_OUTCOME_CLASSES\n",
+                "        else False\n",
             ),
         ),
         ("tests/providers/paypay/test_responses.py::test_a_refusal_that_contains_its_effect_is_unknown",),
@@ -768,8 +768,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/paypay/responses.py",
-                "        verdict.kind is OutcomeClass.NOT_FOUND if call in",
-                "        False if call in",
+                "        verdict.kind is OutcomeClass.NOT_FOUND\n        if call in",
+                "        False\n        if call in",
             ),
         ),
         ("tests/providers/paypay/test_responses.py::test_not_found_with_the_thing_itself_is_no_answer",),
@@ -896,8 +896,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/named_purchases.py",
-                "        if is_of_corporation and may_be_purchase_sent_at(",
-                "        if False and may_be_purchase_sent_at(",
+                "        if is_of_corporation and may_report_be_of_purchase_sent_at(",
+                "        if False and may_report_be_of_purchase_sent_at(",
             ),
         ),
         (
@@ -910,7 +910,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/providers/alarmbox/responses.py",
-                "        if outcome.kind in REFUSAL_CLASSES and not _is_readable_refusal(answer.body):\n",
+                "        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):\n",
                 "        if False:\n",
             ),
         ),

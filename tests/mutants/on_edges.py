@@ -21,7 +21,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "OR state = 'prepared' AND ? <> '')",
             ),
         ),
-        ("tests/store/spool/test_spool.py::test_a_copy_proves_nothing_even_if_that_can_not_be_written",),
+        ("tests/store/spool/test_spool.py::test_a_copied_spool_on_a_full_disk_voids_no_operation",),
     ),
     Mutant(
         "what was prepared when the folder was copied counts as not sent",

@@ -103,7 +103,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
         "console/services/backup/backup.py",
         "    if newest_entry is not None:\n",
         "    if newest_entry is None:\n        return\n    if not newest_entry:\n",
-        ("tests/cli/test_backup.py::test_a_desk_that_knows_nothing_restores",),
+        ("tests/cli/test_backup.py::test_a_restore_by_another_desk_repeats_no_purchase",),
     ),
     Mutant(
         "an earlier acknowledgement counts for a later restore",

@@ -301,7 +301,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/credit_checks/records.py",
-                "    return record is None or contradicts_answer_on_desk(context, conn, record)\n",
+                "    return record is None or does_record_contradict_spooled_answer(context, conn, record)\n",
                 "    return record is None\n",
             ),
         ),
@@ -319,7 +319,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/refunds/late_outcomes.py",
-                "SUBMITTING or not (is_current or outcome.kind in EFFECT_OUTCOME_CLASSES):",
+                "SUBMITTING or not (is_current or outcome.kind in OUTCOME_CLASSES_WITH_EFFECT):",
                 "SUBMITTING:",
             ),
         ),

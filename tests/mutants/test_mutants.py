@@ -78,7 +78,7 @@ def test_every_target_of_drawn_mutants_exists() -> None:
             assert (ROOT / path).exists(), path
 
 
-def test_a_call_can_be_lost() -> None:
+def test_drop_call_removes_only_calls_without_a_used_result() -> None:
     """The operator DropCall replaces a call whose result isn't used by `pass`, and changes no other call."""
     source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
     lost = [mutate_code(source, OPERATORS["DropCall"](), number) for number in (0, 1)]

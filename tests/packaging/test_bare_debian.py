@@ -191,5 +191,5 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
     """Make the AppImage of the application, in the folder `tmp` of the system."""
     return appimage.make_appimage(
-        appimage.make_folder(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp"
+        appimage.make_appdir(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp"
     )

@@ -127,7 +127,7 @@ def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "no hash  at all\n", "0" * 64 + "\n", "0" * 64 + " one space\n"])
-def test_an_unusable_manifest_is_itself_altered(tmp_path: Path, text: str) -> None:
+def test_an_unusable_manifest_is_reported_as_altered(tmp_path: Path, text: str) -> None:
     assert check_installed_files(tmp_path) == InstallationComparison(0, (), (MANIFEST_NAME,))
     (tmp_path / MANIFEST_NAME).write_text(text)
     assert check_installed_files(tmp_path) == InstallationComparison(0, (MANIFEST_NAME,), ())

@@ -11,7 +11,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
 
-def test_a_second_desk_compiles_nothing_to_open(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_desk_opens_without_compiling_statements(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(place.desk(LedgerVendor())):
         pass
     compiled: list[str] = []

@@ -17,7 +17,7 @@ CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
 VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
-def test_cheap_variants_are_not_drawn() -> None:
+def test_all_cheap_variants_run() -> None:
     assert draw_variants(VARIANTS, CHEAP, random.Random(1)) == VARIANTS
 
 
@@ -78,7 +78,7 @@ def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> No
     assert "4 passed" in run_tests(tmp_path, "tests")
 
 
-def test_the_order_of_collecting_draws_the_same() -> None:
+def test_the_chosen_variants_do_not_depend_on_the_order_of_collecting() -> None:
     """The chosen variants don't depend on the order in which pytest has collected them, because each worker process
     collects in its own order.
     """

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import guards
-from tests.support.environment import KEPT_VARIABLES, isolate_environment
+from tests.support.environment import ALLOWED_VARIABLES, isolate_environment
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
-def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, host: str) -> None:
+def test_another_machine_is_out_of_reach(network_guard: guards.NetworkBlocker, host: str) -> None:
     """In a test, connecting to another machine or looking up its name fails as it does without a network, and the
     attempt is recorded.
     """
@@ -27,7 +27,7 @@ def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, hos
     network_guard.attempts.clear()
 
 
-def test_a_name_that_exists_nowhere_is_no_attempt(network_guard: guards.NetworkGuard) -> None:
+def test_looking_up_an_impossible_host_name_is_no_network_attempt(network_guard: guards.NetworkBlocker) -> None:
     """A test may look up a host name that can't exist, in order to test a missing host. This isn't recorded as an
     attempt to use the network.
     """
@@ -77,7 +77,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_tests_see_no_settings_of_the_person_who_runs_them() -> None:
     """Tests can't see the settings, the keyring or the home folder of the person who runs them."""
-    assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT_VARIABLES
+    assert {name for name in os.environ if name.startswith("CONSOLE_")} <= ALLOWED_VARIABLES
     assert "console-tests-" in os.environ["HOME"]
     assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"
 

@@ -10,7 +10,7 @@ from redis import Redis
 
 from console.app import open_console
 from console.domain.errors import ConsoleError
-from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
+from console.services.guarded.idempotency import AcquiredIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
 from tests.bench.figures import compute_percentile
 from tests.support.children import Child, Pipe, start_children
@@ -139,7 +139,7 @@ def request_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Request
     at the same time."""
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
-        once = console.idempotency
+        once = console.idempotency_keys
         once.find_result(wanted.make_key(-1), FINGERPRINT)  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
@@ -164,6 +164,6 @@ def make_request(once: IdempotencyKeyService, key: str, result: str) -> str:
     except ConsoleError as refused:
         holder = refused.detail.get("holder")
         return refused.code if refused.code != "in_progress" or holder else "in_progress, by nobody"
-    if isinstance(taken, HeldIdempotencyKey):
+    if isinstance(taken, AcquiredIdempotencyKey):
         return "created" if once.store_result(taken, result) else "lost"
     return "repeated" if taken == result else f"told {taken}"

@@ -10,7 +10,7 @@ from console.domain.views.company import CompanyTotals
 from console.wording.timelines import format_event_sentence
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
 NUMBER, OTHER = "1180301018771", "5010001192707"
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
     with place.desk(vendor, hand_clock) as opened:
         yield opened

@@ -34,7 +34,7 @@ def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
     assert (kafka.publisher_kind, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
 
 
-def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
+def test_a_webhook_may_be_in_a_listed_private_network(tmp_path: Path) -> None:
     """A webhook's address may be in a private network that the settings list. An address in another private network,
     or an address without encryption, is refused.
     """

@@ -159,7 +159,7 @@ def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
     assert settings.sign_in.sign_in_reason is None
 
 
-def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
+def test_signing_out_removes_the_password_from_keyring_and_process(tmp_path: Path) -> None:
     """After a sign-out the keyring has no password, and the process requires a new one even if its environment
     contains a password.
     """

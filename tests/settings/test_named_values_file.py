@@ -40,7 +40,7 @@ def test_two_windows_keep_each_others_values(tmp_path: Path) -> None:
     assert other.read().values == {"theme": "light", "density": "compact", "text_size": 150}
 
 
-def _write_many(home: Path, name: str) -> None:
+def _write_values_repeatedly(home: Path, name: str) -> None:
     file = make_preferences_file(home, "op-a")
     for number in range(40):
         file.change({name: number, "both": name * 1000})
@@ -48,7 +48,8 @@ def _write_many(home: Path, name: str) -> None:
 
 def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
     processes = [
-        multiprocessing.get_context("spawn").Process(target=_write_many, args=(tmp_path, name)) for name in "ab"
+        multiprocessing.get_context("spawn").Process(target=_write_values_repeatedly, args=(tmp_path, name))
+        for name in "ab"
     ]
     for process in processes:
         process.start()

@@ -16,7 +16,7 @@ from console.providers.atom.client import Atom, AtomUrls
 from console.providers.atom.plugin import PLUGIN as ATOM_PLUGIN
 from console.providers.atom.plugin import make_merchant
 from console.providers.atom.plugin import make_urls as atom_urls
-from console.providers.atom.request_bodies import Verification
+from console.providers.atom.request_bodies import VerificationVersion
 from console.providers.paypay.client import PRODUCTION_URL, STAGING_URL, PayPay
 from console.providers.paypay.plugin import PLUGIN as PAYPAY_PLUGIN
 from console.sandbox import Sandbox, start_sandbox
@@ -239,7 +239,9 @@ def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> No
         return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.get_provider_url("atom"))
 
     assert read_atom_urls("") == AtomUrls.make_production_urls()
-    assert read_atom_urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)
+    assert read_atom_urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(
+        VerificationVersion.V2
+    )
     own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
     assert read_atom_urls(own).auth == "https://a.example/otsv2/aipay/auth"
     assert read_atom_urls(own).refund == AtomUrls.make_production_urls().refund

@@ -29,7 +29,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def full(env: dict[str, str]) -> dict[str, str]:
+def environment_with_all_secrets(env: dict[str, str]) -> dict[str, str]:
     """Return an environment with the marked text CANARY in every variable that may contain a secret."""
     return env | {
         "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{CANARY}@db.example/console",
@@ -48,9 +48,9 @@ def get_code_and_problem(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[st
     return caught.value.code, caught.value.detail["problem"]
 
 
-def test_each_secret_is_returned_under_its_name(full: dict[str, str]) -> None:
+def test_each_secret_is_returned_under_its_name(environment_with_all_secrets: dict[str, str]) -> None:
     """Each secret is returned under its own name, and the password is in the database URL."""
-    settings = load_with_keyring(full, None)
+    settings = load_with_keyring(environment_with_all_secrets, None)
     assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
     assert settings.read_store_key() == CANARY
     assert settings.read_secret("ALARMBOX_CLIENT_ID") is None
@@ -59,10 +59,10 @@ def test_each_secret_is_returned_under_its_name(full: dict[str, str]) -> None:
 
 
 def test_no_text_form_or_copy_of_settings_contains_a_secret(
-    full: dict[str, str], caplog: pytest.LogCaptureFixture
+    environment_with_all_secrets: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The settings' repr, str, format, asdict, vars, log line, copy and masked database URL contain no secret."""
-    settings = load_with_keyring(full, None)
+    settings = load_with_keyring(environment_with_all_secrets, None)
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings, settings)
     shown = [
@@ -76,12 +76,12 @@ def test_no_text_form_or_copy_of_settings_contains_a_secret(
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
+def test_settings_are_not_pickled(environment_with_all_secrets: dict[str, str], protocol: int) -> None:
     """Pickling the settings is refused, because a pickle would carry every secret to a file or another process. The
     refusal contains no secret.
     """
     with pytest.raises(TypeError) as caught:
-        pickle.dumps(load_with_keyring(full, None), protocol)
+        pickle.dumps(load_with_keyring(environment_with_all_secrets, None), protocol)
     assert CANARY not in str(caught.value)
 
 
@@ -138,7 +138,7 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
     assert load_settings(env, find_keyring=fail_on_keyring).operator is None
 
 
-def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
+def test_a_switch_for_tests_disables_provider_credentials_of_the_keyring(env: dict[str, str]) -> None:
     """While a switch for tests is on, such as a time scale, credentials of a provider in the keyring don't enable the
     provider.
     """
@@ -245,7 +245,7 @@ def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("after", [b"", b"\n", b"\r\n"])
-def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: bytes) -> None:
+def test_a_secret_is_read_from_a_file(tmp_path: Path, before: bytes, after: bytes) -> None:
     """A secret is read from the file that `CONSOLE_SECRET_…_FILE` names, without a byte order mark and a final
     newline.
     """

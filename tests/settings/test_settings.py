@@ -51,7 +51,7 @@ def test_a_desk_without_a_home_setting_uses_the_systems_folder(monkeypatch: pyte
     assert Settings.load({}).home.name == "support-console"
 
 
-def test_importing_settings_costs_no_library() -> None:
+def test_importing_settings_imports_no_heavy_library() -> None:
     """Importing the module of the settings imports no library for databases, HTTP, keyrings or windows."""
     heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
     code = f"import sys, console.settings.settings; print(sorted({heavy!r} & set(sys.modules)))"
@@ -166,7 +166,7 @@ HOSTS = (
 
 
 @pytest.mark.parametrize(("key", "url"), HOSTS)
-def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
+def test_an_unknown_host_in_the_profile_is_refused(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
     """A profile with the URL of an unknown host is refused, because the program would send credentials to that host.
     An environment variable may allow the host.
     """
@@ -192,7 +192,9 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
         ("paypay", "http://[::1]:8"),
     ],
 )
-def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Path, section: str, url: str) -> None:
+def test_the_providers_own_hosts_in_the_profile_are_accepted(
+    env: dict[str, str], tmp_path: Path, section: str, url: str
+) -> None:
     """The profile may contain the URLs of the provider's own hosts, in every environment, and of this machine."""
     (tmp_path / "profile.toml").write_text(f'[{section}]\nurl = "{url}"\n')
     assert Settings.load(env).get_provider_url(section) is not None
@@ -211,7 +213,7 @@ def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Pat
         ("redis_url", "rediss://me:canary@cache.example/0"),
     ],
 )
-def test_a_file_holds_no_password(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
+def test_a_password_in_the_profile_is_refused(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
     """A URL with a password in the profile is refused, and the refusal doesn't contain the password. An environment
     variable may contain the same URL.
     """
@@ -413,13 +415,13 @@ def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], swit
 
 
 @pytest.mark.parametrize("url", [LOOPBACK, "http://localhost:1", "http://[::1]:8080", "https://127.8.9.1"])
-def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> None:
+def test_switches_for_tests_are_accepted_with_local_providers(env: dict[str, str], url: str) -> None:
     """If all providers are on loopback, every switch for tests is accepted, with or without credentials."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
     assert set(Settings.load(env | given | SWITCHES).active_test_switches) == set(SWITCHES)
 
 
-def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
+def test_a_switch_with_its_default_value_is_accepted(env: dict[str, str]) -> None:
     """A switch for tests that is set to its default value, such as a time scale of 1, is accepted even with a real
     provider.
     """
@@ -460,7 +462,7 @@ def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_p
     assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 2.0
 
 
-def test_a_relative_database_is_pinned_down(
+def test_a_relative_database_path_becomes_absolute(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A relative path in an SQLite URL is made absolute when the settings are loaded."""

@@ -27,7 +27,7 @@ from tests.shots.state_scenes import STATE_SCENES
 from tests.shots.training_scenes import TRAINING_SCENES
 from tests.shots.view_scenes import VIEW_SCENES
 
-SIGHTS = (
+WINDOW_LOOKS = (
     WindowLook("ja", "light", 1280, 800),
     WindowLook("en", "dark", 1280, 800),
     WindowLook("ja", "dark", 1280, 800, "compact"),
@@ -49,7 +49,7 @@ def main() -> int:
     qInstallMessageHandler(_print_qt_message)
     app = QApplication(sys.argv[:1])
     collector = GarbageCollectionTimer(app)
-    for sight in SIGHTS[:1] if asked.quick else SIGHTS:
+    for sight in WINDOW_LOOKS[:1] if asked.quick else WINDOW_LOOKS:
         take_pictures(sight, asked.into, asked.only)
     collector.stop()
     del app

@@ -90,7 +90,7 @@ def show_incidents(stage: Stage) -> None:
     assert page.current_incident is not None
     with stage.desk.console.acting_as("lead-b"):
         ids = [alert.id for alert in page.current_incident.alerts if alert.resolved_at is None]
-        stage.desk.console.alerts.acknowledge_each(ids, "店舗に電話します")
+        stage.desk.console.alerts.acknowledge_alerts(ids, "店舗に電話します")
     page.read_data_again()
     stage.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     stage.settle()

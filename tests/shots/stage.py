@@ -22,7 +22,7 @@ from tests.support.first_use import note_earlier_use
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
-W = TypeVar("W", bound=QWidget)
+WidgetType = TypeVar("WidgetType", bound=QWidget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Stage:
         self.frame.show_route(route)  # type: ignore[arg-type]  # a Route
         self.settle()
 
-    def find(self, kind: type[W]) -> W:
+    def find(self, kind: type[WidgetType]) -> WidgetType:
         """Return the visible widget of this class."""
         self.until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
         return next(found for found in self.window.findChildren(kind) if found.isVisible())

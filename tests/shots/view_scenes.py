@@ -16,7 +16,7 @@ _CONDITIONS = (
 )
 
 
-def show_workbench(stage: Stage) -> None:
+def show_queue_options(stage: Stage) -> None:
     """Take pictures of the saved views in the sidebar and on Home, and of a queue's page with each of its options."""
     views = stage.desk.console.saved_views
     shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
@@ -59,4 +59,4 @@ def show_workbench(stage: Stage) -> None:
     stage.show_route(QueuesRoute("unknown"))
 
 
-VIEW_SCENES: Mapping[str, Scene] = {"workbench": show_workbench}
+VIEW_SCENES: Mapping[str, Scene] = {"workbench": show_queue_options}

@@ -14,10 +14,10 @@ from tests.support import legacy, other_application, servers
 from tests.support.adoptions import open_adoption_service
 from tests.support.legacy import TABLE_NAME
 
-ROWS = 1_000_000
+ROW_COUNT = 1_000_000
 
 
-def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
+def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROW_COUNT) -> Counter[str]:
     """Adopt a table with `rows` rows on a private MariaDB server while the other application uses the table. Check
     that afterwards all of that application's rows exist. None of its statements may wait a second or longer because
     of the adoption."""

@@ -20,12 +20,12 @@ from tests.support import pooled_databases
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine, ServerPlace, get_nodes
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.server_fixtures import MYSQL
+from tests.support.server_fixtures import MYSQL_URL_VARIABLE
 from tests.support.servers import get_shared_galera, start_own_run
 
 DESKS, NUMBERS, KILL_SECONDS = 16, 200, 5.0
 _NODE_DIES_AT, _NODE_IS_BACK_AT = 60, 120
-_ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.get(MYSQL) else ()))
+_ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.get(MYSQL_URL_VARIABLE) else ()))
 
 
 def run_request_race(
@@ -47,7 +47,7 @@ def run_request_race(
         tally = run(AskingRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
         if engine == "mysql":  # a server that was given keeps nothing of ours
             place.database.drop_database()
-    pooled_databases.forget_all()
+    pooled_databases.forget_all_databases()
     print(f"demand asking: {engine}: {dict(tally)}", flush=True)
     assert tally["calls"] == count * desks, tally
     return tally
@@ -79,7 +79,7 @@ def _open_own_place(folder: Path) -> Iterator[ServerPlace]:
     """Yield a database that no other shard uses, because these shards change the rights of its accounts."""
     with start_own_run():
         yield ServerPlace("mariadb", folder, PooledDatabase(get_nodes("mariadb")))
-    pooled_databases.forget_all()
+    pooled_databases.forget_all_databases()
 
 
 _FIGURES_FORMAT = (

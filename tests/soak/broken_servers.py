@@ -16,7 +16,7 @@ from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.waiting import wait_until
 
-PEOPLE = ("op-a", "op-b", "lead-b")
+ACCOUNT_NAMES = ("op-a", "op-b", "lead-b")
 _STEPS = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
 _DEATHS, _KILLS = 64, 5
 
@@ -89,8 +89,8 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
     """Kill the node with the index `which` while three database accounts write rows. Check that no acknowledged row
     is lost or written twice, and that no write takes longer than five seconds. `mark` distinguishes the rows of this
     run."""
-    databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-    writers = nodes.ThreadsThatWrite(databases, [place.get_account_name(person) for person in PEOPLE], mark)
+    databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
+    writers = nodes.ThreadsThatWrite(databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], mark)
     with writers.write_in_threads():
         wait_until(lambda: len(writers.acknowledged) > 100, "some work")
         cluster.nodes[which].kill()
@@ -113,8 +113,10 @@ def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
         execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
         with nodes.open_database_per_node(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
-        databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-        fought = nodes.compete_for_leases(databases, [place.get_account_name(person) for person in PEOPLE], 200)
+        databases = [Database(place.url(person, desk=number)) for number, person in enumerate(ACCOUNT_NAMES)]
+        fought = nodes.compete_for_leases(
+            databases, [place.get_account_name(person) for person in ACCOUNT_NAMES], 200
+        )
         for database in databases:
             database.close()
     assert (tally["stale"], tally["refused"], tally["unguarded"]) == (0, 0, 0), tally

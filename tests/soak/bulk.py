@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import WorkerProcess, start_worker
 
 FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
-FASTER_SETTING = {"TIME_SCALE": "4"}
+FAST_CLOCK_SETTING = {"TIME_SCALE": "4"}
 """Leases of 11 seconds, and a turn of the due task each half second."""
 _PATIENCE_SECONDS = 1_700.0
 _PART_SIZE = 500
@@ -35,7 +35,7 @@ def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str
     with open_place(engine, folder) as place, Sandbox() as sandbox:
         _register_sold_checks(sandbox, count)
         with place.open_desk(
-            sandbox, None, person=FIRST_PERSON, desk=0, **FIND_PURCHASES_SETTING, **FASTER_SETTING
+            sandbox, None, person=FIRST_PERSON, desk=0, **FIND_PURCHASES_SETTING, **FAST_CLOCK_SETTING
         ) as console:
             for some in _split_into_parts(make_numbers(count)):
                 insert_unknown_checks(console, some)
@@ -81,7 +81,7 @@ def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Se
     with ExitStack() as stack:
         workers = [
             stack.enter_context(
-                start_worker(place, sandbox.url, desk=desk, **FIND_PURCHASES_SETTING, **FASTER_SETTING)
+                start_worker(place, sandbox.url, desk=desk, **FIND_PURCHASES_SETTING, **FAST_CLOCK_SETTING)
             )
             for desk in range(1, len(points) + 2)
         ]

@@ -30,7 +30,7 @@ from tests.soak import (
     worker_memory,
 )
 from tests.soak.held import RUNS as HELD
-from tests.soak.held import run_held_rate
+from tests.soak.held import run_request_load
 from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.stateful import machine
 from tests.support.invented import invent_numbers
@@ -317,7 +317,10 @@ DEMANDS: tuple[Demand, ...] = (
         SINGLE_SERVER_ENGINES, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"
     ),
     Demand(
-        "15 held", len(HELD), run_held_rate, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"
+        "15 held",
+        len(HELD),
+        run_request_load,
+        "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice",
     ),
     *make_demands(
         ALL_ENGINES, "16", 10, stop_buyers, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"

@@ -35,7 +35,7 @@ class DeskSession(QObject):
     pages must read again.
     """
 
-    times_came = Signal()
+    times_received = Signal()
 
     def __init__(self, context: WindowContext, pulse: BackgroundRefresh, asked: dict[str, Any]) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class DeskSession(QObject):
         self._times: dict[str, float] = {}
         self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []
         self.done: Counter[str] = Counter()
-        context.changed.connect(self._record_event)
+        context.records_changed.connect(self._record_event)
 
     def _record_event(self, changed: frozenset[tuple[str, int]]) -> None:
         moment, mark = time.monotonic(), self._pulse._latest_mark
@@ -62,7 +62,7 @@ class DeskSession(QObject):
         if mark is None:
             return False
         self._seen = mark.read_ids
-        self.times_came.connect(self._start_timers)
+        self.times_received.connect(self._start_timers)
         print(json.dumps({"ready": time.monotonic()}), flush=True)
         Thread(target=self._await_times, daemon=True).start()
         return True
@@ -70,23 +70,23 @@ class DeskSession(QObject):
     def _await_times(self) -> None:
         """Read the second line of stdin, in a thread."""
         self._times = json.loads(sys.stdin.readline())
-        self.times_came.emit()
+        self.times_received.emit()
 
     def _start_timers(self) -> None:
         app = QCoreApplication.instance()
         assert app is not None
         QTimer.singleShot(round(1_000 * (self._times["hear"] - time.monotonic())), app, app.quit)
-        self._plan_next_act()
+        self._schedule_next_action()
 
-    def _plan_next_act(self) -> None:
+    def _schedule_next_action(self) -> None:
         if time.monotonic() < self._times["act"]:
-            QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._execute_random_act)
+            QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._execute_random_action)
 
-    def _execute_random_act(self) -> None:
+    def _execute_random_action(self) -> None:
         """Execute a random action on a random payment: add a note, take the payment, probe it, or request a refund.
         Then schedule the next action.
         """
-        self._plan_next_act()
+        self._schedule_next_action()
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
         acts: tuple[tuple[float, str, ActingCall[object]], ...] = (
@@ -98,7 +98,7 @@ class DeskSession(QObject):
         name, act = next((name, act) for upto, name, act in acts if number < upto)
         self._context.run_acting_call(
             act,
-            lambda _: self._count_act(name),
+            lambda _: self._count_action(name),
             self._count_refusal,
             caller=self,
             label=name,
@@ -106,7 +106,7 @@ class DeskSession(QObject):
             attempt=(name, payment),
         )
 
-    def _count_act(self, name: str) -> None:
+    def _count_action(self, name: str) -> None:
         self.done[name] += 1
 
     def _count_refusal(self, failure: Failure) -> None:
@@ -126,7 +126,7 @@ def main() -> None:
         context.store_services(console)
         ready = QTimer()
         ready.setInterval(20)
-        ready.timeout.connect(lambda: _when_it_has_read(ready, sitting))
+        ready.timeout.connect(lambda: _begin_after_first_read(ready, sitting))
         ready.start()
         app.exec()
         pulse.stop_timers()
@@ -134,7 +134,7 @@ def main() -> None:
     print(json.dumps({"told": sitting.told, "done": sitting.done}))
 
 
-def _when_it_has_read(ready: QTimer, sitting: DeskSession) -> None:
+def _begin_after_first_read(ready: QTimer, sitting: DeskSession) -> None:
     """Begin the session as soon as the desk has read the change feed, and stop the timer `ready`."""
     if sitting.begin_recording():
         ready.stop()

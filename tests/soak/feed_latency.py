@@ -36,12 +36,12 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.servers import Cluster
 from tests.support.worker_process import WorkerProcess, start_worker
 
-SECONDS = 90.0
+DURATION_SECONDS = 90.0
 LONGEST_DELAY_SECONDS = 2.0
 """Within this 99 of 100 changes are seen."""
 LISTENING_SECONDS = 20.0
 """So long desks listen on when nobody does anything any more: a change that isn't told by then is lost."""
-EVERY_MS = 1_000
+ACTION_INTERVAL_MS = 1_000
 """Between two acts of one person, on average."""
 _NOTICE_SECONDS = 0.25
 _PAYMENTS, _YEN = 60, 3_300
@@ -51,7 +51,7 @@ _WORKERS = 2
 _KILLED_NODE = 1
 """Which node dies."""
 ROOT = Path(__file__).resolve().parents[2]
-Row = tuple[str, int]
+FeedRecord = tuple[str, int]
 """The record of a row of the feed: kind and id."""
 
 
@@ -96,7 +96,7 @@ class LatencyReport:
         )
 
 
-def measure_latency(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> LatencyReport:
+def measure_latency(folder: Path, seconds: float = DURATION_SECONDS, *, death: bool = False) -> LatencyReport:
     """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `death` a node
     is killed and restarted.
     """
@@ -130,7 +130,10 @@ def measure_latency(folder: Path, seconds: float = SECONDS, *, death: bool = Fal
 
 
 def compare_with_commits(
-    rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[ReceivedEvents], end: float
+    rows: Mapping[int, FeedRecord],
+    logs: Mapping[str, Mapping[int, float]],
+    heard: Sequence[ReceivedEvents],
+    end: float,
 ) -> LatencyReport:
     """Compare the new rows of the change feed with the events of each desk. `logs` has the moment of each COMMIT by
     writer. The durations leave out the desk that made the change. A change that was committed after `end` (monotonic
@@ -155,7 +158,7 @@ def compare_with_commits(
     return LatencyReport(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
 
 
-def run_and_check(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
+def run_and_check(shard: int, folder: Path, seconds: float = DURATION_SECONDS) -> Counter[str]:
     """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
     killed node.
     """
@@ -176,7 +179,7 @@ DEMANDS = (
 # The parts of a run
 
 
-def _read_feed_rows(place: ServerPlace) -> dict[int, Row]:
+def _read_feed_rows(place: ServerPlace) -> dict[int, FeedRecord]:
     """Return the kind and id of the record that each row of the change feed names, by row id."""
     found = place.sql("SELECT id, kind, subject_id FROM changes")
     return {int(one): (str(kind), int(of)) for one, kind, of in found}
@@ -215,7 +218,7 @@ def _start_desk(
     ) as process:
         try:
             log = place.folder / f"{person}.commits"
-            facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": EVERY_MS}
+            facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": ACTION_INTERVAL_MS}
             _send_line(process, {**facts, "account": place.get_account_name(person)})
             yield process
         finally:
@@ -265,7 +268,7 @@ def _kill_and_restart_node(cluster: Cluster, each: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.feed_latency", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--seconds", type=float, default=DURATION_SECONDS)
     parser.add_argument("--death", action="store_true", help="kill a node in the middle")
     asked = parser.parse_args()
     with isolate_environment(), make_quick_folder() as folder:

@@ -22,7 +22,7 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 )
 
 
-def run_held_rate(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
+def run_request_load(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
     """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
     both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
     engine, redis = RUNS[shard]

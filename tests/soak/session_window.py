@@ -93,10 +93,10 @@ class StackWatch(threading.Thread):
                     file.truncate()
                     faulthandler.dump_traceback(file, all_threads=True)
                     file.seek(0)
-                    self.seen[" < ".join(islice(_own_frames(file.read()), 4))] += 1
+                    self.seen[" < ".join(islice(_list_console_frames(file.read()), 4))] += 1
 
 
-def _own_frames(stacks: str) -> Iterator[str]:
+def _list_console_frames(stacks: str) -> Iterator[str]:
     """Yield the console's functions in the main thread's stack, innermost first. In faulthandler's dump the main
     thread's stack comes last.
     """
@@ -202,7 +202,7 @@ class Session(QObject):
                 self.stacks.over.set()
                 QApplication.exit(0)
                 return
-            name, act = self._chance.choice(list(self._acts.items()))
+            name, act = self._chance.choice(list(self._step_makers_by_action.items()))
             self.watch.doing = name
             self.done[name] += 1
             self._steps = iter([*act(), partial(self._close_dialogs), _KEY_MS])
@@ -216,7 +216,7 @@ class Session(QObject):
     # -- what the person does
 
     @property
-    def _acts(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
+    def _step_makers_by_action(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
         """Return the functions that make the steps of an action, by the action's name."""
         return {
             "pages": self._make_page_steps,

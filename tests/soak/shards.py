@@ -10,10 +10,10 @@ from pathlib import Path
 
 from tests.support import pooled_databases
 from tests.support.places import Engine, Place, open_empty_place
-from tests.support.server_fixtures import MYSQL
+from tests.support.server_fixtures import MYSQL_URL_VARIABLE
 from tests.support.servers import start_own_run
 
-_ENGINES_GIVEN_BY_ADDRESS: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
+_ENGINES_GIVEN_BY_ADDRESS: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL_URL_VARIABLE) else ()
 SINGLE_SERVER_ENGINES: tuple[Engine, ...] = ("sqlite", "mariadb", *_ENGINES_GIVEN_BY_ADDRESS)
 ALL_ENGINES: tuple[Engine, ...] = (*SINGLE_SERVER_ENGINES, "galera")
 
@@ -46,7 +46,7 @@ def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
         with start_own_run(), open_empty_place(engine, folder) as place:
             yield place
     finally:
-        pooled_databases.forget_all()
+        pooled_databases.forget_all_databases()
 
 
 def make_demands(

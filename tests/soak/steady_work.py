@@ -18,15 +18,15 @@ from console.domain.payments.records import ReceivedNotice
 from console.sandbox.server import Sandbox
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
-from tests.support.alert_receiver import Receiver
+from tests.support.alert_receiver import AlertReceiver
 from tests.support.money_desks import request_refund
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
 from tests.support.reconciled_day import ReconciledDay
 from tests.support.worker_process import WorkerProcess
 
-YEN = 3_300
-PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
+PAYMENT_YEN = 3_300
+NOTICE_PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
 _REFUND_TURNS, _DAY_TURNS, _RULE_TURNS, _HEALING_TURNS = 15, 30, 30, 90
 _NOTICE_TRIES = 5
 _LISTEN_SECONDS = 60.0
@@ -43,7 +43,7 @@ class SteadyWork:
         self._scene, self._checker = scene, checker
         self._days = ReconciledDay(scene)
         self._worker: WorkerProcess | None = None
-        self._alerted: Receiver | None = None
+        self._alerted: AlertReceiver | None = None
         self._ailing: list[tuple[int, str]] = []
 
     @staticmethod
@@ -57,7 +57,7 @@ class SteadyWork:
         ):
             yield SteadyWork(scene, checker, sandbox.url)
 
-    def send_to(self, worker: WorkerProcess, alerted: Receiver) -> None:
+    def send_to(self, worker: WorkerProcess, alerted: AlertReceiver) -> None:
         """Set the worker that receives notices, and the receiver of alerts."""
         self._worker, self._alerted = worker, alerted
 
@@ -70,14 +70,16 @@ class SteadyWork:
         for part in range(3):
             name = f"B-{number}-{part}"
             self._insert_order(name)
-            self._deliver_notice(self._scene.make_bank_notice(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
+            self._deliver_notice(
+                self._scene.make_bank_notice(f"event-{name}", name, str(PAYMENT_YEN)), times=1 + (part == 0)
+            )
         for part in range(2):
             name = f"P-{number}-{part}"
             self._insert_begun_payment(name)
-            self._scene.money.register_payment("paypay", name, YEN)
+            self._scene.money.register_payment("paypay", name, PAYMENT_YEN)
             self._deliver_notice(self._scene.make_provider_notice("paypay", name), times=1 + part)
         if self._start_payment(f"L-{number}"):  # its notice is lost: a poll finds it
-            self._scene.money.move_payment("paypay", f"L-{number}", "paid")
+            self._scene.money.change_payment_state("paypay", f"L-{number}", "paid")
         for _ in range(4):
             self._send_request("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
         self._send_request("GET", "/no-such-page", b"", wanted=None)
@@ -107,12 +109,12 @@ class SteadyWork:
     # The acts of each
 
     def _insert_order(self, name: str) -> int:
-        return self._scene.insert_order(name, YEN)
+        return self._scene.insert_order(name, PAYMENT_YEN)
 
     def _insert_begun_payment(self, name: str) -> None:
         """Insert a payment that its payer has not paid yet."""
         context, order = self._scene.context, self._insert_order(name)
-        new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
+        new = NewPayment("paypay", name, "JPY", PAYMENT_YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
     def _start_payment(self, name: str) -> bool:
@@ -171,7 +173,7 @@ class SteadyWork:
                 self._scene.place.sql(f"UPDATE orders SET status = 'paid' WHERE merch_txn_id = '{name}'")
                 self._ailing.append((number + _HEALING_TURNS, name))
         while self._ailing and self._ailing[0][0] <= number:
-            self._scene.money.move_payment("paypay", self._ailing.pop(0)[1], "paid")
+            self._scene.money.change_payment_state("paypay", self._ailing.pop(0)[1], "paid")
 
     def _send_request(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
         """Send a request to the worker, and check that the HTTP status of the answer is `wanted` (None: any
@@ -185,7 +187,7 @@ class SteadyWork:
 
 def deliver_notice(worker: WorkerProcess, post: ReceivedNotice) -> int:
     """Send a notice to the worker as its sender would. Return the HTTP status."""
-    path = PATHS.get(post.source, f"/notices/{post.source}")
+    path = NOTICE_PATHS.get(post.source, f"/notices/{post.source}")
     return send_request(worker, "POST", path, post.body, dict(post.headers))
 
 

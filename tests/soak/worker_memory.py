@@ -27,11 +27,11 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.worker_process import WorkerProcess, start_worker
 
 MINUTES = 60.0
-SETTLING = 1 / 2
+SETTLING_SHARE = 1 / 2
 """Of the run: until every thread has met its largest piece of work, and caches are filled."""
 MIB = 1 << 20
 MAX_PER_HOUR = 2 * MIB
-SCALE = "4"
+TIME_SCALE = "4"
 """Due tasks come four times as often as in life: an hour has the runs of four."""
 CHANNEL_TOKEN = "a-channel-token-of-the-soak"
 _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
@@ -70,7 +70,7 @@ class Samples:
 
     def list_settled_samples(self) -> Sequence[Sample]:
         """Return the samples of the second half of the run."""
-        return [one for one in self.all if one.at >= self.all[-1].at * SETTLING]
+        return [one for one in self.all if one.at >= self.all[-1].at * SETTLING_SHARE]
 
     def compute_slope_per_hour(self, what: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `what` ("rss" or "own") of the
@@ -166,10 +166,10 @@ def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContex
         work.provider,
         desk=1,
         person="worker",
-        TIME_SCALE=SCALE,
+        TIME_SCALE=TIME_SCALE,
         SECRET_LIVE_TOKEN=CHANNEL_TOKEN,
         ALERTS_WEBHOOK_URL=alerts,
-        SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
+        SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.SIGNATURE_KEY,
     )
 
 

@@ -18,8 +18,8 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.process.failpoints import Failpoints
 
-T = TypeVar("T")
-STEPS = 50
+Result = TypeVar("Result")
+MAX_STEPS_PER_RUN = 50
 _SPOOL_WRITES = (
     "store_intent", "mark_calling", "mark_void", "forget_unsent_operation", "store_answer", "mark_ended",
     "give_up_claim", "mark_delivered", "store_anchors", "give_up_anchors", "store_own_request",
@@ -76,7 +76,7 @@ class CrashingDesks(ABC):
         """Open a console for the desk with this number."""
 
     @abstractmethod
-    def _unwatch(self, console: Console) -> None:
+    def _stop_watching_transactions(self, console: Console) -> None:
         """Stop counting the open transactions of this console, whose process has ended."""
 
     def close(self) -> None:
@@ -117,7 +117,7 @@ class CrashingDesks(ABC):
             seat.console._record_readers.opening_log.flush()
         seat.console._context.spool.close()
         seat.console.database.close()
-        self._unwatch(seat.console)
+        self._stop_watching_transactions(seat.console)
 
     @contextmanager
     def break_database_writes(self, which: int) -> Iterator[Callable[[], None]]:
@@ -135,7 +135,9 @@ class CrashingDesks(ABC):
         yield break_writes
         database.__dict__.pop("write", None)
 
-    def call_at_desk(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+    def call_at_desk(
+        self, which: int, act: Callable[[Console], Result], crash_at: str | None = None
+    ) -> Result | str | None:
         """Call `act` with the console of the desk number `which`, with `crash_at` as the failpoint of a crash. Return
         the result of `act`, the code of the ConsoleError that it raises, or None if the process crashed. After a
         crash a new process starts at the desk.
@@ -169,7 +171,7 @@ def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) 
         hypothesis.seed(seed)(machine),
         settings=settings(
             max_examples=examples,
-            stateful_step_count=STEPS,
+            stateful_step_count=MAX_STEPS_PER_RUN,
             deadline=None,
             database=None,
             print_blob=True,

@@ -15,11 +15,11 @@ from console.domain.payments.states import PaymentState
 from console.domain.recovery.records import ProviderStatement
 from tests.support.choice_stage import AMOUNT_MINOR
 
-DESKS_PEOPLE = ("op-a", "lead-b")
+PEOPLE_AT_DESK = ("op-a", "lead-b")
 
 
 @dataclass(frozen=True)
-class Act:
+class PlannedAction:
     """One action in a history: the name of a method of the class History without its leading underscore, and the
     method's arguments.
     """
@@ -38,12 +38,12 @@ class PaymentPlan:
     said: ProviderStatement
     unknown: bool
     provider: str
-    acts: tuple[Act, ...]
+    acts: tuple[PlannedAction, ...]
     currency: str = "JPY"
     has_order: bool = True
 
     @property
-    def all_acts(self) -> tuple[Act, ...]:
+    def all_actions(self) -> tuple[PlannedAction, ...]:
         return self.acts
 
 
@@ -56,16 +56,16 @@ class CheckPlan:
     answer: str
     finds: bool
     readable: bool
-    acts: tuple[tuple[str, Act], ...]
+    acts: tuple[tuple[str, PlannedAction], ...]
 
     @property
-    def all_acts(self) -> tuple[Act, ...]:
+    def all_actions(self) -> tuple[PlannedAction, ...]:
         return tuple(act for _, act in self.acts)
 
 
-def _draw_act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
+def _make_action_strategy(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[PlannedAction]:
     """Return a Hypothesis strategy that draws an action of this name with one value from each given strategy."""
-    return st.tuples(*values).map(lambda drawn: Act(name, drawn))
+    return st.tuples(*values).map(lambda drawn: PlannedAction(name, drawn))
 
 
 # Minor units: a history writes them in its currency, of which one has no decimals and another has three.
@@ -76,7 +76,7 @@ _ORDER_STRATEGY = (
     st.sampled_from((AMOUNT_MINOR, AMOUNT_MINOR + 1_100, AMOUNT_MINOR - 300)),
     st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED, *OrderState)),
 )
-_PEOPLE = st.sampled_from(DESKS_PEOPLE)
+_PEOPLE = st.sampled_from(PEOPLE_AT_DESK)
 _NOTICES = (
     st.sampled_from(("payment.succeeded", "payment.failed", "payment.reversed")),
     st.sampled_from(("new", "new", "repeated", "forged", "late")),
@@ -84,51 +84,54 @@ _NOTICES = (
 )
 _JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
 PAYMENT_ACTS = st.one_of(
-    _draw_act("refund", _AMOUNTS, _BEHAVIOURS),
-    _draw_act("refund", _AMOUNTS, _BEHAVIOURS),
-    _draw_act("follow_advice"),
-    _draw_act("follow_advice"),
-    _draw_act("follow_refund_advice"),
-    _draw_act("shop_changes", *_ORDER_STRATEGY),
-    _draw_act("shop_changes", *_ORDER_STRATEGY),
-    _draw_act("provider_says", st.sampled_from(list(ProviderStatement))),
-    _draw_act("probe"),
-    _draw_act("move_order"),
-    _draw_act("request_refund", _AMOUNTS),
-    _draw_act("request_refund", _AMOUNTS, st.just("lead-b")),
-    _draw_act(
+    _make_action_strategy("refund", _AMOUNTS, _BEHAVIOURS),
+    _make_action_strategy("refund", _AMOUNTS, _BEHAVIOURS),
+    _make_action_strategy("follow_advice"),
+    _make_action_strategy("follow_advice"),
+    _make_action_strategy("follow_refund_advice"),
+    _make_action_strategy("shop_changes", *_ORDER_STRATEGY),
+    _make_action_strategy("shop_changes", *_ORDER_STRATEGY),
+    _make_action_strategy("provider_says", st.sampled_from(list(ProviderStatement))),
+    _make_action_strategy("probe"),
+    _make_action_strategy("move_order"),
+    _make_action_strategy("request_refund", _AMOUNTS),
+    _make_action_strategy("request_refund", _AMOUNTS, st.just("lead-b")),
+    _make_action_strategy(
         "second_payment",
         st.sampled_from((PaymentState.COMPLETED, *PaymentState)),
         st.sampled_from(list(ProviderStatement)),
     ),
-    _draw_act("take", _PEOPLE),
-    _draw_act("approve_refund", _BEHAVIOURS),
-    _draw_act("reject_refund"),
-    _draw_act("withdraw_refund"),
-    _draw_act("probe_refund"),
-    _draw_act("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
-    _draw_act("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
-    _draw_act("notice", *_NOTICES),
-    _draw_act("watch"),
-    _draw_act("refund_elsewhere", _AMOUNTS),
-    _draw_act("refund_ends", st.sampled_from(("done", "done", "void"))),
-    _draw_act("outage", st.sampled_from((True, False))),
-    _draw_act("hide_refunds", st.sampled_from((True, False))),
-    _draw_act("tasks"),
-    _draw_act("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _draw_act("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
-    _draw_act("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
-    _draw_act("refund_period", st.sampled_from((True, False))),
-    _draw_act("clock", _JUMPS_MINUTES),
-    _draw_act(
+    _make_action_strategy("take", _PEOPLE),
+    _make_action_strategy("approve_refund", _BEHAVIOURS),
+    _make_action_strategy("reject_refund"),
+    _make_action_strategy("withdraw_refund"),
+    _make_action_strategy("probe_refund"),
+    _make_action_strategy("resolve_payment", _PEOPLE, st.sampled_from(("completed", "payment_failed", "reversed"))),
+    _make_action_strategy("resolve_refund", _PEOPLE, st.sampled_from(("completed", "failed"))),
+    _make_action_strategy("notice", *_NOTICES),
+    _make_action_strategy("watch"),
+    _make_action_strategy("refund_elsewhere", _AMOUNTS),
+    _make_action_strategy("refund_ends", st.sampled_from(("done", "done", "void"))),
+    _make_action_strategy("outage", st.sampled_from((True, False))),
+    _make_action_strategy("hide_refunds", st.sampled_from((True, False))),
+    _make_action_strategy("tasks"),
+    _make_action_strategy("roles", st.just("op-a"), st.sampled_from(((OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _make_action_strategy("roles", st.just("lead-b"), st.sampled_from(((), (OPERATOR,), (APPROVER,), (AUDITOR,)))),
+    _make_action_strategy("limit", st.sampled_from(LIMIT_NAMES), st.sampled_from((0, 200, 1_000))),
+    _make_action_strategy("refund_period", st.sampled_from((True, False))),
+    _make_action_strategy("clock", _JUMPS_MINUTES),
+    _make_action_strategy(
         "switch", st.sampled_from((EVERYTHING_SCOPE, "paypay", "paypay")), st.sampled_from((True, True, False))
     ),
 )
 CHECK_ACTS = st.one_of(
-    *(_draw_act("do", st.just(name)) for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")),
-    _draw_act("follow_advice"),
-    _draw_act("clock", _JUMPS_MINUTES),
-    _draw_act(
+    *(
+        _make_action_strategy("do", st.just(name))
+        for name in ("probe", "refetch", "resolve.success", "resolve.error", "buy")
+    ),
+    _make_action_strategy("follow_advice"),
+    _make_action_strategy("clock", _JUMPS_MINUTES),
+    _make_action_strategy(
         "switch", st.sampled_from((EVERYTHING_SCOPE, CREDIT_CHECK_PROVIDER)), st.sampled_from((True, True, False))
     ),
 )
@@ -139,7 +142,7 @@ def _make_payment_plan(
     said: ProviderStatement,
     unknown: bool,
     provider: str,
-    acts: list[Act],
+    acts: list[PlannedAction],
     currency: str,
     has_order: bool,
 ) -> PaymentPlan:

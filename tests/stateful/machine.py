@@ -34,9 +34,9 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 )  # fmt: skip
 CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
 desks = st.integers(0, 1)
-crashes = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
+crash_failpoints = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
 MAX_PURCHASES_BY_HAND = 2
-Meanwhile = Callable[[Console], object]
+ActionDuringCall = Callable[[Console], object]
 
 
 class PurchaseMachine(RuleBasedStateMachine):
@@ -48,7 +48,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     engine: ClassVar[Engine] = "sqlite"
 
     @initialize(finds=st.booleans())
-    def open_world(self, finds: bool) -> None:
+    def open_test_database(self, finds: bool) -> None:
         self.world = World(LedgerVendor(finds=finds), self.engine)
 
     def teardown(self) -> None:
@@ -85,9 +85,11 @@ class PurchaseMachine(RuleBasedStateMachine):
         client=st.sampled_from(CLIENTS),
         renew=st.booleans(),
         behaviour=st.sampled_from(BEHAVIOURS),
-        crash=crashes,
+        crash=crash_failpoints,
     )
-    def buy(self, desk: int, number: str, client: str, renew: bool, behaviour: Behaviour, crash: str | None) -> None:
+    def buy_credit_check(
+        self, desk: int, number: str, client: str, renew: bool, behaviour: Behaviour, crash: str | None
+    ) -> None:
         self._buy(desk, PurchaseRequest(number, client, renew=renew), behaviour, crash)
 
     @rule(
@@ -97,7 +99,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         behaviour=st.sampled_from(BEHAVIOURS),
         after_charge=st.booleans(),
     )
-    def die_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool) -> None:
+    def crash_during_call(
+        self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool
+    ) -> None:
         """The desk's process crashes during the call to the provider, either before or after the provider's
         charge.
         """
@@ -112,7 +116,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
     )
-    def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
+    def lose_database_during_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
         """The desk's database refuses all writes from the moment of the provider's charge until the end of the
         purchase.
         """
@@ -128,7 +132,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         decide=st.booleans(),
         span=st.sampled_from(CLOCK_STEPS),
     )
-    def sleep_in_the_call(
+    def stop_process_during_call(
         self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
     ) -> None:
         """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
@@ -143,7 +147,7 @@ class PurchaseMachine(RuleBasedStateMachine):
             world.do(other, lambda console: console.recovery.run_all_tasks())
             if decide:
                 for record in self._list_record_ids():
-                    self._decide_honestly(other, record)
+                    self._let_two_people_decide(other, record)
 
         world.vendor.during = act_during_call
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
@@ -208,7 +212,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         return [row.id for row in self.world.read_check_rows()]
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crashes)
+    @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crash_failpoints)
     def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
         asked = self.world.vendor.asked["check"]
@@ -221,13 +225,13 @@ class PurchaseMachine(RuleBasedStateMachine):
         assert self.world.vendor.asked["check"] == asked, "a re-fetch bought something"
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), crash=crashes)
+    @rule(desk=desks, data=st.data(), crash=crash_failpoints)
     def probe(self, desk: int, data: st.DataObject, crash: str | None) -> None:
         record = data.draw(st.sampled_from(self._list_record_ids()))
         self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), id_at_provider=st.integers(1, 6), crash=crashes)
+    @rule(desk=desks, data=st.data(), id_at_provider=st.integers(1, 6), crash=crash_failpoints)
     def resolve_by_any_id(self, desk: int, data: st.DataObject, id_at_provider: int, crash: str | None) -> None:
         """A person resolves a record as bought with an id that may be wrong. A wrong id is skipped if the desk can't
         recognise it: its charge has the same corporation number and belongs to no other record.
@@ -254,7 +258,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         )
 
     @precondition(lambda self: bool(self._list_unknown_ids()))
-    @rule(desk=desks, data=st.data(), crash=crashes)
+    @rule(desk=desks, data=st.data(), crash=crash_failpoints)
     def resolve_by_true_id(self, desk: int, data: st.DataObject, crash: str | None) -> None:
         """A person resolves an unknown record as bought, with the id of the record's charge from the provider's
         screen. Nothing happens if the provider has not charged the record.
@@ -272,13 +276,13 @@ class PurchaseMachine(RuleBasedStateMachine):
         return [row.id for row in self.world.read_check_rows() if row.certainty == "unknown"]
 
     @precondition(lambda self: bool(self._list_record_ids()))
-    @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
+    @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crash_failpoints)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
         """One person decides that a record was not bought (see `_decide_not_bought`)."""
         record = data.draw(st.sampled_from(self._list_record_ids()))
         self._decide_not_bought(desk, record, person, crash)
 
-    def _decide_honestly(self, desk: int, record: int) -> None:
+    def _let_two_people_decide(self, desk: int, record: int) -> None:
         """Let two people decide that this record was not bought. Each decision is skipped where `_decide_not_bought`
         skips it.
         """
@@ -291,7 +295,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         be wrong, because the list shows the purchase at once or later.
         """
         world = self.world
-        is_charged = any(one.record_id == record and not world.is_over(one) for one in world.vendor.charges)
+        is_charged = any(one.record_id == record and not world.has_expired(one) for one in world.vendor.charges)
         is_listed = world.vendor.finds and world.vendor.readable
         if not is_listed and (is_charged or any(late[2] == record for late in world.late)):
             return
@@ -306,7 +310,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         if not is_charged and any(row.id == record and row.status == "error" for row in world.read_check_rows()):
             world.decided.add(record)
 
-    @rule(desk=desks, crash=crashes)
+    @rule(desk=desks, crash=crash_failpoints)
     def acknowledge(self, desk: int, crash: str | None) -> None:
         """A person acknowledges all open alerts about contradicted decisions."""
 
@@ -317,7 +321,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
         self.world.do(desk, acknowledge_contradictions, crash)
 
-    @rule(desk=desks, crash=crashes)
+    @rule(desk=desks, crash=crash_failpoints)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
         """Run the due tasks of this desk, and check that they buy nothing."""
         asked = self.world.vendor.asked["check"]
@@ -331,7 +335,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
-    def set_readable(self, readable: bool) -> None:
+    def set_provider_readable(self, readable: bool) -> None:
         self.world.vendor.readable = readable
 
     @rule(desk=desks)

@@ -28,7 +28,7 @@ from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.refunds import refunds
 from tests.stateful import record_displays
-from tests.stateful.history_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
+from tests.stateful.history_plans import PEOPLE_AT_DESK, PLANS, CheckPlan, PaymentPlan, PlannedAction
 from tests.stateful.record_displays import (
     REASONS_OF_A_PERSON,
     CheckedRecord,
@@ -40,7 +40,7 @@ from tests.stateful.record_displays import (
     read_view,
 )
 from tests.support.choice_stage import ChoiceStage
-from tests.support.ledger_refunds import Entry
+from tests.support.ledger_refunds import RefundEntry
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
 
 ENDINGS_WITH_EFFECT = frozenset(
@@ -48,7 +48,7 @@ ENDINGS_WITH_EFFECT = frozenset(
 )
 """Endings of an act that no rule has refused: it was done, or a provider was asked and said what was not knowable."""
 HISTORIES_PER_BATCH, HISTORIES_BEFORE_EXPORT = 50, 10
-_event_numbers = count(1)
+_event_counter = count(1)
 
 
 def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
@@ -62,7 +62,7 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
     if advised not in _EXECUTOR_BY_ACTION:
         return "nothing"
     reasons = set()
-    for person in DESKS_PEOPLE:
+    for person in PEOPLE_AT_DESK:
         with stage.console.acting_as(person):
             view = read_view(stage, kind, record_id)
         action = next((action for action in view.actions if action.action == advised), None)
@@ -100,14 +100,14 @@ def _buy_check(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     request = PurchaseRequest(view.record.corporation_number, view.record.client_id)
     return str(
         stage.call_as(
-            person, lambda: stage.call_and_keep_answer(lambda: stage.console.credit_checks.purchase(request))
+            person, lambda: stage.call_and_store_answer(lambda: stage.console.credit_checks.purchase(request))
         )
     )
 
 
 def _reject_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     reject = stage.console.refunds.reject
-    return str(stage.call_as(person, lambda: stage.call_and_keep_answer(lambda: reject(view.record.id, "no"))))
+    return str(stage.call_as(person, lambda: stage.call_and_store_answer(lambda: reject(view.record.id, "no"))))
 
 
 def _approve_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
@@ -117,7 +117,7 @@ def _approve_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> s
     """
     refund_id = view.record.id
     ended = str(
-        stage.call_as(person, lambda: stage.call_and_keep_answer(lambda: stage.console.refunds.approve(refund_id)))
+        stage.call_as(person, lambda: stage.call_and_store_answer(lambda: stage.console.refunds.approve(refund_id)))
     )
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
@@ -145,7 +145,7 @@ class History:
     stage: ChoiceStage
     checked_records: dict[RecordRef, CheckedRecord] = field(default_factory=dict)
 
-    def execute_act(self, act: Act) -> str:
+    def execute_action(self, act: PlannedAction) -> str:
         """Execute one action, and return its ending. Also check the record that a terminal would print as the result
         of the action.
         """
@@ -186,7 +186,7 @@ class History:
         """Switch all read-only switches off, set the clock to the right time, and check all records. Return the
         explanation codes of each record.
         """
-        self.stage.restore_surroundings()
+        self.stage.restore_roles_limits_and_providers()
         for switch in self.stage.console.read_only_switches.list_switches():
             if switch.is_on:
                 self._switch(switch.scope, is_on=False)
@@ -294,7 +294,7 @@ class PaymentHistory(History):
         """
         now = self.stage.context.now()
         if way != "repeated" or not self.last_event:
-            self.last_event = f"ev-{next(_event_numbers)}"
+            self.last_event = f"ev-{next(_event_counter)}"
         at = now - timedelta(hours=7) if way == "late" else now
         body = {
             "event_id": self.last_event,
@@ -323,9 +323,9 @@ class PaymentHistory(History):
         if self.payment.currency not in MINOR_DIGITS_BY_CURRENCY:
             return "no currency of ours"
         self.stage.ledger.entries.append(
-            Entry(
-                f"elsewhere-{next(_event_numbers)}",
-                f"elsewhere-{next(_event_numbers)}",
+            RefundEntry(
+                f"elsewhere-{next(_event_counter)}",
+                f"elsewhere-{next(_event_counter)}",
                 f"T-{self.payment.merchant_payment_id}",
                 Money(minor, self.payment.currency),
                 "done",
@@ -396,7 +396,7 @@ class PaymentHistory(History):
         request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)
         return str(
             self.stage.call_as(
-                person, lambda: self.stage.call_and_keep_answer(lambda: self.stage.console.refunds.request(request))
+                person, lambda: self.stage.call_and_store_answer(lambda: self.stage.console.refunds.request(request))
             )
         )
 
@@ -406,23 +406,29 @@ class PaymentHistory(History):
 
     def _approve_refund(self, behaviour: str) -> str:
         self.stage.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
-        return f"{behaviour}: {self._with_newest('lead-b', self.stage.console.refunds.approve)}"
+        return f"{behaviour}: {self._call_with_newest_refund('lead-b', self.stage.console.refunds.approve)}"
 
     def _reject_refund(self) -> str:
-        return self._with_newest("lead-b", lambda refund_id: self.stage.console.refunds.reject(refund_id, "no"))
+        return self._call_with_newest_refund(
+            "lead-b", lambda refund_id: self.stage.console.refunds.reject(refund_id, "no")
+        )
 
     def _withdraw_refund(self) -> str:
-        return self._with_newest("op-a", self.stage.console.refunds.withdraw)
+        return self._call_with_newest_refund("op-a", self.stage.console.refunds.withdraw)
 
     def _probe_refund(self) -> str:
-        return self._with_newest("op-a", lambda refund_id: self.stage.console.recovery.probe("refund", refund_id))
+        return self._call_with_newest_refund(
+            "op-a", lambda refund_id: self.stage.console.recovery.probe("refund", refund_id)
+        )
 
     def _resolve_payment(self, person: str, target: str) -> str:
         return self.stage.execute_choice(person, "payment", self.payment, f"resolve.{target}")
 
     def _resolve_refund(self, person: str, target: str) -> str:
         resolve = self.stage.console.recovery.resolve
-        return self._with_newest(person, lambda refund_id: resolve("refund", refund_id, target, "the panel", "R-1"))
+        return self._call_with_newest_refund(
+            person, lambda refund_id: resolve("refund", refund_id, target, "the panel", "R-1")
+        )
 
     def _follow_advice(self) -> str:
         return follow_advice(self.stage, "payment", self.payment.id)
@@ -431,7 +437,7 @@ class PaymentHistory(History):
         newest = self._newest_refund()
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
-    def _with_newest(self, who: str, act: Callable[[int], Any]) -> str:
+    def _call_with_newest_refund(self, who: str, act: Callable[[int], Any]) -> str:
         """Call `act` with the id of the newest refund as the person `who`, and return the ending. Return "nothing" if
         there is no refund.
         """
@@ -439,7 +445,7 @@ class PaymentHistory(History):
         return (
             "nothing"
             if newest is None
-            else str(self.stage.call_as(who, lambda: self.stage.call_and_keep_answer(lambda: act(newest))))
+            else str(self.stage.call_as(who, lambda: self.stage.call_and_store_answer(lambda: act(newest))))
         )
 
     def _newest_refund(self) -> int | None:
@@ -465,7 +471,7 @@ def execute_payment_plan(
     history = PaymentHistory(stage, payment=payment)
     history.check_all_records(always=True)
     for act in plan.acts:
-        tally[f"{act.name} {history.execute_act(act)}"] += 1
+        tally[f"{act.name} {history.execute_action(act)}"] += 1
         history.check_all_records()
     told = history.end_history()
     record_displays.check_search_results(stage, payment.merchant_payment_id)
@@ -481,7 +487,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
         history = CheckHistory(stage, record=stage.make_check(plan.answer, readable=plan.readable))
         history.check_all_records(always=True)
         for history.person, act in plan.acts:
-            tally[f"{act.name} {history.execute_act(act)}"] += 1
+            tally[f"{act.name} {history.execute_action(act)}"] += 1
             history.check_all_records()
         told = history.end_history()
     finally:
@@ -541,7 +547,7 @@ def execute_batch(
         ended = execute_plan(stage, plan, tally)
         told.update(ended)
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
-            is_dated_right = all(act.name != "clock" for act in plan.all_acts)
+            is_dated_right = all(act.name != "clock" for act in plan.all_actions)
             for ref in ended:
                 record_displays.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
 

@@ -95,7 +95,7 @@ _TABLES = {
     "refund": "refunds",
 }
 _QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
-_file_numbers = count(1)
+_file_counter = count(1)
 _RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result", "bulk.result.done.probe"))
 
 
@@ -434,7 +434,7 @@ def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *
         story = stage.console.recovery.read_timeline(kind, record_id)
     for language in ("ja", "en"):
         _check_badge_line(story.as_text(language).splitlines()[1], page, language)
-    path = folder / f"pack-{next(_file_numbers)}.zip"
+    path = folder / f"pack-{next(_file_counter)}.zip"
     with stage.console.acting_as("aud-f"):
         stage.console.recovery.write_evidence_pack(kind, record_id, path)
     with zipfile.ZipFile(path) as pack:

@@ -24,7 +24,7 @@ from console.store.payments import payments
 from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support import money_truth, truth
-from tests.support.ledger_refunds import Behaviour, Entry, make_report
+from tests.support.ledger_refunds import Behaviour, RefundEntry, make_report
 from tests.support.money_truth import RefundRow
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
@@ -34,8 +34,8 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
 CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
 AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
 desks = st.integers(0, 1)
-refunds = st.integers(0, 20)
-crashes = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY_FAILPOINTS))
+refund_indexes = st.integers(0, 20)
+crash_failpoints = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY_FAILPOINTS))
 
 
 class RefundMachine(RuleBasedStateMachine):
@@ -45,7 +45,7 @@ class RefundMachine(RuleBasedStateMachine):
     counts: ClassVar[Counter[str]] = Counter()
 
     @initialize()
-    def open(self) -> None:
+    def open_test_database(self) -> None:
         self.world = RefundWorld()
 
     def teardown(self) -> None:
@@ -83,16 +83,18 @@ class RefundMachine(RuleBasedStateMachine):
         amount=st.sampled_from(AMOUNTS),
         person=st.sampled_from(MAKERS),
         repeat=st.booleans(),
-        crash=crashes,
+        crash=crash_failpoints,
     )
-    def ask(self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None) -> None:
+    def request_refund(
+        self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None
+    ) -> None:
         request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
         self._count_step(
             "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
         )
 
-    @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crashes)
-    def ask_for_what_is_set_aside(self, desk: int, person: str, crash: str | None) -> None:
+    @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crash_failpoints)
+    def request_refund_of_set_aside(self, desk: int, person: str, crash: str | None) -> None:
         payment, item = self.world.asides[0]
         request = RefundRequest(payment, "700", "beyond the limit", intended_repeat=True, set_aside_id=item)
         self._count_step(
@@ -115,10 +117,10 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(
         desk=desks,
-        n=refunds,
+        n=refund_indexes,
         person=st.sampled_from((*CHECKERS, *CHECKERS, *MAKERS)),
         behaviour=st.sampled_from(BEHAVIOURS),
-        crash=crashes,
+        crash=crash_failpoints,
     )
     def approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
         self._approve(desk, n, person, behaviour, crash)
@@ -129,9 +131,9 @@ class RefundMachine(RuleBasedStateMachine):
         amount=st.sampled_from(AMOUNTS[:4]),
         wait=st.booleans(),
         behaviour=st.sampled_from(BEHAVIOURS),
-        crash=crashes,
+        crash=crash_failpoints,
     )
-    def ask_and_approve(
+    def request_and_approve_refund(
         self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
     ) -> None:
         """Request a refund and let both approvers approve it, which sends the refund. With `wait`, let a minute pass,
@@ -142,28 +144,28 @@ class RefundMachine(RuleBasedStateMachine):
             return
         self._count_step("asked", refund)
         for person in CHECKERS:
-            self._approve_one(desk, refund.id, person, behaviour, crash)
+            self._approve_refund(desk, refund.id, person, behaviour, crash)
         if wait:
             world.clock.at += timedelta(seconds=60)
-            self._approve_one(desk, refund.id, CHECKERS[0], behaviour, crash)
+            self._approve_refund(desk, refund.id, CHECKERS[0], behaviour, crash)
 
-    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), after=st.booleans())
-    def die_in_the_call(self, desk: int, n: int, behaviour: Behaviour, after: bool) -> None:
+    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS), after=st.booleans())
+    def crash_during_call(self, desk: int, n: int, behaviour: Behaviour, after: bool) -> None:
         """The desk's process crashes during the call to the provider: after the provider has accepted the refund
         (`after`), or before."""
         seat, ledger = self.world.seats[desk], self.world.ledger
         setattr(ledger, "during" if after else "before", lambda: self.world.kill(seat))
         self._approve(desk, n, CHECKERS[0], behaviour, None)
 
-    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS))
-    def lose_the_database_in_the_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
+    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS))
+    def lose_database_during_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
         """The desk's database refuses all writes from the moment at which the provider has accepted the refund."""
         with self.world.break_database_writes(desk) as lose:
             self.world.ledger.during = lose
             self._approve(desk, n, CHECKERS[0], behaviour, None)
 
-    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(CLOCK_STEPS))
-    def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
+    @rule(desk=desks, n=refund_indexes, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(CLOCK_STEPS))
+    def stop_process_during_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
         """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
         its due tasks."""
         world, other = self.world, 1 - desk
@@ -182,10 +184,12 @@ class RefundMachine(RuleBasedStateMachine):
         """
         row, ledger = self._choose_refund(n), self.world.ledger
         if row is not None:
-            self._approve_one(desk, row.id, person, behaviour, crash)
+            self._approve_refund(desk, row.id, person, behaviour, crash)
         ledger.before = ledger.during = lambda: None  # what was to happen in this call happens in no later one
 
-    def _approve_one(self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+    def _approve_refund(
+        self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None
+    ) -> None:
         """Let a person approve this refund. Check that the approval fails if the person has requested the refund."""
         world = self.world
         world.ledger.behaviour = behaviour
@@ -208,7 +212,7 @@ class RefundMachine(RuleBasedStateMachine):
         request = RefundRequest(world.payments[which], "70", "sent back", True)
         refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
         if isinstance(refund, Refund):
-            self._approve_one(desk, refund.id, CHECKERS[1], "silent_before", None)
+            self._approve_refund(desk, refund.id, CHECKERS[1], "silent_before", None)
         if late and world.ledger.sendings > sent and world.last is not None:
             world.late.append(world.last)
         for span in later:
@@ -220,15 +224,15 @@ class RefundMachine(RuleBasedStateMachine):
     @rule()
     def execute_late_refund(self) -> None:
         """The provider executes the oldest unanswered refund of the rule `send_without_answer`."""
-        self.world.take_effect(self.world.late.pop(0))
+        self.world.execute_late_instruction(self.world.late.pop(0))
 
-    @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
+    @rule(desk=desks, n=refund_indexes, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crash_failpoints)
     def reject(self, desk: int, n: int, person: str, crash: str | None) -> None:
         row = self._choose_refund(n)
         if row is not None:
             self.world.call_as(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
 
-    @rule(desk=desks, n=refunds, person=st.sampled_from(MAKERS), crash=crashes)
+    @rule(desk=desks, n=refund_indexes, person=st.sampled_from(MAKERS), crash=crash_failpoints)
     def withdraw(self, desk: int, n: int, person: str, crash: str | None) -> None:
         row = self._choose_refund(n)
         if row is not None:
@@ -236,7 +240,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     # Asking what happened
 
-    @rule(desk=desks, n=refunds, crash=crashes)
+    @rule(desk=desks, n=refund_indexes, crash=crash_failpoints)
     def probe(self, desk: int, n: int, crash: str | None) -> None:
         """Probe the refund that `n` chooses, and check that the probe sends no refund."""
         row, sent = self._choose_refund(n), self.world.ledger.sendings
@@ -244,13 +248,13 @@ class RefundMachine(RuleBasedStateMachine):
             self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
         assert self.world.ledger.sendings == sent, "a probe sent something"
 
-    @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crashes)
+    @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crash_failpoints)
     def run_due_tasks(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
         self.world.ledger.behaviour = behaviour
         self.world.call_as(desk, "op-a", lambda console: console.recovery.run_all_tasks(), crash)
         self.world.ledger.behaviour = "accepts"
 
-    @rule(desk=desks, n=refunds)
+    @rule(desk=desks, n=refund_indexes)
     def report_in_payment_details(self, desk: int, n: int) -> None:
         """The provider reports a refund as a part of the details of the refunded payment."""
         entries = self.world.ledger.entries
@@ -269,14 +273,14 @@ class RefundMachine(RuleBasedStateMachine):
 
         assert self.world.call_as(desk, "op-a", report_details) is True
 
-    @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
+    @rule(desk=desks, n=refund_indexes, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crash_failpoints)
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
         """A person resolves a refund as completed or failed, according to the provider's screen. The step is skipped
         while the provider has not ended the refund or may still execute it."""
         row = self._choose_refund(n)
         if row is None or self.world.is_late(row.key):
             return
-        entry: Entry | None = next(iter(self.world.ledger.list_entries(row.key)), None)
+        entry: RefundEntry | None = next(iter(self.world.ledger.list_entries(row.key)), None)
         done = entry is not None and entry.standing == "done"
         if entry is not None and entry.standing == "accepted":
             return
@@ -288,7 +292,7 @@ class RefundMachine(RuleBasedStateMachine):
     # The world around
 
     @precondition(lambda self: bool(self.world.ledger.entries))
-    @rule(n=refunds, done=st.booleans())
+    @rule(n=refund_indexes, done=st.booleans())
     def end_accepted_refund(self, n: int, done: bool) -> None:
         """The provider ends a refund that it has accepted. It completes the refund with `done`; otherwise Atom
         refuses the refund and PayPay completes it."""
@@ -302,7 +306,7 @@ class RefundMachine(RuleBasedStateMachine):
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
-    def set_readable(self, readable: bool) -> None:
+    def set_provider_readable(self, readable: bool) -> None:
         self.world.ledger.readable = readable
 
     @invariant()

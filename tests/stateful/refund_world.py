@@ -22,9 +22,9 @@ from tests.support.ledger_refunds import LedgerProvider, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter, require
 from tests.support.money_truth import RefundRow
 from tests.support.places import open_empty_place_anywhere
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 MAKERS, CHECKERS = ("op-a", "op-e"), ("lead-b", "lead-c")
 PAYMENTS = (
     ("paypay", "ORD-1", 3_000, 0),
@@ -41,7 +41,7 @@ ALLOWED_CODES = frozenset((
     "not_allowed", "stale_view", "outcome_unknown", "provider_refused", "provider_auth", "rate_limited",
     "provider_unreachable", "nothing_to_resolve", "evidence_mismatch", "database_locked", "invalid_amount",
 ))  # fmt: skip
-_STEPS = (
+_PAYMENT_STATES = (
     PaymentState.TOKEN_GENERATED,
     PaymentState.USER_PAYMENT,
     PaymentState.PAYMENT_SUCCESS,
@@ -56,7 +56,7 @@ class RefundWorld(CrashingDesks):
     """
 
     ledger: RefundLedger = field(default_factory=RefundLedger)
-    clock: HandClock = field(default_factory=HandClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
     late: list[RefundInstruction] = field(default_factory=list)  # refunds that may still take effect
     last: RefundInstruction | None = None
@@ -85,17 +85,17 @@ class RefundWorld(CrashingDesks):
         self.ledger.watched.append(OpenTransactionCounter(console.database))
         return console
 
-    def _unwatch(self, console: Console) -> None:
+    def _stop_watching_transactions(self, console: Console) -> None:
         self.ledger.watched = [one for one in self.ledger.watched if not one.counts_database(console.database)]
 
     def call_as(
-        self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None
-    ) -> T | str | None:
+        self, which: int, who: str, act: Callable[[Console], Result], crash_at: str | None = None
+    ) -> Result | str | None:
         """Call `act` with the console of the desk number `which`, as the person `who`. Return the result of `act`,
         the code of its ConsoleError, or None if the process crashed, as `call_at_desk` does.
         """
 
-        def act_as_person(console: Console) -> T:
+        def act_as_person(console: Console) -> Result:
             with console.acting_as(who):
                 return act(console)
 
@@ -111,7 +111,7 @@ class RefundWorld(CrashingDesks):
             payment = payments.find(tx.conn, payments.insert_payment(tx.conn, new, now))
             assert payment is not None
             payments.move_payment_along_path(
-                tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now
+                tx.conn, payment, _PAYMENT_STATES, now, provider_payment_id=f"T-{number}", paid_at=now
             )
             assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             if aside:
@@ -135,7 +135,7 @@ class RefundWorld(CrashingDesks):
         """Return True if the provider may still execute the refund with this key later."""
         return any(order.key == key for order in self.late)
 
-    def take_effect(self, instruction: RefundInstruction) -> None:
+    def execute_late_instruction(self, instruction: RefundInstruction) -> None:
         """Let the provider execute a late instruction if the refund's outcome is still unknown to the console. If it
         is known, somebody has proved that the provider will never execute the instruction, so nothing happens.
         """
@@ -180,7 +180,7 @@ class RefundWorld(CrashingDesks):
             opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN_STATES]
             assert len(opened) <= 1, f"two open refunds: {opened}"
         for entry in self.ledger.entries:
-            self._check_pair(entry.standing, by_key[entry.key])
+            self._check_refund_against_ledger(entry.standing, by_key[entry.key])
         for row in rows:
             happened = row.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
             assert not happened or len(self.ledger.list_entries(row.key)) == 1, (
@@ -189,7 +189,7 @@ class RefundWorld(CrashingDesks):
             ended = row.state in ENDED_REFUND_STATES
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
-    def _check_pair(self, standing: str, row: RefundRow) -> None:
+    def _check_refund_against_ledger(self, standing: str, row: RefundRow) -> None:
         """Compare one refund of the console with its state `standing` in the provider's ledger."""
         if standing == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"

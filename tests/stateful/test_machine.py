@@ -26,5 +26,5 @@ def test_invariants_hold_after_random_steps(
     examples = EXAMPLES_BY_ENGINE.get(engine, 2)
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
-    print(f"demand 24: {engine}: {examples} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
+    print(f"demand 24: {engine}: {examples} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {told}, 0 violations")
     assert counts["bought" if engine == "sqlite" else "steps"]

@@ -14,7 +14,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.recovery.records import ProviderStatement
 from console.wording.sentences import catalogue as wording
 from tests.stateful import random_histories, record_displays
-from tests.stateful.history_plans import Act, PaymentPlan
+from tests.stateful.history_plans import PaymentPlan, PlannedAction
 from tests.support.choice_stage import ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
@@ -43,11 +43,11 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
     page must not advise a second person to confirm the proposal, because the services would refuse the confirmation.
     """
     acts = (
-        Act("notice", ("payment.succeeded", "new", 3_301)),
-        Act("provider_says", (ProviderStatement.NOTHING,)),
-        Act("resolve_payment", ("op-a", "reversed")),
-        Act("follow_advice"),
-        Act("follow_advice"),
+        PlannedAction("notice", ("payment.succeeded", "new", 3_301)),
+        PlannedAction("provider_says", (ProviderStatement.NOTHING,)),
+        PlannedAction("resolve_payment", ("op-a", "reversed")),
+        PlannedAction("follow_advice"),
+        PlannedAction("follow_advice"),
     )
     plan = PaymentPlan(PaymentState.CALLBACK_RECEIVED, ProviderStatement.EXPIRED, True, "paypay", acts)
     random_histories.execute_plan(desk, plan, Counter())
@@ -55,7 +55,9 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
 
 @pytest.mark.parametrize("currency", ["KRW", "BHD"])
 @pytest.mark.parametrize("state", [PaymentState.COMPLETED, PaymentState.USER_PAYMENT])
-def test_a_payment_in_an_unknown_currency_ends_no_list(desk: ChoiceStage, currency: str, state: PaymentState) -> None:
+def test_a_payment_in_an_unknown_currency_causes_no_internal_error(
+    desk: ChoiceStage, currency: str, state: PaymentState
+) -> None:
     """Another program has inserted a payment in a currency that the console doesn't handle. A probe and decisions end
     without `internal_error`. The amount that the provider reports in yen is never captured, even if two people
     resolve the payment as completed.
@@ -63,13 +65,13 @@ def test_a_payment_in_an_unknown_currency_ends_no_list(desk: ChoiceStage, curren
     payment = desk.make_payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
     history = random_histories.PaymentHistory(desk, payment=payment)
     endings = [
-        history.execute_act(act)
+        history.execute_action(act)
         for act in (
-            Act("probe"),
-            Act("resolve_payment", ("op-a", "completed")),
-            Act("resolve_payment", ("lead-b", "completed")),
-            Act("refund", (100, "completes")),
-            Act("follow_advice"),
+            PlannedAction("probe"),
+            PlannedAction("resolve_payment", ("op-a", "completed")),
+            PlannedAction("resolve_payment", ("lead-b", "completed")),
+            PlannedAction("refund", (100, "completes")),
+            PlannedAction("follow_advice"),
         )
     ]
     assert "internal_error" not in str(endings)
@@ -125,28 +127,28 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
     """
     payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     history = random_histories.PaymentHistory(desk, payment=payment)
-    history.execute_act(Act("move_order"))
-    history.execute_act(Act("switch", (scope, True)))
+    history.execute_action(PlannedAction("move_order"))
+    history.execute_action(PlannedAction("switch", (scope, True)))
     history.check_all_records(always=True)
-    history.execute_act(Act("switch", (scope, False)))
-    assert history.execute_act(Act("request_refund", (100,))) == "done"
+    history.execute_action(PlannedAction("switch", (scope, False)))
+    assert history.execute_action(PlannedAction("request_refund", (100,))) == "done"
     (refund_id,) = [record_id for kind, record_id in history.list_refs() if kind == "refund"]
-    history.execute_act(Act("switch", (scope, True)))
+    history.execute_action(PlannedAction("switch", (scope, True)))
     history.check_all_records(always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):
         assert "lead-b" in read_advice(history, kind, record_id)
-    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: read_only"
-    history.execute_act(Act("switch", (scope, False)))
-    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: done"
-    history.execute_act(Act("switch", (scope, True)))
+    assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"
+    history.execute_action(PlannedAction("switch", (scope, False)))
+    assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: done"
+    history.execute_action(PlannedAction("switch", (scope, True)))
     for minutes, word in ((0, "not before"), (16, "once read-only has ended.")):
         history._move_clock(timedelta(minutes=minutes))
         told = read_advice(history, "refund", refund_id)
         assert "lead-b" in told
         assert word in told
         assert "lead-b" in read_advice(history, "payment", payment.id)
-    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: read_only"
-    history.execute_act(Act("switch", (scope, False)))
-    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: done"
+    assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: read_only"
+    history.execute_action(PlannedAction("switch", (scope, False)))
+    assert history.execute_action(PlannedAction("approve_refund", ("completes",))) == "completes: done"
     history.end_history()
     assert record_displays.read_view(desk, "refund", refund_id).record.state is RefundState.COMPLETED

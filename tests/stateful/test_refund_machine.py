@@ -29,5 +29,8 @@ def test_refund_invariants_hold_after_random_steps(
         if counts["refunds"]:
             break
     told = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
-    print(f"demand 5: {EXAMPLE_COUNT * (number + 1)} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
+    print(
+        f"demand 5: {EXAMPLE_COUNT * (number + 1)} runs of up to {crashing.MAX_STEPS_PER_RUN} steps, {told},"
+        " 0 violations"
+    )
     assert counts["refunds"]

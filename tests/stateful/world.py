@@ -13,16 +13,16 @@ from console.domain.records import PurchaseRequest
 from tests.stateful.crashing import CrashingDesks
 from tests.support.ledger_vendor import Charge, LedgerVendor, require
 from tests.support.places import Engine, open_empty_place_anywhere
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.truth import CheckRow, check_claims
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 PEOPLE = ("op-a", "lead-b", "lead-c")
 CHECK_VALIDITY = timedelta(days=365)
 _SELECT_ALERTS_SQL = (
     "SELECT subject_id, observed FROM alerts WHERE rule_id = 'contradicted' AND acknowledged_at IS NOT NULL"
 )
-_ROWS = (
+_SELECT_CHECKS_SQL = (
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
 )
@@ -42,7 +42,7 @@ class World(CrashingDesks):
 
     vendor: LedgerVendor
     engine: Engine = "sqlite"
-    clock: HandClock = field(default_factory=HandClock)
+    clock: ManualClock = field(default_factory=ManualClock)
     tally: Counter[str] = field(default_factory=Counter)
     asked: Counter[int] = field(default_factory=Counter)
     decided: set[int] = field(default_factory=set)  # records that two people called not bought
@@ -64,7 +64,7 @@ class World(CrashingDesks):
     def _open_console(self, number: int) -> Console:
         return self.place.desk(self.vendor, self.clock, desk=number)
 
-    def _unwatch(self, console: Console) -> None:
+    def _stop_watching_transactions(self, console: Console) -> None:
         self.vendor.watched = [one for one in self.vendor.watched if not one.counts_database(console.database)]
 
     do = CrashingDesks.call_at_desk
@@ -72,7 +72,7 @@ class World(CrashingDesks):
     # The truth
 
     def read_check_rows(self) -> tuple[CheckRow, ...]:
-        return tuple(CheckRow(*row) for row in self.place.sql(_ROWS))
+        return tuple(CheckRow(*row) for row in self.place.sql(_SELECT_CHECKS_SQL))
 
     def _check_at_purchase(self, request: PurchaseRequest) -> int:
         """Check, at the moment of a purchase, the committed rows that another process can read. There must be one
@@ -103,7 +103,7 @@ class World(CrashingDesks):
         seen = set(self.place.sql(_SELECT_ALERTS_SQL))
         for charge in self.vendor.charges:
             is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
-            if charge.record_id is None or not is_same or self.is_over(charge):
+            if charge.record_id is None or not is_same or self.has_expired(charge):
                 continue
             row = rows[charge.record_id]
             is_denied = row.status == "error" and row.id in self.decided
@@ -143,6 +143,6 @@ class World(CrashingDesks):
         """Return the provider's id of the charge for this record, or None if the provider has not charged it."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
 
-    def is_over(self, charge: Charge) -> bool:
+    def has_expired(self, charge: Charge) -> bool:
         """Return True if the validity of the charged purchase has ended."""
         return charge.day + CHECK_VALIDITY < self.clock.today()

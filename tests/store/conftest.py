@@ -17,7 +17,7 @@ from tests.store.audit_desk import DatabaseWithThreeChains
 from tests.store.plain_connections import PersonConnections, open_server_with_movable_time
 from tests.store.spool_worker import KEY
 from tests.support.places import FIRST_PERSON, Engine, Place, open_empty_place_anywhere
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
@@ -86,7 +86,7 @@ class _EndOfTest(Exception):
 
 
 @pytest.fixture
-def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
+def databases(place: Place, hand_clock: ManualClock) -> Iterator[tuple[Database, ...]]:
     """Yield the database connections of two desks: on different nodes if the engine has several."""
     hand_clock.moved[place.folder] = place.move_lease_clock
     opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
@@ -96,7 +96,7 @@ def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, .
 
 
 @pytest.fixture
-def on_server(sql_server: SqlServer) -> Iterator[Database]:
+def migrated_server_database(sql_server: SqlServer) -> Iterator[Database]:
     """Yield a database with its schema, on each kind of database server."""
     with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         migrate.upgrade(made)

@@ -13,19 +13,19 @@ from typing import Any
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH
 from tests.support.teams import Team
 
-CHECKS = "hansha_alarmbox_credit_checks"
-UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
+CHECKS_TABLE = "hansha_alarmbox_credit_checks"
+NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 HASH = "a" * 64
 ANSWER_KEY = "b" * 64
 """A fact that only the process which began an operation knows."""
 BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED, LEFT_OPEN = range(1, 9)
-DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
+REFUSAL_ERROR_NUMBERS = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959, 3530}
 """Error numbers by which a server says that an account may not, or not twice."""
 
 
 @dataclass(frozen=True, slots=True)
-class ForbiddenAct:
+class ForbiddenStatements:
     """One forbidden action: SQL statements of which the database must refuse the last one. The database's message
     must contain `words`; several possible texts are divided by `|`."""
 
@@ -34,12 +34,12 @@ class ForbiddenAct:
     words: str = "denied"
 
 
-def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAct:
-    return ForbiddenAct(title, sql, words)
+def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenStatements:
+    return ForbiddenStatements(title, sql, words)
 
 
 def make_audit_insert(
-    at: str = UTC,
+    at: str = NOW_SQL,
     who: str = "{me}",
     session: str = "UUID()",
     seq: int = 1,
@@ -59,21 +59,21 @@ def make_operation_insert(
     return (
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.refetch',"
-        f" 'credit-check', '{state}', {key}, 'f', '{who}', 'd', 'h', 1, 's', {UTC}, 'server', {NOW_MS} + {lease})"
+        f" 'credit-check', '{state}', {key}, 'f', '{who}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + {lease})"
     )
 
 
 def make_evidence_insert(who: str = "{me}", subject: int = UNKNOWN) -> str:
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body)"
-        f" VALUES ('credit-check', {subject}, NULL, {UTC}, 'person', '{who}', '{HASH}', 'a letter', 'a letter')"
+        f" VALUES ('credit-check', {subject}, NULL, {NOW_SQL}, 'person', '{who}', '{HASH}', 'a letter', 'a letter')"
     )
 
 
 def make_approval_insert(who: str = "{me}", closed: str = "NULL", evidence: str = "LAST_INSERT_ID()") -> str:
     return (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at, closed_at)"
-        f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{who}', {evidence}, {UTC}, {closed})"
+        f" VALUES ('credit-check', '{UNKNOWN}', 'resolve', 'error', '{who}', {evidence}, {NOW_SQL}, {closed})"
     )
 
 
@@ -82,14 +82,14 @@ def make_check_update(record: int, **values: str) -> str:
     one.
     """
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
-    return f"UPDATE {CHECKS} SET {told} WHERE id = {record}"
+    return f"UPDATE {CHECKS_TABLE} SET {told} WHERE id = {record}"
 
 
 NOT_BOUGHT_COLUMNS = {"status": "'error'", "certainty": "'known'"}
 NOT_BOUGHT_MESSAGE = "not bought: only"
 WRONG_PERSON_MESSAGE = "in the name of somebody else"
 
-FORBIDDEN: Sequence[ForbiddenAct] = (
+FORBIDDEN: Sequence[ForbiddenStatements] = (
     _make_forbidden("audit: change a row", "UPDATE audit_log SET what = 'nothing' WHERE seq = 1"),
     _make_forbidden("audit: delete a row", "DELETE FROM audit_log WHERE seq = 1"),
     _make_forbidden("audit: replace a row", "REPLACE INTO audit_log SELECT * FROM audit_log LIMIT 1"),
@@ -116,10 +116,14 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
         words=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
-        "audit: a time in the past", make_audit_insert(at=f"{UTC} - INTERVAL 1 HOUR"), words="time of the server"
+        "audit: a time in the past",
+        make_audit_insert(at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
+        words="time of the server",
     ),
     _make_forbidden(
-        "audit: a time in the future", make_audit_insert(at=f"{UTC} + INTERVAL 3 SECOND"), words="time of the server"
+        "audit: a time in the future",
+        make_audit_insert(at=f"{NOW_SQL} + INTERVAL 3 SECOND"),
+        words="time of the server",
     ),
     _make_forbidden(
         "audit: a forged NOW()", "SET timestamp = 1", make_audit_insert(at="NOW(6)"), words="time of the server"
@@ -260,9 +264,10 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     _make_forbidden(
         "charge: change the provider's id", make_check_update(BOUGHT, credit_check_id="99"), words="stays bought"
     ),
-    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS} WHERE id = {BOUGHT}"),
+    _make_forbidden("charge: delete the record", f"DELETE FROM {CHECKS_TABLE} WHERE id = {BOUGHT}"),
     _make_forbidden(
-        "charge: replace the record", f"REPLACE INTO {CHECKS} (id, client_id, corporation_number) VALUES (1, 1, '1')"
+        "charge: replace the record",
+        f"REPLACE INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES (1, 1, '1')",
     ),
     _make_forbidden("charge: give it to another client", make_check_update(BOUGHT, client_id="99")),
     _make_forbidden(
@@ -275,11 +280,13 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     ),
     _make_forbidden(
         "charge: supersede it without a renewal",
-        make_check_update(BOUGHT, superseded_at=UTC, superseded_by=str(RENEWAL)),
+        make_check_update(BOUGHT, superseded_at=NOW_SQL, superseded_by=str(RENEWAL)),
         words="only a renewal",
     ),
     _make_forbidden(
-        "charge: supersede it before it expired", make_check_update(BOUGHT, superseded_at=UTC), words="only a renewal"
+        "charge: supersede it before it expired",
+        make_check_update(BOUGHT, superseded_at=NOW_SQL),
+        words="only a renewal",
     ),
     _make_forbidden(
         "charge: bring a superseded record back",
@@ -288,7 +295,7 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     ),
     _make_forbidden(
         "charge: supersede a success without the provider's id",
-        make_check_update(LEFT_OPEN, superseded_at=UTC),
+        make_check_update(LEFT_OPEN, superseded_at=NOW_SQL),
         words="only a renewal",
     ),
     _make_forbidden(
@@ -357,18 +364,18 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     ),
     _make_forbidden(
         "claim: a row that is bought already",
-        f"INSERT INTO {CHECKS} (client_id, corporation_number, status, credit_check_id, work_state, operation_id)"
-        " VALUES (5, '7010001065142', 'success', 6, 'none', 'op-1')",
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status, credit_check_id, work_state,"
+        " operation_id) VALUES (5, '7010001065142', 'success', 6, 'none', 'op-1')",
         words="begins as pending",
     ),
     _make_forbidden(
         "claim: a row without an operation",
-        f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (5, '7010001065142')",
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (5, '7010001065142')",
         words="begins as pending",
     ),
     _make_forbidden(
         "claim: a renewal of a live row",
-        f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, work_state, operation_id, renews)"
         f" VALUES (5, '7010001065142', 'none', 'op-1', {BOUGHT})",
         words="a renewal takes over",
     ),
@@ -391,7 +398,7 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     _make_forbidden(
         "decision: without evidence of one's own", make_approval_insert(evidence="1"), words="evidence of their own"
     ),
-    _make_forbidden("decision: closed from the beginning", make_approval_insert(closed=UTC), words="begins open"),
+    _make_forbidden("decision: closed from the beginning", make_approval_insert(closed=NOW_SQL), words="begins open"),
     _make_forbidden("decision: change what was proposed", "UPDATE approvals SET proposed = 'success'"),
     _make_forbidden("decision: change who proposed", "UPDATE approvals SET person = '{me}'"),
     _make_forbidden(
@@ -404,7 +411,7 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
     _make_forbidden(
         "session: in another's name",
         "INSERT INTO sessions (id, operator, desk, host, process, program, started_at)"
-        f" VALUES (UUID(), '{{other}}', 'd', 'h', 1, 'p', {UTC})",
+        f" VALUES (UUID(), '{{other}}', 'd', 'h', 1, 'p', {NOW_SQL})",
         words=WRONG_PERSON_MESSAGE,
     ),
     _make_forbidden(
@@ -454,8 +461,8 @@ def insert_records(team: Team) -> None:
     requester.
     """
     other, database = team.names["op-b"], team.open_connection("owner")
-    bought = f"'success', 'known', {UTC} + INTERVAL 1 YEAR"
-    expired = f"'success', 'known', {UTC} - INTERVAL 1 DAY"
+    bought = f"'success', 'known', {NOW_SQL} + INTERVAL 1 YEAR"
+    expired = f"'success', 'known', {NOW_SQL} - INTERVAL 1 DAY"
     pending, unknown = "'pending', 'known', NULL", "'pending', 'unknown', NULL"
     columns = "id, client_id, corporation_number, credit_check_id, status, certainty, expired_at, work_state"
     columns += ", operation_id, superseded_at, superseded_by, renews"
@@ -463,27 +470,27 @@ def insert_records(team: Team) -> None:
         f"({BOUGHT}, 1, '1180301018771', 111, {bought}, 'none', 'op-1', NULL, NULL, NULL)",
         f"({UNKNOWN}, 2, '1180301018771', NULL, {unknown}, 'needs_review', 'op-2', NULL, NULL, NULL)",
         f"({RUNNING}, 3, '1180301018771', NULL, {pending}, 'none', 'op-3', NULL, NULL, NULL)",
-        f"({SUPERSEDED}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {UTC}, {RENEWAL}, NULL)",
+        f"({SUPERSEDED}, 4, '1180301018771', 114, {expired}, 'none', 'op-4', {NOW_SQL}, {RENEWAL}, NULL)",
         f"({RENEWAL}, 4, '1180301018771', 115, {bought}, 'none', 'op-5', NULL, NULL, {SUPERSEDED})",
         f"({PROPOSED}, 7, '1180301018771', NULL, {unknown}, 'needs_review', 'op-7', NULL, NULL, NULL)",
         f"({LEFT_OPEN}, 8, '1180301018771', NULL, {expired}, 'needs_review', NULL, NULL, NULL, NULL)",
     )
     statements = (
-        f"INSERT INTO {CHECKS} ({columns}) VALUES {', '.join(rows)}",
-        f"INSERT INTO {CHECKS} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
+        f"INSERT INTO {CHECKS_TABLE} ({columns}) VALUES {', '.join(rows)}",
+        f"INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number) VALUES ({BY_OTHERS}, 6, '118-0301018771')",
         *(_make_operation_insert(number, state, other) for number, state in _STATES.items()),
         make_evidence_insert(who=other, subject=PROPOSED),
         _make_insert("approvals", **_make_proposal_columns(PROPOSED, other)),
-        _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=UTC),
+        _make_insert("approvals", **_make_proposal_columns(RENEWAL, other), closed_at=NOW_SQL),
         _make_insert("leases", name="'held'", **_make_lease_columns(other), lease_expires=f"{NOW_MS} + 600000"),
         _make_insert("leases", name="'free'", **_make_lease_columns(other), lease_expires="0"),
         _make_insert(
             "provider_tokens", provider="'alarmbox'", sealed="'gAAAAx'", version="3", used_first=f"'[\"{HASH}\"]'",
-            changed_at=UTC,
+            changed_at=NOW_SQL,
         ),
         _make_insert(
             "alerts", rule_id="'contradicted'", subject_kind="'credit-check'", subject_id=str(BOUGHT), observed="'a'",
-            expected="'b'", detected_at=UTC,
+            expected="'b'", detected_at=NOW_SQL,
         ),
         make_audit_insert(who=other, session="'chain-of-other'").replace("{{}}", "{}"),
     )  # fmt: skip
@@ -505,7 +512,7 @@ def _make_proposal_columns(record: int, who: str) -> dict[str, str]:
         "proposed": "'error'",
         "person": f"'{who}'",
         "evidence_id": "1",
-        "at": UTC,
+        "at": NOW_SQL,
     }
 
 
@@ -521,7 +528,7 @@ def _make_operation_insert(number: int, state: str, who: str) -> str:
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
         " desk, host, process, session, started_at, lease_clock, lease_expires, answer_lock) VALUES"
         f" ('op-{number}', 'credit-check.purchase', 'credit-check', {number}, '{state}', 'key-{number}', 'f',"
-        f" '{who}', 'd', 'h', 1, 's', {UTC}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
+        f" '{who}', 'd', 'h', 1, 's', {NOW_SQL}, 'server', {NOW_MS} + 600000, SHA2('{ANSWER_KEY}', 256))"
     )
 
 

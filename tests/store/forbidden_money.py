@@ -1,10 +1,10 @@
-"""Statements about payments, refunds and orders that a server refuses, as `ForbiddenAct` objects (see
+"""Statements about payments, refunds and orders that a server refuses, as `ForbiddenStatements` objects (see
 forbidden.py).
 """
 
 from collections.abc import Sequence
 
-from tests.store.forbidden import UTC, WRONG_PERSON_MESSAGE, ForbiddenAct
+from tests.store.forbidden import NOW_SQL, WRONG_PERSON_MESSAGE, ForbiddenStatements
 from tests.store.money_scene import (
     APPROVED,
     ASIDE,
@@ -53,8 +53,8 @@ from tests.store.money_scene import (
 )
 
 
-def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAct:
-    return ForbiddenAct(title, sql, words)
+def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenStatements:
+    return ForbiddenStatements(title, sql, words)
 
 
 DECIDED_MESSAGE = "stays as it was decided"
@@ -67,7 +67,7 @@ OTHER_PERSON_MESSAGE = "of somebody else who still may act"
 CAPTURED_MESSAGE = "captured is what is left"
 STATE_TIME_MESSAGE = "changes with the state alone"
 
-REFUND_CASES: Sequence[ForbiddenAct] = (
+REFUND_CASES: Sequence[ForbiddenStatements] = (
     _make_forbidden("refund: ask in another's name", make_reserve_update(), make_refund_insert(maker="'{other}'"),
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("refund: ask as oneself in capitals", make_reserve_update(), make_refund_insert(maker="'{ME}'"),
@@ -117,7 +117,7 @@ REFUND_CASES: Sequence[ForbiddenAct] = (
     _make_forbidden(
         "refund: one checker where two are needed",
         make_reserve_update(BIG, 600_000),
-        make_refund_insert(BIG, 600_000, sends_after=UTC),
+        make_refund_insert(BIG, 600_000, sends_after=NOW_SQL),
         words=LIMITS_MESSAGE,
     ),
     _make_forbidden("refund: no cooling-off where there is one", make_reserve_update(BIG, 200_000),
@@ -128,9 +128,9 @@ REFUND_CASES: Sequence[ForbiddenAct] = (
     make_reserve_update(BIG, 200_000),
        make_refund_insert(BIG, 200_000, sends_after="UTC_TIMESTAMP(6)"), words="a cooling-off lies ahead"),
     _make_forbidden("refund: asked for long ago", make_reserve_update(),
-    make_refund_insert(created_at=f"{UTC} - INTERVAL 1 HOUR"), words=SERVER_TIME_MESSAGE),
+    make_refund_insert(created_at=f"{NOW_SQL} - INTERVAL 1 HOUR"), words=SERVER_TIME_MESSAGE),
     _make_forbidden("refund: asked for in the future", make_reserve_update(),
-    make_refund_insert(created_at=f"{UTC} + INTERVAL 3 SECOND"),
+    make_refund_insert(created_at=f"{NOW_SQL} + INTERVAL 3 SECOND"),
        words=SERVER_TIME_MESSAGE),
     _make_forbidden("refund: more time to decide than there is", make_reserve_update(),
     make_refund_insert(decide_by="'9999-12-31'"),
@@ -179,15 +179,15 @@ REFUND_CASES: Sequence[ForbiddenAct] = (
     ),
     _make_forbidden("approve: what somebody asked for who is disabled", make_vote_insert(GONE),
     words=OTHER_PERSON_MESSAGE),
-    _make_forbidden("approve: yesterday", make_vote_insert(TWO).replace(UTC, f"{UTC} - INTERVAL 1 DAY"),
+    _make_forbidden("approve: yesterday", make_vote_insert(TWO).replace(NOW_SQL, f"{NOW_SQL} - INTERVAL 1 DAY"),
     words="time of the server"),
-    _make_forbidden("approve: tomorrow", make_vote_insert(TWO).replace(UTC, f"{UTC} + INTERVAL 1 DAY"),
+    _make_forbidden("approve: tomorrow", make_vote_insert(TWO).replace(NOW_SQL, f"{NOW_SQL} + INTERVAL 1 DAY"),
     words="time of the server"),
     _make_forbidden("approve: after its time", make_vote_insert(LATE), words=OTHER_PERSON_MESSAGE),
     _make_forbidden("approve: after its time, with a forged NOW()", "SET timestamp = 1", make_vote_insert(LATE),
     words=OTHER_PERSON_MESSAGE),
     _make_forbidden("approve: what was declined", make_vote_insert(DECLINED), words=OTHER_PERSON_MESSAGE),
-    _make_forbidden("approve: take it back", f"UPDATE approvals SET closed_at = {UTC} WHERE vote_of = '4'",
+    _make_forbidden("approve: take it back", f"UPDATE approvals SET closed_at = {NOW_SQL} WHERE vote_of = '4'",
     words="stands"),
     _make_forbidden("approve: undo it", make_refund_update(APPROVED, status="'requested'"), words="no such step"),
     _make_forbidden("decline: one's own", make_refund_update(OWN, status="'rejected'", declined_because="'x'"),
@@ -207,7 +207,7 @@ REFUND_CASES: Sequence[ForbiddenAct] = (
     _make_forbidden("asked: another maker", make_refund_update(ASKED, maker="'{me}'")),
     _make_forbidden("asked: fewer checkers", make_refund_update(TWO, checkers_needed="1")),
     _make_forbidden("asked: a shorter cooling-off", make_refund_update(COOLING, sends_after="NULL")),
-    _make_forbidden("asked: more time to decide", make_refund_update(LATE, decide_by=f"{UTC} + INTERVAL 1 YEAR")),
+    _make_forbidden("asked: more time to decide", make_refund_update(LATE, decide_by=f"{NOW_SQL} + INTERVAL 1 YEAR")),
     _make_forbidden("send: what nobody approved", make_refund_update(ASKED, **SENT_COLUMNS), words="no such step"),
     _make_forbidden("send: before the cooling-off is over", make_refund_update(COOLING, **SENT_COLUMNS),
     words="cooling-off"),
@@ -292,7 +292,7 @@ REFUND_CASES: Sequence[ForbiddenAct] = (
     _make_forbidden("decided: empty the table", "TRUNCATE refunds"),
 )  # fmt: skip
 
-MONEY_CASES: Sequence[ForbiddenAct] = (
+MONEY_CASES: Sequence[ForbiddenStatements] = (
     _make_forbidden("payment: a capture of one's own", make_payment_update(FREE, captured_minor="5000"),
     words="money has moved only"),
     _make_forbidden("payment: a capture by a vague answer", make_answer_insert("HTTP 500 UNKNOWN http_500", FREE,
@@ -351,13 +351,13 @@ MONEY_CASES: Sequence[ForbiddenAct] = (
     _make_forbidden("payment: failed on one person's word", make_proof_insert(WAITING, kind="payment"),
        make_payment_update(WAITING, status="'payment_failed'"), words="nobody has paid only"),
     _make_forbidden("payment: a shorter time for its payer", make_payment_update(WAITING,
-    payment_expires_at=f"{UTC} + INTERVAL 1 HOUR"),
-       make_payment_update(WAITING, payment_expires_at=UTC), words="never made shorter"),
+    payment_expires_at=f"{NOW_SQL} + INTERVAL 1 HOUR"),
+       make_payment_update(WAITING, payment_expires_at=NOW_SQL), words="never made shorter"),
     _make_forbidden("payment: known again without an answer", make_payment_update(WAITING, certainty="'unknown'"),
        make_payment_update(WAITING, certainty="'known'"), words="known again"),
     _make_forbidden("payment: taken away from its order", make_payment_update(WAITING, order_id="NULL"),
     words="stays with its order"),
-    _make_forbidden("payment: paid at another time", make_payment_update(FREE, paid_at=UTC),
+    _make_forbidden("payment: paid at another time", make_payment_update(FREE, paid_at=NOW_SQL),
     words="money has moved only"),
     _make_forbidden("payment: another price", make_payment_update(FREE, asked_minor="1")),
     _make_forbidden("payment: another currency", make_payment_update(FREE, currency="'INR'")),
@@ -402,7 +402,7 @@ MONEY_CASES: Sequence[ForbiddenAct] = (
     _make_forbidden(
         "set aside: out of nothing",
         make_insert("set_asides", payment_id=str(ASIDE), account_id="1", amount_minor="100", currency="'JPY'",
-            status="'open'", created_at=UTC, changed_at=UTC),
+            status="'open'", created_at=NOW_SQL, changed_at=NOW_SQL),
         words="of its payment before",
     ),
     _make_forbidden("set aside: delete", "DELETE FROM set_asides"),
@@ -444,4 +444,4 @@ MONEY_CASES: Sequence[ForbiddenAct] = (
     words=FILLED_MESSAGE),
     _make_forbidden("order: delete", f"DELETE FROM orders WHERE id = {UNPAID}"),
 )  # fmt: skip
-CASES = (*REFUND_CASES, *MONEY_CASES)
+FORBIDDEN_MONEY_STATEMENTS = (*REFUND_CASES, *MONEY_CASES)

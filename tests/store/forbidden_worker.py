@@ -1,10 +1,10 @@
-"""Statements about the worker's tables, takes and notes that a server refuses, as `ForbiddenAct` objects (see
+"""Statements about the worker's tables, takes and notes that a server refuses, as `ForbiddenStatements` objects (see
 forbidden.py).
 """
 
 from collections.abc import Sequence
 
-from tests.store.forbidden import NOW_MS, UTC, WRONG_PERSON_MESSAGE, ForbiddenAct
+from tests.store.forbidden import NOW_MS, NOW_SQL, WRONG_PERSON_MESSAGE, ForbiddenStatements
 from tests.store.money_scene import make_insert, make_update
 from tests.support.teams import Team
 
@@ -16,14 +16,14 @@ HELD_BY_OTHER, TAKEN_BEFORE, FREE = 1, 2, 3
 SEEN, UNSEEN, ACKNOWLEDGED = 101, 102, 103
 """Alerts: acknowledged by op-b and resolved, open, and acknowledged by op-b and open."""
 _OWN_PERSON_MESSAGE = "its own person's"
-MONEY = ("refund", "approve", "resolve")
+MONEY_ACTIONS = ("refund", "approve", "resolve")
 UNCHANGED_MESSAGE = "stays as it is"
-CREATION_COLUMNS = {"created_at": UTC, "next_at": UTC}
-TWO_HOURS_AGO_SQL = f"{UTC} - INTERVAL 2 HOUR"
+CREATION_COLUMNS = {"created_at": NOW_SQL, "next_at": NOW_SQL}
+TWO_HOURS_AGO_SQL = f"{NOW_SQL} - INTERVAL 2 HOUR"
 
 
-def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAct:
-    return ForbiddenAct(title, sql, words)
+def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenStatements:
+    return ForbiddenStatements(title, sql, words)
 
 
 def make_plain_update(table: str, record: int, **values: str) -> str:
@@ -34,7 +34,7 @@ def make_plain_update(table: str, record: int, **values: str) -> str:
 def make_saga_insert(**more: str) -> str:
     written = {
         "kind": "'timeout'", "subject_kind": "'order'", "subject_id": "7", "state": "'running'", "step": "'ask'",
-        "facts": "'[]'", "begun_at": UTC, "changed_at": UTC, "next_at": UTC,
+        "facts": "'[]'", "begun_at": NOW_SQL, "changed_at": NOW_SQL, "next_at": NOW_SQL,
     }  # fmt: skip
     return make_insert("sagas", **(written | more))
 
@@ -52,8 +52,8 @@ def make_run_insert(**more: str) -> str:
         "state": "'running'",
         "phase": "'theirs'",
         "asked_by": "'{me}'",
-        "begun_at": UTC,
-        "changed_at": UTC,
+        "begun_at": NOW_SQL,
+        "changed_at": NOW_SQL,
     }
     return make_insert("reconciliations", **(written | more))
 
@@ -73,8 +73,8 @@ def make_bulk_run_insert(**more: str) -> str:
         "state": "'frozen'",
         "most": "1",
         "made_by": "'{me}'",
-        "made_at": UTC,
-        "changed_at": UTC,
+        "made_at": NOW_SQL,
+        "changed_at": NOW_SQL,
     }
     return make_insert("bulk_runs", **(written | more))
 
@@ -85,35 +85,35 @@ def make_take_insert(of: int = FREE, who: str = "{me}", hours: int = 1) -> str:
         kind="'order'",
         subject_id=str(of),
         person=f"'{who}'",
-        taken_at=UTC,
-        until=f"{UTC} + INTERVAL {hours} HOUR",
+        taken_at=NOW_SQL,
+        until=f"{NOW_SQL} + INTERVAL {hours} HOUR",
     )
 
 
 def make_take_update(of: int, who: str = "{me}", hours: int = 1) -> str:
     return (
-        f"UPDATE takes SET person = '{who}', taken_at = {UTC}, until = {UTC} + INTERVAL {hours} HOUR"
+        f"UPDATE takes SET person = '{who}', taken_at = {NOW_SQL}, until = {NOW_SQL} + INTERVAL {hours} HOUR"
         f" WHERE kind = 'order' AND subject_id = {of}"
     )
 
 
 def make_note_insert(who: str = "{me}") -> str:
-    return make_insert("notes", kind="'order'", subject_id="1", person=f"'{who}'", words="'called'", at=UTC)
+    return make_insert("notes", kind="'order'", subject_id="1", person=f"'{who}'", words="'called'", at=NOW_SQL)
 
 
 def make_mention_insert(note: int = 1, who: str = "{me}") -> str:
-    return make_insert("mentions", note_id=str(note), person=f"'{who}'", at=UTC)
+    return make_insert("mentions", note_id=str(note), person=f"'{who}'", at=NOW_SQL)
 
 
 def make_step_insert(who: str = "{me}", **more: str) -> str:
     written = {"incident_id": str(UNSEEN), "position": "1", "action": "'take'"} | more
-    return make_insert("incident_steps", person=f"'{who}'", at=UTC, **written)
+    return make_insert("incident_steps", person=f"'{who}'", at=NOW_SQL, **written)
 
 
 def make_view_insert(who: str = "{me}", **more: str) -> str:
     written = {
         "is_team": "0", "maker": f"'{who}'", "changed_by": f"'{who}'", "name": "'x'", "claim": "'c9'",
-        "content": "'{{}}'", "changed_at": UTC,
+        "content": "'{{}}'", "changed_at": NOW_SQL,
     }  # fmt: skip
     return make_insert("saved_views", **(written | more))
 
@@ -121,7 +121,7 @@ def make_view_insert(who: str = "{me}", **more: str) -> str:
 def make_request_id_insert(who: str = "{me}", lease: int = 45_000, fence: int = 1) -> str:
     written = {
         "person": f"'{who}'", "request_id": "'r9'", "command": "'purchase'", "fingerprint": "'f'",
-        "state": "'running'", "begun_ms": NOW_MS, "desk": "'d'", "host": "'h'", "process": "1", "since": UTC,
+        "state": "'running'", "begun_ms": NOW_MS, "desk": "'d'", "host": "'h'", "process": "1", "since": NOW_SQL,
         "token": "UUID()", "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + {lease}", "fence": str(fence),
     }  # fmt: skip
     return make_insert("request_ids", **written)
@@ -132,11 +132,11 @@ def make_other_request_update(**values: str) -> str:
 
 
 def make_acknowledge_update(record: int, who: str = "{me}") -> str:
-    return make_plain_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=UTC, note="'seen'")
+    return make_plain_update("alerts", record, acknowledged_by=f"'{who}'", acknowledged_at=NOW_SQL, note="'seen'")
 
 
 def make_watched_insert(number: str = "8700110005901", **more: str) -> str:
-    written = {"facts": f"'{FACTS}'", "registry_date": "'2026-11-02'", "changed_at": UTC}
+    written = {"facts": f"'{FACTS}'", "registry_date": "'2026-11-02'", "changed_at": NOW_SQL}
     return make_insert("watched_corporations", corporation_number=f"'{number}'", **(written | more))
 
 
@@ -148,19 +148,19 @@ def make_watched_rewrite(**values: str) -> str:
     return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 
 
-CASES: Sequence[ForbiddenAct] = (
+CASES: Sequence[ForbiddenStatements] = (
     _make_forbidden("alert: begin as settled", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="9", observed="'a'", expected="'b'",
-        detected_at=UTC, resolved_at=UTC), words="is open"),
+        detected_at=NOW_SQL, resolved_at=NOW_SQL), words="is open"),
     _make_forbidden("alert: a second open one", make_insert(
         "alerts", rule_id="'A'", subject_kind="'order'", subject_id="1", observed="'a'", expected="'b'",
-        detected_at=UTC), words="Duplicate entry"),
+        detected_at=NOW_SQL), words="Duplicate entry"),
     _make_forbidden("alert: change what was found", make_plain_update("alerts", UNSEEN, observed="'x'")),
-    _make_forbidden("alert: change when it was found", make_plain_update("alerts", UNSEEN, detected_at=UTC)),
+    _make_forbidden("alert: change when it was found", make_plain_update("alerts", UNSEEN, detected_at=NOW_SQL)),
     _make_forbidden("alert: another order", make_plain_update("alerts", UNSEEN, order_no="'ORD-9'")),
     _make_forbidden("alert: open it again", make_plain_update("alerts", SEEN, resolved_at="NULL"),
     words="stays settled"),
-    _make_forbidden("alert: settled at another time", make_plain_update("alerts", SEEN, resolved_at=UTC),
+    _make_forbidden("alert: settled at another time", make_plain_update("alerts", SEEN, resolved_at=NOW_SQL),
     words="stays settled"),
     _make_forbidden("alert: acknowledge in another's name", make_acknowledge_update(UNSEEN, "{other}"),
     words=WRONG_PERSON_MESSAGE),
@@ -173,20 +173,22 @@ CASES: Sequence[ForbiddenAct] = (
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("alert: delete", "DELETE FROM alerts"),
 
-    _make_forbidden("saga: begin as done", make_saga_insert(state="'done'", ended_at=UTC), words="begins as running"),
+    _make_forbidden(
+        "saga: begin as done", make_saga_insert(state="'done'", ended_at=NOW_SQL), words="begins as running"
+    ),
     _make_forbidden("saga: a second one under way", make_saga_insert(subject_id="1"), words="Duplicate entry"),
     _make_forbidden("saga: open it again", make_update("sagas", ENDED, state="'running'", ended_at="NULL"),
     words=UNCHANGED_MESSAGE),
     _make_forbidden("saga: another step after the end", make_update("sagas", ENDED, step="'ask'"),
     words=UNCHANGED_MESSAGE),
     _make_forbidden("saga: another end", make_update("sagas", ENDED, state="'compensated'"), words=UNCHANGED_MESSAGE),
-    _make_forbidden("saga: an invented state", make_update("sagas", OPEN, state="'fine'", ended_at=UTC),
+    _make_forbidden("saga: an invented state", make_update("sagas", OPEN, state="'fine'", ended_at=NOW_SQL),
     words="no such step"),
     _make_forbidden("saga: an end without a time", make_update("sagas", OPEN, state="'done'"),
     words="an end when it has ended"),
-    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN, state="'stuck'", ended_at=UTC),
+    _make_forbidden("saga: stuck and ended", make_update("sagas", OPEN, state="'stuck'", ended_at=NOW_SQL),
     words="an end when it has"),
-    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN, ended_at=UTC),
+    _make_forbidden("saga: a time without an end", make_update("sagas", OPEN, ended_at=NOW_SQL),
     words="an end when it has ended"),
     _make_forbidden("saga: another order's", make_update("sagas", OPEN, subject_id="2")),
     _make_forbidden("saga: without raising the version", make_plain_update("sagas", OPEN, step="'x'"),
@@ -204,14 +206,16 @@ CASES: Sequence[ForbiddenAct] = (
     _make_forbidden("stock: another number of pieces", make_plain_update("stock_reservations", OPEN, quantity="99")),
     _make_forbidden("stock: delete", "DELETE FROM stock_reservations"),
 
-    _make_forbidden("event: begin as published", make_event_insert(published_at=UTC), words="before it is published"),
+    _make_forbidden(
+        "event: begin as published", make_event_insert(published_at=NOW_SQL), words="before it is published"
+    ),
     _make_forbidden("event: the same one twice", make_event_insert("e1"), words="Duplicate entry"),
     _make_forbidden("event: other words", make_plain_update("outbox", OPEN, body="'y'")),
     _make_forbidden("event: another topic", make_plain_update("outbox", OPEN, topic="'u'")),
     _make_forbidden("event: another number", make_plain_update("outbox", OPEN, event_id="'e7'")),
     _make_forbidden("event: publish it again", make_plain_update("outbox", ENDED, published_at="NULL"),
     words="stays published"),
-    _make_forbidden("event: published at another time", make_plain_update("outbox", ENDED, published_at=UTC),
+    _make_forbidden("event: published at another time", make_plain_update("outbox", ENDED, published_at=NOW_SQL),
     words="stays published"),
     _make_forbidden("event: forget attempts", make_plain_update("outbox", OPEN, attempts="0"),
     words="counted upwards"),
@@ -219,7 +223,7 @@ CASES: Sequence[ForbiddenAct] = (
 
     _make_forbidden("reconciliation: ask in another's name", make_run_insert(asked_by="'{other}'"),
     words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("reconciliation: begin as done", make_run_insert(state="'done'", ended_at=UTC),
+    _make_forbidden("reconciliation: begin as done", make_run_insert(state="'done'", ended_at=NOW_SQL),
     words="begins with nothing"),
     _make_forbidden("reconciliation: begin with counts", make_run_insert(matched="9"), words="begins with nothing"),
     _make_forbidden("reconciliation: a second one of the same days", make_run_insert(to_day="'2026-11-02'"),
@@ -251,7 +255,7 @@ CASES: Sequence[ForbiddenAct] = (
     words=WRONG_PERSON_MESSAGE),
     _make_forbidden("bulk: begin as running", make_bulk_run_insert(state="'running'"), words="begins as frozen"),
     *(_make_forbidden(f"bulk: {action}", make_bulk_run_insert(action=f"'{action}'"),
-    words="nothing with money") for action in MONEY),
+    words="nothing with money") for action in MONEY_ACTIONS),
     _make_forbidden("bulk: another action", make_update("bulk_runs", OPEN, action="'note'")),
     _make_forbidden("bulk: other words", make_update("bulk_runs", OPEN, words="'x'")),
     _make_forbidden("bulk: another maker", make_update("bulk_runs", OPEN, made_by="'{me}'")),
@@ -285,7 +289,7 @@ CASES: Sequence[ForbiddenAct] = (
     make_take_update(HELD_BY_OTHER),
        words="somebody else has"),
     _make_forbidden("take: give free what somebody else has",
-    f"UPDATE takes SET until = {UTC} WHERE subject_id = {HELD_BY_OTHER}",
+    f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {HELD_BY_OTHER}",
        words="somebody else has"),
     _make_forbidden("take: give somebody else what is free", make_take_update(TAKEN_BEFORE, "{other}"),
     words=WRONG_PERSON_MESSAGE),
@@ -299,7 +303,7 @@ CASES: Sequence[ForbiddenAct] = (
     _make_forbidden("note: delete", "DELETE FROM notes"),
 
     _make_forbidden("mention: in another's note", make_mention_insert(note=1), words="only the author"),
-    _make_forbidden("mention: another's done", make_plain_update("mentions", OPEN, done_at=UTC),
+    _make_forbidden("mention: another's done", make_plain_update("mentions", OPEN, done_at=NOW_SQL),
     words="somebody else"),
     _make_forbidden("mention: another person", make_plain_update("mentions", OPEN, person="'{me}'")),
     _make_forbidden("mention: turned into a hand-over", make_plain_update("mentions", OPEN, how="'hand_over'")),
@@ -317,7 +321,7 @@ CASES: Sequence[ForbiddenAct] = (
 
     _make_forbidden("view: in another's name", make_view_insert("{other}"), words=WRONG_PERSON_MESSAGE),
     _make_forbidden("view: as oneself in capitals", make_view_insert("{ME}"), words=WRONG_PERSON_MESSAGE),
-    _make_forbidden("view: begin as deleted", make_view_insert(claim="NULL", deleted_at=UTC),
+    _make_forbidden("view: begin as deleted", make_view_insert(claim="NULL", deleted_at=NOW_SQL),
     words="begins with its name"),
     _make_forbidden("view: begin with a high version", make_view_insert(version="2"), words="begins with its name"),
     _make_forbidden("view: change the own one of another", make_update("saved_views", OPEN, name="'y'",
@@ -370,23 +374,27 @@ def _make_worker_inserts() -> list[str]:
     stock = {"order_id": "1", "item": "'a'", "quantity": "2"}
     states = ("held", "released", "used")
     return [
-        make_insert("tasks", name="'probes'", every_seconds="60", next_at=UTC, taken="3"),
+        make_insert("tasks", name="'probes'", every_seconds="60", next_at=NOW_SQL, taken="3"),
         make_saga_insert(id=str(OPEN), subject_id="1"),
-        make_saga_insert(id=str(ENDED), subject_id="2", state="'done'", ended_at=UTC),
+        make_saga_insert(id=str(ENDED), subject_id="2", state="'done'", ended_at=NOW_SQL),
         *(
             make_insert("stock_reservations", id=f"{n}", **stock, status=f"'{state}'")
             for n, state in enumerate(states, 1)
         ),
         make_watched_insert(WATCHED),
         make_event_insert("e1", id=str(OPEN), attempts="2"),
-        make_event_insert("e2", id=str(ENDED), published_at=f"{UTC} - INTERVAL 1 HOUR"),
+        make_event_insert("e2", id=str(ENDED), published_at=f"{NOW_SQL} - INTERVAL 1 HOUR"),
     ]
 
 
 def _make_alert_inserts() -> list[str]:
     alert = {"subject_kind": "'order'", "observed": "'a'", "expected": "'b'", "detected_at": TWO_HOURS_AGO_SQL}
-    seen = {"resolved_at": f"{UTC} - INTERVAL 1 HOUR", "acknowledged_by": "'{me}'", "acknowledged_at": UTC}
-    done = {"id": str(ENDED), "state": "'done'", "matched": "5", "ended_at": UTC}
+    seen = {
+        "resolved_at": f"{NOW_SQL} - INTERVAL 1 HOUR",
+        "acknowledged_by": "'{me}'",
+        "acknowledged_at": NOW_SQL,
+    }
+    done = {"id": str(ENDED), "state": "'done'", "matched": "5", "ended_at": NOW_SQL}
     return [
         make_insert("alerts", id=str(SEEN), rule_id="'B'", subject_id="2", **alert, **seen),
         make_insert("alerts", id=str(UNSEEN), rule_id="'A'", subject_id="1", **alert),
@@ -415,13 +423,13 @@ def _make_alert_inserts() -> list[str]:
 def _make_person_inserts() -> list[str]:
     return [
         make_bulk_run_insert(id=str(OPEN), most="2"),
-        make_bulk_run_insert(id=str(ENDED), state="'done'", ended_at=UTC),
+        make_bulk_run_insert(id=str(ENDED), state="'done'", ended_at=NOW_SQL),
         make_bulk_row_insert(OPEN, id=str(OPEN)),
-        make_bulk_row_insert(ENDED, id=str(ENDED), result="'done'", done_at=UTC),
+        make_bulk_row_insert(ENDED, id=str(ENDED), result="'done'", done_at=NOW_SQL),
         make_take_insert(HELD_BY_OTHER),
         make_take_insert(TAKEN_BEFORE, hours=-1),
         make_note_insert(),
-        make_insert("mentions", id=str(OPEN), note_id="1", person="'{me}'", at=UTC),
+        make_insert("mentions", id=str(OPEN), note_id="1", person="'{me}'", at=NOW_SQL),
         make_view_insert(id=str(OPEN), claim="'c1'"),
         make_step_insert(position="1"),
         make_request_id_insert(),

@@ -2,7 +2,7 @@
 as SQL. op-b is the requester of all refunds except one, which lead-b has requested.
 """
 
-from tests.store.forbidden import HASH, UTC, make_evidence_insert, make_operation_insert
+from tests.store.forbidden import HASH, NOW_SQL, make_evidence_insert, make_operation_insert
 from tests.support.teams import Team
 
 (
@@ -15,7 +15,7 @@ UNPAID, CANCELLED, PAID_FOR, BY_ATOM, AT_ATOM, SHOPS = range(1, 7)
 """Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
 REFUNDED_ORDER_ID = 31
 """An order that waits; its payment at Atom was paid, and in part given back."""
-SUM = 300
+REFUND_AMOUNT_MINOR = 300
 SET_CHECKS_OFF_SQL = (
     "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
     "SET @off = 1 /*M! , SESSION check_constraint_checks = 0 */",  # of MariaDB alone
@@ -24,8 +24,8 @@ SET_FUTURE_TIME_SQL = "SET timestamp = 2145916800"
 KEY_COLUMNS = {
     "provider_refund_key": "'RFD-2'",
     "sent_count": "sent_count + 1",
-    "first_sent_at": UTC,
-    "last_sent_at": UTC,
+    "first_sent_at": NOW_SQL,
+    "last_sent_at": NOW_SQL,
     "operation_id": "'op-new'",
 }
 SENT_COLUMNS = {"status": "'submitting'", **KEY_COLUMNS}
@@ -39,7 +39,7 @@ def make_insert(table: str, **values: str) -> str:
 
 def make_notice_insert(**values: str) -> str:
     """Return the INSERT of a notice in the form in which the worker stores it."""
-    own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": UTC,
+    own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": NOW_SQL,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
     return make_insert("payment_events", **(own | values))
 
@@ -58,16 +58,16 @@ def make_payment_update(record: int | str, **values: str) -> str:
     return make_update("payments", record, **values)
 
 
-def make_reserve_update(record: int = FREE, minor: int = SUM) -> str:
+def make_reserve_update(record: int = FREE, minor: int = REFUND_AMOUNT_MINOR) -> str:
     return make_payment_update(record, reserved_minor=f"reserved_minor + {minor}")
 
 
-def make_refund_insert(of: int = FREE, minor: int = SUM, **more: str) -> str:
+def make_refund_insert(of: int = FREE, minor: int = REFUND_AMOUNT_MINOR, **more: str) -> str:
     """Return the INSERT of a refund request in the form in which the services write it."""
     written = {
         "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
-        "decide_by": f"{UTC} + INTERVAL 72 HOUR", "created_at": UTC, "changed_at": UTC,
+        "decide_by": f"{NOW_SQL} + INTERVAL 72 HOUR", "created_at": NOW_SQL, "changed_at": NOW_SQL,
     }  # fmt: skip
     return make_insert("refunds", **(written | more))
 
@@ -80,7 +80,7 @@ def make_vote_insert(of: int | str, who: str = "'{me}'", action: str = "'refund.
         action=action,
         proposed="'approved'",
         person=who,
-        at=UTC,
+        at=NOW_SQL,
     )
 
 
@@ -93,7 +93,7 @@ def make_proposal_insert(of: int, proposed: str = "failed", kind: str = "refund"
         proposed=f"'{proposed}'",
         person="'{me}'",
         evidence_id="LAST_INSERT_ID()",
-        at=UTC,
+        at=NOW_SQL,
     )
 
 
@@ -106,7 +106,7 @@ def make_answer_insert(
 ) -> str:
     """Return the INSERT of a provider's answer in the form in which the services store it."""
     return make_insert(
-        "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
+        "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=NOW_SQL,
         source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
     )  # fmt: skip
 
@@ -118,8 +118,8 @@ def make_payment_insert(**more: str) -> str:
         "status": "'initializing'",
         "currency": "'JPY'",
         "asked_minor": "500",
-        "created_at": UTC,
-        "changed_at": UTC,
+        "created_at": NOW_SQL,
+        "changed_at": NOW_SQL,
     }
     return make_insert("payments", **(written | more))
 
@@ -154,8 +154,8 @@ def _choose_paid_state(number: int) -> str:
 
 
 def _make_payment_inserts() -> list[str]:
-    held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{SUM}, 0, 0")
-    held |= {COMPLETED: f"0, {SUM}, 0", ASIDE: "0, 0, 400"}
+    held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{REFUND_AMOUNT_MINOR}, 0, 0")
+    held |= {COMPLETED: f"0, {REFUND_AMOUNT_MINOR}, 0", ASIDE: "0, 0, 400"}
     captured = {WAITING: 0, BIG: 2_000_000}
     columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
     columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
@@ -167,7 +167,7 @@ def _make_payment_inserts() -> list[str]:
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
         order = {COMPLETED: CANCELLED, WAITING: UNPAID, REVERSED: PAID_FOR}.get(number, "NULL")
         named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
-        rows.append(f"({named}, '{state}', 'JPY', {sums}, {UTC}, {UTC})")
+        rows.append(f"({named}, '{state}', 'JPY', {sums}, {NOW_SQL}, {NOW_SQL})")
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
 
 
@@ -175,8 +175,8 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
     key = {
         "provider_refund_key": "'RFD-{0}'",
         "sent_count": "1",
-        "first_sent_at": UTC,
-        "last_sent_at": UTC,
+        "first_sent_at": NOW_SQL,
+        "last_sent_at": NOW_SQL,
         "operation_id": "'op-r{0}'",
     }
     unknown = {"status": "'submitting'", "certainty": "'unknown'"} | key
@@ -185,22 +185,24 @@ def _make_refund_inserts(other: str, lead: str) -> list[str]:
         OWN: {"maker": f"'{lead}'"},
         TWO: {"checkers_needed": "2"},
         APPROVED: {"status": "'approved'"},
-        COOLING: {"status": "'approved'", "sends_after": f"{UTC} + INTERVAL 1 HOUR"},
+        COOLING: {"status": "'approved'", "sends_after": f"{NOW_SQL} + INTERVAL 1 HOUR"},
         SENDING: unknown,
         SUBMITTED: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
         COMPLETED: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED)} | key,
         FAILED: {"status": "'failed'"} | key,
         DECLINED: {"status": "'rejected'", "declined_because": "'no'"},
         GONE: {"maker": "'gone'"},
-        LATE: {"decide_by": f"{UTC} - INTERVAL 1 HOUR"},
+        LATE: {"decide_by": f"{NOW_SQL} - INTERVAL 1 HOUR"},
         GIVEN_UP: unknown,
         VOTED: {},
     }
     seeded = []
     for number, values in by_number.items():
         told = {name: value.format(number) for name, value in values.items()}
-        seeded.append(make_refund_insert(number, SUM, **({"id": str(number), "maker": f"'{other}'"} | told)))
-    return [f"INSERT INTO operators (name, roles, disabled_at) VALUES ('gone', 'operator', {UTC})", *seeded]
+        seeded.append(
+            make_refund_insert(number, REFUND_AMOUNT_MINOR, **({"id": str(number), "maker": f"'{other}'"} | told))
+        )
+    return [f"INSERT INTO operators (name, roles, disabled_at) VALUES ('gone', 'operator', {NOW_SQL})", *seeded]
 
 
 def _make_decision_inserts(other: str, lead: str) -> list[str]:
@@ -218,7 +220,13 @@ def _make_decision_inserts(other: str, lead: str) -> list[str]:
 def _make_other_inserts() -> list[str]:
     order = {"merch_txn_id": "'ORD-1'", "total_amount": "1000", "status": "'pending'"}
     theirs = {"atom_token_id": "'S'", "atom_txn_id": "'S'", "payment_method": "'card'"}
-    atom = {"provider": "'atom'", "currency": "'JPY'", "asked_minor": "1000", "created_at": UTC, "changed_at": UTC}
+    atom = {
+        "provider": "'atom'",
+        "currency": "'JPY'",
+        "asked_minor": "1000",
+        "created_at": NOW_SQL,
+        "changed_at": NOW_SQL,
+    }
     return [
         make_insert("orders", id=str(BY_ATOM), **(order | {"merch_txn_id": "'ORD-4'", "status": "'paid'"})),
         make_insert("orders", id=str(AT_ATOM), **(order | {"merch_txn_id": "'ORD-5'"})),
@@ -237,8 +245,8 @@ def _make_other_inserts() -> list[str]:
         make_insert("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
             balance_minor="600"),
         make_insert("set_asides", id="1", payment_id=str(ASIDE), account_id="1", amount_minor="400", currency="'JPY'",
-            status="'open'", created_at=UTC, changed_at=UTC),
+            status="'open'", created_at=NOW_SQL, changed_at=NOW_SQL),
         make_insert("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE),
         kind="'payment.succeeded'",
-            received_at=UTC, done="'booked'", body="''"),
+            received_at=NOW_SQL, done="'booked'", body="''"),
     ]  # fmt: skip

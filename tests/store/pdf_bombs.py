@@ -72,7 +72,7 @@ def compress(data: bytes) -> bytes:
     return zlib.compress(data, 9)
 
 
-def make_inflating_data(megabytes: int) -> bytes:
+def make_compressed_blanks(megabytes: int) -> bytes:
     """Return compressed data that expands to `megabytes` megabytes of blanks. The compressed size is about a
     thousandth of that.
     """
@@ -189,14 +189,14 @@ HARMFUL_PDFS: dict[str, Callable[[], bytes]] = {
     "saved states without end": lambda: make_page(b"q " * 3_000_000),
     # Small, and then big.
     "text that inflates to 4 GB": lambda: make_page(
-        compress(make_inflating_data(4000)), head=b"/Filter[/FlateDecode/FlateDecode]"
+        compress(make_compressed_blanks(4000)), head=b"/Filter[/FlateDecode/FlateDecode]"
     ),
-    "text that inflates to 500 MB": lambda: make_page(make_inflating_data(500), head=b"/Filter/FlateDecode"),
+    "text that inflates to 500 MB": lambda: make_page(make_compressed_blanks(500), head=b"/Filter/FlateDecode"),
     "picture of 60,000 × 60,000": lambda: make_page_with_picture(
-        60_000, 60_000, b"FlateDecode", make_inflating_data(20)
+        60_000, 60_000, b"FlateDecode", make_compressed_blanks(20)
     ),
     "picture of 12,000 × 12,000": lambda: make_page_with_picture(
-        12_000, 12_000, b"FlateDecode", make_inflating_data(432)
+        12_000, 12_000, b"FlateDecode", make_compressed_blanks(432)
     ),
     "picture of 30,000 × 30,000 in run lengths": lambda: make_page_with_picture(
         30_000, 30_000, b"RunLengthDecode", b"\x81\xff" * 2_000_000

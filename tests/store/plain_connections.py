@@ -10,7 +10,7 @@ from typing import Any
 import pymysql
 
 from console.store.constraints import server_triggers
-from tests.store.forbidden import DENIED, ForbiddenAct
+from tests.store.forbidden import REFUSAL_ERROR_NUMBERS, ForbiddenStatements
 from tests.support import server_fixtures, servers
 from tests.support.places import Engine, get_nodes
 from tests.support.sql_server import SqlServer
@@ -63,7 +63,7 @@ class PersonConnections:
             self._kept[who] = self._people.open_connection(who)
         return self._kept[who]
 
-    def wait(self, who: str) -> None:
+    def wait_for_replication(self, who: str) -> None:
         """Wait until the cluster node of this person's connection has the changes that other nodes have committed."""
         with self.get_connection(who).cursor() as cursor:
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
@@ -77,7 +77,7 @@ class PersonConnections:
 AUDIT_TRIGGER_NAME = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
-def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str, ...]:
+def fill_account_names(people: Team, who: str, case: ForbiddenStatements) -> tuple[str, ...]:
     """Return the statements of `case` with the account names filled in, as if the person `who` executes them."""
     me, role = people.names[who], ROLES_BY_PERSON[who][0]
     names = {
@@ -92,7 +92,7 @@ def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str,
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenAct) -> str | None:
+def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenStatements) -> str | None:
     """Execute the statements of `case` as the person `who`, and return the message with which the database refused
     the last one. Return None if the last statement succeeded.
     """
@@ -106,7 +106,7 @@ def execute_case(people: Team, lines: PersonConnections, who: str, case: Forbidd
             cursor.execute(last)
         except pymysql.MySQLError as refusal:
             number, words = refusal.args
-            return str(words) if number in DENIED else None
+            return str(words) if number in REFUSAL_ERROR_NUMBERS else None
         finally:
             connection.rollback()
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-KEPT_VARIABLES = ("STORAGE_EMULATOR_HOST",)
+PASSED_VARIABLES = ("STORAGE_EMULATOR_HOST",)
 ROOT = Path(__file__).resolve().parents[2]
 LOCK_WAIT_SECONDS = 900
 """A process that hangs ends then; one that works on a busy machine has ended long before."""
@@ -22,7 +22,7 @@ def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}},
+        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}},
     )
 
 

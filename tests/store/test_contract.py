@@ -26,7 +26,7 @@ from console.store.records import evidence
 from console.store.refunds import approvals
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -80,7 +80,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
 
 
 def test_only_the_holder_ends_an_operation(
-    databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: HandClock
+    databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: ManualClock
 ) -> None:
     """Another desk sees the operation as running, and after the end of its lease as unknown. A process whose
     operation was recorded as lapsed can't write the operation's end any more."""
@@ -182,7 +182,7 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
         assert evidence.find_by_subject(conn, "credit-check", 2) == ()
 
 
-def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
+def test_a_document_has_one_row(databases: tuple[Database, ...]) -> None:
     """Storing the row of the same document again, from any desk, only updates its time. The documents of a record are
     listed from the newest to the oldest.
     """

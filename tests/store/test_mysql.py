@@ -11,5 +11,7 @@ def test_a_mysql_server_is_given(mysql_server: SqlServer) -> None:
     """The configured server is MySQL in a version that the program supports. Without a configured server the test is
     skipped, and the report shows the skip."""
     ((version,),) = mysql_server.sql("SELECT VERSION()")
-    assert "MariaDB" not in version, f"{server_fixtures.MYSQL} names a MariaDB: those are started by the suite"
+    assert "MariaDB" not in version, (
+        f"{server_fixtures.MYSQL_URL_VARIABLE} names a MariaDB: those are started by the suite"
+    )
     assert tuple(int(part) for part in version.split("-")[0].split(".")) >= OLDEST_VERSION

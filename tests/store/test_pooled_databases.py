@@ -10,7 +10,7 @@ from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 
 _INSERT_LOST_OPERATION_SQL = (
     "INSERT INTO lost_operations (id, database_id, action, operator, desk, at, fingerprint, holds, told_at)"
@@ -21,7 +21,7 @@ _INSERT_LOST_OPERATION_SQL = (
 
 @pytest.mark.engines("mariadb", "galera")
 def test_a_pooled_database_is_emptied_for_the_next_test(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """After a purchase and a run of all due tasks, the pool deletes the rows, restores the rows that the upgrade had
     written, and lets ids begin at 1."""

@@ -29,14 +29,14 @@ from tests.support.servers import (
 )
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-OWNER = """
+OWNER_PROGRAM = """
 import sys
 from tests.support.servers import get_shared_redis, start_own_run
 with start_own_run() as run:
     print(get_shared_redis().pid, run.folder, flush=True)
     sys.stdin.read()
 """
-ASKER = "from tests.support.servers import get_shared_redis; print(get_shared_redis().pid)"
+REQUESTER_PROGRAM = "from tests.support.servers import get_shared_redis; print(get_shared_redis().pid)"
 
 
 def start_python(code: str) -> "subprocess.Popen[str]":
@@ -54,12 +54,12 @@ def has_ended(pid: int) -> bool:
 
 
 @pytest.fixture
-def _redis_here() -> None:
+def _requires_redis() -> None:
     server_fixtures.require_server("redis")
 
 
 @pytest.fixture
-def _mariadb_here() -> None:
+def _requires_mariadb() -> None:
     server_fixtures.require_server("mariadb")
 
 
@@ -72,18 +72,18 @@ def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServ
     assert get_shared_redis().pid == redis_server.pid
 
 
-@pytest.mark.usefixtures("_redis_here")
+@pytest.mark.usefixtures("_requires_redis")
 def test_simultaneous_processes_get_the_same_server() -> None:
     """If several processes request the shared server at the same time, one of them starts it and the others wait for
     it.
     """
     with start_own_run() as run:
-        askers = [start_python(ASKER) for _ in range(3)]
+        askers = [start_python(REQUESTER_PROGRAM) for _ in range(3)]
         answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
         assert answers == {f"{run.get_pid('redis')}\n"}
 
 
-@pytest.mark.usefixtures("_redis_here")
+@pytest.mark.usefixtures("_requires_redis")
 def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a server has failed to start, the next process that requests it gets an error at once."""
     with start_own_run():
@@ -102,7 +102,7 @@ def run_owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
     """Start a process that owns a test run. Yield the process, the process id of its server, and the folder of the
     run.
     """
-    process = start_python(OWNER)
+    process = start_python(OWNER_PROGRAM)
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
     yield process, int(pid), Path(folder)
@@ -121,7 +121,7 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
     process.communicate(timeout=PATIENCE_SECONDS)
 
 
-@pytest.mark.usefixtures("_redis_here")
+@pytest.mark.usefixtures("_requires_redis")
 @pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
 def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
     """The server ends with its test run: when the owner process ends normally, and when the owner or the keeper
@@ -150,7 +150,7 @@ def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
     assert url.rpartition("/")[2] not in {row[0] for row in mariadb_server.sql("SHOW DATABASES")}
 
 
-@pytest.mark.usefixtures("_mariadb_here")
+@pytest.mark.usefixtures("_requires_mariadb")
 def test_a_committed_row_survives_a_kill() -> None:
     """A server is killed with SIGKILL and started again with the same port and data. The committed row exists, and
     the server has its own settings."""
@@ -166,7 +166,7 @@ def test_a_committed_row_survives_a_kill() -> None:
     assert not folder.exists()
 
 
-@pytest.mark.usefixtures("_mariadb_here")
+@pytest.mark.usefixtures("_requires_mariadb")
 def test_the_error_of_a_failed_start_has_the_servers_message() -> None:
     """If a server doesn't start, the error contains the server's own message."""
     unknown = start_private_mariadb(extra_config=["no-such-setting=1"])
@@ -174,7 +174,7 @@ def test_the_error_of_a_failed_start_has_the_servers_message() -> None:
         pytest.fail("it started")
 
 
-@pytest.mark.usefixtures("_mariadb_here")
+@pytest.mark.usefixtures("_requires_mariadb")
 def test_a_client_verifies_the_servers_certificate() -> None:
     """A client verifies the server's certificate with the certificate authority that the test server provides. A
     wrong host name is refused.
@@ -223,7 +223,7 @@ def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
 # ---------------------------------------------------------------- Redis
 
 
-@pytest.mark.usefixtures("_redis_here")
+@pytest.mark.usefixtures("_requires_redis")
 def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
     """A paused Redis server keeps connections open and sends no answer. After a kill and a restart it is empty."""
     from redis import Redis

@@ -28,7 +28,7 @@ from tests.store.money_rows import (
     reread_payment,
     reread_refund,
 )
-from tests.support.places import CHECKS, Engine, Place
+from tests.support.places import CHECKS_TABLE, Engine, Place
 
 SOON, LATER = NOW + timedelta(hours=1), NOW + timedelta(hours=2)
 SCHEDULED_COLUMNS = {"work_state": WorkState.SCHEDULED, "work_at": LATER, "work_reason": "unknown"}
@@ -114,11 +114,11 @@ def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
     assert find_order(rows, order_id).state_since == LATER
 
 
-ROWS_OF_OTHERS = {
-    CHECKS: (
-        f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, '1180301018771')",
-        f"UPDATE {CHECKS} SET company_name = '架空'",
-        f"UPDATE {CHECKS} SET credit_check_id = 77",
+STATEMENTS_OF_OTHER_APPLICATIONS = {
+    CHECKS_TABLE: (
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, '1180301018771')",
+        f"UPDATE {CHECKS_TABLE} SET company_name = '架空'",
+        f"UPDATE {CHECKS_TABLE} SET credit_check_id = 77",
     ),
     "orders": (
         "INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-1', 3300)",
@@ -128,16 +128,16 @@ ROWS_OF_OTHERS = {
 }
 
 
-@pytest.mark.parametrize("table", ROWS_OF_OTHERS)
-def test_plain_sql_of_others_is_dated_by_the_database(place: Place, table: str) -> None:
+@pytest.mark.parametrize("table", STATEMENTS_OF_OTHER_APPLICATIONS)
+def test_the_database_dates_states_that_other_applications_write(place: Place, table: str) -> None:
     """The database sets the time since which a row has its state if another application inserts the row or changes
     its state.
     """
     with closing(Database(place.url(""))) as database:
         migrate.upgrade(database)
-        insert, touch, change = ROWS_OF_OTHERS[table]
+        insert, touch, change = STATEMENTS_OF_OTHER_APPLICATIONS[table]
         before = datetime.now(UTC) - timedelta(seconds=2)
-        write = place.execute_as_shop if table == CHECKS else place.sql
+        write = place.execute_as_shop if table == CHECKS_TABLE else place.sql
         write(insert)
         first = read_since(database, table)
         assert first is not None
@@ -159,18 +159,19 @@ def convert_to_instant(stored: str | datetime) -> datetime | None:
     return convert_to_known_instant(datetime.fromisoformat(stored) if isinstance(stored, str) else stored)
 
 
-OLD_ROWS = f"""INSERT INTO payments (id, provider, merchant_payment_id, status, certainty, currency, asked_minor,
-    created_at, changed_at) VALUES (1, 'paypay', 'P-1', 'completed', 'known', 'JPY', 100, '{{begun}}', '{{written}}'),
+INSERT_OLD_ROWS_SQL = f"""INSERT INTO payments (id, provider, merchant_payment_id, status, certainty, currency,
+    asked_minor, created_at, changed_at) VALUES
+    (1, 'paypay', 'P-1', 'completed', 'known', 'JPY', 100, '{{begun}}', '{{written}}'),
     (2, 'paypay', 'P-2', 'initializing', 'unknown', 'JPY', 100, '{{begun}}', '{{written}}'),
     (3, 'paypay', 'P-3', 'expired', 'known', 'JPY', 100, '{{begun}}', '{{written}}');
 INSERT INTO orders (id, merch_txn_id, total_amount, status, created_at, updated_at)
     VALUES (1, 'ORD-1', 100, 'pending', '{{begun}}', '{{written}}'), (2, 'ORD-2', 100, 'paid', NULL, NULL);
-INSERT INTO {CHECKS} (id, client_id, corporation_number, status, operation_id, changed_at)
+INSERT INTO {CHECKS_TABLE} (id, client_id, corporation_number, status, operation_id, changed_at)
     VALUES (1, 1, '7010001065142', 'error', 'op-1', '{{written}}'), (2, 2, '7010001065142', 'pending', NULL, NULL)"""
 INSERT_ENTRY_SQL = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result,
     detail, prev_hash, hash) VALUES ('s', {seq}, '2026-10-0{day} 03:00:00.000000', 'op-a', 'd', '{what}', '{kind}',
     '{subject}', 'done', '{{}}', '', '')"""
-ENTRIES = (
+AUDIT_ENTRIES = (
     ("payment", "1", AuditAction.PAYMENT_BOOKED),
     ("payment", "1", AuditAction.PAYMENT_PROBED),
     ("payment", "2", AuditAction.PAYMENT_BOOKED),
@@ -182,7 +183,7 @@ BEGUN, WRITTEN = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
 EXPECTED_STATE_SINCE = {
     "payments": {1: "2026-10-02", 2: "2026-10-05", 3: "2026-10-09"},
     "orders": {1: "2026-10-09", 2: "2026-10-07"},
-    CHECKS: {1: "2026-10-06", 2: None},
+    CHECKS_TABLE: {1: "2026-10-06", 2: None},
 }
 
 
@@ -193,9 +194,9 @@ def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureReq
         create_old_schema(old, request.param)
         with old.write_without_retries() as tx:
             drop_triggers(tx.conn)
-            for statement in OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"):
+            for statement in INSERT_OLD_ROWS_SQL.format(begun=BEGUN, written=WRITTEN).split(";"):
                 tx.conn.exec_driver_sql(statement)
-            for seq, (kind, subject, what) in enumerate(ENTRIES):
+            for seq, (kind, subject, what) in enumerate(AUDIT_ENTRIES):
                 values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
                 tx.conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
         migrate.upgrade(old)
@@ -212,7 +213,7 @@ def drop_triggers(conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("table", EXPECTED_STATE_SINCE)
-def test_old_rows_are_dated_by_the_trail(upgraded_database: Database, table: str) -> None:
+def test_states_of_old_rows_are_dated_by_audit_entries(upgraded_database: Database, table: str) -> None:
     """The upgrade dates the state of an old row by the newest audit entry about its present state, or else by the
     row's last write. The state of the other application's row gets no date.
     """

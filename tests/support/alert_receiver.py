@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-KEY = "a-key-of-sixteen-or-more"
+SIGNATURE_KEY = "a-key-of-sixteen-or-more"
 
 
-class Receiver(ThreadingHTTPServer):
+class AlertReceiver(ThreadingHTTPServer):
     """The HTTP server of the receiver. `answers(event, number)` returns the HTTP status for the request with this
     number, from 1. `got` has the body of each request, `signed` has True for each request with a valid signature, and
     `asked` has the path of each request.
@@ -33,19 +33,19 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/alerts"
 
     @property
-    def ids(self) -> list[str]:
+    def event_ids(self) -> list[str]:
         """Return the event ids of all requests in the order of their arrival."""
         return [event["event_id"] for event in self.got]
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
+    server: AlertReceiver
 
     def do_POST(self) -> None:
         receiver = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
         told = dict(part.split("=", 1) for part in self.headers["X-Alert-Signature"].split(","))
-        made = hmac.new(KEY.encode(), f"{told['t']}.".encode() + body, "sha256").hexdigest()
+        made = hmac.new(SIGNATURE_KEY.encode(), f"{told['t']}.".encode() + body, "sha256").hexdigest()
         event = json.loads(body)
         receiver.asked.append(self.path)
         receiver.signed.append(hmac.compare_digest(made, told["v1"]))
@@ -60,9 +60,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receive_alerts() -> Iterator[Receiver]:
+def receive_alerts() -> Iterator[AlertReceiver]:
     """Yield a receiver that answers requests until the end of the block."""
-    with Receiver() as receiver:
+    with AlertReceiver() as receiver:
         thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 
 @dataclass(frozen=True, slots=True)
-class HeardSentence:
+class SentAnnouncement:
     """One announcement. `is_urgent` is True if the announcement interrupts the sentence that the screen reader is
     reading. `at` is the time of the announcement (monotonic seconds). `busy` is the processor time that the event
     loop's thread had used until then (seconds).
@@ -23,18 +23,18 @@ class HeardSentence:
 
 
 @contextmanager
-def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator[list[HeardSentence]]:
+def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator[list[SentAnnouncement]]:
     """Yield a list to which every announcement of this process is added until the end of the block. `note` is called
     after each announcement.
     """
-    heard: list[HeardSentence] = []
+    heard: list[SentAnnouncement] = []
     send = QAccessible.updateAccessibility
 
     def note_announcement(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
             heard.append(
-                HeardSentence(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time())
+                SentAnnouncement(event.message(), event.politeness() == urgent, time.monotonic(), time.thread_time())
             )
             note()
         send(event)

@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 _LAUNCHERS = (Path("/usr/libexec/at-spi-bus-launcher"), Path("/usr/lib/at-spi2-core/at-spi-bus-launcher"))
 _ACCESSIBLE = "org.a11y.atspi.Accessible"
 _REGISTRY = "org.a11y.atspi.Registry"
-_ROOT = (_REGISTRY, "/org/a11y/atspi/accessible/root")
+_ROOT_REFERENCE = (_REGISTRY, "/org/a11y/atspi/accessible/root")
 LOCK_WAIT_SECONDS = PATIENCE_SECONDS
 """Longest time (seconds) of the wait for one answer on the bus."""
 WINDOW_SECONDS = 600
@@ -77,7 +77,9 @@ class ScreenReader:
         """Return the names of the toasts that the window shows. The method reads only the direct children of the
         window, because a toast soon disappears and reading the whole tree takes long.
         """
-        windows = [window for program in self._list_children(_ROOT) for window in self._list_children(program)]
+        windows = [
+            window for program in self._list_children(_ROOT_REFERENCE) for window in self._list_children(program)
+        ]
         nodes = [self._read_node(child) for window in windows for child in self._list_children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
@@ -162,7 +164,7 @@ class ScreenReader:
         """Yield the references of the program's nodes, parents before their children. Children are read only when the
         caller needs them.
         """
-        waiting = list(reversed(self._list_children(_ROOT)))
+        waiting = list(reversed(self._list_children(_ROOT_REFERENCE)))
         while waiting:
             reference = waiting.pop()
             yield reference

@@ -27,18 +27,19 @@ BUCKET_NAME = "papers"
 OBJECT_PREFIX = "desk/documents/"
 
 
-class _ExistsAlready(Exception):
+class _PreconditionFailed(Exception):
     """Raised if a precondition of the request isn't met (HTTP status 412)."""
 
 
 class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
-    """The emulator's storage. With `create_only`, creating an object that already exists raises _ExistsAlready."""
+    """The emulator's storage. With `create_only`, creating an object that already exists raises
+    _PreconditionFailed."""
 
     create_only = False
 
     def create_file(self, bucket: str, name: str, *rest: Any) -> None:
         if self.create_only and name in self.objects.get(bucket, {}):
-            raise _ExistsAlready
+            raise _PreconditionFailed
         super().create_file(bucket, name, *rest)
 
 
@@ -124,20 +125,20 @@ class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has
                 if self.command == "DELETE":
                     self._check_generation(asked["ifGenerationMatch"][0])
                 answer()
-            except _ExistsAlready:
+            except _PreconditionFailed:
                 self._send_error_status(412)
             finally:
                 served.store.create_only = False
 
     def _check_generation(self, wanted: str) -> None:
-        """Raise _ExistsAlready if the object has another generation than `wanted`."""
+        """Raise _PreconditionFailed if the object has another generation than `wanted`."""
         bucket, name = self.path.partition("?")[0].split("/b/")[1].split("/o/")
         try:
             found = self._server.store.get_file_obj(bucket, name.replace("%2F", "/"))["generation"]
         except NotFound:
             return
         if found != wanted:
-            raise _ExistsAlready
+            raise _PreconditionFailed
 
     def _send_error_status(self, status: int) -> None:
         """Answer with this error status."""

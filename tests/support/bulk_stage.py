@@ -20,7 +20,7 @@ from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import open_quick_desk
 
-KIND = credit_checks.CREDIT_CHECK_KIND
+CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 MAX_REAL_PURCHASES = 20
 
 
@@ -69,7 +69,7 @@ def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
             console.credit_checks.purchase(PurchaseRequest(number, "1"))
     vendor.asked.clear()
     found = sorted(console.recovery.read_queue("unknown", count).items, key=lambda item: item.record.id)
-    return [ChosenRecord(KIND, item.record.id, item.record.version) for item in found]
+    return [ChosenRecord(CHECK_KIND, item.record.id, item.record.version) for item in found]
 
 
 def _insert_unknown_check(tx: Transaction, number: str, now: datetime) -> ChosenRecord:
@@ -79,7 +79,7 @@ def _insert_unknown_check(tx: Transaction, number: str, now: datetime) -> Chosen
     work = credit_checks.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))
     unknown = {"certainty": Certainty.UNKNOWN.value, "error_code": "read_timeout"}
     credit_checks.change_record(tx.conn, made, now, **unknown, **work)
-    return ChosenRecord(KIND, record_id, made.version + 1)
+    return ChosenRecord(CHECK_KIND, record_id, made.version + 1)
 
 
 def read_check(console: Console, record_id: int) -> CreditCheck:

@@ -249,7 +249,7 @@ class ChoiceStage:
 
         self.context.database.write(replace_limits)
 
-    def restore_surroundings(self) -> None:
+    def restore_roles_limits_and_providers(self) -> None:
         """Give all people their first roles, set the limits to their first values, and let the providers answer
         again.
         """
@@ -277,9 +277,9 @@ class ChoiceStage:
         decide), or the error code.
         """
         with self.console.acting_as(who):
-            return self.call_and_keep_answer(lambda: self._call_service(kind, record, what))
+            return self.call_and_store_answer(lambda: self._call_service(kind, record, what))
 
-    def call_and_keep_answer(self, act: Callable[[], Any]) -> str:
+    def call_and_store_answer(self, act: Callable[[], Any]) -> str:
         """Call `act`, and return its ending as the function `call_for_ending` does. Add the result or the error to
         `answers`.
         """

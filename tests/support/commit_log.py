@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, event
 from console.store.database.engine import Database
 from console.store.database.transaction import Transaction
 
-_KEY = "rows of the feed"
+_INSERTED_IDS_KEY = "rows of the feed"
 
 
 def log_commits(file: Path) -> None:
@@ -22,7 +22,7 @@ def log_commits(file: Path) -> None:
     committed, commit = file.open("a", buffering=1), Database._commit_transaction
 
     def commit_and_log(self: Database, tx: Transaction) -> None:
-        ids = [] if tx.conn.invalidated else tx.conn.info.pop(_KEY, [])
+        ids = [] if tx.conn.invalidated else tx.conn.info.pop(_INSERTED_IDS_KEY, [])
         commit(self, tx)
         moment = time.monotonic()
         committed.writelines(f"{one} {moment}\n" for one in ids)
@@ -42,9 +42,9 @@ def read_commit_log(file: Path) -> dict[int, float]:
 
 def _note_inserted_row(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
     if statement.startswith("INSERT INTO changes "):
-        conn.info.setdefault(_KEY, []).append(cursor.lastrowid)
+        conn.info.setdefault(_INSERTED_IDS_KEY, []).append(cursor.lastrowid)
 
 
 def _forget_rolled_back_rows(conn: Connection) -> None:
     if not conn.invalidated:  # what is gone has no list any more
-        conn.info.pop(_KEY, None)
+        conn.info.pop(_INSERTED_IDS_KEY, None)

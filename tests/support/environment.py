@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 # Of all CONSOLE_… variables the suite itself reads only those about real servers and systems to test against.
-KEPT_VARIABLES = {
+ALLOWED_VARIABLES = {
     *("CONSOLE_TEST_MYSQL_URL", "CONSOLE_TEST_REQUIRE_SERVERS"),
     *("CONSOLE_TEST_APPLICATION", "CONSOLE_TEST_BARE_DEBIAN"),
 }
@@ -32,7 +32,7 @@ def isolate_environment(environ: MutableMapping[str, str] = os.environ) -> tempf
         DROPPED_VARIABLES if "QT_QPA_PLATFORM" in environ else DROPPED_VARIABLES | {"DISPLAY", "WAYLAND_DISPLAY"}
     )
     for name in list(environ):
-        if name in dropped or (name.startswith("CONSOLE_") and name not in KEPT_VARIABLES):
+        if name in dropped or (name.startswith("CONSOLE_") and name not in ALLOWED_VARIABLES):
             del environ[name]
     home = tempfile.TemporaryDirectory(prefix="console-tests-")
     for name in ("config", "data", "state", "cache", "runtime"):

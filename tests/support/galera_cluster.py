@@ -19,12 +19,12 @@ import pymysql
 
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
-from tests.support.server_run import Run, find_free_port, give_to_server_user
+from tests.support.server_run import ServerRun, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
-_POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
+GALERA_LIBRARIES = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
+_RECOVERED_POSITION_PATTERN = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
 _SYNCED, _NEW = "4", "--wsrep-new-cluster"
 _ACCOUNT_TABLES = ("global_priv", "db", "tables_priv", "columns_priv", "procs_priv", "roles_mapping", "proc")
 _ACCOUNT_COUNTS = "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM mysql.{table})" for table in _ACCOUNT_TABLES)
@@ -59,7 +59,7 @@ class Node(Server):
 
     def start_joining(self, *options: str) -> None:
         """Start the node with these additional options, and return without waiting until it has joined."""
-        self.run.start(self.name, (*self.command, *options))
+        self.run.start_process(self.name, (*self.command, *options))
 
     def ready(self) -> bool:
         """Return True if the node is synchronised with its cluster and the cluster has a quorum."""
@@ -94,7 +94,7 @@ class Node(Server):
         """
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
-            self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
+            self.run.start_process(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
             wait_until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
             with suppress(AssertionError):
                 self.run.wait_for_end(recovery, _RECOVERY_END_SECONDS)
@@ -109,7 +109,9 @@ class Node(Server):
 
     def _find_positions(self, recovery: str) -> list[tuple[str, str]]:
         """Return the positions (history id, sequence number) in the output of the recovery process."""
-        return [(uuid, seqno) for uuid, seqno in _POSITION.findall(self.run.read_last_output(recovery))]
+        return [
+            (uuid, seqno) for uuid, seqno in _RECOVERED_POSITION_PATTERN.findall(self.run.read_last_output(recovery))
+        ]
 
 
 @dataclass(frozen=True)
@@ -234,10 +236,10 @@ def _has_size(node: Node, size: int) -> bool:
 
 def find_galera_library() -> Path | None:
     """Return the path of Galera's library, or None if it isn't installed."""
-    return next((path for path in PROVIDERS if path.exists()), None)
+    return next((path for path in GALERA_LIBRARIES if path.exists()), None)
 
 
-def start_cluster(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
+def start_cluster(run: ServerRun, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
     """Start a cluster of `size` nodes, and return it when all nodes are synchronised. `extra` are further lines of
     the configuration file.
     """
@@ -267,7 +269,7 @@ def _make_node_name(number: int) -> str:
     return f"galera-{number + 1}"
 
 
-def _make_node(run: Run, number: int, ports: Sequence[Ports], password: str, extra: Sequence[str]) -> Node:
+def _make_node(run: ServerRun, number: int, ports: Sequence[Ports], password: str, extra: Sequence[str]) -> Node:
     name, own = _make_node_name(number), ports[number]
     lines = (f"datadir={run.folder / name}", f"server-id={number + 1}", *_make_wsrep_options(own, ports), *extra)
     command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, name, own.sql, lines)}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- network
 
 
-class NetworkGuard:
+class NetworkBlocker:
     """Allows connections to loopback only, and lists all other attempts in `attempts`. A refused connection raises
     `OSError`, as on a machine without a network. The tested code may handle this error, so the test fails because of
     the list. A look-up of a name under `.invalid`, a domain that never exists (RFC 6761), is refused but not listed.

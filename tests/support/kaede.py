@@ -39,7 +39,7 @@ from console.providers.payments.plugin import AdapterArguments, ProviderPlugin
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
-    ANSWERED_VERDICT,
+    SUCCEEDED_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
     make_pending_verdict,
@@ -73,12 +73,12 @@ def _read_settings(given: SettingSource, url: str | None, _: Collection[str]) ->
 
 PAYMENTS: Mapping[str, PaymentCodeMeaning] = {
     "waiting": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
-    "paid": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "paid": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "void": PaymentCodeMeaning(make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True),
 }
 REFUNDS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "accepted": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
-    "returned": (ANSWERED_VERDICT, RefundState.COMPLETED),
+    "returned": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
     "declined": (make_refused_verdict("refund_failed"), RefundState.FAILED),
 }
 
@@ -216,7 +216,7 @@ class Kaede(KaedeReader):
         """Begin a payment. The outcome has the code with which the payer pays."""
 
         def read_started_payment(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
-            return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), ANSWERED_VERDICT
+            return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), SUCCEEDED_VERDICT
 
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
         return self._line.send_request("POST", "/payments", PURCHASE_STATUS_CLASSES, read_started_payment, asked)

@@ -41,7 +41,7 @@ UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sending
 
 
 @dataclass
-class Entry:
+class RefundEntry:
     """One refund that the provider has accepted. `number` is the provider's id of the refund, `key` our idempotency
     key, and `payment` the provider's id of the refunded payment. `standing` is the state: "accepted", "done"
     (completed) or "void" (refused later).
@@ -70,11 +70,11 @@ class RefundLedger:
     witness: Callable[[RefundInstruction], None] = lambda _order: None
     before: Callable[[], None] = lambda: None
     during: Callable[[], None] = lambda: None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[RefundEntry] = field(default_factory=list)
     sendings: int = 0
     watched: list[OpenTransactionCounter] = field(default_factory=list)
 
-    def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
+    def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> RefundEntry:
         """Add a refund to the ledger, and return its entry. With `keeps_keys`, return the existing entry if the
         ledger has one with this idempotency key.
         """
@@ -83,11 +83,11 @@ class RefundLedger:
             return known[0]
         number = instruction.key if keeps_keys else str(1_519 + len(self.entries))
         self.entries.append(
-            Entry(number, instruction.key, instruction.provider_payment_id, instruction.amount, "accepted")
+            RefundEntry(number, instruction.key, instruction.provider_payment_id, instruction.amount, "accepted")
         )
         return self.entries[-1]
 
-    def list_entries(self, key: str | None) -> list[Entry]:
+    def list_entries(self, key: str | None) -> list[RefundEntry]:
         """Return the entries with this idempotency key, or no entries if the key is None."""
         return [entry for entry in self.entries if entry.key == key]
 
@@ -195,7 +195,7 @@ class LedgerProvider(LedgerReader):
         return UNREADABLE
 
 
-def make_report(entry: Entry) -> RefundReport:
+def make_report(entry: RefundEntry) -> RefundReport:
     """Return the provider's report about the refund. The same report is a part of the details of the refunded
     payment.
     """
@@ -203,7 +203,7 @@ def make_report(entry: Entry) -> RefundReport:
     return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
 
 
-def _make_answer(entry: Entry) -> Outcome[RefundReport]:
+def _make_answer(entry: RefundEntry) -> Outcome[RefundReport]:
     return replace(
         Outcome(_ANSWER_BY_STATE[entry.standing][0], "answered", SendingCertainty.YES, make_report(entry)),
         evidence="{}",

@@ -33,7 +33,7 @@ class MalformedMessage:
     ends: bool = False
 
 
-def _make_noise(chance: random.Random, longest: int = 400) -> bytes:
+def _make_random_bytes(chance: random.Random, longest: int = 400) -> bytes:
     return chance.randbytes(chance.randint(1, longest))
 
 
@@ -53,7 +53,7 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     "path": lambda chance: _HEAD % (b"GET", _make_path(chance)) + b"\r\n",
     "method": lambda chance: _HEAD % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
     "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _SIGNATURE_HEADER),
-    "no signature": lambda chance: _make_request(_make_noise(chance)),
+    "no signature": lambda chance: _make_request(_make_random_bytes(chance)),
     "source": lambda chance: (_HEAD % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
     "bad JSON": lambda chance: (_HEAD % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":',
     "deep JSON": lambda chance: (
@@ -69,12 +69,12 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     ),
     "large": lambda chance: _make_request(b"x" * (_BODY_OVER_LIMIT_BYTES + chance.randint(0, 4_096))),
     "large in chunks": lambda chance: _make_chunks(*[b"x" * 65_536] * 17),
-    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_noise(chance),
+    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _make_random_bytes(chance),
     "length and chunks": lambda chance: (
         _POST + b"content-length: 4\r\n" + _make_chunks(b"abcd")[len(_POST) :] + b"0\r\n\r\n"
     ),
     "two lengths": lambda chance: _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
-    "more than it said": lambda chance: _make_request(b"{}") + _make_noise(chance),
+    "more than it said": lambda chance: _make_request(b"{}") + _make_random_bytes(chance),
     "pipelined": lambda chance: _make_request(b"{}", _SIGNATURE_HEADER) * chance.randint(2, 20),
     "HTTP/0.9": lambda chance: b"GET " + _make_path(chance) + b"\r\n\r\n",
     "HTTP/2": lambda chance: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
@@ -83,8 +83,8 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     "long header": lambda chance: _POST + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
     "nulls in the head": lambda chance: _HEAD % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
     "nulls in the body": lambda chance: _make_request(b"\0" * 1_000, _SIGNATURE_HEADER),
-    "packed": lambda chance: _make_request(_make_noise(chance), b"content-encoding: gzip\r\n"),
-    "noise": lambda chance: b"\xff" + _make_noise(chance) + b"\r\n\r\n",
+    "packed": lambda chance: _make_request(_make_random_bytes(chance), b"content-encoding: gzip\r\n"),
+    "noise": lambda chance: b"\xff" + _make_random_bytes(chance) + b"\r\n\r\n",
     "no handshake": lambda chance: _UPGRADE_REQUEST.replace(b"/live", b"/notices/bank") + b"\r\n",
 }
 _OTHER_KINDS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {

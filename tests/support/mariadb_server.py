@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.server_process import ServerProcess
-from tests.support.server_run import Run, find_current_run, find_free_port, give_to_server_user
+from tests.support.server_run import ServerRun, find_current_run, find_free_port, give_to_server_user
 from tests.support.sql_server import SqlServer
 from tests.support.tls import TlsProperties, issue_certificate
 
@@ -35,7 +35,7 @@ class Server(SqlServer, ServerProcess):
         return self.can_log_in()
 
 
-def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProperties | None = None) -> Server:
+def start_mariadb(run: ServerRun, name: str, extra: Sequence[str] = (), tls: TlsProperties | None = None) -> Server:
     """Start a server with this name in the test run, and return it when it answers. `extra` are further lines of its
     configuration. `tls` describes its certificate (None: no TLS).
     """
@@ -50,7 +50,7 @@ def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProper
     return server
 
 
-def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) -> Path:
+def write_configuration(run: ServerRun, name: str, port: int, lines: Sequence[str]) -> Path:
     """Write the server's option file, and return the file's path. The server's socket and temporary files are in a
     folder next to its data.
     """
@@ -59,7 +59,7 @@ def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) ->
     return run.write_file(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
 
 
-def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
+def make_data_folder(run: ServerRun, name: str) -> tuple[Path, str]:
     """Create a data folder whose only account is the administrator. Return the folder and the administrator's
     password. The folder is a copy of a template, which each test run creates once, because initialising a folder
     takes half a second of processor time.
@@ -79,7 +79,7 @@ def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
     return data, secret.read_text()
 
 
-def _initialise_template(run: Run, password: str) -> None:
+def _initialise_template(run: ServerRun, password: str) -> None:
     """Initialise the template of the data folders with this password of the administrator."""
     template, scratch = run.make_folder(_TEMPLATE), run.make_folder(f"{_TEMPLATE}.tmp")
     accounts = run.write_file(
@@ -91,7 +91,7 @@ def _initialise_template(run: Run, password: str) -> None:
     )
     options = ("--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M")
     places = (f"--datadir={template}", f"--tmpdir={scratch}", f"--extra-file={accounts}")
-    run.start(_TEMPLATE, ("mariadb-install-db", "--no-defaults", *places, *options))
+    run.start_process(_TEMPLATE, ("mariadb-install-db", "--no-defaults", *places, *options))
     if run.wait_for_end(_TEMPLATE) != 0:
         raise RuntimeError(f"mariadb-install-db failed:\n{run.read_last_output(_TEMPLATE)}")
     accounts.unlink()

@@ -31,14 +31,14 @@ _ATOM = (
     "REQUEST_HASH_KEY",
     "RESPONSE_HASH_KEY",
 )
-_SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
+_SECRET_SETTINGS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
 
 
 def make_provider_settings(url: str) -> dict[str, Any]:
     """Return the settings of a desk that uses PayPay and Atom at the sandbox's `url`. The keys are the names of the
     environment variables without their prefix `CONSOLE_`.
     """
-    secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
+    secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRET_SETTINGS}
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": TIME_SCALE, **secrets}
 
 

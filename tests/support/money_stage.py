@@ -80,7 +80,7 @@ class MoneyStage:
 
     def get_person(self, action: str) -> str:
         """Return the name of the person who executes this action."""
-        return self.place.taker if action == "notice" else _PERSON_BY_ACTION.get(action, CHECKER)
+        return self.place.notice_account_name if action == "notice" else _PERSON_BY_ACTION.get(action, CHECKER)
 
     def move_clocks(self, step: timedelta = timedelta(minutes=1)) -> None:
         """Move the clocks of desks, providers and leases forward by `step`."""

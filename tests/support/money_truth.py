@@ -16,15 +16,17 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.sandbox.server import Sandbox
 from console.store.database.engine import Database
 
-_REFUNDS = text(
+_SELECT_REFUNDS_SQL = text(
     "SELECT id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, maker,"
     " provider_refund_key, refund_txn_id, sent_count, checkers_needed, set_aside_id FROM refunds ORDER BY id"
 )
-_PAYMENTS = text(
+_SELECT_PAYMENTS_SQL = text(
     "SELECT id, provider, merchant_payment_id, captured_minor, reserved_minor, refunded_minor, set_aside_minor"
     " FROM payments ORDER BY id"
 )
-_VOTES = text("SELECT subject_id, person FROM approvals WHERE subject_kind = 'refund' AND action = 'refund.approve'")
+_SELECT_VOTES_SQL = text(
+    "SELECT subject_id, person FROM approvals WHERE subject_kind = 'refund' AND action = 'refund.approve'"
+)
 _SELECT_SET_ASIDES_SQL = text(
     "SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id"
 )
@@ -76,13 +78,13 @@ class PaymentRow:
 def read_refund_rows(database: Database) -> tuple[RefundRow, ...]:
     """Read the stored rows of all refunds."""
     with database.read() as conn:
-        return tuple(RefundRow(*row) for row in conn.execute(_REFUNDS))
+        return tuple(RefundRow(*row) for row in conn.execute(_SELECT_REFUNDS_SQL))
 
 
 def read_payment_rows(database: Database) -> tuple[PaymentRow, ...]:
     """Read the stored amounts of all payments."""
     with database.read() as conn:
-        return tuple(PaymentRow(*row) for row in conn.execute(_PAYMENTS))
+        return tuple(PaymentRow(*row) for row in conn.execute(_SELECT_PAYMENTS_SQL))
 
 
 def check_money(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
@@ -135,7 +137,9 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
     assert not doubles, f"refunded twice: {doubles}"
     assert theirs.keys() <= by_key.keys(), f"refunds that nobody knows: {theirs.keys() - by_key.keys()}"
     for key, row in by_key.items():
-        _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _FAILED_REFUND_WORDS])
+        _check_refund_against_ledger(
+            row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _FAILED_REFUND_WORDS]
+        )
     for payment in sandbox.control.payments_control.read_ledger()["payments"]:
         assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
     unsent = [
@@ -146,7 +150,7 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
     assert not unsent, f"sent without a key: {unsent}"
 
 
-def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
+def _check_refund_against_ledger(row: RefundRow, live: list[dict[str, Any]]) -> None:
     """Compare the state of one refund in our database with its entry in the provider's ledger (`live`)."""
     if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
@@ -164,7 +168,7 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
     """
     votes: defaultdict[str, list[str]] = defaultdict(list)
     with database.read() as conn:
-        for subject, person in conn.execute(_VOTES):
+        for subject, person in conn.execute(_SELECT_VOTES_SQL):
             votes[str(subject)].append(person.casefold())
     for row in rows:
         given = votes[str(row.id)]

@@ -211,8 +211,8 @@ def open_payment_desk(
         scene = PaymentDesk(place, console, sandbox)
         try:
             with ExitStack() as stack:
-                if place.taker not in ("op-a", person):
-                    taker = place.open_desk(sandbox, clock, person=place.taker, **known)
+                if place.notice_account_name not in ("op-a", person):
+                    taker = place.open_desk(sandbox, clock, person=place.notice_account_name, **known)
                     scene.use_receiver(stack.enter_context(taker))
                 yield scene
         finally:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # the program is imported by the tests that run it
     from console.sandbox.server import Sandbox
     from tests.support.ledger_vendor import LedgerVendor
     from tests.support.places import Engine, Place
-    from tests.support.quick_desks import HandClock
+    from tests.support.quick_desks import ManualClock
 
 _USUAL_ENGINES = ("sqlite", "mariadb")
 
@@ -32,13 +32,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "sql_server" in metafunc.fixturenames:
-        given = ["mysql"] if os.environ.get(server_fixtures.MYSQL) else []
+        given = ["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else []
         metafunc.parametrize("sql_server", ["mariadb", *given], indirect=True, scope="session")
     if "engine" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("engines")
     names = list(marker.args if marker else _USUAL_ENGINES)
-    if "mariadb" in names and os.environ.get(server_fixtures.MYSQL):
+    if "mariadb" in names and os.environ.get(server_fixtures.MYSQL_URL_VARIABLE):
         names.append("mysql")
     metafunc.parametrize("engine", names, scope="session")
 
@@ -47,10 +47,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _pool() -> Iterator[None]:
     """At the end of the run, drop the pooled databases on a MySQL server that was configured by its URL."""
     yield
-    if os.environ.get(server_fixtures.MYSQL):
+    if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE):
         from tests.support import pooled_databases
 
-        pooled_databases.drop_all()
+        pooled_databases.drop_all_databases()
 
 
 @pytest.fixture
@@ -86,17 +86,17 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def hand_clock() -> "Iterator[HandClock]":
+def hand_clock() -> "Iterator[ManualClock]":
     """Yield a clock that only the test moves. The leases use the same clock."""
-    from tests.support.quick_desks import HandClock, use_lease_clock
+    from tests.support.quick_desks import ManualClock, use_lease_clock
 
-    clock = HandClock()
+    clock = ManualClock()
     with use_lease_clock(clock):
         yield clock
 
 
 @pytest.fixture
-def vendor(hand_clock: "HandClock") -> "LedgerVendor":
+def vendor(hand_clock: "ManualClock") -> "LedgerVendor":
     """Return a simulated provider of credit checks in memory that uses the clock of the fixture `hand_clock`."""
     from tests.support.ledger_vendor import LedgerVendor
 

@@ -28,12 +28,12 @@ from console.settings.settings import Settings
 from tests.support import servers
 from tests.support.desks import get_template, make_environment
 from tests.support.pooled_databases import PooledDatabase, lend_database
-from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
-from tests.support.server_fixtures import MYSQL, require_engine, require_galera_turn, use_galera
+from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
+from tests.support.server_fixtures import MYSQL_URL_VARIABLE, require_engine, require_galera_turn, use_galera
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 FIRST_PERSON = "op-a"
-CHECKS = "hansha_alarmbox_credit_checks"
+CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 _STATEMENTS_WITHOUT_DDL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "DROP TRIGGER ")
 """Beginnings of SQL statements that leave no trace in a connection: no open transaction and no changed pragma."""
 _LEASE_END_COLUMNS = (
@@ -71,7 +71,7 @@ class Place(ABC):
         return self.engine != "sqlite"
 
     @property
-    def taker(self) -> str:
+    def notice_account_name(self) -> str:
         """Return the name of the person whose account stores notices. On a server only the worker's account may store
         them.
         """
@@ -140,7 +140,7 @@ class Place(ABC):
     def desk(
         self,
         vendor: CreditCheckProvider,
-        clock: HandClock | None = None,
+        clock: ManualClock | None = None,
         *,
         person: str = FIRST_PERSON,
         desk: int = 0,
@@ -192,7 +192,7 @@ class Place(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptConnection:
+class _OpenConnection:
     """An open SQLite connection, and the device and inode of its file at the time of opening."""
 
     line: sqlite3.Connection
@@ -215,7 +215,7 @@ class SqlitePlace(Place):
         super().__init__(folder)
         self.file = folder / "console.db"
         shutil.copy(get_template(), self.file)
-        self._kept: _KeptConnection | None = None
+        self._kept: _OpenConnection | None = None
 
     def get_account_name(self, person: str) -> str:
         return person
@@ -239,7 +239,7 @@ class SqlitePlace(Place):
             yield
             return
         with closing(self._connect()) as line:
-            self._kept = _KeptConnection(line, self._identify_file())
+            self._kept = _OpenConnection(line, self._identify_file())
             try:
                 yield
             finally:
@@ -295,7 +295,7 @@ class ServerPlace(Place):
             )
         )
         if by >= timedelta(days=1):  # renewals go by the server's clock, which isn't moved
-            self.sql(f"UPDATE {CHECKS} SET expired_at = expired_at - INTERVAL {by.days} DAY")
+            self.sql(f"UPDATE {CHECKS_TABLE} SET expired_at = expired_at - INTERVAL {by.days} DAY")
 
     def drop_table_triggers(self, table: str) -> None:
         self.database.drop_table_triggers(table)
@@ -340,5 +340,7 @@ def get_nodes(engine: Engine) -> Sequence[servers.SqlServer]:
         require_galera_turn()
         return servers.get_shared_galera().nodes
     return (
-        (servers.get_shared_mariadb(),) if engine == "mariadb" else (servers.make_prepared_server(os.environ[MYSQL]),)
+        (servers.get_shared_mariadb(),)
+        if engine == "mariadb"
+        else (servers.make_prepared_server(os.environ[MYSQL_URL_VARIABLE]),)
     )

@@ -111,7 +111,7 @@ class PooledDatabase:
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
-    def execute_and_keep(self, statement: str) -> None:
+    def execute_as_initial_content(self, statement: str) -> None:
         """Run the statement, and include its effect in the content that `restore_content` restores."""
         with self._connect_as("").cursor() as cursor:
             cursor.execute(statement)
@@ -243,12 +243,12 @@ def lend_database(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDat
         free.append(database)
 
 
-def forget_all() -> None:
+def forget_all_databases() -> None:
     """Remove all databases from the pool without dropping them, because their servers have ended."""
     _free_databases.clear()
 
 
-def drop_all() -> None:
+def drop_all_databases() -> None:
     """Drop all free databases of the pool. This is needed only on a server that continues after the run."""
     for free in _free_databases.values():
         while free:

@@ -18,17 +18,17 @@ from console.settings.settings import Settings
 from tests.support.desks import UNUSED_URL, copy_empty_database, make_environment
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 
-START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+START_TIME = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-class HandClock:
+class ManualClock:
     """A clock for the time of day, for waits and for leases, which only the test moves. A sleep moves the clock and
     returns at once. `moved` has functions by a key of the caller's choice; each move calls them with its duration.
     """
 
     def __init__(self) -> None:
         self.moved: dict[Path, Callable[[timedelta], None]] = {}
-        self._at = START
+        self._at = START_TIME
 
     @property
     def at(self) -> datetime:
@@ -44,7 +44,7 @@ class HandClock:
         return self.at
 
     def monotonic(self) -> float:
-        return (self.at - START).total_seconds()
+        return (self.at - START_TIME).total_seconds()
 
     def sleep(self, seconds: float) -> None:
         self.at += timedelta(seconds=max(seconds, 0.001))
@@ -57,7 +57,7 @@ class HandClock:
 
 
 @contextmanager
-def use_lease_clock(clock: HandClock) -> Iterator[None]:
+def use_lease_clock(clock: ManualClock) -> Iterator[None]:
     """Within the block, the expiry of leases on SQLite follows `clock`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("console.store.database.boot_clock.read_uptime_ms", clock.uptime_ms)
@@ -75,7 +75,9 @@ def make_quick_folder() -> Iterator[Path]:
         yield Path(name)
 
 
-def open_quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
+def open_quick_desk(
+    home: Path, vendor: CreditCheckProvider, clock: ManualClock | None = None, **extra: str
+) -> Console:
     """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
     the console. If the provider is a LedgerVendor, a call of it inside a transaction of this console fails the test.
     """

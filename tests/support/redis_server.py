@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from tests.support.server_process import ServerProcess
-from tests.support.server_run import Run, find_free_port
+from tests.support.server_run import ServerRun, find_free_port
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RedisServer(ServerProcess):
             return False
 
 
-def start_redis(run: Run, name: str) -> RedisServer:
+def start_redis(run: ServerRun, name: str) -> RedisServer:
     """Start a server with this name in the test run, and return it when it answers."""
     port, password = find_free_port(), secrets.token_urlsafe(12)
     settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")

@@ -219,7 +219,7 @@ class RefundDesk:
         spool.set_cipher(self.context.cipher)
         for entry in spool.list_undelivered_entries(self.context.database_id):
             assert entry.answer is not None
-            if self.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer):
+            if self.machinery.submit_action.deliver_outcome(entry.intent.operation_id, entry.answer):
                 spool.mark_delivered(entry.intent.operation_id)
                 count += 1
         return count

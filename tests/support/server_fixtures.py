@@ -13,17 +13,19 @@ import pytest
 
 from tests.support import server_run, servers
 
-MYSQL = "CONSOLE_TEST_MYSQL_URL"
-NO_MYSQL_MESSAGE = f"nothing runs on MySQL, no server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/"
+MYSQL_URL_VARIABLE = "CONSOLE_TEST_MYSQL_URL"
+NO_MYSQL_MESSAGE = (
+    f"nothing runs on MySQL, no server was given: {MYSQL_URL_VARIABLE}=mysql+pymysql://admin:secret@host:port/"
+)
 # Of this process: whether it is one of pytest's, and how many turns on the cluster it holds.
-_state = {"pytest": 0, "galera turns": 0}
+_plugin_state = {"pytest": 0, "galera turns": 0}
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the controller process, create the test run without starting a server. A worker process, or a run inside a
     run, already belongs to a run.
     """
-    _state["pytest"] = 1
+    _plugin_state["pytest"] = 1
     if server_run.find_current_run() is None:
         run = server_run.make_run()
         server_run.publish_run(run)
@@ -32,7 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not os.environ.get(MYSQL):
+    if not os.environ.get(MYSQL_URL_VARIABLE):
         terminalreporter.write_line(NO_MYSQL_MESSAGE)
 
 
@@ -80,7 +82,7 @@ def use_galera(*, alone: bool) -> Iterator[None]:
     is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block,
     this process can use the cluster in another block, but `alone` raises RuntimeError there.
     """
-    if _state["galera turns"]:
+    if _plugin_state["galera turns"]:
         if alone:
             raise RuntimeError("a fixture of several tests shares the cluster meanwhile")
         yield
@@ -88,11 +90,11 @@ def use_galera(*, alone: bool) -> Iterator[None]:
     while True:
         with servers.use_shared_server("galera", alone=alone):
             if servers.get_shared_galera().is_whole():
-                _state["galera turns"] += 1
+                _plugin_state["galera turns"] += 1
                 try:
                     yield
                 finally:
-                    _state["galera turns"] -= 1
+                    _plugin_state["galera turns"] -= 1
                 return
         with servers.use_shared_server("galera", alone=True):
             servers.get_shared_galera().restart_nodes()
@@ -102,7 +104,7 @@ def require_galera_turn() -> None:
     """Raise RuntimeError if a test uses the cluster outside a block of `use_galera`, because another test may be
     killing its nodes. Soaks and benchmarks, which run outside pytest, have a cluster of their own.
     """
-    if _state["pytest"] and not _state["galera turns"]:
+    if _plugin_state["pytest"] and not _plugin_state["galera turns"]:
         raise RuntimeError("the cluster is used without a turn: with use_galera(alone=False)")
 
 
@@ -144,7 +146,7 @@ def redis_server() -> servers.RedisServer:
 @pytest.fixture(scope="session")
 def mysql_server() -> servers.SqlServer:
     """Return the MySQL server that CONSOLE_TEST_MYSQL_URL names. The test is skipped without one."""
-    url = os.environ.get(MYSQL)
+    url = os.environ.get(MYSQL_URL_VARIABLE)
     if not url:
         pytest.skip(NO_MYSQL_MESSAGE)
     return servers.make_prepared_server(url)

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.server_run import Run
+from tests.support.server_run import ServerRun
 from tests.support.waiting import wait_until
 
 
@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 class ServerProcess(ABC):
     """A server process of the test run `run`: `command` starts it, and `name` identifies it in the run."""
 
-    run: Run
+    run: ServerRun
     name: str
     command: tuple[str, ...]
 
@@ -25,7 +25,7 @@ class ServerProcess(ABC):
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        self.run.start(self.name, self.command)
+        self.run.start_process(self.name, self.command)
         self.wait_ready()
 
     def wait_ready(self) -> None:
@@ -62,7 +62,7 @@ class ServerProcess(ABC):
 
     def stop(self) -> None:
         """Shut the server down with SIGTERM, as an administrator would, and wait until it has ended."""
-        self.run.stop(self.name)
+        self.run.stop_process(self.name)
 
     def restart(self) -> None:
         """Start the server on the same port with the same data. If the server is running, shut it down first."""

@@ -27,15 +27,15 @@ from tests.support import keeper
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 SERVER_RUN_VARIABLE = "TESTS_SERVER_RUN"
-_ROOM_BYTES = 3 << 30
+_NEEDED_FREE_BYTES = 3 << 30
 _MEMORY_FOLDER = Path("/dev/shm")
 # Below the ports that the kernel hands out by itself: nobody's outgoing connection takes the port of a killed server.
-_PORTS = range(15_000, 30_000)
+_PORT_RANGE = range(15_000, 30_000)
 TOOL_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ServerRun:
     """A test run. `folder` is the run's folder, and `owner` the id of the process with whose end the run ends."""
 
     folder: Path
@@ -76,7 +76,9 @@ class Run:
             raise RuntimeError(answer["trouble"])
         return answer
 
-    def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
+    def start_process(
+        self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None
+    ) -> None:
         """Start a process with this name. If the present process runs as root, the new one runs as an unprivileged
         user.
         """
@@ -107,7 +109,7 @@ class Run:
         wait_until(lambda: self.get_exit_status(name) is not None, f"the end of {name}", seconds)
         return self.get_exit_status(name) or 0
 
-    def stop(self, name: str) -> None:
+    def stop_process(self, name: str) -> None:
         """Send SIGTERM to the process, and wait until it has ended."""
         self.send_signal(name, signal.SIGTERM)
         self.wait_for_end(name)
@@ -149,19 +151,19 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def make_run(place: Path | None = None) -> Run:
+def make_run(place: Path | None = None) -> ServerRun:
     """Return a run that ends with this process, without creating its folder. `place` is the parent of the folder."""
     name = f"console-servers-{secrets.token_hex(6)}"
-    return Run((place or find_roomy_folder()) / name, os.getpid())
+    return ServerRun((place or find_roomy_folder()) / name, os.getpid())
 
 
-def find_current_run() -> Run | None:
+def find_current_run() -> ServerRun | None:
     """Return the run to which this process belongs, or None if it belongs to none."""
     owner, _, folder = os.environ.get(SERVER_RUN_VARIABLE, "").partition(":")
-    return Run(Path(folder), int(owner)) if owner else None
+    return ServerRun(Path(folder), int(owner)) if owner else None
 
 
-def publish_run(run: Run | None) -> None:
+def publish_run(run: ServerRun | None) -> None:
     """Let this process and its future child processes belong to this run by setting an environment variable. None
     means no run.
     """
@@ -175,7 +177,7 @@ def find_roomy_folder() -> Path:
     """Return the folder in memory (/dev/shm) if it is writable and has enough free space, otherwise the system's
     folder for temporary files.
     """
-    if os.access(_MEMORY_FOLDER, os.W_OK | os.X_OK) and shutil.disk_usage(_MEMORY_FOLDER).free > _ROOM_BYTES:
+    if os.access(_MEMORY_FOLDER, os.W_OK | os.X_OK) and shutil.disk_usage(_MEMORY_FOLDER).free > _NEEDED_FREE_BYTES:
         return _MEMORY_FOLDER
     return Path(tempfile.gettempdir())
 
@@ -204,7 +206,7 @@ def give_to_server_user(path: Path) -> None:
 def find_free_port() -> int:
     """Return a free port of 127.0.0.1."""
     while True:
-        port = secrets.choice(_PORTS)
+        port = secrets.choice(_PORT_RANGE)
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))

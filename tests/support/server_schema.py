@@ -21,27 +21,29 @@ import console
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.support import server_run
-from tests.support.server_run import Run
+from tests.support.server_run import ServerRun
 from tests.support.sql_server import SqlServer
 
 Statement = tuple[str, tuple[Any, ...]]
 _IN_THIS_DATABASE_SQL = "table_schema = DATABASE()"
-_TABLES = (
+_SELECT_TABLES_SQL = (
     f"SELECT table_name FROM information_schema.tables WHERE {_IN_THIS_DATABASE_SQL} AND table_type = 'BASE TABLE'"
 )
-_COLUMNS = (
+_SELECT_COLUMNS_SQL = (
     f"SELECT table_name, column_name FROM information_schema.columns WHERE {_IN_THIS_DATABASE_SQL}"
     " AND is_generated = 'NEVER'"
     " ORDER BY table_name, ordinal_position"
 )
-_TRIGGERS = (
+_SELECT_TRIGGERS_SQL = (
     "SELECT trigger_name, action_timing, event_manipulation, event_object_table, action_statement, sql_mode"
     " FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
     " ORDER BY event_object_table, event_manipulation, action_order"
 )
-_PROCEDURES = "SELECT routine_name, sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE()"
+_SELECT_PROCEDURES_SQL = (
+    "SELECT routine_name, sql_mode FROM information_schema.routines WHERE routine_schema = DATABASE()"
+)
 _DEFINER = re.compile(r"^CREATE DEFINER=`[^`]*`@`[^`]*` ")
-_NEW_ID = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
+_SET_DATABASE_ID_SQL = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
 
 
 def create_schema(server: SqlServer, owner: str) -> None:
@@ -72,19 +74,22 @@ def run_description(server: SqlServer, owner: str, statements: Sequence[Statemen
     account = unquote(parts.username or ""), unquote(parts.password or "")
     with server.connect(*account, _get_database_name(owner)) as line, line.cursor() as cursor:
         for sql, values in statements:
-            cursor.execute(sql, (str(uuid.uuid4()),) if sql == _NEW_ID else values or None)
+            cursor.execute(sql, (str(uuid.uuid4()),) if sql == _SET_DATABASE_ID_SQL else values or None)
 
 
 def _describe_tables_and_triggers(cursor: Any) -> Iterator[Statement]:
     """Yield the statements that create the tables with their rows, and then the triggers and procedures. The triggers
     would refuse most rows if they were created earlier.
     """
-    tables = [table for (table,) in _execute_and_fetch(cursor, _TABLES)]
-    triggers, procedures = _execute_and_fetch(cursor, _TRIGGERS), _execute_and_fetch(cursor, _PROCEDURES)
+    tables = [table for (table,) in _execute_and_fetch(cursor, _SELECT_TABLES_SQL)]
+    triggers, procedures = (
+        _execute_and_fetch(cursor, _SELECT_TRIGGERS_SQL),
+        _execute_and_fetch(cursor, _SELECT_PROCEDURES_SQL),
+    )
     (mode,) = {str(row[-1]) for row in (*triggers, *procedures)}
     yield "SET SESSION sql_mode = %s, time_zone = '+00:00', foreign_key_checks = 0", (mode,)
     columns: dict[str, list[str]] = {}
-    for table, column in _execute_and_fetch(cursor, _COLUMNS):
+    for table, column in _execute_and_fetch(cursor, _SELECT_COLUMNS_SQL):
         columns.setdefault(table, []).append(f"`{column}`")
     for table in tables:
         ((_, sql),) = _execute_and_fetch(cursor, f"SHOW CREATE TABLE `{table}`")
@@ -92,7 +97,7 @@ def _describe_tables_and_triggers(cursor: Any) -> Iterator[Statement]:
         names = ", ".join(columns[table])
         for row in _execute_and_fetch(cursor, f"SELECT {names} FROM `{table}`"):
             yield f"INSERT INTO `{table}` ({names}) VALUES ({', '.join(['%s'] * len(row))})", row
-    yield _NEW_ID, ()
+    yield _SET_DATABASE_ID_SQL, ()
     for name, timing, event, table, body, _ in triggers:
         yield f"CREATE TRIGGER `{name}` {timing} {event} ON `{table}` FOR EACH ROW {body}", ()
     for name, _ in procedures:
@@ -114,7 +119,7 @@ def _get_database_name(owner: str) -> str:
     return urlsplit(owner).path[1:]
 
 
-def _write_statements(run: Run, record: Path, statements: list[Statement]) -> None:
+def _write_statements(run: ServerRun, record: Path, statements: list[Statement]) -> None:
     """Write the statements to the file `record` atomically, because a process of the run may be killed at any
     time.
     """

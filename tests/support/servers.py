@@ -20,7 +20,7 @@ from tests.support import galera_cluster, mariadb_server, redis_server, server_r
 from tests.support.galera_cluster import Cluster, Node
 from tests.support.mariadb_server import Server
 from tests.support.redis_server import RedisServer
-from tests.support.server_run import Run
+from tests.support.server_run import ServerRun
 from tests.support.sql_server import SqlServer, make_prepared_server
 from tests.support.tls import TlsProperties
 
@@ -28,7 +28,7 @@ __all__ = [
     "Cluster",
     "Node",
     "RedisServer",
-    "Run",
+    "ServerRun",
     "Server",
     "SqlServer",
     "TlsProperties",
@@ -66,7 +66,7 @@ def find_missing_reason(kind: str) -> str | None:
 
 
 @contextmanager
-def start_own_run(place: Path | None = None) -> Iterator[Run]:
+def start_own_run(place: Path | None = None) -> Iterator[ServerRun]:
     """Yield a test run for this process and the processes that it starts within the block. `place` is the parent of
     the run's folder (None: see `find_roomy_folder`).
     """
@@ -138,7 +138,7 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _own_private_run(place: Path | None) -> Iterator[Run]:
+def _own_private_run(place: Path | None) -> Iterator[ServerRun]:
     run = server_run.make_run(place)
     try:
         run.prepare_folder_and_keeper()
@@ -147,7 +147,7 @@ def _own_private_run(place: Path | None) -> Iterator[Run]:
         run.end()
 
 
-def _get_shared_server(name: str, start: Callable[[Run], _T]) -> _T:
+def _get_shared_server(name: str, start: Callable[[ServerRun], _T]) -> _T:
     run = server_run.find_current_run()
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with start_own_run():`")

@@ -8,7 +8,7 @@ from threading import Event
 from urllib.parse import unquote, urlsplit
 
 from console.app import Console
-from console.domain.error_reasons import InProgressReason, UnknownReason
+from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason
 from console.domain.errors import ConsoleError
 from console.services.process.passwords import use_password_reader
 from console.worker.request_threads import DeskRequestThreads
@@ -66,7 +66,7 @@ def is_result_unknown(refusal: ConsoleError) -> bool:
     reason = refusal.detail.get("reason")
     return (
         refusal.code in ("worker_away", "database_unreachable", "database_locked")
-        or (refusal.code == "outcome_unknown" and reason == UnknownReason.WORKER_ANSWER_MISSING)
+        or (refusal.code == "outcome_unknown" and reason == OutcomeUnknownReason.WORKER_ANSWER_MISSING)
         or (refusal.code == "in_progress" and reason == InProgressReason.SAME_REQUEST_ID_RUNNING)
     )
 

@@ -157,7 +157,7 @@ def apply_accounts(owner: str, people: list[dict[str, object]], passwords: Mappi
     with TemporaryDirectory(prefix="console-owner-") as home:
         told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": UNUSED_URL}
         with open_console(Settings.load(told)) as console:
-            console.accounts.apply(json.dumps({"operators": people}), passwords.get)
+            console.accounts.apply_account_file(json.dumps({"operators": people}), passwords.get)
 
 
 def _make_password_variable(short: str) -> str:

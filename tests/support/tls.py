@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.providers.certificates import CertificateAuthority
-from tests.support.server_run import Run
+from tests.support.server_run import ServerRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class TlsFiles:
         return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
 
 
-def issue_certificate(run: Run, name: str, wanted: TlsProperties) -> TlsFiles:
+def issue_certificate(run: ServerRun, name: str, wanted: TlsProperties) -> TlsFiles:
     """Make a certificate that is signed by a new authority, and return its files, which the server can read."""
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)

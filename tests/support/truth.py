@@ -58,7 +58,7 @@ def check_claims(found: Iterable[CheckRow]) -> None:
     assert not [pair for pair, count in held.items() if count > 1], f"claimed twice: {held}"
     for row in found:
         if row.superseded_by is not None:
-            check_link(row, by_id.get(row.superseded_by))
+            check_renewal(row, by_id.get(row.superseded_by))
         assert (row.superseded_at is None) == (row.superseded_by is None), f"half superseded: {row}"
         if row.renews is not None and row.status == "error":
             assert by_id[row.renews].superseded_by != row.id, f"superseded by what was not bought: {row}"
@@ -66,7 +66,7 @@ def check_claims(found: Iterable[CheckRow]) -> None:
     assert not [one for one, count in successors.items() if count > 1], f"supersedes several: {successors}"
 
 
-def check_link(row: CheckRow, successor: CheckRow | None) -> None:
+def check_renewal(row: CheckRow, successor: CheckRow | None) -> None:
     """Check that `successor`, the renewal of a record, is newer, has the same client and number, and hasn't
     failed.
     """

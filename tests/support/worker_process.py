@@ -85,7 +85,7 @@ def _make_environment(
     place: Place, provider: str, person: str | None, desk: int, extra: Mapping[str, str]
 ) -> dict[str, str]:
     facts = {"RECEIVER_PORT": "0", **make_settings(provider), **extra}
-    return {**os.environ, **place.make_environment(provider, person or place.taker, desk, **facts)}
+    return {**os.environ, **place.make_environment(provider, person or place.notice_account_name, desk, **facts)}
 
 
 def _wait_until_ready(process: "subprocess.Popen[bytes] | ForkedCommand", log: Path) -> Iterator[WorkerProcess]:

@@ -423,7 +423,7 @@ def render_sheet(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
     layout = page.layout()
     page.resize(page.width(), layout.totalHeightForWidth(page.width()) if layout else 0)
     for ring, widget in _rings:
-        ring.surround(widget, 2)
+        ring.surround_widget(widget, 2)
     QApplication.processEvents()
     target = folder / f"gallery-{theme}{'' if scale == 1 else f'-{scale:g}'}.png"
     page.grab().save(str(target))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from console.domain.error_reasons import LimitReason
+from console.domain.error_reasons import OverLimitReason
 from console.domain.explanations.payments import explain_payment, explain_refund
 from console.domain.payments.records import (
     Limits,
@@ -80,7 +80,7 @@ def make_sides(
     return ours, replace(gateway, **theirs), order
 
 
-WITHIN_LIMIT = RuleCheck(LimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000})
+WITHIN_LIMIT = RuleCheck(OverLimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000})
 
 
 def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:

@@ -13,7 +13,7 @@ import pytest
 
 from console.domain.access.permissions import ALL_ROLES, ROLES_BY_RIGHT
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
-from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
 from console.resource_paths import resources_dir
@@ -57,7 +57,7 @@ def test_providers_bring_their_words_in_both_languages() -> None:
     """Each sentence of a payment provider exists in both languages, and its key isn't one of the program's own
     catalogue.
     """
-    for provider in list_providers_as(ProviderTraits):
+    for provider in list_providers_of_type(ProviderTraits):
         assert f"provider.{provider.name}" in provider.words
         assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
         assert not set(provider.words) & set(get_program_sentences("ja"))

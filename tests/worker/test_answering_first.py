@@ -36,7 +36,7 @@ def release_answers(scene: PaymentDesk) -> None:
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str) -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
-    scene.money.move_payment(provider, number, "paid")
+    scene.money.change_payment_state(provider, number, "paid")
     return payment.id
 
 
@@ -104,12 +104,12 @@ def test_a_second_failure_waits_to_be_asked_about(scene: PaymentDesk, hold_answe
     is queued again, and a due task asks the provider.
     """
     payment_id = make_begun_payment(scene, "paypay", "ORD-1")
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     failed = scene.make_provider_notice("paypay", "ORD-1")
     assert scene.payments.receive_notice(failed).done == "booked"
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.deliver_notice("paypay", "ORD-1").done == "booked"
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     heard = scene.payments.check_notice(failed)
     assert (heard.store_notice().done, heard.must_ask_provider) == ("repeated", True)
     assert read_events(scene)[0] == ("queued", payment_id)

@@ -18,7 +18,7 @@ FORM = {"content-type": "application/json"}
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1") -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
-    scene.money.move_payment(provider, number, "paid")
+    scene.money.change_payment_state(provider, number, "paid")
     return payment.id
 
 

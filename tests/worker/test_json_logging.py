@@ -11,7 +11,7 @@ import pymysql
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from console.domain.error_reasons import LockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_CHARACTERS, log_json_lines
@@ -94,7 +94,9 @@ def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFi
     lost = OperationalError("UPDATE canary", {}, pymysql.err.OperationalError(1205, "canary"))
     with log_json_lines():
         try:
-            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from lost
+            raise ConsoleError(
+                ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.LOST_EVERY_RACE}
+            ) from lost
         except ConsoleError:
             LOG.exception("it failed")
     text = capsys.readouterr().err

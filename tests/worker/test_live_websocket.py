@@ -77,7 +77,7 @@ def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: Ru
         assert {(one["kind"], one["id"], one["state"]) for one in pending["items"]} >= {
             ("payment", started.id, "token_generated")
         }
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         assert receiver.deliver_notice(scene.make_provider_notice("paypay", "ORD-1")).status == 200
         seen: dict[tuple[str, int], str] = {}
         while seen.get(("payment", started.id)) != "completed":
@@ -119,7 +119,7 @@ def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, re
         payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
         kinds = {one["kind"] for one in receive_message(line)["changes"]}
         assert kinds == {"payment"}
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         scene.payments.probe(payment.id)
         assert {one["kind"] for one in receive_message(orders)["changes"]} == {"order"}
 

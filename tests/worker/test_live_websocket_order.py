@@ -88,7 +88,7 @@ def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
 
 def pay_order(scene: PaymentDesk, number: str, order: int) -> int:
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     scene.payments.probe(payment.id)
     return payment.id
 

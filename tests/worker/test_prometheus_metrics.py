@@ -61,10 +61,10 @@ def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
     are as expected."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
         payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment
-        scene.money.move_payment("paypay", number, became)
+        scene.money.change_payment_state("paypay", number, became)
         scene.payments.probe(payment.id)
     scene.payments.start(scene.insert_order("ORD-3", 3300), "paypay")
-    scene.money.move_payment("paypay", "ORD-3", "paid")
+    scene.money.change_payment_state("paypay", "ORD-3", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     scene.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-3"))
     with run_receiver(scene.taker) as receiver:

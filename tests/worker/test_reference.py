@@ -58,7 +58,7 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
     for provider, path in PATHS.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
         scene.payments.start(scene.insert_order(f"ORD-{provider}", minor, currency), provider)
-        scene.money.move_payment(provider, f"ORD-{provider}", "paid")
+        scene.money.change_payment_state(provider, f"ORD-{provider}", "paid")
         posts[path] = scene.make_provider_notice(provider, f"ORD-{provider}")
     for path in posts:
         yield (path, "post"), receiver.post(path.replace("{source}", "bank"), b"wrong")

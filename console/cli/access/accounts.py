@@ -37,7 +37,7 @@ class ApplyAccountsCommand:
 
         content = _read_accounts_file(Path(args.file))
         with watch_for_repeated_command(args, writer) as repeat_mark, open_console_with_passwords(writer) as console:
-            applied_accounts = console.accounts.apply(
+            applied_accounts = console.accounts.apply_account_file(
                 content, os.environ.get, dry_run=args.dry_run, request_id=args.request_id
             )
         writer.write_answer(

@@ -97,7 +97,7 @@ class ForgetCredentialsCommand:
         from console.cli.process.command import open_console_with_passwords
 
         with open_console_with_passwords(writer) as console:
-            deleted_credentials = console.desk_status.forget_credentials()
+            deleted_credentials = console.desk_status.delete_unneeded_credentials()
         answer_fields: JsonObject = {
             "forgotten": list(deleted_credentials.entries),
             "environment": list(deleted_credentials.variables),

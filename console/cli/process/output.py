@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from console.cli.process.password import protect_password_descriptor
-from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES
+from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
@@ -126,7 +126,7 @@ class AnswerWriter:
         try:
             return self.translator.format_error_message(self._translate_usage_problem(error))
         except Exception:
-            log.exception("No sentence for %s", error.code, extra=BUG_RECORD_ATTRIBUTES)
+            log.exception("No sentence for %s", error.code, extra=LOG_ATTRIBUTES_OF_BUG)
             return error.code
 
     def _translate_usage_problem(self, error: ConsoleError) -> ConsoleError:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from console.domain.process import log_events
 
-BUG_RECORD_ATTRIBUTES = {"bug": True}
+LOG_ATTRIBUTES_OF_BUG = {"bug": True}
 """Mark a log record as the report of a bug, so that its traceback is logged:
-`log.exception(…, extra=BUG_RECORD_ATTRIBUTES)`.
+`log.exception(…, extra=LOG_ATTRIBUTES_OF_BUG)`.
 """
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from console.cli.text_output.translator import Translator
 
-_KEY_BY_PATTERN = {
+_WORDING_KEY_BY_PROBLEM_PATTERN = {
     r"a command is needed": "usage_problem.command",
     r"the following arguments are required: (?P<names>.+)": "usage_problem.missing",
     r"one of these arguments is required: (?P<names>.+)": "usage_problem.one_of",
@@ -39,7 +39,7 @@ def format_usage_problem(problem: str, translator: "Translator") -> str:
     argparse, for example because it is already translated, return it unchanged. A list of choices that
     `make_usage_error` has cut is left out.
     """
-    for pattern, key in _KEY_BY_PATTERN.items():
+    for pattern, key in _WORDING_KEY_BY_PROBLEM_PATTERN.items():
         match = re.fullmatch(pattern, problem, re.DOTALL)
         if match is not None:
             return translator(

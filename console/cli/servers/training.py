@@ -10,7 +10,7 @@ from console.cli.json_output.results import JsonObject
 from console.cli.process.output import AnswerWriter
 from console.cli.process.stop_signals import handle_stop_signals_as_interrupt
 from console.cli.text_output.translator import Lines, Translator
-from console.cli.window.open_window import NO_DISPLAY_STATUS, has_display, show_window
+from console.cli.window.open_window import NO_DISPLAY_EXIT_STATUS, has_display, show_window
 from console.wording.training import (
     format_training_incident_title,
     format_training_score,
@@ -43,7 +43,7 @@ class TrainingCommand:
             return
         if not has_display():
             writer.write_to_stderr(writer.translator("cli.no_display"))
-            writer.exit_status = NO_DISPLAY_STATUS
+            writer.exit_status = NO_DISPLAY_EXIT_STATUS
             return
         with handle_stop_signals_as_interrupt(), open_training(settings) as console:
             training = console.training

@@ -83,9 +83,9 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
     own word follows. For a missing record or answer, return a text that says that it is missing.
     """
     if not side.there or record is None:
-        return _get_word_without_payment(side, translator)
+        return _get_word_of_incomplete_comparison(side, translator)
     if not side.state:
-        return side.word or translator(_find_unanswered_side_key(record))
+        return side.word or translator(_find_key_of_silent_provider_side(record))
     kind = "refund" if isinstance(record, Refund) else "payment"
     word = translator(f"state.{'order' if side.name == 'order' else kind}.{side.state}")
     if side.name != "provider" or side.word is None:
@@ -93,7 +93,7 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
     return side.word if side.word.casefold() == word.casefold() else f"{word} · {side.word}"
 
 
-def _get_word_without_payment(side: ComparedSide, translator: Translator) -> str:
+def _get_word_of_incomplete_comparison(side: ComparedSide, translator: Translator) -> str:
     """Return the word for one side of a comparison that has no payment or no order: the state of the order if there
     is an order, otherwise a text that says that the order or the payment does not exist."""
     if side.there and side.state:
@@ -101,7 +101,7 @@ def _get_word_without_payment(side: ComparedSide, translator: Translator) -> str
     return translator("money.side.no_order" if side.name == "order" else "money.side.no_payment")
 
 
-def _find_unanswered_side_key(record: Payment | Refund) -> str:
+def _find_key_of_silent_provider_side(record: Payment | Refund) -> str:
     """Return the wording key for the provider's side of a record about which the provider has never answered."""
     if isinstance(record, Refund):
         return "record.side.no_answer" if record.sent_count else "money.side.not_sent"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from console.app import Console
     from console.domain.links.link import Link
 
-NO_DISPLAY_STATUS = 6
+NO_DISPLAY_EXIT_STATUS = 6
 """Exit status if there is no display for the window. Nothing was done then."""
 
 
@@ -32,21 +32,21 @@ def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))
-        writer.exit_status = NO_DISPLAY_STATUS
+        writer.exit_status = NO_DISPLAY_EXIT_STATUS
         return
     with pause_garbage_collection():
         settings = writer.read_settings()
         with ExitStack() as opened_console, record_stop_signals() as stop_requested:
             from console.views.app.main import run_window
 
-            def open_services() -> "Console":
+            def reopen_services() -> "Console":
                 """Close the services if they are open (after a sign-out, for example), then open and return them."""
                 from console.app import open_console
 
                 opened_console.close()
                 return opened_console.enter_context(open_console(settings, program="window"))
 
-            writer.exit_status = run_window(settings, open_services, stop_requested, link)
+            writer.exit_status = run_window(settings, reopen_services, stop_requested, link)
 
 
 def show_window(console: "Console") -> int:

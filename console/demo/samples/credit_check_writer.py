@@ -36,7 +36,7 @@ from console.store.documents.documents import StoredDocument
 from console.store.schema import core as schema
 from console.store.spool.spool import ChainHead
 
-TrailEvent = tuple[SampleEvent, str, int]
+AuditTrailEvent = tuple[SampleEvent, str, int]
 """A sample event, with kind and id of its record."""
 PdfRenderer = Callable[[CheckReport, int], bytes]
 """A function that returns the PDF which the provider would return for a report and its revision (from 1)."""
@@ -242,7 +242,7 @@ def _make_case_row(sample: CheckSample) -> ColumnValues:
 # -- audit trail
 
 
-def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence[TrailEvent]) -> None:
+def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence[AuditTrailEvent]) -> None:
     """Write all sample events as audit entries of one session, in the sequence of their times, and store the anchors
     of their hash chain in the spool.
     """
@@ -265,7 +265,7 @@ def _write_audit_trail(context: ServiceContext, tx: Transaction, trail: Sequence
     )
 
 
-def _make_chain_rows(events: Iterable[TrailEvent], chain: str, desk_id: str) -> Iterator[ColumnValues]:
+def _make_chain_rows(events: Iterable[AuditTrailEvent], chain: str, desk_id: str) -> Iterator[ColumnValues]:
     """Yield the rows of the audit trail for these events, in their sequence. They form one hash chain: each row has
     the hash of the row before it. `chain` is the id of the session that writes the rows, `desk_id` that of its desk.
     """

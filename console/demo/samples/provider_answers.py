@@ -9,8 +9,8 @@ from console.domain.calendar_days import IST
 from console.domain.records import CheckReport
 from console.providers.atom.request_bodies import ExactNumber, encode_json
 
-_MASK = "***"
-_CODE_PERIOD = timedelta(minutes=5)
+_MASKED_TEXT = "***"
+_PAYMENT_CODE_LIFETIME = timedelta(minutes=5)
 _ATOM_SUCCESS_CODE = "OTS0000"
 _ATOM_MESSAGE_BY_CODE = {_ATOM_SUCCESS_CODE: "SUCCESS", "OTS0001": "AUTO REVERSAL", "OTS0600": "FAILED"}
 
@@ -35,13 +35,13 @@ def make_start_body(provider: str, number: str, amount_minor: int, handle: str, 
     if provider == "atom":
         details = {"txnStatusCode": _ATOM_SUCCESS_CODE, "txnMessage": "SUCCESS", "txnDescription": "ATOM TOKEN ID HAS"
                    " BEEN GENERATED SUCCESSFULLY"}  # fmt: skip
-        return encode_json({"atomTokenId": _MASK, "responseDetails": details})
+        return encode_json({"atomTokenId": _MASKED_TEXT, "responseDetails": details})
     return _make_paypay_body(
         {
             "codeId": handle,
             "url": f"https://qr.paypay.example.invalid/{handle}",
             "deeplink": f"paypay://payment?link_key={handle}",
-            "expiryDate": int((at + _CODE_PERIOD).timestamp()),
+            "expiryDate": int((at + _PAYMENT_CODE_LIFETIME).timestamp()),
             "merchantPaymentId": number,
             "amount": _make_yen_amount(amount_minor),
         }
@@ -60,8 +60,8 @@ def make_payment_body(
             "merchDetails": {"merchTxnId": number, "merchTxnDate": f"{at.astimezone(IST):%Y-%m-%d %H:%M:%S}"},
             "payDetails": {
                 "atomTxnId": None if payment_id is None else ExactNumber(payment_id),
-                "amount": _make_rupees(amount_minor),
-                "totalAmount": _make_rupees(amount_minor),
+                "amount": _make_rupee_amount(amount_minor),
+                "totalAmount": _make_rupee_amount(amount_minor),
             },
             "payModeSpecificData": {"subChannel": "DC"},
             "responseDetails": _make_atom_response_details(provider_state),
@@ -100,7 +100,7 @@ def make_refund_body(
                 "requestedAt": int(at.timestamp()),
             }
         )
-    amount, refund_number = _make_rupees(amount_minor), ExactNumber(refund_id)
+    amount, refund_number = _make_rupee_amount(amount_minor), ExactNumber(refund_id)
     pay_details: dict[str, object] = {"atomTxnId": ExactNumber(payment_id)}
     answer: dict[str, object] = {
         "payDetails": pay_details,
@@ -136,7 +136,7 @@ def _make_yen_amount(amount_minor: int) -> dict[str, object]:
     return {"amount": amount_minor, "currency": "JPY"}
 
 
-def _make_rupees(amount_minor: int) -> ExactNumber:
+def _make_rupee_amount(amount_minor: int) -> ExactNumber:
     return ExactNumber(f"{amount_minor // 100}.{amount_minor % 100:02}")
 
 

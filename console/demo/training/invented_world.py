@@ -34,7 +34,7 @@ _PAYMENT_PROVIDER = "paypay"
 _NOON = time(12)
 
 
-class SandboxWorld:
+class SandboxTrainingActors:
     """The invented payers, shop and colleagues of a training (protocol `InventedWorld`). They act through the
     services of `console` and the simulated providers of `control`. `merged_companies` are pairs of a
     merged corporation and its successor, used one after another.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from console.app import open_console
 from console.demo.payments import register_merchant
 from console.demo.training.corporations import import_merged_corporations
-from console.demo.training.invented_world import CLIENT_IDS, INVENTED_PEOPLE, SandboxWorld
+from console.demo.training.invented_world import CLIENT_IDS, INVENTED_PEOPLE, SandboxTrainingActors
 from console.demo.training.ledger import SandboxLedger
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.clock import SystemClock
@@ -75,7 +75,7 @@ def open_training(
             merged_pairs = import_merged_corporations(console, Path(folder))
             for invented_person in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
                 console.people.add_person(invented_person)
-            world = SandboxWorld(console, sandbox.control, merged_pairs)
+            world = SandboxTrainingActors(console, sandbox.control, merged_pairs)
             training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})

@@ -43,21 +43,21 @@ ROLES_BY_RIGHT: Mapping[str, frozenset[str]] = {
 
 MAKER_ROLES = ROLES_BY_RIGHT["refund_request"] | ROLES_BY_RIGHT["refund_propose"]
 """Roles of which the maker of a refund must have one: at the request, at the approval and at the sending."""
-ROLES_WITH_REQUEST_IDS = frozenset({OPERATOR, APPROVER, WORKER})
+ROLES_THAT_SEND_REQUEST_IDS = frozenset({OPERATOR, APPROVER, WORKER})
 """Roles that may make calls with request ids. Of all accounts on a database server only theirs may read and store
 request ids (`store/access/grants.py`)."""
 READING_RIGHTS = frozenset({"read", "audit_own", "audit", "audit_any"})
 """Rights to read. A desk reads the database itself, even if a worker does all other actions for its person."""
 
 
-_HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note", "unmask"}
+_RIGHTS_THAT_CHANGE_NO_RECORD = READING_RIGHTS | {"probe", "take", "note", "unmask"}
 
 
-def right_changes_records(right_name: str) -> bool:
+def does_right_change_records(right_name: str) -> bool:
     """True if an action of this right changes a record, so that the person must have seen the record's present state
     before. False for reading, probes, takes, notes and unmasking, which are possible at any time, and for a name that
     is no right."""
-    return right_name in ROLES_BY_RIGHT and right_name not in _HARMLESS_RIGHTS
+    return right_name in ROLES_BY_RIGHT and right_name not in _RIGHTS_THAT_CHANGE_NO_RECORD
 
 
 def has_right(person: Person, right_name: str) -> bool:

@@ -18,7 +18,7 @@ SWITCH_KIND = "read-only"
 READ_ONLY_SWITCH_REASON = "reason.read_only_switch"
 """Wording key of the reason that is shown for an action which a read-only switch stops."""
 LONGEST_REASON_CHARACTERS = 200
-STOPPED_RIGHTS = frozenset(
+RIGHTS_STOPPED_BY_SWITCH = frozenset(
     {
         "limits", "note", "payment_start", "purchase", "refund_approve", "refund_propose", "refund_request",
         "refund_submit", "resolve", "resolve_second", "take",

@@ -18,7 +18,7 @@ _ACTIONS_BESIDE_THE_RECORD: Collection[str] = frozenset(
         AuditAction.MENTION_DONE,
     }
 )
-_PREFIXES_BESIDE_THE_RECORD = ("alert.", "incident.")
+_PREFIXES_OF_ALERT_ACTIONS = ("alert.", "incident.")
 
 
 def reports_event(entry: TimelineEntry) -> bool:
@@ -37,7 +37,7 @@ def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
             for entry in reversed(history)
             if reports_event(entry)
             and entry.what not in _ACTIONS_BESIDE_THE_RECORD
-            and not entry.what.startswith(_PREFIXES_BESIDE_THE_RECORD)
+            and not entry.what.startswith(_PREFIXES_OF_ALERT_ACTIONS)
         ),
         None,
     )

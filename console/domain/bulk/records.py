@@ -44,7 +44,7 @@ class RowResult(StrEnum):
     FAILED = "failed"
 
 
-STILL_UNKNOWN = "still_unknown"
+STILL_UNKNOWN_OUTCOME = "still_unknown"
 """Reason of a row whose probe found no definite outcome. It is an outcome of its own: the row was processed, but
 nothing is settled.
 """
@@ -139,7 +139,7 @@ def get_row_outcome(result: str | None, reason: str | None) -> str | None:
     definite outcome, otherwise the row's result; None for a row without a result. `result` and `reason` are those of
     the row.
     """
-    return STILL_UNKNOWN if reason == STILL_UNKNOWN else result
+    return STILL_UNKNOWN_OUTCOME if reason == STILL_UNKNOWN_OUTCOME else result
 
 
 def join_reason_and_person(reason: str, person: str | None) -> str:

@@ -19,7 +19,7 @@ class PageImage:
 
 
 @dataclass(frozen=True, slots=True)
-class PageHit:
+class PageSearchMatch:
     """One match of a text search in a PDF: the page's index from 0, and one box for each line that the match covers.
     A box is left, top, right, bottom as fractions (0 to 1) of the page.
     """
@@ -30,8 +30,8 @@ class PageHit:
 
 @dataclass(frozen=True, slots=True)
 class PageWord:
-    """A word of a page with the boxes around it, as in `PageHit`. A Chinese or Japanese character is a word of its
-    own.
+    """A word of a page with the boxes around it, as in `PageSearchMatch`. A Chinese or Japanese character is a word
+    of its own.
     """
 
     text: str

@@ -12,26 +12,26 @@ from console.domain.error_reasons import (
     AlreadyPurchasedReason,
     AmountProblem,
     BackupProblem,
+    DatabaseLockedProblem,
     DatabaseUnreachableProblem,
     DocumentNotFoundReason,
-    DocumentsReason,
-    ExceedsReason,
+    DocumentsUnreachableReason,
+    EvidenceMismatchReason,
+    ExceedsCapturedReason,
     InProgressReason,
     InternalErrorProblem,
-    LimitReason,
-    LockedProblem,
-    MismatchReason,
     NotAllowedReason,
     NotExpiredReason,
     NothingToResolveReason,
     NumberReason,
+    OutcomeUnknownReason,
+    OverLimitReason,
     PossibleRepeatReason,
     ReadOnlyReason,
     RegistryFileProblem,
     RegistryOrderProblem,
     SchemaProblem,
-    UnknownReason,
-    UnusableReason,
+    UnusableAnswerReason,
     UsageProblem,
 )
 from console.domain.money import Money
@@ -344,7 +344,7 @@ class NothingToResolveDetail(_SharedFacts, total=False):
 class EvidenceMismatchDetail(_SharedFacts, total=False):
     """Facts of the error `evidence_mismatch`: a person's evidence contradicts the record, as `reason` states."""
 
-    reason: MismatchReason | ForeignText
+    reason: EvidenceMismatchReason | ForeignText
 
 
 class SamePersonDetail(_SharedFacts, total=False):
@@ -399,7 +399,7 @@ class ExceedsCapturedDetail(_SharedFacts, total=False):
     amount in minor units, `amount` the requested amount as decimal text.
     """
 
-    reason: ExceedsReason
+    reason: ExceedsCapturedReason
     left: int
     amount: str
     currency: str
@@ -411,7 +411,7 @@ class OverLimitDetail(_SharedFacts, total=False):
     set: the rule that the refund would break.
     """
 
-    reason: LimitReason
+    reason: OverLimitReason
     limit: Money
     left: Money
     asked: Money
@@ -533,7 +533,7 @@ class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
     HTTP status.
     """
 
-    reason: UnknownReason
+    reason: OutcomeUnknownReason
     operation_id: str | None
     provider_id: int | str | None
     provider: str
@@ -570,7 +570,7 @@ class ProviderAnswerUnusableDetail(_SharedFacts, total=False):
     read.
     """
 
-    reason: UnusableReason | ForeignText
+    reason: UnusableAnswerReason | ForeignText
     rows: int
     day: str | None
     cause: str
@@ -591,7 +591,7 @@ class DatabaseUnreachableDetail(TypedDict, total=False):
 class DatabaseLockedDetail(TypedDict, total=False):
     """Facts of the error `database_locked`: the database stayed busy, or another process changed the same rows."""
 
-    problem: LockedProblem | ForeignText
+    problem: DatabaseLockedProblem | ForeignText
     file: str
 
 
@@ -601,7 +601,7 @@ class DocumentsUnreachableDetail(TypedDict):
     """
 
     place: str
-    reason: DocumentsReason
+    reason: DocumentsUnreachableReason
     problem: str
 
 

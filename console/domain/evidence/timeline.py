@@ -35,7 +35,7 @@ class TimelineEventKind(StrEnum):
 
 
 _SORT_RANK_BY_KIND: Mapping[TimelineEventKind, int] = {step: place for place, step in enumerate(TimelineEventKind)}
-MIN_HIDDEN_TEXT_LENGTH = 4
+MIN_MASKED_TEXT_LENGTH = 4
 """Length (characters) of the shortest text that `mask_text` masks; a shorter text would also be found, and masked,
 inside other words.
 """
@@ -132,7 +132,7 @@ def _add_sort_keys(
         yield (last_moment, _SORT_RANK_BY_KIND[event.event_kind], event.source, row_number, event.row), event
 
 
-_ACTION_WORDS_OF_DECISIONS = (
+_LAST_WORDS_OF_DECISION_ACTIONS = (
     "resolve", "resolve_proposed", "resolved", "requested", "request", "approve", "approved", "half_approved",
     "reject", "rejected", "withdraw", "withdrawn", "acknowledged", "move_order",
 )  # fmt: skip
@@ -155,7 +155,7 @@ def get_event_kind(action: str) -> TimelineEventKind:
     names, such as ALERT for `alert`; CHANGE for every other action.
     """
     name = action.rpartition(".")[2]
-    if name in _ACTION_WORDS_OF_DECISIONS:
+    if name in _LAST_WORDS_OF_DECISION_ACTIONS:
         return TimelineEventKind.DECISION
     return next((step for part, step in _KIND_BY_ACTION_FRAGMENT if part in action), TimelineEventKind.CHANGE)
 
@@ -182,7 +182,7 @@ def mask_text(text: str, hidden_texts: Iterable[str]) -> str:
     last four characters of the hidden text if it has at least eight.
     """
     for secret in sorted(
-        (hidden_text for hidden_text in hidden_texts if len(hidden_text) >= MIN_HIDDEN_TEXT_LENGTH),
+        (hidden_text for hidden_text in hidden_texts if len(hidden_text) >= MIN_MASKED_TEXT_LENGTH),
         key=len,
         reverse=True,
     ):

@@ -13,7 +13,7 @@ from console.domain.service_results import Explanation, WorkBadge
 if TYPE_CHECKING:  # imported for types only: a list of credit checks doesn't need them
     from console.domain.payments.records import Order, Payment, Refund
 
-DISAGREEING_VERDICTS = frozenset(
+VERDICTS_OF_DISAGREEMENT = frozenset(
     f"verdict.{name}"
     for name in (
         "contradicted",  # house: a verdict
@@ -44,7 +44,7 @@ have contradictory states or amounts.
 """
 
 
-_STEPS_WITHOUT_PERSON = frozenset(
+_NEXT_STEPS_WITHOUT_PERSON = frozenset(
     f"next.{name}"
     for name in (
         "bought_since",  # house: a next step
@@ -81,7 +81,9 @@ def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
     work is stored but the explanation advises a step for a person, return POSSIBLE, also if the console itself has no
     action for this step (for example "ask your lead")."""
     is_for_person = bool(explanation.roles_that_may_act) and explanation.next_step.action is not None
-    if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_WITHOUT_PERSON):
+    if work.state is WorkState.NONE and (
+        is_for_person or explanation.next_step.code not in _NEXT_STEPS_WITHOUT_PERSON
+    ):
         return WorkBadge.POSSIBLE
     return WorkBadge(work.state.value)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.access.permissions import ROLES_BY_RIGHT
-from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
 from console.domain.explanations.read_only import replace_stopped_next_step
 from console.domain.records import (
     Certainty,
@@ -19,7 +19,7 @@ from console.domain.records import (
     CreditCheck,
     WorkReason,
     WorkState,
-    find_coming_attempt_time,
+    find_next_attempt_time,
 )
 from console.domain.recovery.decidable import (
     is_decidable_check,
@@ -45,7 +45,7 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
     relations = record.relations or CheckRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
-    if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_DISAGREEMENT:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and _is_unconfirmed(record):
         certainty = CertaintyBadge.UNCONFIRMED
@@ -133,7 +133,7 @@ def _make_explanation_facts(record: CreditCheck, now: datetime) -> Mapping[str, 
         "number": record.corporation_number,
         "since": record.state_since,
         "sent_at": record.sent_at,
-        "at": find_coming_attempt_time(record.work, now),
+        "at": find_next_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "cause": record.error_code,
         "missing": record.incomplete,

@@ -15,7 +15,7 @@ from console.domain.access.read_only import ReadOnlySwitch
 from console.domain.alerts.rules import ALERT_RULES, find_broken_rule
 from console.domain.clock import TimeScale, compute_age
 from console.domain.explanations.alerts import explain_alert
-from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
 from console.domain.explanations.read_only import make_prefixed_switch_facts, replace_stopped_next_step
 from console.domain.explanations.refunds import explain_refund
 from console.domain.money import Money, make_stored_money
@@ -48,8 +48,8 @@ from console.domain.payments.records import (
 from console.domain.payments.service_results import ComparedSide
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import get_certainty
-from console.domain.reconciliation.row_comparison import COMPARISON_RULES
-from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
+from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
+from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
 from console.domain.recovery.decidable import is_decision_time_over, is_perhaps_paid_after_end, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
@@ -70,7 +70,7 @@ _NEXT_STEP_CODES: Mapping[str, str] = {
     WorkReason.OTHER_PAYMENT: "next.payment_compare",
     WorkReason.UNKNOWN_REFUND: "next.payment_compare",
     WorkReason.CONTRADICTED: "next.payment_compare",
-    **dict.fromkeys(COMPARISON_RULES, "next.payment_reconcile"),
+    **dict.fromkeys(RECONCILIATION_CASE_RULES, "next.payment_reconcile"),
     WorkReason.REVERSED: "next.payment_tell_order",
     WorkReason.NOT_MOVED: "next.payment_move_order",
     WorkReason.TIMEOUT_STUCK: "next.payment_go_on",
@@ -86,7 +86,7 @@ _WORK_REASONS_FOR_PROBE = frozenset(
         WorkReason.OTHER_PAYMENT,
         WorkReason.TIMEOUT_STUCK,
         WorkReason.UNKNOWN_REFUND,
-        *COMPARISON_RULES,
+        *RECONCILIATION_CASE_RULES,
     )
 )
 """Work reasons for which the next step of a person is a probe of the payment."""
@@ -256,7 +256,7 @@ def _find_certainty_badge(
     if record.certainty is Certainty.UNKNOWN or verdict == "verdict.payment_refund_unknown":
         return CertaintyBadge.UNKNOWN
     sides = _compare_payment_sides(record, relations, now)
-    if verdict in DISAGREEING_VERDICTS or any(side.differs for side in sides):
+    if verdict in VERDICTS_OF_DISAGREEMENT or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
     is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.provider_meaning not in PAID_STATES
     if record.state is PaymentState.INITIALIZING or is_only_noticed or verdict == "verdict.payment_overdue":
@@ -302,7 +302,7 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
-    if explanation.verdict in DISAGREEING_VERDICTS:
+    if explanation.verdict in VERDICTS_OF_DISAGREEMENT:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif record.work.reason == WorkReason.STATE_UNREADABLE:
         certainty = CertaintyBadge.UNCONFIRMED
@@ -433,7 +433,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "since": record.state_since,
         "paid_at": record.paid_at,
         "expires_at": record.expires_at,
-        "at": find_coming_attempt_time(record.work, now),
+        "at": find_next_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "of": len(PAYMENT_PROBE_WAITS),
         "cause": record.error_code,
@@ -445,7 +445,7 @@ def _make_payment_facts(record: Payment, relations: PaymentRelations, now: datet
         "excess": _make_money(difference, record.currency),
         "refund": refund.id if refund else None,
         "refund_amount": _make_money(refund.amount_minor, refund.currency) if refund else None,
-        "refund_at": find_coming_attempt_time(refund.work, now) if refund else None,
+        "refund_at": find_next_attempt_time(refund.work, now) if refund else None,
         "decide_by": refund.decide_by if refund else None,
         "maker": refund.maker if refund else None,
         "refusal": relations.refund_refusal,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.access.permissions import APPROVER, OPERATOR
-from console.domain.explanations.badges import DISAGREEING_VERDICTS, find_work_badge
+from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT, find_work_badge
 from console.domain.explanations.read_only import (
     SWITCH_LIST_COMMAND,
     make_prefixed_switch_facts,
@@ -17,7 +17,7 @@ from console.domain.money import Money
 from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.records import Payment, Refund, RefundRelations
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, WorkReason, WorkState, find_coming_attempt_time
+from console.domain.records import Certainty, WorkReason, WorkState, find_next_attempt_time
 from console.domain.recovery.decidable import is_decidable_refund, is_decision_time_over, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.service_results import CertaintyBadge, Explanation, NextStep, WorkBadge
@@ -46,7 +46,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     relations = record.relations or RefundRelations()
     explanation = _explain_without_badges(record, relations, now)
     certainty = CertaintyBadge(record.certainty.value)
-    if certainty is CertaintyBadge.KNOWN and explanation.verdict in DISAGREEING_VERDICTS:
+    if certainty is CertaintyBadge.KNOWN and explanation.verdict in VERDICTS_OF_DISAGREEMENT:
         certainty = CertaintyBadge.SIDES_DISAGREE
     elif certainty is CertaintyBadge.KNOWN and (
         record.state is RefundState.SUBMITTING or is_refund_perhaps_made(record)
@@ -136,7 +136,7 @@ def _make_explanation_facts(record: Refund, now: datetime) -> Facts:
         "sent_at": record.last_sent_at,
         "sends_after": record.sends_after,
         "decide_by": record.decide_by,
-        "at": find_coming_attempt_time(record.work, now),
+        "at": find_next_attempt_time(record.work, now),
         "attempt": record.work.attempt + 1,
         "of": len(REFUND_PROBE_WAITS),
         "cause": record.error_code,

@@ -27,9 +27,9 @@ STATES_BY_KIND: Mapping[str, tuple[str, ...]] = {
 }
 """The states that the operator `status` offers, by the kind of the records that can have them. A state such as
 `completed` belongs to several kinds."""
-_STATE_VALUES = tuple(dict.fromkeys(state for states in STATES_BY_KIND.values() for state in states))
+_STATES_OF_ALL_KINDS = tuple(dict.fromkeys(state for states in STATES_BY_KIND.values() for state in states))
 OFFERED_VALUES_BY_OPERATOR: Mapping[str, tuple[str, ...]] = {
-    "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATE_VALUES),
+    "status": (*(str(one) for one in Certainty if one is Certainty.UNKNOWN), *_STATES_OF_ALL_KINDS),
     "certainty": tuple(map(str, FilterCertainty)),
     "work": tuple(map(str, WorkState)),
     "provider": (),
@@ -47,9 +47,9 @@ that `provider` offers the names of all providers.
 """
 
 
-_OPERATORS_WITH_VALUES_BY_WORD = ("status", "certainty", "work", "provider", "kind")
+_OPERATORS_WITH_TRANSLATED_VALUES = ("status", "certainty", "work", "provider", "kind")
 """The operators whose values are offered for a typed word without an operator."""
-_VALUES_WITHOUT_WORD = {"certainty": frozenset(map(str, Certainty))}
+_VALUES_WITHOUT_TRANSLATION = {"certainty": frozenset(map(str, Certainty))}
 """Values that are offered only after their operator: those of `status` contain the unknown outcome."""
 WordLister: TypeAlias = Callable[[str, str], tuple[str, ...]]
 """A function that returns the words in the person's language for an operator and its value ("" for the operator
@@ -92,13 +92,13 @@ def list_completions(text: str, cursor: int, list_words: WordLister | None = Non
     word = unicodedata.normalize("NFKC", text[start:cursor]).lower()
     completions = dict.fromkeys(
         Completion(name, value, start, cursor)
-        for name, value in _list_word_completions(word, list_words or _list_no_words)
+        for name, value in _list_word_completions(word, list_words or _return_no_words)
         if f"{name}:{value}" != word.strip()
     )
     return tuple(completions)[:MAX_COMPLETIONS]
 
 
-def _list_no_words(operator_name: str, value: str) -> tuple[str, ...]:
+def _return_no_words(operator_name: str, value: str) -> tuple[str, ...]:
     return ()
 
 
@@ -116,7 +116,7 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
             yield from ((operator, "") for operator in OFFERED_VALUES_BY_OPERATOR if operator.startswith(name))
             yield from ((operator, "") for operator in _list_operators_with_word(name, list_words))
             is_long_enough = len(name) >= (_MIN_ASCII_WORD_CHARACTERS if name.isascii() else _MIN_NAME_CHARACTERS)
-            for operator in _OPERATORS_WITH_VALUES_BY_WORD if is_long_enough else ():
+            for operator in _OPERATORS_WITH_TRANSLATED_VALUES if is_long_enough else ():
                 yield from _list_value_completions(operator, name, list_words, is_by_code=False)
         return
     operators = [name] if name in OFFERED_VALUES_BY_OPERATOR else _list_operators_with_word(name, list_words)
@@ -154,7 +154,7 @@ def _list_value_completions(
         has_word = bool(partial_value) and any(
             words.startswith(partial_value) for words in _fold_words(list_words(operator, value))
         )
-        if not is_by_code and value in _VALUES_WITHOUT_WORD.get(operator, ()):
+        if not is_by_code and value in _VALUES_WITHOUT_TRANSLATION.get(operator, ()):
             continue
         if ((is_by_code and value.startswith(partial_value)) or has_word) and value not in earlier_values:
             yield operator, f"{earlier_text}{comma}{value}"

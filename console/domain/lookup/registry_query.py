@@ -165,14 +165,14 @@ def _clean_query_text(text: str) -> str:
     return write_out_legal_forms(join_voicing_marks(visible_text))
 
 
-_HIRAGANA_KA_FOLDING = str.maketrans("かゕゖ", "カヵヶ")
+_HIRAGANA_KA_TO_KATAKANA = str.maketrans("かゕゖ", "カヵヶ")
 """Replaces か and the small ka and ke by the katakana カ and ケ, for which the search knows a second reading."""
 
 
 def _read_word(word: str) -> SearchWord:
     """Return the comparison forms of a typed word as a part of a name, an address or a post code."""
     # list_comparison_forms looks for no second reading of か, because the terms of indexed rows have none.
-    first_reading, *other_readings = list_comparison_forms(word.translate(_HIRAGANA_KA_FOLDING))
+    first_reading, *other_readings = list_comparison_forms(word.translate(_HIRAGANA_KA_TO_KATAKANA))
     names = (
         first_reading,
         *filter(None, other_readings),

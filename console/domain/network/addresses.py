@@ -6,7 +6,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_GLOBAL_UNICAST_NETWORK = IPv6Network("2000::/3")
 _NAT64_NETWORK = IPv6Network("64:ff9b::/96")
 _ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
 """Upper half of an IPv6 interface identifier whose lower half is an IPv4 address (ISATAP, RFC 5214)."""
@@ -45,7 +45,7 @@ def is_public_address(address: Address) -> bool:
     """
     innermost = extract_embedded_address(address)
     if isinstance(innermost, IPv6Address):
-        if innermost not in _GLOBAL_UNICAST or innermost.teredo is not None:
+        if innermost not in _GLOBAL_UNICAST_NETWORK or innermost.teredo is not None:
             return False
         if (int(innermost) >> 32) & 0xFFFFFFFF in _ISATAP_INTERFACE_IDS:
             return is_public_address(IPv4Address(int(innermost) & 0xFFFFFFFF))

@@ -81,7 +81,7 @@ class ProviderTraits:
 TraitsT = TypeVar("TraitsT", bound=ProviderTraits)
 
 
-def list_providers_as(traits_class: type[TraitsT]) -> tuple[TraitsT, ...]:
+def list_providers_of_type(traits_class: type[TraitsT]) -> tuple[TraitsT, ...]:
     """Return all payment providers, in the order of `PROVIDER_MODULES`, typed as `traits_class`: ProviderTraits or a
     subclass such as ProviderPlugin. Raises TypeError if the plugin of a provider isn't an instance of `traits_class`.
     """

@@ -122,7 +122,7 @@ def _compute_success_effect(
         return ReportEffect(
             unknown_reason="other_amount",
             case_rule=WorkReason.AMOUNT_DIFFERS,
-            case_observed=_format_report(report),
+            case_observed=_format_reported_state_and_amount(report),
             is_newest=is_newer,
         )
     path, case_rule, observed = (
@@ -234,10 +234,14 @@ def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True)
     """Return the effect of a report that contradicts the payment's state: a case for a person, and no change of our
     state. `is_newest` is True if the report is newer than the stored one; the caller then stores the report's state
     and amount as the provider's last report."""
-    return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
+    return ReportEffect(
+        case_rule=WorkReason.CONTRADICTED,
+        case_observed=_format_reported_state_and_amount(report),
+        is_newest=is_newest,
+    )
 
 
-def _format_report(report: PaymentReport) -> str:
+def _format_reported_state_and_amount(report: PaymentReport) -> str:
     amount = f" {report.amount.minor} {report.amount.currency}" if report.amount else ""
     return f"{report.provider_state}{amount}"
 

@@ -51,7 +51,7 @@ class _SignalState:
 _signal_state = _SignalState()
 
 
-def release_held_interrupts() -> None:
+def unblock_stop_signals() -> None:
     """Unblock Ctrl+C (SIGINT), SIGTERM and SIGHUP. The program's entry point blocks these signals while modules are
     loaded. If the person pressed Ctrl+C in this time, this call raises KeyboardInterrupt.
     """

@@ -40,13 +40,13 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
     reason = getattr(getattr(record, "work", None), "reason", None)
     disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]
     alert = min(disagreement_alerts, key=lambda candidate: (candidate.rule_id != reason, candidate.id), default=None)
-    sides = _compare_answered_sides(record, now) if isinstance(record, Payment) else ()
+    sides = _list_read_payment_sides(record, now) if isinstance(record, Payment) else ()
     if alert is None:
         return Disagreement(sides)
     return Disagreement(sides, alert.rule_id, alert.observed, alert.expected, alert.detected_at)
 
 
-def _compare_answered_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
+def _list_read_payment_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
     """Return those sides of the payment that exist and were read at least once, our payment first."""
     relations = payment.relations or PaymentRelations()
     sides = compare_payment_sides(payment, relations.order, relations.provider_meaning, now)

@@ -49,7 +49,7 @@ _GROUPED_NUMBER_PATTERN = re.compile(
 _COMPARISON_SIGN_FOLDING = str.maketrans({"≧": ">=", "≥": ">=", "≦": "<=", "≤": "<=", "円": "JPY"})
 _AGE_PATTERN = re.compile(r"(?:(>=|<=|>|<)?([0-9]{1,4})([mhdw])|([0-9]{1,4})([mhdw])\.\.([0-9]{1,4})([mhdw]))")
 _DAY_PATTERN_TEXT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_SINCE_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
+_LAST_CHANGE_DAYS_PATTERN = re.compile(rf"(>=|<=|=)?({_DAY_PATTERN_TEXT})(?:\.\.({_DAY_PATTERN_TEXT}))?")
 _CURRENCY_BY_SIGN: Mapping[str, str] = {"¥": "JPY", "₹": "INR"}
 _FIRST_SINCE_YEAR, _LAST_SINCE_YEAR = 1970, 2999
 """First and last year of a day that the operator `since:` accepts."""
@@ -127,7 +127,7 @@ def _format_operators(record_filter: RecordFilter) -> Iterator[str]:
     if record_filter.age is not None:
         yield f"age:{_format_age(record_filter.age)}"
     if record_filter.since is not None:
-        yield f"since:{_format_since(record_filter.since)}"
+        yield f"since:{_format_last_change_days(record_filter.since)}"
     if record_filter.owner is not None:
         yield f"owner:{record_filter.owner}"
     if record_filter.client is not None:
@@ -146,7 +146,7 @@ def _parse_codes(text: str, allowed_codes: frozenset[str] | None = None) -> froz
     return codes
 
 
-def _add_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_provider_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, providers=_parse_codes(text, frozenset(list_known_providers())))
 
 
@@ -155,7 +155,7 @@ def list_known_providers() -> tuple[str, ...]:
     return (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
 
 
-def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_state_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the states in `text`, the value of the operator `status:`.
 
     A certainty or a work state is also accepted, because people type `status:unknown`. If it is the only value, it
@@ -164,33 +164,33 @@ def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
     """
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     if codes <= set(Certainty):
-        return _add_certainties(record_filter, text)
+        return _add_certainty_condition(record_filter, text)
     if codes <= set(WorkState):
-        return _add_work_states(record_filter, text)
+        return _add_work_state_condition(record_filter, text)
     return replace(record_filter, states=codes)
 
 
-def _add_certainties(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_certainty_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     codes = _parse_codes(text, frozenset(FilterCertainty))
     return replace(record_filter, certainties=frozenset(map(FilterCertainty, codes)))
 
 
-def _add_work_states(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_work_state_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, work_states=frozenset(map(WorkState, _parse_codes(text, frozenset(WorkState)))))
 
 
-def _add_causes(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_cause_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     codes = frozenset(text.split(","))  # a provider's code keeps its upper case
     if any(_CODE_IN_FILTER_PATTERN.fullmatch(code) is None for code in codes - {NO_CAUSE}):
         raise InvalidFilterValue
     return replace(record_filter, causes=codes)
 
 
-def _add_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_kind_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, kinds=_parse_codes(text, frozenset(RECORD_KINDS)))
 
 
-def _add_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_owner_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the condition on the owner: a person's name, or `-` for records that no person has
     taken."""
     if _PERSON_PATTERN.fullmatch(text) is None:
@@ -198,13 +198,13 @@ def _add_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, owner=text)
 
 
-def _add_client(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_client_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     if _CLIENT_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue
     return replace(record_filter, client=text)
 
 
-def _add_amount(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_amount_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, amount=parse_amount(text))
 
 
@@ -238,7 +238,7 @@ def parse_amount(text: str) -> AmountRange:
     )
 
 
-def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_age_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the condition on the age, such as `>2d`, `1h..3d` or `>2日`."""
     match = _AGE_PATTERN.fullmatch(_JAPANESE_UNIT_PATTERN.sub(lambda unit: _UNIT_BY_JAPANESE[unit[0]], text.lower()))
     if match is None:
@@ -254,10 +254,10 @@ def _add_age(record_filter: RecordFilter, text: str) -> RecordFilter:
     return replace(record_filter, age=AgeRange(None, age) if is_upper_bound else AgeRange(age, None))
 
 
-def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
+def _add_last_change_condition(record_filter: RecordFilter, text: str) -> RecordFilter:
     """Return the filter with the condition on the day of the last change, such as `>=2026-11-01` or
     `2026-11-01..2026-11-07`."""
-    match = _SINCE_PATTERN.fullmatch(text.translate(_COMPARISON_SIGN_FOLDING))
+    match = _LAST_CHANGE_DAYS_PATTERN.fullmatch(text.translate(_COMPARISON_SIGN_FOLDING))
     if match is None:
         raise InvalidFilterValue
     comparison, first_text, last_text = match.groups()
@@ -278,20 +278,20 @@ def _add_since(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 _PARSER_BY_OPERATOR: Mapping[str, Callable[[RecordFilter, str], RecordFilter]] = {
-    "provider": _add_providers,
-    "gw": _add_providers,
-    "status": _add_states,
-    "state": _add_states,
-    "certainty": _add_certainties,
-    "work": _add_work_states,
-    "cause": _add_causes,
-    "amount": _add_amount,
-    "age": _add_age,
-    "since": _add_since,
-    "owner": _add_owner,
-    "taken": _add_owner,
-    "client": _add_client,
-    "kind": _add_kinds,
+    "provider": _add_provider_condition,
+    "gw": _add_provider_condition,
+    "status": _add_state_condition,
+    "state": _add_state_condition,
+    "certainty": _add_certainty_condition,
+    "work": _add_work_state_condition,
+    "cause": _add_cause_condition,
+    "amount": _add_amount_condition,
+    "age": _add_age_condition,
+    "since": _add_last_change_condition,
+    "owner": _add_owner_condition,
+    "taken": _add_owner_condition,
+    "client": _add_client_condition,
+    "kind": _add_kind_condition,
 }
 """The function that adds the condition of an operator to a filter, by the operator's name."""
 FILTER_OPERATORS = tuple(_PARSER_BY_OPERATOR)
@@ -327,7 +327,7 @@ def _format_age(age: AgeRange) -> str:
     return f"<{_format_duration(age.at_most or timedelta())}"
 
 
-def _format_since(days: LastChangeDays) -> str:
+def _format_last_change_days(days: LastChangeDays) -> str:
     if days.first is not None and days.last is not None:
         return f"{days.first}" if days.first == days.last else f"{days.first}..{days.last}"
     return f">={days.first}" if days.first is not None else f"<={days.last}"

@@ -180,7 +180,7 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
     return all(
         is_met(record)
         for is_met in (
-            _make_value_check(record_filter.kinds, get_record_kind),
+            _make_condition_check(record_filter.kinds, get_record_kind),
             lambda candidate: (
                 not record_filter.states or not record_filter.states.isdisjoint(_list_state_words(candidate))
             ),
@@ -188,8 +188,8 @@ def matches_filter(record: FilteredRecord, record_filter: RecordFilter, now: dat
                 not record_filter.certainties
                 or not record_filter.certainties.isdisjoint(_list_certainties(candidate, now))
             ),
-            _make_value_check(record_filter.work_states, lambda candidate: candidate.work.state),
-            _make_value_check(record_filter.causes, lambda candidate: find_cause(candidate) or NO_CAUSE),
+            _make_condition_check(record_filter.work_states, lambda candidate: candidate.work.state),
+            _make_condition_check(record_filter.causes, lambda candidate: find_cause(candidate) or NO_CAUSE),
             lambda candidate: (
                 not record_filter.providers or bool(record_filter.providers & list_providers_of_record(candidate))
             ),
@@ -234,7 +234,7 @@ def _is_last_change_within_bounds(since: datetime | None, record_filter: RecordF
     return since is not None and (earliest is None or since >= earliest) and (latest is None or since <= latest)
 
 
-def _make_value_check(
+def _make_condition_check(
     values: frozenset[str] | frozenset[WorkState],
     get_value: Callable[[FilteredRecord], str | None],
 ) -> Callable[[FilteredRecord], bool]:

@@ -21,9 +21,9 @@ DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_
     WorkReason.RECONCILE_MISSING_THERE,
     WorkReason.RECONCILE_UNKNOWN_REFUND,
 )
-COMPARISON_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
+RECONCILIATION_CASE_RULES = (DIFFERENT_STATE_RULE, DIFFERENT_AMOUNT_RULE, MISSING_THERE_RULE, UNKNOWN_REFUND_RULE)
 """Rule ids of the cases that a reconciliation opens about payments and refunds."""
-RULE_OF_VERDICT = {
+CASE_RULE_BY_VERDICT = {
     ReconciliationVerdict.DIFFERENT_STATE: DIFFERENT_STATE_RULE,
     ReconciliationVerdict.DIFFERENT_AMOUNT: DIFFERENT_AMOUNT_RULE,
     ReconciliationVerdict.MISSING_THERE: MISSING_THERE_RULE,
@@ -49,7 +49,7 @@ class RowAction(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedRow:
+class RowComparisonResult:
     """Result of the comparison of one row of a provider's history: the verdict, and the action of the reconciliation
     (`row_action`).
     """
@@ -58,59 +58,63 @@ class ComparedRow:
     row_action: RowAction = RowAction.NOTHING
 
 
-MATCHED_ROW = ComparedRow(ReconciliationVerdict.MATCHED)
+MATCHED_RESULT = RowComparisonResult(ReconciliationVerdict.MATCHED)
 """Result of the comparison of a row that agrees with our payment."""
-_DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.CASE)
+_DIFFERENT_STATE_RESULT = RowComparisonResult(ReconciliationVerdict.DIFFERENT_STATE, RowAction.CASE)
 
 
-def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
+def compare_row(payment: Payment | None, row: HistoryRow) -> RowComparisonResult:
     """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
     is None if no such payment is stored. Return the verdict of the comparison, and the action of the reconciliation
     (`RowAction`).
     """
     if payment is None:
         return (
-            ComparedRow(ReconciliationVerdict.IMPORTED, RowAction.IMPORT) if row.state in PAID_STATES else MATCHED_ROW
+            RowComparisonResult(ReconciliationVerdict.IMPORTED, RowAction.IMPORT)
+            if row.state in PAID_STATES
+            else MATCHED_RESULT
         )
     if row.merchant_payment_id not in (None, payment.merchant_payment_id):
-        return _DIFFERENT_STATE_ROW  # the provider's id is that of this payment, our number that of another one
+        return _DIFFERENT_STATE_RESULT  # the provider's id is that of this payment, our number that of another one
     return _compare_paid_row(payment, row) if row.state in PAID_STATES else _compare_unpaid_row(payment, row)
 
 
-def _compare_paid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
+def _compare_paid_row(payment: Payment, row: HistoryRow) -> RowComparisonResult:
     """Compare the stored payment with a row of a provider's history which states that the payment is paid, and
     return the result of the comparison."""
     was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     # People may have decided that it is completed without the provider's id; a row brings it.
     adds_id_at_provider = payment.provider_payment_id is None and row.provider_payment_id is not None
     if was_paid and not adds_id_at_provider and row.provider_payment_id not in (None, payment.provider_payment_id):
-        return _DIFFERENT_STATE_ROW  # our payment id was paid twice at the provider
+        return _DIFFERENT_STATE_RESULT  # our payment id was paid twice at the provider
     if row.amount != make_stored_money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
-        return ComparedRow(ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY)
+        return RowComparisonResult(
+            ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY
+        )
     if payment.state is PaymentState.REVERSED:
-        return MATCHED_ROW if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_ROW
+        return MATCHED_RESULT if _has_newer_report(payment, row.at) else _DIFFERENT_STATE_RESULT
     if not was_paid:
-        return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
+        return RowComparisonResult(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
     is_settled = payment.state is PaymentState.COMPLETED and payment.certainty is Certainty.KNOWN
     return (
-        MATCHED_ROW
+        MATCHED_RESULT
         if is_settled and not adds_id_at_provider
-        else ComparedRow(ReconciliationVerdict.MATCHED, RowAction.APPLY)
+        else RowComparisonResult(ReconciliationVerdict.MATCHED, RowAction.APPLY)
     )
 
 
-def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
+def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> RowComparisonResult:
     """Compare the stored payment with a row of a provider's history which states that the payment is unpaid, and
     return the result of the comparison. A row states only the facts at its own time. So it contradicts neither a
     payment that was paid later, nor a newer report of the provider about a payment that is still waiting.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
-        return MATCHED_ROW
+        return MATCHED_RESULT
     if payment.state in PAID_STATES:
-        return MATCHED_ROW if payment.paid_at is not None and payment.paid_at > row.at else _DIFFERENT_STATE_ROW
+        return MATCHED_RESULT if payment.paid_at is not None and payment.paid_at > row.at else _DIFFERENT_STATE_RESULT
     if row.state in WAITING_STATES or _has_newer_report(payment, row.at):
-        return MATCHED_ROW
-    return ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
+        return MATCHED_RESULT
+    return RowComparisonResult(ReconciliationVerdict.DIFFERENT_STATE, RowAction.APPLY)
 
 
 def _has_newer_report(payment: Payment, at: datetime) -> bool:

@@ -135,7 +135,7 @@ class DifferenceItem:
     case: Alert | None = None
 
     @property
-    def was_answered_since(self) -> bool:
+    def was_reported_after_case(self) -> bool:
         """True if the provider has reported on the payment after the open case about the difference was opened, in an
         answer or in a notice. In this state another probe doesn't remove the difference. False if no case is open."""
         told_at = self.payment.told_at if self.payment is not None else None

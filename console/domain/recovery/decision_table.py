@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right, is_same_person
 from console.domain.access.read_only import READ_ONLY_SWITCH_REASON, is_action_stopped, make_switch_facts
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.payments.consistency import find_reversal_deadline
 from console.domain.payments.records import Order, Payment, Refund
@@ -31,13 +31,13 @@ from console.domain.recovery.records import (
     DecisionChoice,
     DecisionEffect,
     EvidenceKind,
+    ProviderQueryPossibility,
     ProviderStatement,
-    QuestionPossibility,
     RecoverableRecord,
 )
 from console.domain.service_results import AllowedAction
 
-DOCUMENT_EVIDENCE = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
+DOCUMENT_EVIDENCE_KINDS = (EvidenceKind.SETTLEMENT, EvidenceKind.FILE, EvidenceKind.LETTER)
 """Kinds of evidence that a person hands in, instead of the provider's answer to a read."""
 RefusalFinder = Callable[[ChoiceFacts], str | None]
 """Function that returns the reason for which the facts exclude a choice, as a wording code without `reason.`; None if
@@ -82,24 +82,30 @@ def _find_probe_in_progress_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe because other work on the record is in progress: a call to the
     provider or, for a record with an unknown outcome, also a held lease. None if there is no such work."""
     return (
-        _find_call_running_or_leased_reason(facts) if _is_unknown(facts.record) else _find_call_running_reason(facts)
+        _find_call_running_or_leased_reason(facts)
+        if _has_unknown_outcome(facts.record)
+        else _find_call_running_reason(facts)
     )
 
 
 def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a probe because this desk has no settings for the provider, or because the
     provider has no call for the unknown outcome. None if a probe can get an answer."""
-    if facts.question_possibility is QuestionPossibility.NOT_SET_UP and _can_call_provider(facts.record):
+    if facts.question_possibility is ProviderQueryPossibility.NOT_SET_UP and _can_call_provider(facts.record):
         return "provider_not_set_up"
-    if facts.question_possibility is not QuestionPossibility.NO_CALL or not _is_unknown(facts.record):
+    if facts.question_possibility is not ProviderQueryPossibility.NO_CALL or not _has_unknown_outcome(facts.record):
         return None
-    return UnknownReason.NO_LIST_CALL if isinstance(facts.record, CreditCheck) else UnknownReason.NO_READ_CALL
+    return (
+        OutcomeUnknownReason.NO_LIST_CALL
+        if isinstance(facts.record, CreditCheck)
+        else OutcomeUnknownReason.NO_READ_CALL
+    )
 
 
 def _find_provider_not_set_up_reason(facts: ChoiceFacts) -> str | None:
     """Return the reason that excludes a choice because this desk has no settings for the provider; None if the desk
     has them."""
-    return "provider_not_set_up" if facts.question_possibility is QuestionPossibility.NOT_SET_UP else None
+    return "provider_not_set_up" if facts.question_possibility is ProviderQueryPossibility.NOT_SET_UP else None
 
 
 def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
@@ -195,7 +201,7 @@ def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
 # Facts for the rules
 
 
-def _is_unknown(record: RecoverableRecord) -> bool:
+def _has_unknown_outcome(record: RecoverableRecord) -> bool:
     return not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
 
 
@@ -205,8 +211,8 @@ def _can_call_provider(record: RecoverableRecord) -> bool:
     """
     if isinstance(record, CreditCheck):
         is_bought = record.state is CheckState.SUCCESS and record.credit_check_id is not None
-        return _is_unknown(record) or is_bought
-    return not isinstance(record, Refund) or _is_unknown(record) or record.provider_refund_key is not None
+        return _has_unknown_outcome(record) or is_bought
+    return not isinstance(record, Refund) or _has_unknown_outcome(record) or record.provider_refund_key is not None
 
 
 def _needs_document(facts: ChoiceFacts) -> bool:
@@ -247,7 +253,7 @@ def _list_decision_evidence(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
     """Return the kinds of evidence that a decision accepts: the provider's answer if it states the outcome, otherwise
     documents.
     """
-    return DOCUMENT_EVIDENCE if _needs_document(facts) else (EvidenceKind.READ,)
+    return DOCUMENT_EVIDENCE_KINDS if _needs_document(facts) else (EvidenceKind.READ,)
 
 
 # The table
@@ -364,7 +370,7 @@ CHOICE_RULES_BY_KIND: Mapping[str, Sequence[ChoiceRule]] = {
                 _find_call_running_or_leased_reason,
                 _make_already_proposed_rule("error"),
             ),
-            lambda _facts: DOCUMENT_EVIDENCE,
+            lambda _facts: DOCUMENT_EVIDENCE_KINDS,
             lambda _facts: True,
             lambda facts: choice_effects.compute_check_effect(facts, CheckState.ERROR),
             "error",
@@ -499,7 +505,7 @@ def _make_reason_facts(reason: str, facts: ChoiceFacts) -> Mapping[str, object]:
 
 
 _UNANSWERABLE_PROBE_REASONS = frozenset(
-    f"reason.{reason}" for reason in (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+    f"reason.{reason}" for reason in (OutcomeUnknownReason.NO_LIST_CALL, OutcomeUnknownReason.NO_READ_CALL)
 )
 """Reasons that exclude a probe because the provider has no call for the question."""
 
@@ -538,12 +544,12 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     ]
     excluded_choice = next(
         (choice_by_reason[reason] for reason in preferred_reasons if reason in choice_by_reason),
-        proposed_choices[0] if proposed_choices else _find_choice_without_decision(choice_by_reason) or choices[0],
+        proposed_choices[0] if proposed_choices else _find_nothing_to_decide_choice(choice_by_reason) or choices[0],
     )
     return AllowedAction(name, False, excluded_choice.reason, excluded_choice.facts)
 
 
-def _find_choice_without_decision(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
+def _find_nothing_to_decide_choice(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
     """Return an excluded choice that shows why there is nothing to decide: one with the reason "outcome still
     expected" or, without such a choice, one with the reason "outcome known". None if no choice has one of these
     reasons. `choice_by_reason` has the excluded choices by their wording code."""

@@ -44,7 +44,7 @@ class ProviderStatement(StrEnum):
     NOT_FOUND = "not_found"
 
 
-class QuestionPossibility(StrEnum):
+class ProviderQueryPossibility(StrEnum):
     """Whether this desk can query the provider about a record. `YES`: it can. `NO_CALL`: the provider has no such
     call. `NOT_SET_UP`: this desk has no settings for the provider."""
 
@@ -113,7 +113,7 @@ class ChoiceFacts:
     person: Person | None = None
     is_call_running: bool = False
     is_leased: bool = False
-    question_possibility: QuestionPossibility = QuestionPossibility.YES
+    question_possibility: ProviderQueryPossibility = ProviderQueryPossibility.YES
     statement: ProviderStatement = ProviderStatement.NOTHING
     open_proposal: OpenProposal | None = None
     take: Take | None = None

@@ -8,8 +8,8 @@ from datetime import date
 from console.domain.registry.corporations import RegistryStatus
 from console.domain.registry.publication_days import list_publication_days_between
 
-_NAME_PATTERN = re.compile(r"(?:diff|(?P<prefecture>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
-NATION_CODE = "00"
+_FILE_NAME_PATTERN = re.compile(r"(?:diff|(?P<prefecture>[0-9]{2})_[a-z]+_all)_(?P<day>[0-9]{8})\.zip", re.IGNORECASE)
+WHOLE_NATION_CODE = "00"
 """Code in the name of a whole file with the corporations of all prefectures."""
 
 
@@ -31,7 +31,7 @@ class PublishedFile:
 
 def parse_file_name(file_name: str) -> PublishedFile | None:
     """Return the parts of a file's name; None for a name that the publisher doesn't use."""
-    match = _NAME_PATTERN.fullmatch(file_name)
+    match = _FILE_NAME_PATTERN.fullmatch(file_name)
     if match is None:
         return None
     digits = match["day"]
@@ -83,7 +83,7 @@ def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[Publish
     whole_files = [file for file in files if not file.is_difference]
     newest_day = max((file.day for file in whole_files), default=None)
     newest_day_files = sorted(file for file in whole_files if file.day == newest_day)
-    return [file for file in newest_day_files if file.prefecture_code == NATION_CODE][:1] or newest_day_files
+    return [file for file in newest_day_files if file.prefecture_code == WHOLE_NATION_CODE][:1] or newest_day_files
 
 
 def _would_add_prefectures(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:

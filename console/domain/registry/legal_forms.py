@@ -37,7 +37,7 @@ _LEGAL_FORM_ABBREVIATIONS = """
 行=行政書士法人 社労=社会保険労務士法人 労=社会保険労務士法人 農=農事組合法人 企=企業組合 協=協同組合
 npo=特定非営利活動法人
 """
-_FORM_ABBREVIATIONS_OF_TRANSFERS = """
+_BANK_TRANSFER_ABBREVIATIONS = """
 カ=株式会社 ユ=有限会社 ド=合同会社 シ=合資会社 メ=合名会社 ソ=相互会社 イ=医療法人 イシヤ=医療法人社団
 イザイ=医療法人財団 ザイ=財団法人 シヤ=社団法人 シユウ=宗教法人 ガク=学校法人 フク=社会福祉法人
 トクヒ=特定非営利活動法人 ドク=独立行政法人 ノウ=農事組合法人 ベン=弁護士法人 ゼイ=税理士法人 ギヨ=行政書士法人
@@ -50,17 +50,17 @@ _ENGLISH_LEGAL_FORMS = (
 )
 
 _LEGAL_FORM_BY_ABBREVIATION = dict(
-    pair.split("=") for pair in f"{_FORM_ABBREVIATIONS_OF_TRANSFERS}{_LEGAL_FORM_ABBREVIATIONS}".split()
+    pair.split("=") for pair in f"{_BANK_TRANSFER_ABBREVIATIONS}{_LEGAL_FORM_ABBREVIATIONS}".split()
 )
 _LEGAL_FORMS = frozenset(map(fold_text, f"{_LEGAL_FORMS_SPELT_OUT}{_LEGAL_FORMS_IN_KANA}".split()))
-_LONGEST_FORMS_FIRST = sorted(_LEGAL_FORMS, key=len, reverse=True)
+_LEGAL_FORMS_BY_DESCENDING_LENGTH = sorted(_LEGAL_FORMS, key=len, reverse=True)
 _SHORTEST_FORM_LENGTH = min(map(len, _LEGAL_FORMS))
-_FORMS_BY_FIRST_CHARACTERS = {
-    first: [form for form in _LONGEST_FORMS_FIRST if form.startswith(first)]
+_LEGAL_FORMS_BY_FIRST_CHARACTERS = {
+    first: [form for form in _LEGAL_FORMS_BY_DESCENDING_LENGTH if form.startswith(first)]
     for first in {form[:_SHORTEST_FORM_LENGTH] for form in _LEGAL_FORMS}
 }
-_FORMS_BY_LAST_CHARACTERS = {
-    last: [form for form in _LONGEST_FORMS_FIRST if form.endswith(last)]
+_LEGAL_FORMS_BY_LAST_CHARACTERS = {
+    last: [form for form in _LEGAL_FORMS_BY_DESCENDING_LENGTH if form.endswith(last)]
     for last in {form[-_SHORTEST_FORM_LENGTH:] for form in _LEGAL_FORMS}
 }
 _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
@@ -68,9 +68,9 @@ _ENGLISH_LEGAL_FORM_PATTERN = re.compile(
 )
 _ENGLISH_LEGAL_FORM_ALONE_PATTERN = re.compile(rf"(?i)[\s.,]*(?:{_ENGLISH_LEGAL_FORMS})[\s.,]*")
 _ABBREVIATION_PATTERN = re.compile(r"[(\[【〔<]([^()\[\]【】〔〕<>]{1,4})[)\]】〕>]")
-_TRANSFER_BEGINNING_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
+_BANK_TRANSFER_FORM_AT_START_PATTERN = re.compile(r"^\s*([^()\s]{1,4})\)")
 """The abbreviation of a legal form in a bank transfer at the beginning of a name: カ) in カ)ヤマダ."""
-_TRANSFER_END_PATTERN = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
+_BANK_TRANSFER_FORM_AT_END_PATTERN = re.compile(r"\(([^()\s]{1,4})\)?\s*$")
 """The abbreviation of a legal form in a bank transfer at the end of a name: (カ or (カ)."""
 _CIRCLED_ABBREVIATIONS = str.maketrans(
     {"㊑": "(株)", "㊒": "(有)", "㊓": "(社)", "㊔": "(名)", "㊖": "(財)", "㊫": "(学)", "㊩": "(医)"}
@@ -85,8 +85,9 @@ def write_out_legal_forms(text: str) -> str:
     written_out_name = unicodedata.normalize("NFKC", text.translate(_CIRCLED_ABBREVIATIONS))
     if "(" in written_out_name or ")" in written_out_name or not _OPENING_BRACKETS.isdisjoint(written_out_name):
         written_out_name = _ABBREVIATION_PATTERN.sub(_write_out_abbreviation, written_out_name)
-        written_out_name = _TRANSFER_END_PATTERN.sub(
-            _write_out_abbreviation, _TRANSFER_BEGINNING_PATTERN.sub(_write_out_abbreviation, written_out_name)
+        written_out_name = _BANK_TRANSFER_FORM_AT_END_PATTERN.sub(
+            _write_out_abbreviation,
+            _BANK_TRANSFER_FORM_AT_START_PATTERN.sub(_write_out_abbreviation, written_out_name),
         )
     return (
         written_out_name
@@ -118,11 +119,11 @@ def remove_legal_form(folded_name: str) -> str:
     """Return a name in comparison form (see `fold_text`) without the legal form at its beginning and end. Return
     the text unchanged if nothing would remain."""
     bare_name = folded_name
-    for form in _FORMS_BY_FIRST_CHARACTERS.get(folded_name[:_SHORTEST_FORM_LENGTH], ()):
+    for form in _LEGAL_FORMS_BY_FIRST_CHARACTERS.get(folded_name[:_SHORTEST_FORM_LENGTH], ()):
         if folded_name.startswith(form):
             bare_name = folded_name[len(form) :]
             break
-    for form in _FORMS_BY_LAST_CHARACTERS.get(bare_name[-_SHORTEST_FORM_LENGTH:], ()):
+    for form in _LEGAL_FORMS_BY_LAST_CHARACTERS.get(bare_name[-_SHORTEST_FORM_LENGTH:], ()):
         if bare_name.endswith(form):
             bare_name = bare_name[: -len(form)]
             break
@@ -135,7 +136,8 @@ def remove_legal_forms(folded_names: Iterable[str]) -> list[str]:
     first_characters, last_characters = slice(_SHORTEST_FORM_LENGTH), slice(-_SHORTEST_FORM_LENGTH, None)
     return [
         remove_legal_form(name)
-        if name[first_characters] in _FORMS_BY_FIRST_CHARACTERS or name[last_characters] in _FORMS_BY_LAST_CHARACTERS
+        if name[first_characters] in _LEGAL_FORMS_BY_FIRST_CHARACTERS
+        or name[last_characters] in _LEGAL_FORMS_BY_LAST_CHARACTERS
         else name
         for name in folded_names
     ]

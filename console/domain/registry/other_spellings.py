@@ -27,11 +27,11 @@ _LONG_MARK_PATTERN = re.compile(r"(?<=[ァ-ヴ])[ー\-‐―]")
 _MAX_LONG_VOWEL_SPELLINGS = 4
 """Largest number of spellings with other long vowels that are tried, because each costs a search."""
 _HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in range(0x3041, 0x3097)}
-_SHORTENED_VOWEL_PATTERN = re.compile(
+_REMOVABLE_LONG_VOWEL_PATTERN = re.compile(
     "(?<=[エケセテネヘメレゲゼデベペェ])イ|(?<=[オコソトノホモヨロヲゴゾドボポォョ])[ウオ]|(?<=[ウクスツヌフムユルグズブプゥュ])ウ"
 )
 """Matches a kana that may be a long vowel, which a name in katakana writes as ー: the イ of ケイ, the ウ of トウ."""
-_SHORTEST_SHORTENED_TEXT = 3
+_MIN_SHORTENED_TEXT_LENGTH = 3
 """Smallest number of characters of a text without its long vowels. A shorter one would find many other names."""
 _HOMOPHONES = (
     ("電機", "電気", "電器"),
@@ -46,19 +46,19 @@ _HOMOPHONES = (
     ("技研", "技建"),
 )
 """Words in company names that sound alike: a person who has heard the name can't know which of them it has."""
-_AND_PATTERN = re.compile(r"(?i)(?<=\w)\s+and\s+(?=\w)|(?<=\w\w)アンド(?=[^ウー\s]\w)")
+_WORD_AND_PATTERN = re.compile(r"(?i)(?<=\w)\s+and\s+(?=\w)|(?<=\w\w)アンド(?=[^ウー\s]\w)")
 _KANJI_NUMBER_PATTERN = re.compile("[一二三四五六七八九]?十[一二三四五六七八九]?|[一二三四五六七八九〇]+")
 _NUMBER_BELOW_100_PATTERN = re.compile("(?<![0-9])[1-9][0-9]?(?![0-9])")
 _KANJI_DIGITS = "〇一二三四五六七八九"
 _LETTERS_PATTERN = re.compile("[A-Za-z]+")
 _ABBREVIATION_LENGTHS = range(2, 6)
 """Numbers of letters of an abbreviation that may be written as the names of its letters."""
-_NAMES_OF_A_TO_Z = """
+_KANA_NAMES_OF_LETTERS = """
 エー ビー シー ディー イー エフ ジー エイチ アイ ジェー ケー エル エム
 エヌ オー ピー キュー アール エス ティー ユー ブイ ダブリュー エックス ワイ ゼット
 """
-_LETTER_NAMES = dict(zip("abcdefghijklmnopqrstuvwxyz", _NAMES_OF_A_TO_Z.split(), strict=True))
-_OTHER_LETTER_NAMES = _LETTER_NAMES | {"a": "エイ", "j": "ジェイ", "k": "ケイ"}
+_KANA_NAME_BY_LETTER = dict(zip("abcdefghijklmnopqrstuvwxyz", _KANA_NAMES_OF_LETTERS.split(), strict=True))
+_OTHER_KANA_NAME_BY_LETTER = _KANA_NAME_BY_LETTER | {"a": "エイ", "j": "ジェイ", "k": "ケイ"}
 """Names of the letters in kana; some have a second one."""
 _KANA_RUN_PATTERN = re.compile("([ぁ-ゖー]{2,}|[ァ-ヺー]{2,})")
 _MAX_SPELLINGS = 8
@@ -81,10 +81,10 @@ def _list_different_spellings(normalised_text: str) -> Iterator[str]:
         *_list_long_vowel_spellings(normalised_text),
         *_list_homophones(normalised_text),
         *_list_particle_spellings(normalised_text),
-        _AND_PATTERN.sub(" ", normalised_text),
-        _NUMBER_BELOW_100_PATTERN.sub(_write_in_kanji, normalised_text),
+        _WORD_AND_PATTERN.sub(" ", normalised_text),
+        _NUMBER_BELOW_100_PATTERN.sub(_convert_digits_to_kanji, normalised_text),
         normalised_text.translate(_KANJI_BY_DIGIT),
-        _KANJI_NUMBER_PATTERN.sub(_write_in_digits, normalised_text),
+        _KANJI_NUMBER_PATTERN.sub(_convert_kanji_to_digits, normalised_text),
         *_list_letter_names(normalised_text),
         _shorten_long_vowels(normalised_text),
         _separate_single_characters(normalised_text),
@@ -124,14 +124,14 @@ def _list_homophones(plain_text: str) -> Iterator[str]:
         yield from (plain_text.replace(word, other) for other in words if other != word)
 
 
-def _write_in_kanji(match: re.Match[str]) -> str:
+def _convert_digits_to_kanji(match: re.Match[str]) -> str:
     """Return a number from 1 to 99 in kanji: 二十四 for 24."""
     tens, ones = divmod(int(match[0]), 10)
     tens_in_kanji = "" if tens == 0 else "十" if tens == 1 else f"{_KANJI_DIGITS[tens]}十"
     return f"{tens_in_kanji}{_KANJI_DIGITS[ones] if ones else ''}"
 
 
-def _write_in_digits(match: re.Match[str]) -> str:
+def _convert_kanji_to_digits(match: re.Match[str]) -> str:
     """Return a number in digits: 24 for 二十四 and for 二四."""
     if "十" not in match[0]:
         return "".join(str(_KANJI_DIGITS.index(digit)) for digit in match[0])
@@ -143,15 +143,15 @@ def _list_letter_names(plain_text: str) -> Iterator[str]:
     """Yield the text with the names of its letters in kana, if it has one abbreviation and no other letters."""
     letters = _LETTERS_PATTERN.findall(plain_text)
     if len(letters) == 1 and len(letters[0]) in _ABBREVIATION_LENGTHS:
-        for names in (_LETTER_NAMES, _OTHER_LETTER_NAMES):
+        for names in (_KANA_NAME_BY_LETTER, _OTHER_KANA_NAME_BY_LETTER):
             yield plain_text.replace(letters[0], "".join(names[letter] for letter in letters[0].lower()))
 
 
 def _shorten_long_vowels(plain_text: str) -> str:
     """Return the text in katakana without the kana that may be long vowels (トウキョウ gives トキョ, which is the
     comparison form of トーキョー), or the text itself if too little would remain."""
-    shortened_text = _SHORTENED_VOWEL_PATTERN.sub("", plain_text.translate(_HIRAGANA_TO_KATAKANA))
-    return shortened_text if len(fold_text(shortened_text)) >= _SHORTEST_SHORTENED_TEXT else plain_text
+    shortened_text = _REMOVABLE_LONG_VOWEL_PATTERN.sub("", plain_text.translate(_HIRAGANA_TO_KATAKANA))
+    return shortened_text if len(fold_text(shortened_text)) >= _MIN_SHORTENED_TEXT_LENGTH else plain_text
 
 
 def _separate_single_characters(plain_text: str) -> str:

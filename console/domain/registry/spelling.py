@@ -20,7 +20,7 @@ from console.domain.registry.kanji_forms import COMPARISON_FORM_BY_KANJI
 _LONG_VOWEL_MARKS = frozenset("ー－‐-‑‒–—―−─━~〜～")
 _SMALL_KANA = "ァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ"
 _LARGE_KANA = "アイウエオツヤユヨワカケクシストヌハヒフヘホムラリルレロ"
-_KANA_FORMS = str.maketrans(f"{_SMALL_KANA}ヴヂヅヰヱヲヷヸヹヺ", f"{_LARGE_KANA}ブジズイエオバビベボ")
+_KANA_FOLDING = str.maketrans(f"{_SMALL_KANA}ヴヂヅヰヱヲヷヸヹヺ", f"{_LARGE_KANA}ブジズイエオバビベボ")
 _HIRAGANA_TO_KATAKANA = {code: code + 0x60 for code in (*range(0x3041, 0x3097), 0x309D, 0x309E)}
 _VOICING_MARKS = frozenset("\uff9e\uff9f\u3099\u309a\u309b\u309c")
 _SPACING_VOICING_MARKS = {0x309B: 0x3099, 0x309C: 0x309A}
@@ -43,7 +43,10 @@ def _fold_character(character: str) -> str:
     if "LATIN" in unicodedata.name(decomposed_character[0], ""):
         return "".join(plain_character for plain_character in decomposed_character if plain_character.isalnum())
     return (
-        character.lower().translate(_HIRAGANA_TO_KATAKANA).translate(_KANA_FORMS).translate(COMPARISON_FORM_BY_KANJI)
+        character.lower()
+        .translate(_HIRAGANA_TO_KATAKANA)
+        .translate(_KANA_FOLDING)
+        .translate(COMPARISON_FORM_BY_KANJI)
     )
 
 
@@ -74,7 +77,7 @@ class _LineFoldingTable(dict[int, str]):
         return folded_text
 
 
-_FOLDING_OF_LINES = _LineFoldingTable()
+_LINE_FOLDING = _LineFoldingTable()
 
 
 # Other characters than katakana, and the edge of a text, because a part of a name may have been cut beside a kanji.
@@ -125,7 +128,7 @@ def fold_all_texts(texts: Sequence[str]) -> ComparisonForms:
         end = match.end()
         if len(readings := list_comparison_forms(texts[index])) > 1:
             second_readings[index] = readings[1]
-    return ComparisonForms(lines.translate(_FOLDING_OF_LINES).split("\n"), second_readings)
+    return ComparisonForms(lines.translate(_LINE_FOLDING).split("\n"), second_readings)
 
 
 def _make_second_reading(text: str) -> str:
@@ -157,7 +160,7 @@ def _repeat_kana(match: re.Match[str]) -> str:
 
 
 _KANJI_DIGITS = {kanji: str(digit) for digit, kanji in enumerate("〇一二三四五六七八九")}
-_BLOCK_IN_KANJI_PATTERN = re.compile(
+_KANJI_BLOCK_NUMBER_PATTERN = re.compile(
     r"(?=[一二三四五六七八九十])([一二三四五六七八九]?)(十?)([一二三四五六七八九]?)(?=丁目)"
 )
 """A number below 100 in kanji in front of a unit of an address, such as 二十三番."""
@@ -168,14 +171,14 @@ _ADDRESS_UNIT_PATTERN = re.compile(r"(?<=\d)(?:丁目?|番地の|番地|番|号|
 def fold_address(text: str) -> str:
     """Return the comparison form of an address or a part of one. Block numbers are joined by hyphens: 3丁目1番2号,
     ３－１－２ and 三丁目1-2 all become 3-1-2. All other text gets the comparison form of a name."""
-    digits = _BLOCK_IN_KANJI_PATTERN.sub(_convert_kanji_number, unicodedata.normalize("NFKC", text))
+    digits = _KANJI_BLOCK_NUMBER_PATTERN.sub(_convert_kanji_number, unicodedata.normalize("NFKC", text))
     blocks = _ADDRESS_UNIT_PATTERN.sub(_replace_block_unit, _HYPHEN_AFTER_DIGIT_PATTERN.sub("/", digits))
     return "-".join(
-        block if block in _BLOCK_NUMBERS else list_comparison_forms(block)[-1] for block in blocks.split("/")
+        block if block in _ADDRESS_BLOCK_NUMBERS else list_comparison_forms(block)[-1] for block in blocks.split("/")
     )
 
 
-_BLOCK_NUMBERS = frozenset(map(str, range(1000)))
+_ADDRESS_BLOCK_NUMBERS = frozenset(map(str, range(1000)))
 """Texts of the numbers below 1000, which are most block numbers in addresses. Each text equals its own comparison
 form.
 """
@@ -188,8 +191,8 @@ def _replace_block_unit(unit: re.Match[str]) -> str:
 
 
 def _convert_kanji_number(match: re.Match[str]) -> str:
-    """Return the digits of the number below 100 that _BLOCK_IN_KANJI_PATTERN has matched, such as "23" for 二十三 and
-    "10" for 十."""
+    """Return the digits of the number below 100 that _KANJI_BLOCK_NUMBER_PATTERN has matched, such as "23" for 二十三
+    and "10" for 十."""
     tens, ten, ones = match.groups()
     if not ten:
         return _KANJI_DIGITS[tens] if tens else ""

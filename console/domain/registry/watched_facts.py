@@ -20,9 +20,9 @@ CORPORATION_CHANGE_RULE = "corporation_changed"
 CORPORATION_KIND = "corporation"
 """Kind of the subject of the alerts about changed corporations. The subject's id is the corporation number as an
 integer."""
-QUEUE_NAME = "companies"
+COMPANIES_QUEUE_NAME = "companies"
 """Name of the queue of changed corporations."""
-EXPECTED_RESPONSE_TEXT = "acknowledgement|renewal"
+EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 """Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
 an alert."""
 PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
@@ -30,7 +30,7 @@ PART_SEPARATOR, PAIR_SEPARATOR = "; ", "|"
 and the new value of a part."""
 
 _LONGEST_OBSERVED_CHARACTERS = 255
-_TRIED_NAME_LENGTHS = (150, 60, 40, 24)
+_NAME_LENGTHS_TO_TRY = (150, 60, 40, 24)
 """Lengths (characters) to which names and addresses are cut, one after the other, until the text of an alert fits."""
 
 
@@ -177,7 +177,7 @@ def format_observed_change(before: WatchedFacts, after: WatchedFacts, successor_
     codes, dates and names. The part about the closure comes first. `successor_name` is the name of the corporation
     into which the changed corporation was merged; "" if it wasn't merged or the name isn't known. Names and addresses
     are cut if the text would be too long for its column."""
-    texts = (_join_changes(before, after, successor_name, length) for length in _TRIED_NAME_LENGTHS)
+    texts = (_join_changes(before, after, successor_name, length) for length in _NAME_LENGTHS_TO_TRY)
     return next((text for text in texts if len(text) <= _LONGEST_OBSERVED_CHARACTERS), "")
 
 

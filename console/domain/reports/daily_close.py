@@ -224,7 +224,9 @@ def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[Daily
         )
         if first_sum != present_sum:
             changes.append(DailyCloseChange(name, currency, first_sum, present_sum))
-    first_unknown, present_unknown = (_list_texts(facts.get("unknown")) for facts in (first_facts, present_facts))
+    first_unknown, present_unknown = (
+        _convert_to_text_list(facts.get("unknown")) for facts in (first_facts, present_facts)
+    )
     changes += [DailyCloseChange("unknown", before=name) for name in first_unknown if name not in present_unknown]
     changes += [DailyCloseChange("unknown", after=name) for name in present_unknown if name not in first_unknown]
     if first_facts.get("reconciliation") != present_facts.get("reconciliation"):
@@ -253,5 +255,5 @@ def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
     }
 
 
-def _list_texts(value: object) -> list[str]:
+def _convert_to_text_list(value: object) -> list[str]:
     return [str(name) for name in value] if isinstance(value, list | tuple) else []

@@ -5,9 +5,9 @@ from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day, get_start_of_day
 
-DAYS_OF_DAILY_REPORTS = 14
+DAY_COUNT_OF_DAILY_REPORTS = 14
 """Length (days) of the period of the reports that have figures per day."""
-DAYS_OF_REFUNDS_AND_OUTCOMES = 90
+DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS = 90
 """Length (days) of the period of the reports about the steps of refunds and about the time to truth."""
 
 

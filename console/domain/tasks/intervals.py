@@ -120,12 +120,12 @@ def compute_longest_wait(interval: timedelta) -> timedelta:
     return max(interval, LONGEST_WAIT_AFTER_FAILURES)
 
 
-def is_running(task: ScheduledTask) -> bool:
+def is_task_running(task: ScheduledTask) -> bool:
     """True if the task's last run has not written its end. The run is then still running, or its process died."""
     return task.begun_at is not None and (task.ended_at is None or task.begun_at > task.ended_at)
 
 
-def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
+def is_task_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     """True if the program must raise an alert about the task, in one of three cases. The task's due time passed
     longer ago than its interval (at least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at
     least `LONGEST_RUN_TIME`); or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides these
@@ -133,6 +133,6 @@ def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
-    if is_running(task) and task.begun_at is not None:
+    if is_task_running(task) and task.begun_at is not None:
         return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.interval)) > task.begun_at
     return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at

@@ -56,7 +56,7 @@ def compute_next_attempt_time(
     return now + scale.scale_delta(schedule[attempts])
 
 
-def compute_next_attempt_time_endlessly(
+def compute_next_attempt_time_of_endless_schedule(
     schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale
 ) -> datetime:
     """Return the instant at which the next attempt is due after `attempts` attempts, counted from the instant `now`.

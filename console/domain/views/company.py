@@ -8,7 +8,7 @@ from console.domain.records import Document
 
 TOTALS_PERIOD = timedelta(days=365)
 """Period before now in which the paid and refunded amounts of a company are summed."""
-MAX_COMPANY_ROWS = 500
+MAX_ROWS_ON_COMPANY_PAGE = 500
 """Largest number of notes, of documents, or of entries of the history that are read; the newest ones are read."""
 RecordReference = tuple[str, int]
 """Kind and id of a record."""

@@ -9,7 +9,7 @@ from console.domain.payments.records import Order, Payment
 from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 
-QUEUE_NAME = "notices"
+NOTICES_QUEUE_NAME = "notices"
 """Name of the queue of unmatched notices."""
 
 

@@ -17,7 +17,7 @@ from console.providers.http.response_classes import (
     LIST_STATUS_CLASSES,
     PURCHASE_STATUS_CLASSES,
     READ_STATUS_CLASSES,
-    REFUSAL_CLASSES,
+    REFUSAL_OUTCOME_CLASSES,
     REFUSED_BUT_MADE_REASON,
     UNREADABLE_REASON,
     AnswerConverter,
@@ -53,9 +53,11 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
 
     def convert_answer(answer: HttpAnswer) -> Outcome[CheckReport]:
         outcome = convert_by_status(answer)
-        if outcome.kind in REFUSAL_CLASSES and (_has_check_id(answer.body) or _shows_check_contents(answer.body)):
+        if outcome.kind in REFUSAL_OUTCOME_CLASSES and (
+            _has_check_id(answer.body) or _has_check_contents(answer.body)
+        ):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
-        if outcome.kind in REFUSAL_CLASSES and not _is_readable_refusal(answer.body):
+        if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
         return outcome
 
@@ -81,7 +83,7 @@ def _has_check_id(body: bytes) -> bool:
     )
 
 
-def _shows_check_contents(body: bytes) -> bool:
+def _has_check_contents(body: bytes) -> bool:
     """True if the body of a refusal has the contents of a credit check at any depth: a date of a credit check, or its
     result together with the company."""
     return any(map(_has_report_contents, iterate_nested_objects(_parse_refusal(body))))
@@ -117,7 +119,7 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
         outcome = convert_by_status(answer)
         is_gone = outcome.kind in (OutcomeClass.NOT_FOUND, OutcomeClass.FAILED_DEFINITE)
-        if is_gone and _shows_check_contents(answer.body):
+        if is_gone and _has_check_contents(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
         if is_gone and not _is_readable_refusal(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Producer
 
 DELIVERY_TIMEOUT_SECONDS = 10.0
-EXTRA_WAIT_SECONDS = 5.0
+EXTRA_DELIVERY_WAIT_SECONDS = 5.0
 """Seconds for which `publish` waits longer than the client library's own time limit. So the library can't deliver a
 message after `publish` has reported a failure.
 """
@@ -59,7 +59,7 @@ class KafkaAlertPublisher:
             )
         except BufferError:
             return "queue_full"
-        producer.flush(DELIVERY_TIMEOUT_SECONDS + EXTRA_WAIT_SECONDS)
+        producer.flush(DELIVERY_TIMEOUT_SECONDS + EXTRA_DELIVERY_WAIT_SECONDS)
         if not delivery_errors:
             self._producer = None  # discards the messages that the producer has not delivered
             return "no_answer"

@@ -22,9 +22,9 @@ from console.domain.provider_outcome import Outcome
 from console.providers.atom.callbacks import parse_callback
 from console.providers.atom.encrypted_requests import READ_TIMEOUT_SECONDS, AtomRequestSender, AtomUrls
 from console.providers.atom.envelopes import is_valid_id
-from console.providers.atom.read_retries import DEFAULT_RETRY_LIMITS, RetryLimits, ask_with_retries
+from console.providers.atom.read_retries import DEFAULT_RETRY_LIMITS, RetryLimits, read_with_retries
 from console.providers.atom.request_bodies import (
-    CURRENCY,
+    ATOM_CURRENCY,
     AtomMerchant,
     make_auth_text,
     make_refund_status_text,
@@ -68,7 +68,7 @@ class AtomReader:
 
     name = "atom"
     capabilities = PaymentCapabilities(
-        currency=CURRENCY,
+        currency=ATOM_CURRENCY,
         allows_partial_refunds=True,
         allows_repeated_refunds=True,
         max_refunds=None,
@@ -141,7 +141,7 @@ class AtomReader:
     def _ask_with_retries(self, ask_provider: Callable[[], Outcome[T]]) -> Outcome[T]:
         """Call `ask_provider`, which sends a read, and repeat it after temporary faults within `retry_limits`; return
         the last outcome."""
-        return ask_with_retries(ask_provider, self._retry_limits, self._sender.clock, self._sender.scale)
+        return read_with_retries(ask_provider, self._retry_limits, self._sender.clock, self._sender.scale)
 
 
 class Atom(AtomReader):
@@ -217,4 +217,4 @@ def _has_valid_ids(instruction: RefundInstruction) -> bool:
 
 def _is_payable(amount: Money) -> bool:
     """True if Atom can move this amount: it is in rupees and above 0."""
-    return amount.currency == CURRENCY and amount.minor > 0
+    return amount.currency == ATOM_CURRENCY and amount.minor > 0

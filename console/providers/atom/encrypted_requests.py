@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import Outcome
 from console.domain.setting_problems import SettingProblem
 from console.providers.atom.aes import derive_key, encrypt_text
-from console.providers.atom.request_bodies import AtomMerchant, Verification
+from console.providers.atom.request_bodies import AtomMerchant, VerificationVersion
 from console.providers.atom.responses import AnswerReader, make_atom_converter
 from console.providers.atom.status_codes import AtomCall
 from console.providers.http.rate_limiter import RateLimiter
@@ -39,7 +39,7 @@ class AtomUrls:
     refund_status: str
 
     @classmethod
-    def make_production_urls(cls, verification: Verification = Verification.V1) -> Self:
+    def make_production_urls(cls, verification: VerificationVersion = VerificationVersion.V1) -> Self:
         """Return the URLs of Atom's production environment. `verification` is the version of the call
         TXNVERIFICATION.
         """
@@ -47,7 +47,7 @@ class AtomUrls:
         return cls._make_from_origins(main_host, "https://payment.atomtech.in", main_host, verification)
 
     @classmethod
-    def make_uat_urls(cls, verification: Verification = Verification.V1) -> Self:
+    def make_uat_urls(cls, verification: VerificationVersion = VerificationVersion.V1) -> Self:
         """Return the URLs of Atom's test environment (UAT). `verification` is the version of the call
         TXNVERIFICATION.
         """
@@ -56,7 +56,7 @@ class AtomUrls:
         )
 
     @classmethod
-    def make_urls_of_origin(cls, origin: str, verification: Verification = Verification.V1) -> Self:
+    def make_urls_of_origin(cls, origin: str, verification: VerificationVersion = VerificationVersion.V1) -> Self:
         """Return URLs that have the same origin (`https://host[:port]`) for all calls. `verification` is the version
         of the call TXNVERIFICATION.
         """
@@ -64,11 +64,11 @@ class AtomUrls:
 
     @classmethod
     def _make_from_origins(
-        cls, main_host: str, refund_host: str, refund_status_host: str, verification: Verification
+        cls, main_host: str, refund_host: str, refund_status_host: str, verification: VerificationVersion
     ) -> Self:
         """Return the URLs of all calls. The first argument is the origin (`https://host`) for the calls AUTH and
         TXNVERIFICATION, the second that for REFUNDINIT, the third that for REFUNDSTATUS."""
-        version = "/v2" if verification is Verification.V2 else ""
+        version = "/v2" if verification is VerificationVersion.V2 else ""
         return cls(
             auth=f"{main_host}/ots/aipay/auth",
             verification=f"{main_host}/ots{version}/payment/status",

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qs
 
 from console.domain.money import InvalidAmountText, Money, make_money_from_number, parse_money
-from console.providers.atom.request_bodies import CURRENCY, ExactNumber, encode_json
+from console.providers.atom.request_bodies import ATOM_CURRENCY, ExactNumber, encode_json
 from console.providers.http.response_classes import UnusableAnswer
 from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 
@@ -113,9 +113,9 @@ def parse_rupees(value: object) -> Money | None:
         return None
     try:
         if isinstance(value, str):
-            return parse_money(value, CURRENCY)
+            return parse_money(value, ATOM_CURRENCY)
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
-            return make_money_from_number(value, CURRENCY)
+            return make_money_from_number(value, ATOM_CURRENCY)
     except InvalidAmountText:
         pass
     raise UnusableAnswer("bad_amount")
@@ -125,7 +125,7 @@ def require_rupees(pay_details: Fields) -> None:
     """Check that the currency of a message is INR; a message without a currency is accepted. Raises UnusableAnswer
     `other_currency` if `pay_details`, the object `payDetails` of the message, states another currency.
     """
-    if pay_details.get("txnCurrency") not in (None, "", CURRENCY):
+    if pay_details.get("txnCurrency") not in (None, "", ATOM_CURRENCY):
         raise UnusableAnswer("other_currency")
 
 

@@ -38,7 +38,7 @@ ATOM_HOSTS: Mapping[str, str] = {
     "caller.atomtech.in": "uat",
 }
 
-_ACCESS = ProviderAccess(
+_PROVIDER_ACCESS = ProviderAccess(
     hosts=ATOM_HOSTS,
     credentials=("MERCH_ID", "PASSWORD"),
     additional_secrets=(
@@ -122,7 +122,7 @@ def _make_adapter(arguments: AdapterArguments[AtomSettings]) -> "PaymentProvider
 def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "AtomMerchant":
     """Return our merchant's credentials and settings at Atom, made from the profile's settings and the secrets."""
     from console.providers.atom.client import AtomMerchant
-    from console.providers.atom.request_bodies import Verification
+    from console.providers.atom.request_bodies import VerificationVersion
     from console.providers.atom.signing import AmountFormat
 
     return AtomMerchant(
@@ -130,7 +130,7 @@ def make_merchant(own_settings: AtomSettings, secrets: Mapping[str, str]) -> "At
         product=own_settings.product,
         account=own_settings.account,
         amount_format=AmountFormat(own_settings.amount_format),
-        verification=Verification(own_settings.verification),
+        verification=VerificationVersion(own_settings.verification),
     )
 
 
@@ -157,7 +157,7 @@ def _list_environments(own_settings: AtomSettings) -> Collection[str]:
     urls = own_settings.urls.values()
     return {
         *(() if is_each_call_set else (own_settings.environment,)),
-        *(find_environment(url, _ACCESS) for url in urls),
+        *(find_environment(url, _PROVIDER_ACCESS) for url in urls),
     }
 
 
@@ -212,7 +212,7 @@ PLUGIN = ProviderPlugin(
     order_handle_column="atom_token_id",
     order_payment_column="atom_txn_id",
     words=_WORDS_ON_SCREEN,
-    access=_ACCESS,
+    access=_PROVIDER_ACCESS,
     read_settings=_read_settings,
     list_environments=_list_environments,
     make_adapter=_make_adapter,

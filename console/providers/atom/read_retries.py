@@ -42,7 +42,7 @@ DEFAULT_RETRY_LIMITS = RetryLimits()
 NO_RETRIES = RetryLimits(max_requests=1)
 
 
-def ask_with_retries(
+def read_with_retries(
     ask_provider: Callable[[], Outcome[T]], retry_limits: RetryLimits, clock: Clock, scale: TimeScale
 ) -> Outcome[T]:
     """Call `ask_provider`, which sends a read to the provider, until its outcome isn't a temporary fault or a limit

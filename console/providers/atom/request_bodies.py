@@ -12,10 +12,10 @@ from console.domain.money import Money, format_decimal
 from console.domain.payments.provider_messages import PaymentRequest, RefundInstruction
 from console.providers.atom.signing import AmountFormat, compute_signature, format_india_time
 
-CURRENCY = "INR"
+ATOM_CURRENCY = "INR"
 
 
-class Verification(StrEnum):
+class VerificationVersion(StrEnum):
     """Version of the call TXNVERIFICATION (a query about a payment) that Atom has set up for a merchant."""
 
     V1 = "v1"
@@ -39,7 +39,7 @@ class AtomMerchant:
     product: str = "NSE"
     account: str = ""
     amount_format: AmountFormat = AmountFormat.TWO_DECIMALS
-    verification: Verification = Verification.V1
+    verification: VerificationVersion = VerificationVersion.V1
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
         payDetails={
             **pay_details,
             **({"custAccNo": merchant.account} if merchant.account else {}),
-            "txnCurrency": CURRENCY,
+            "txnCurrency": ATOM_CURRENCY,
         },
         custDetails={name: value for name, value in customer.items() if value},
         extras={"udf1": f"corp:{corporation}"} if corporation else {},
@@ -89,14 +89,14 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
     number of the payment, `day` the day of the payment in India."""
     amount_text = merchant.amount_format.format_amount(amount)
     payment_fields = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
-    pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": CURRENCY}
-    if merchant.verification is Verification.V2:
+    pay_details = {"amount": ExactNumber(amount_text), "txnCurrency": ATOM_CURRENCY}
+    if merchant.verification is VerificationVersion.V2:
         request_signature = compute_signature(
-            merchant.request_hash_key, merchant.merch_id, merch_txn_id, amount_text, CURRENCY
+            merchant.request_hash_key, merchant.merch_id, merch_txn_id, amount_text, ATOM_CURRENCY
         )
         header, password = {}, {}
     else:
-        parts = (merchant.merch_id, merchant.password, merch_txn_id, amount_text, CURRENCY, "TXNVERIFICATION")
+        parts = (merchant.merch_id, merchant.password, merch_txn_id, amount_text, ATOM_CURRENCY, "TXNVERIFICATION")
         request_signature = compute_signature(merchant.request_hash_key, *parts)
         header, password = _make_header("TXNVERIFICATION"), {"password": merchant.password}
     return _make_request_text(
@@ -112,7 +112,7 @@ def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> 
     """
     amount_text = merchant.amount_format.format_amount(instruction.amount)
     merchant_id = instruction.merchant_payment_id
-    parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, CURRENCY, "REFUNDINIT")
+    parts = (merchant.merch_id, merchant.password, merchant_id, amount_text, ATOM_CURRENCY, "REFUNDINIT")
     product = {
         "prodName": merchant.product,
         "prodRefundId": instruction.key,
@@ -129,7 +129,7 @@ def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> 
             "atomTxnId": _make_id_value(instruction.provider_payment_id),
             "signature": compute_signature(merchant.request_hash_key, *parts),
             "prodDetails": [product],
-            "txnCurrency": CURRENCY,
+            "txnCurrency": ATOM_CURRENCY,
             "totalRefundAmount": ExactNumber(amount_text),
         },
     )

@@ -44,9 +44,9 @@ from console.providers.atom.status_codes import (
     find_status_verdict,
 )
 from console.providers.http.response_classes import (
-    REFUSAL_CLASSES,
+    REFUSAL_OUTCOME_CLASSES,
     REFUSED_BUT_MADE_REASON,
-    TOO_MANY_REQUESTS,
+    TOO_MANY_REQUESTS_STATUS,
     UNREADABLE_REASON,
     AnswerConverter,
     UnusableAnswer,
@@ -59,7 +59,7 @@ from console.providers.http.strict_json import UnreadableJson
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
-    ANSWERED_VERDICT,
+    SUCCEEDED_VERDICT,
     CodeOutcome,
     make_rate_limited_verdict,
     make_unknown_verdict,
@@ -100,7 +100,7 @@ def _read_verdict_and_content(
     content). `plaintext` is the decrypted body, None if it couldn't be decrypted. If an answer refuses a call with an
     effect, but contains this effect or can't be read, the verdict is UNKNOWN."""
     verdict, content = _judge_answer(answer, call, plaintext, read_content)
-    if verdict.kind in REFUSAL_CLASSES and call in (AtomCall.AUTH, AtomCall.REFUND):
+    if verdict.kind in REFUSAL_OUTCOME_CLASSES and call in (AtomCall.AUTH, AtomCall.REFUND):
         objection = _find_objection_to_refusal(call, answer.body, plaintext)
         if objection is not None:
             return make_unknown_verdict(objection), None
@@ -113,7 +113,7 @@ def _judge_answer(
     """Return the verdict of an answer, and its content (None without a usable one). With status 2xx, `read_content`
     decides, which reads the decrypted body; with any other status, the HTTP status decides. `plaintext` is the
     decrypted body, None if it couldn't be decrypted."""
-    if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
+    if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
         return find_status_verdict(call, answer.status), None
@@ -178,7 +178,7 @@ def make_token_reader(request: PaymentRequest) -> AnswerReader[StartedPayment]:
         token = parse_id(fields.get("atomTokenId"))
         if token is None:
             raise UnusableAnswer("no_id")
-        return ANSWERED_VERDICT, StartedPayment(request.merchant_payment_id, token)
+        return SUCCEEDED_VERDICT, StartedPayment(request.merchant_payment_id, token)
 
     return read_started_payment
 
@@ -320,7 +320,7 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAn
         return find_code_verdict(AtomCall.REFUND_STATUS, code), None
     if parse_id(get_object_field(fields, "payDetails").get("atomTxnId")) not in (None, provider_payment_id):
         raise UnusableAnswer("other_payment")
-    return ANSWERED_VERDICT, list(_iterate_refunds(fields.get("refundStatusDetails")))
+    return SUCCEEDED_VERDICT, list(_iterate_refunds(fields.get("refundStatusDetails")))
 
 
 def _has_refund_failed(refund_entry: Fields) -> bool:

@@ -8,9 +8,9 @@ from enum import StrEnum
 from console.domain.payments.states import PaymentState, RefundState
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
-    ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
-    UNLISTED_VERDICT,
+    SUCCEEDED_VERDICT,
+    UNLISTED_CODE_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
     make_denied_verdict,
@@ -58,8 +58,8 @@ _PAGE_ERROR_CODES = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
 PAYMENT_CODE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
-    "OTS0000": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
-    "OTS0002": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "OTS0000": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "OTS0002": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "OTS0551": PaymentCodeMeaning(make_pending_verdict("pending_at_bank"), PaymentState.USER_PAYMENT, is_final=False),
     "OTS0351": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
     "OTS0301": PaymentCodeMeaning(make_pending_verdict("not_paid_yet"), PaymentState.USER_PAYMENT, is_final=False),
@@ -105,7 +105,7 @@ alone decides only a payment's state; for the other calls the answer's contents 
 REFUND_REMARK_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
-    "REFUND PROCESSED": (ANSWERED_VERDICT, RefundState.COMPLETED),
+    "REFUND PROCESSED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
     "REFUND FAILED": (make_refused_verdict("refund_failed"), RefundState.FAILED),
     "REFUND REJECTED": (make_refused_verdict("refund_rejected"), RefundState.FAILED),
 }
@@ -141,7 +141,7 @@ _FAILURE_CAUSE_BY_REASON: Mapping[str, FailureCause] = {
 def find_code_verdict(call: AtomCall, code: str) -> CodeOutcome:
     """Return class and reason of the outcome that a status code means in the answer to `call`; UNKNOWN for a code
     that isn't listed."""
-    return VERDICTS_BY_CALL[call].get(code, UNLISTED_VERDICT)
+    return VERDICTS_BY_CALL[call].get(code, UNLISTED_CODE_VERDICT)
 
 
 def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:

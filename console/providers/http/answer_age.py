@@ -16,7 +16,7 @@ OLD_ANSWER_REASON = "old_answer"
 NO_CACHE_HEADERS = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}
 """Headers of every request: caches that obey them ask the provider. Some, such as those of CloudFront, don't."""
 _CACHE_HEADERS = ("x-cache", "x-cache-status", "cf-cache-status", "x-proxy-cache")
-_STORED_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|updating)(?![a-z])", re.IGNORECASE)
+_CACHE_HIT_PATTERN = re.compile(r"(?<!refresh)(?<!refresh_)hit(?![a-z])|(?:stale|updating)(?![a-z])", re.IGNORECASE)
 """Matches the words with which caches say that they haven't asked the server again. `RefreshHit` and
 `TCP_REFRESH_HIT` mean that they have."""
 _CACHE_STATUS_HIT_PATTERN = re.compile(r";\s*hit\s*(?:[;,=]|$)", re.IGNORECASE)
@@ -25,16 +25,16 @@ parameter, such as `fwd=stale`, means that it has."""
 _STALE_WARNING_PATTERN = re.compile(r"(?:^|,)\s*11[0-3]\b")
 """Matches the codes of the header `warning` of an answer that is stale or may be: 110 to 113."""
 _LONGEST_AGE_DIGITS = 9
-_REFERENCE_LIFETIME_SECONDS = 3_600.0
+_REFERENCE_DATE_LIFETIME_SECONDS = 3_600.0
 """How long the date of an answer is compared with those of later ones."""
 
 
-def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
+def was_stored_before_request(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
     """True if the headers of an answer (names in lower case) show that a cache had stored it before the request was
     sent. `seconds_since_sending` is the time from the beginning of the call until the headers arrived; a header `age`
     with more seconds means that the answer was stored before. An `age` that isn't a number counts as old.
     """
-    if any(_STORED_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
+    if any(_CACHE_HIT_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
         return True
     if _CACHE_STATUS_HIT_PATTERN.search(headers.get("cache-status", "")):
         return True
@@ -61,15 +61,15 @@ class AnswerDates:
         `monotonic_seconds`. False if the answer has no readable date. The clocks of an origin's servers may differ by
         CLOCK_TOLERANCE.
 
-        If all answers within _REFERENCE_LIFETIME_SECONDS were old, the next answer becomes the reference: the clock
-        of the origin was set back.
+        If all answers within _REFERENCE_DATE_LIFETIME_SECONDS were old, the next answer becomes the reference: the
+        clock of the origin was set back.
         """
         answered_at = _parse_date(headers.get("date", ""))
         if answered_at is None:
             return False
         with self._lock:
             newest = self._newest
-            if newest is not None and monotonic_seconds - newest[1] > _REFERENCE_LIFETIME_SECONDS:
+            if newest is not None and monotonic_seconds - newest[1] > _REFERENCE_DATE_LIFETIME_SECONDS:
                 newest = None
             if newest is not None:
                 expected_at = newest[0] + timedelta(seconds=monotonic_seconds - newest[1])

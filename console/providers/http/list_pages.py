@@ -19,7 +19,7 @@ _ADDRESS_QUERY_PATTERN = re.compile(r"[?&](?!corporation_number=)[^&#]")
 _PAGE_ADDRESS_PATTERN = re.compile(r"page|cursor|offset|after|before|next", re.IGNORECASE)
 _LINK_RELATION_PATTERN = re.compile(r"rel\s*=\s*\"?([^\";,]*)", re.IGNORECASE)
 _WHOLE_RANGE_PATTERN = re.compile(r"\S+\s+0-([0-9]{1,9})/([0-9]{1,9})")
-_RELATIONS_WITHOUT_PAGES = frozenset({"self", "canonical"})
+_LINK_RELATIONS_WITHOUT_PAGES = frozenset({"self", "canonical"})
 _PAGE_SIZE_WORDS = frozenset({"limit", "per", "size", "max"})
 _FURTHER_ROWS_WORDS = frozenset(
     {"next", "prev", "previous", "more", "cursor", "after", "before", "continuation", "offset", "skip", "remaining",
@@ -37,12 +37,12 @@ _STATE_WORDS = frozenset(
      "took", "duration", "elapsed", "ms", "seconds", "at"}
 )  # fmt: skip
 """Words of names whose values may be numbers or booleans and say nothing about pages."""
-_WORDS_WITHOUT_PAGES = _STATE_WORDS | {
+_WORDS_UNRELATED_TO_PAGES = _STATE_WORDS | {
     "request", "trace", "correlation", "id", "message", "messages", "api", "server", "generated", "date",
     "corporation", "corporate", "company", "client", "meta", "metadata", "tags", "notice", "notices", "description",
     "type", "object", "kind", "language", "locale", "environment", "host", "url", "uri", "href", "self", "canonical",
 }  # fmt: skip
-_ECHOED_NAMES = frozenset({"corporation_number", "corporationNumber"})
+_ECHOED_FIELD_NAMES = frozenset({"corporation_number", "corporationNumber"})
 """Names of the field in which AlarmBox repeats the corporation number of the request."""
 _PAGE_HEADER_WORDS = frozenset(
     {"page", "pages", "paging", "pagination", "cursor", "offset", "more", "continuation", "total"}
@@ -63,7 +63,7 @@ def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool
     limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
     return (
-        ("link" in headers and not (relations and relations <= _RELATIONS_WITHOUT_PAGES))
+        ("link" in headers and not (relations and relations <= _LINK_RELATIONS_WITHOUT_PAGES))
         or ("content-range" in headers and not _is_whole_range(headers["content-range"], row_count))
         or may_lack_rows({name: headers[name].strip() for name in headers if _is_page_header(name)}, row_count)
     )
@@ -80,7 +80,7 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
     """
     if value is None or value in ("", [], {}):
         return True
-    if name in _RELATIONS_WITHOUT_PAGES:
+    if name in _LINK_RELATIONS_WITHOUT_PAGES:
         return isinstance(value, str) and not _is_page_address(value)
     own_words = _split_name(name)
     words = (own_words & _PAGING_WORDS) or outer_words
@@ -91,7 +91,7 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
         )
     if words:
         return not isinstance(value, list) and _is_value_of_whole_list(words, value, row_count)
-    if name in _ECHOED_NAMES:
+    if name in _ECHOED_FIELD_NAMES:
         return isinstance(value, str)
     if not _says_nothing_about_pages(name, own_words):
         return False
@@ -105,7 +105,7 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
 def _says_nothing_about_pages(name: str, words: frozenset[str]) -> bool:
     """True if the name of a field consists only of words that have nothing to do with pages. `words` are the words of
     the name."""
-    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES
+    return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_UNRELATED_TO_PAGES
 
 
 def _is_page_address(text: str) -> bool:

@@ -34,17 +34,17 @@ LIST_STATUS_CLASSES: StatusTable = {401: OutcomeClass.AUTH, 429: OutcomeClass.RA
 _LONGEST_EVIDENCE_CHARACTERS = 65_536
 
 
-TOO_MANY_REQUESTS = 429
+TOO_MANY_REQUESTS_STATUS = 429
 
 
-REFUSAL_CLASSES = frozenset({OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED})
+REFUSAL_OUTCOME_CLASSES = frozenset({OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED})
 """Outcome classes that mean, for a call with an effect, that nothing has happened at the provider."""
 REFUSED_BUT_MADE_REASON = "refused_but_made"
 """Reason of an answer that refuses a call by its status or code, but contains the object that the call would have
 created; and of an answer that says "not found" to a question, but contains what was asked for. The answer contradicts
 itself, so the outcome is UNKNOWN.
 """
-_REMARK_FIELDS = frozenset(
+_FIELDS_WITHOUT_INFORMATION = frozenset(
     {"message", "error", "errorMessage", "error_description", "code", "requestId", "request_id"}
 )
 
@@ -87,7 +87,7 @@ def has_no_information(body: bytes) -> bool:
         fields = parse_json_object(body)
     except UnreadableJson:
         return False
-    return {name for name, value in fields.items() if value is not None} <= _REMARK_FIELDS
+    return {name for name, value in fields.items() if value is not None} <= _FIELDS_WITHOUT_INFORMATION
 
 
 def iterate_nested_objects(value: object) -> Iterator[dict[str, object]]:

@@ -200,7 +200,7 @@ def _send_without_event(
             max_body_bytes=request.largest_answer_bytes,
         )
         outcome = convert_answer(answer)
-        if _is_too_old(answer, request):
+        if _is_answer_too_old(answer, request):
             outcome = replace(outcome, kind=OutcomeClass.UNKNOWN, reason=OLD_ANSWER_REASON, found=None)
         return replace(outcome, evidence=mask_secrets(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
@@ -212,7 +212,7 @@ def _send_without_event(
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)
 
 
-def _is_too_old(answer: HttpAnswer, request: SingleRequest) -> bool:
+def _is_answer_too_old(answer: HttpAnswer, request: SingleRequest) -> bool:
     """True if the answer existed before the request was sent, so that the answer proves nothing.
 
     The `Date` header is judged only for reads: a call with an effect has no earlier answer, and a slow clock at the

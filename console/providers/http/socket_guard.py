@@ -208,14 +208,14 @@ class SocketGuard:
     def _shut_down_socket(self) -> None:
         """Shut the socket down, so that every wait for it ends. Do nothing if the server has closed its side of
         the connection: nothing waits then, and the server's data can still be read."""
-        if self._handle is None or _has_server_closed(self._handle):
+        if self._handle is None or _has_server_closed_connection(self._handle):
             return
         self.has_shut_down_socket = True
         with suppress(OSError):  # not connected, or closed by the peer
             self._handle.shutdown(socket.SHUT_RDWR)
 
 
-def _has_server_closed(handle: socket.socket) -> bool:
+def _has_server_closed_connection(handle: socket.socket) -> bool:
     """True if the server has closed its side of the connection, so that all its data has arrived. False also if this
     operating system can't report that."""
     hang_up_event = getattr(select, "POLLRDHUP", 0)

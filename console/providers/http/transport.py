@@ -13,7 +13,7 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.network.url_policy import Network, parse_base_url, require_allowed_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before
+from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before_request
 from console.providers.http.failure_classes import (
     AnswerTooLarge,
     TransportFailure,
@@ -130,16 +130,16 @@ class HttpTransport:
                 received_at = self._clock.monotonic()
                 with closing(response):
                     answer = _read_answer(response, socket_guard, max_body_bytes)
-                return self._mark_age(answer, received_at - began_at, received_at)
+                return self._add_age_facts(answer, received_at - began_at, received_at)
             except Exception as error:
                 raise _make_failure(error, socket_guard, status) from error
 
-    def _mark_age(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
+    def _add_age_facts(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
         """Return the answer with the facts about its age. The headers of the answer arrived `seconds_taken` after the
         beginning of the call, at `received_at` (monotonic seconds)."""
         return replace(
             answer,
-            was_stored_before=was_stored_before(answer.headers, seconds_taken),
+            was_stored_before=was_stored_before_request(answer.headers, seconds_taken),
             has_old_date=self._answer_dates.is_before_earlier_answer(answer.headers, received_at),
         )
 

@@ -120,6 +120,10 @@ def find_plugin(provider_name: str) -> ProviderPlugin[Any] | None:
     payment provider.
     """
     return next(
-        (plugin for plugin in provider_registry.list_providers_as(ProviderPlugin) if plugin.name == provider_name),
+        (
+            plugin
+            for plugin in provider_registry.list_providers_of_type(ProviderPlugin)
+            if plugin.name == provider_name
+        ),
         None,
     )

@@ -55,7 +55,7 @@ def make_pending_verdict(reason: str) -> CodeOutcome:
     return CodeOutcome(OutcomeClass.PENDING, reason)
 
 
-ANSWERED_VERDICT = CodeOutcome(OutcomeClass.SUCCEEDED, "answered")
+SUCCEEDED_VERDICT = CodeOutcome(OutcomeClass.SUCCEEDED, "answered")
 ACCEPTED_VERDICT = make_pending_verdict("accepted")
 NOT_FOUND_VERDICT = CodeOutcome(OutcomeClass.NOT_FOUND, "not_found")
-UNLISTED_VERDICT = make_unknown_verdict("unlisted_answer")
+UNLISTED_CODE_VERDICT = make_unknown_verdict("unlisted_answer")

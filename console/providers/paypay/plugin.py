@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CALL_SPACING_SECONDS = 0.34
 _LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
-_FILES_DOMAIN = ".paypay.ne.jp"
+_DAILY_FILE_HOST_DOMAIN = ".paypay.ne.jp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[st
     """Return PayPay's settings from the profile and the environment variables. `url` is the configured origin (None:
     PayPay's own); `hosts` are the additional hosts that a profile file may name. Raises ConsoleError `bad_profile`
     for an invalid setting."""
-    files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_FILES_DOMAIN), ())
+    files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_DAILY_FILE_HOST_DOMAIN), ())
     return PayPaySettings(
         environment=sources.get(
             "paypay.environment", make_choice_parser("production", "staging", "sandbox"), "production"

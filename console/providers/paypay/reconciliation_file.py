@@ -40,7 +40,7 @@ the refund.
 """
 _PAYMENT_COLUMN, _STATE_COLUMN, _TIME_COLUMN, _AMOUNT_COLUMN = "決済番号", "取引ステータス", "取引日時", "取引金額"
 _MERCHANT_COLUMN, _METHOD_COLUMN, _MERCHANT_PAYMENT_COLUMN = "加盟店ID", "支払い方法", "マーチャント決済ID"
-_READ_COLUMNS = (
+_NEEDED_COLUMNS = (
     _PAYMENT_COLUMN,
     _MERCHANT_COLUMN,
     _STATE_COLUMN,
@@ -134,9 +134,9 @@ class DailyFileReader:
             cells = next(csv.reader([line.decode("cp932", "replace").rstrip("\r\n")], strict=True))
         except (csv.Error, StopIteration):
             raise _RefusedLine(bad_form) from None
-        if len(cells) != len(self._header) or not (is_whole or self._header[-1] not in _READ_COLUMNS):
+        if len(cells) != len(self._header) or not (is_whole or self._header[-1] not in _NEEDED_COLUMNS):
             raise _RefusedLine(bad_form)
-        return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _READ_COLUMNS}
+        return {name: cell.strip() for name, cell in zip(self._header, cells, strict=True) if name in _NEEDED_COLUMNS}
 
     def _parse_row(self, key: str, cells: Mapping[str, str]) -> HistoryRow:
         """Return the history row that the cells of a line state; `key` identifies the row in the file. Raises
@@ -179,7 +179,7 @@ def _read_header(stream: BinaryIO) -> Sequence[str]:
     except (csv.Error, UnicodeDecodeError):
         raise InvalidDailyFile("no list") from None
     names = [name.strip() for name in names]
-    if not line.endswith(b"\n") or any(names.count(name) != 1 for name in _READ_COLUMNS):
+    if not line.endswith(b"\n") or any(names.count(name) != 1 for name in _NEEDED_COLUMNS):
         raise InvalidDailyFile("a column is missing")
     return names
 

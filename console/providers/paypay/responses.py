@@ -19,9 +19,9 @@ from console.domain.payments.provider_messages import (
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.http import list_pages
 from console.providers.http.response_classes import (
-    REFUSAL_CLASSES,
+    REFUSAL_OUTCOME_CLASSES,
     REFUSED_BUT_MADE_REASON,
-    TOO_MANY_REQUESTS,
+    TOO_MANY_REQUESTS_STATUS,
     AnswerConverter,
     UnusableAnswer,
     format_storable_text,
@@ -31,7 +31,7 @@ from console.providers.http.response_classes import (
 from console.providers.http.strict_json import UnreadableJson, parse_json_object
 from console.providers.http.transport import HttpAnswer
 from console.providers.payments.result_codes import (
-    ANSWERED_VERDICT,
+    SUCCEEDED_VERDICT,
     CodeOutcome,
     make_rate_limited_verdict,
     make_unknown_verdict,
@@ -103,7 +103,7 @@ def _read_content_and_verdict(
     except UnusableAnswer as error:
         return None, make_unknown_verdict(error.reason)
     except UnreadableJson:
-        if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
+        if answer.status == TOO_MANY_REQUESTS_STATUS and has_no_information(answer.body):
             return None, make_rate_limited_verdict("rate_limited")
         return None, make_unknown_verdict("unreadable" if 200 <= answer.status < 300 else f"http_{answer.status}")
 
@@ -118,14 +118,18 @@ def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelop
     verdict = find_code_verdict(call, status, code)
     contents = {name: value for name, value in envelope.items() if name != "resultInfo"}
     is_denial = (
-        verdict.kind is OutcomeClass.NOT_FOUND if call in PAYPAY_READING_CALLS else verdict.kind in REFUSAL_CLASSES
+        verdict.kind is OutcomeClass.NOT_FOUND
+        if call in PAYPAY_READING_CALLS
+        else verdict.kind in REFUSAL_OUTCOME_CLASSES
     )
-    if is_denial and any(_shows_object_of_call(call, name, value) for name, value in iterate_nested_fields(contents)):
+    if is_denial and any(
+        _proves_object_of_call_exists(call, name, value) for name, value in iterate_nested_fields(contents)
+    ):
         return make_unknown_verdict(REFUSED_BUT_MADE_REASON)
     return verdict
 
 
-def _shows_object_of_call(call: PayPayCall, name: str, value: object) -> bool:
+def _proves_object_of_call_exists(call: PayPayCall, name: str, value: object) -> bool:
     """True if the field `name` with this value shows that the payment, refund or code that the call is about exists
     at PayPay."""
     if call is PayPayCall.REFUND and name == "status" and isinstance(value, str) and value in REFUND_STATE_MEANINGS:
@@ -160,25 +164,25 @@ def make_started_payment_reader(request: PaymentRequest) -> DataReader[StartedPa
             deeplink=_parse_link(code_fields.get("deeplink"), "paypay"),
             expires_at=parse_instant(code_fields.get("expiryDate")),
         )
-        return started_payment, ANSWERED_VERDICT
+        return started_payment, SUCCEEDED_VERDICT
 
     return read_started_payment
 
 
 def read_no_content(_: object) -> tuple[None, CodeOutcome]:
-    """Return None and ANSWERED_VERDICT (success), for calls whose answer has no data."""
-    return None, ANSWERED_VERDICT
+    """Return None and SUCCEEDED_VERDICT (success), for calls whose answer has no data."""
+    return None, SUCCEEDED_VERDICT
 
 
 def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
-    """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
+    """Return None and SUCCEEDED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
     because the code that PayPay reports as deleted was then paid."""
     if any(
         name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value
         for name, value in iterate_nested_fields(data)
     ):
         raise UnusableAnswer(REFUSED_BUT_MADE_REASON)
-    return None, ANSWERED_VERDICT
+    return None, SUCCEEDED_VERDICT
 
 
 def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:

@@ -9,9 +9,9 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.payments.result_codes import (
     ACCEPTED_VERDICT,
-    ANSWERED_VERDICT,
     NOT_FOUND_VERDICT,
-    UNLISTED_VERDICT,
+    SUCCEEDED_VERDICT,
+    UNLISTED_CODE_VERDICT,
     CodeOutcome,
     PaymentCodeMeaning,
     make_denied_verdict,
@@ -120,7 +120,7 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
         return common_verdict
     if call is PayPayCall.PAYMENT and status == 404:
         return NOT_FOUND_VERDICT
-    return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_VERDICT
+    return make_unknown_verdict(f"http_{status}") if status >= 500 else UNLISTED_CODE_VERDICT
 
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
@@ -130,7 +130,7 @@ def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
     """
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")
-    return UNLISTED_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict
+    return UNLISTED_CODE_VERDICT if common_verdict is ACCEPTED_VERDICT else common_verdict
 
 
 _NOT_PAID_YET_VERDICT = make_pending_verdict("not_paid_yet")
@@ -139,8 +139,8 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
     "CREATED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "AUTHORIZED": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
     "REAUTHORIZING": PaymentCodeMeaning(_NOT_PAID_YET_VERDICT, PaymentState.USER_PAYMENT, is_final=False),
-    "COMPLETED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
-    "REFUNDED": PaymentCodeMeaning(ANSWERED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "COMPLETED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
+    "REFUNDED": PaymentCodeMeaning(SUCCEEDED_VERDICT, PaymentState.PAYMENT_SUCCESS, is_final=True),
     "FAILED": PaymentCodeMeaning(make_refused_verdict("payment_failed"), PaymentState.PAYMENT_FAILED, is_final=True),
     "CANCELED": PaymentCodeMeaning(
         make_refused_verdict("payment_cancelled"), PaymentState.PAYMENT_FAILED, is_final=True
@@ -152,5 +152,5 @@ PAYMENT_STATE_MEANINGS: Mapping[str, PaymentCodeMeaning] = {
 REFUND_STATE_MEANINGS: Mapping[str, tuple[CodeOutcome, RefundState]] = {
     "CREATED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
     "REFUND_FAILED": (ACCEPTED_VERDICT, RefundState.SUBMITTED),
-    "REFUNDED": (ANSWERED_VERDICT, RefundState.COMPLETED),
+    "REFUNDED": (SUCCEEDED_VERDICT, RefundState.COMPLETED),
 }

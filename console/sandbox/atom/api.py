@@ -116,7 +116,7 @@ class SimulatedAtom:
                 payment = self._get_payment_if_own(
                     merchant, self._payment_ledger.find_payment(PROVIDER_NAME, query.number)
                 )
-                if payment is None or payment.id is None or not _matches_query(payment, query):
+                if payment is None or payment.id is None or not _does_payment_match_query(payment, query):
                     raise merchant.make_refusal("OTS0401")
                 attempts = [
                     make_payment_attempt_contents(attempt_payment)
@@ -232,7 +232,7 @@ def _make_status_code_reply_function(merchant: AtomMerchant, name: str) -> Calla
     return make_code_reply
 
 
-def _matches_query(payment: Payment, query: PaymentQuery) -> bool:
+def _does_payment_match_query(payment: Payment, query: PaymentQuery) -> bool:
     """Return True if the query has the payment's price, and the Indian day on which the payment was created or paid.
     Atom finds a payment only by these values.
     """

@@ -144,7 +144,7 @@ class SandboxControl:
         self._call_sandbox("POST", "outage", {"seconds": duration_seconds})
 
     @contextmanager
-    def outage_during(self, duration_seconds: float = 3_600.0) -> Iterator[None]:
+    def cause_outage(self, duration_seconds: float = 3_600.0) -> Iterator[None]:
         """A context manager: the sandbox refuses all connections while the block runs, for at most
         `duration_seconds`."""
         connection = http.client.HTTPConnection(self._netloc, timeout=120)

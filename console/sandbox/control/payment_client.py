@@ -20,14 +20,14 @@ class PaymentClient:
         body = {"provider": provider, "number": number, "amount_minor": amount_minor, "state": state, **more_fields}
         return self._call_sandbox("POST", "payments", body)
 
-    def move_payment(self, provider: str, number: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
+    def change_payment_state(self, provider: str, number: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
         """Change the state of the payment with the merchant's payment id `number` (to paid, failed, expired,
         reversed, …) in place of the payer or the bank; return the payment."""
         return self._call_sandbox(
             "POST", "payments/move", {"provider": provider, "number": number, "to": new_state, **more_fields}
         )
 
-    def move_refund(self, key: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
+    def change_refund_state(self, key: str, new_state: str, **more_fields: Any) -> dict[str, Any]:
         """Change the state of the refund with this merchant's refund id (to completed, failed, …); return the
         refund.
         """

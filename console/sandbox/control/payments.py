@@ -36,9 +36,9 @@ class PaymentControl:
         return {
             ("GET", "payments"): self._read_payments,
             ("POST", "payments"): self._register_payment,
-            ("POST", "payments/move"): self._move_payment,
+            ("POST", "payments/move"): self._change_payment_state,
             ("GET", "refunds"): self._read_refunds,
-            ("POST", "refunds/move"): self._move_refund,
+            ("POST", "refunds/move"): self._change_refund_state,
             ("GET", "notices"): lambda _: make_json_reply(self._notice_sender.export_json()),
             ("POST", "notices"): self._set_notice_addresses,
             ("POST", "notices/send"): self._send_notice,
@@ -101,7 +101,7 @@ class PaymentControl:
         refund.accepted_at = _parse_instant(fields["at"]) if fields.get("at") else refund.accepted_at
         if fields.get("id"):
             refund.id = str(fields["id"])
-        self._payment_ledger.move_refund(refund, fields.get("state", "completed"))
+        self._payment_ledger.change_refund_state(refund, fields.get("state", "completed"))
 
     def _get_newest_merchant_id(self, provider: str) -> str:
         """Return the id of the merchant that was registered last at this provider."""
@@ -110,7 +110,7 @@ class PaymentControl:
             "atom": self._state.atom_merchants.newest_merchant_id,
         }[provider]
 
-    def _move_payment(self, request: HttpRequest) -> HttpReply:
+    def _change_payment_state(self, request: HttpRequest) -> HttpReply:
         """Change the state of a payment in place of the payer, the bank or a timeout, send the provider's notice
         about the new state, and reply with the payment.
         """
@@ -143,7 +143,7 @@ class PaymentControl:
             payment.captured_at = (
                 payment.begun_at if state in payment.provider_words.captured_states else payment.captured_at
             )
-        self._payment_ledger.move_payment(payment, state)
+        self._payment_ledger.change_payment_state(payment, state)
 
     def _require_payment(self, body: JsonObject) -> Payment:
         payment = self._payment_ledger.find_payment(str(body["provider"]), str(body["number"]))
@@ -153,7 +153,7 @@ class PaymentControl:
 
     # -- refunds
 
-    def _move_refund(self, request: HttpRequest) -> HttpReply:
+    def _change_refund_state(self, request: HttpRequest) -> HttpReply:
         """Set the refund that the request names by the merchant's refund id to the state in the request; if several
         refunds have this id, the last of these refunds is changed. Reply with the refund.
 
@@ -167,7 +167,7 @@ class PaymentControl:
         ]
         if not refunds:
             raise ValueError("no such refund")
-        refund: Refund = self._payment_ledger.move_refund(refunds[-1], body["to"])
+        refund: Refund = self._payment_ledger.change_refund_state(refunds[-1], body["to"])
         return make_json_reply(refund.export_json())
 
     # -- notices

@@ -71,7 +71,7 @@ class SandboxState:
         self.ledger.record_fault(entry_id, fault)
         self.payment_ledger.record_fault(entry_id, fault)
 
-    def refuse_if_too_fast(self, provider: str) -> bool:
+    def must_refuse_too_fast_call(self, provider: str) -> bool:
         """Return True if a call to the provider must be refused, because less than the setting `spacing_seconds` has
         passed since its last accepted call. Otherwise record the present call as accepted and return False."""
         with self._pace_lock:

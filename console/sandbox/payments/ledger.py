@@ -205,7 +205,7 @@ class PaymentLedger:
             self._payments[payment.provider, payment.merchant_payment_id] = payment
             return payment
 
-    def move_payment(self, payment: Payment, new_state: str) -> Payment:
+    def change_payment_state(self, payment: Payment, new_state: str) -> Payment:
         """Change the state of a payment, and return the payment. `new_state` is a common word (`paid`) or the
         provider's own word for the state.
 
@@ -282,7 +282,7 @@ class PaymentLedger:
             self._store_refund(self._payments[first_refund.provider, first_refund.payment], repeated_refund)
         self._on_change()
 
-    def move_refund(self, refund: Refund, new_state: str) -> Refund:
+    def change_refund_state(self, refund: Refund, new_state: str) -> Refund:
         """Change the state of a refund, and return the refund. `new_state` is a common word (`completed`) or the
         provider's own word for the state.
 
@@ -341,7 +341,7 @@ class PaymentLedger:
             return payment
         due_time = self._clock.now() - timedelta(seconds=self._settings.settle_seconds)
         if payment.cancel_requested_at and payment.is_captured and payment.cancel_requested_at <= due_time:
-            self.move_payment(payment, "failed")
+            self.change_payment_state(payment, "failed")
         for refund in payment.refunds:
             if refund.state in payment.provider_words.accepted_states and refund.accepted_at <= due_time:
                 refund.state = payment.provider_words.get_refund_state("completed")

@@ -94,7 +94,7 @@ class SimulatedPayPay:
                     raise make_result_refusal("DYNAMIC_QR_NOT_FOUND")
                 if payment.state != "CREATED":
                     raise make_result_refusal("DYNAMIC_QR_ALREADY_PAID")
-                self._payment_ledger.move_payment(payment, "gone")
+                self._payment_ledger.change_payment_state(payment, "gone")
             return make_result_reply("SUCCESS")
 
         return self._make_provider_call("delete_code", delete_code, payment.merchant_payment_id if payment else None)
@@ -160,7 +160,7 @@ class SimulatedPayPay:
             raise make_result_refusal("ORDER_NOT_REVERSIBLE")
         payment.cancel_requested_at = now
         if payment.state in ("AUTHORIZED", "REAUTHORIZING"):
-            self._payment_ledger.move_payment(payment, "failed")
+            self._payment_ledger.change_payment_state(payment, "failed")
 
     def _find_own_payment(self, merchant: str, payment_number: str) -> Payment | None:
         """Return the merchant's payment with this payment id; None if no payment has this id, or if the payment

@@ -16,7 +16,7 @@ from console.sandbox.registry.rows import (
     compute_check_digit_weights,
     format_csv_line,
 )
-from console.sandbox.registry.special_rows import DRAW_LIMIT_OF_SPECIAL_ROWS, make_merged_row, make_special_row
+from console.sandbox.registry.special_rows import SPECIAL_ROW_RANDOM_NUMBER_LIMIT, make_merged_row, make_special_row
 from console.sandbox.registry.words import (
     BUILDING_KIND_WORDS,
     BUILDING_NAMES,
@@ -33,7 +33,7 @@ merged into the second, and the second into the third. The third corporation is 
 MAX_ROWS_PER_SEGMENT = 1_000_000
 ROWS_PER_BLOCK = 512
 _RANDOM_NUMBERS_PER_ROW = 8
-_HIGHEST_DRAW_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
+_HIGHEST_RANDOM_NUMBER_WITHOUT_FURIGANA = 6_000  # of 65,536: one of eleven has none
 _MERGER_CHAIN_POSITIONS_IN_GROUP = (1, 2, 3)
 
 # Prefix and suffix of the name, and the kind; each as often as it stands here.
@@ -180,13 +180,16 @@ class InventedRegistry:
             prefix, suffix, kind = forms[c % form_count]
             place_fields, code_fields = places[d % place_count]
             event, assignment_day = dates[f % date_count]
-            kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_DRAW_WITHOUT_FURIGANA else ""
+            kana = f'"{kana_1}{kana_2}"' if h > _HIGHEST_RANDOM_NUMBER_WITHOUT_FURIGANA else ""
             position += 1
             line = (
                 f'{position},{number},{event},"{prefix}{text_1}{text_2}{suffix}",,{kind},{place_fields}'
                 f'{streets[e % street_count]}",,{code_fields},,,,,,,{assignment_day},1,,,,,{kana},0'
             )
-            if g < DRAW_LIMIT_OF_SPECIAL_ROWS or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
+            if (
+                g < SPECIAL_ROW_RANDOM_NUMBER_LIMIT
+                or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP
+            ):
                 line = self._make_special_line(line, position, g)
             lines.append(line)
         return lines

@@ -112,7 +112,7 @@ class DatabaseAccountService:
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:
         self._context, self._request_ids = context, request_ids
 
-    def apply(
+    def apply_account_file(
         self, content: str, passwords: PasswordReader, *, dry_run: bool = False, request_id: str | None = None
     ) -> AppliedAccounts:
         """Create and change accounts, roles and rows of `operators` for the people of the file whose text is

@@ -18,7 +18,7 @@ FORGET_PREPARED_TRANSACTIONS_AFTER_SECONDS = 10.0
 prepared transactions are forgotten. A write that waits for a lock gives up after some seconds and tries again, and a
 pass between the two finds no blocking transaction.
 """
-UNENDED_PASSES_BEFORE_REPORT = 3
+PASSES_BEFORE_REPORT_OF_UNENDED_SESSION = 3
 """Number of consecutive passes that find a session unended before it is reported."""
 _log = logging.getLogger("console.worker")
 
@@ -159,13 +159,13 @@ class _ServerNode:
 
     def _report_unended_session(self, account: str | None) -> None:
         """Write one log event if a session of this account blocks other sessions and the server has not ended it. The
-        event is written when UNENDED_PASSES_BEFORE_REPORT consecutive passes have found the session, because a server
-        needs some time to end a session. `account` is None if this pass has found no such session.
+        event is written when PASSES_BEFORE_REPORT_OF_UNENDED_SESSION consecutive passes have found the session,
+        because a server needs some time to end a session. `account` is None if this pass has found no such session.
         """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)
         self._unended_account = account
-        if self._unended_passes == UNENDED_PASSES_BEFORE_REPORT:
+        if self._unended_passes == PASSES_BEFORE_REPORT_OF_UNENDED_SESSION:
             _log.error(
                 "a session of %s holds others up, and the server %s does not end it: restart this node",
                 account,

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import LockedProblem, SchemaProblem
+from console.domain.error_reasons import DatabaseLockedProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
 from console.services.adoption.plan import format_stored_corporation_number, parse_stored_corporation_number
@@ -106,7 +106,9 @@ class AdoptionRun:
         while not self._run_remaining_steps():
             attempt_count += 1
             if attempt_count >= MAX_INDEX_CREATION_ATTEMPTS:
-                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.DUPLICATES_KEEP_COMING})
+                raise ConsoleError(
+                    ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.DUPLICATES_KEEP_COMING}
+                )
         self._process_rows_added_during_adoption()
         if self._lock is not None:
             migrate.renew_constraints(self._database, self._lock.require_held)

@@ -25,7 +25,7 @@ from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
-    EXPECTED_RESPONSE_TEXT,
+    EXPECTED_REACTION_TEXT,
     CompanyChange,
     WatchedFacts,
     compute_corporation_subject_id,
@@ -354,7 +354,7 @@ class ChangedCompanyAlerts:
             compute_corporation_subject_id(corporation_number),
             None,
             observed,
-            EXPECTED_RESPONSE_TEXT,
+            EXPECTED_REACTION_TEXT,
             self._context.now(),
         )
         if alert is None:

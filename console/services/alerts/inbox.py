@@ -13,9 +13,9 @@ from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
 from console.domain.registry.watched_facts import (
+    COMPANIES_QUEUE_NAME,
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
-    QUEUE_NAME,
     CompanyChange,
     format_number_of_subject,
 )
@@ -143,7 +143,7 @@ class AlertService:
         with which each changed corporation was merged. Raises usage for an unknown cursor, not_allowed if the acting
         person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_ALERTS))
-        last_id = parse_alert_cursor(QUEUE_NAME, after_cursor)
+        last_id = parse_alert_cursor(COMPANIES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = complete_alerts_with_corporations(
@@ -152,8 +152,10 @@ class AlertService:
             items = self._make_changed_company_items(
                 conn, watched_corporations.find_changes(conn, open_alerts), with_related=with_related
             )
-        next_cursor = format_alert_cursor(QUEUE_NAME, open_alerts[-1].id) if len(open_alerts) == limit else None
-        return ChangedCompanyPage(QUEUE_NAME, items, next_cursor)
+        next_cursor = (
+            format_alert_cursor(COMPANIES_QUEUE_NAME, open_alerts[-1].id) if len(open_alerts) == limit else None
+        )
+        return ChangedCompanyPage(COMPANIES_QUEUE_NAME, items, next_cursor)
 
     def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
         """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
@@ -192,7 +194,9 @@ class AlertService:
             count, oldest_instant = alerts.count_open_alerts_of_rule(
                 conn, CORPORATION_CHANGE_RULE, MAX_COUNTED_ALERTS + 1
             )
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest_instant)
+        return QueueCount(
+            COMPANIES_QUEUE_NAME, min(count, MAX_COUNTED_ALERTS), count > MAX_COUNTED_ALERTS, oldest_instant
+        )
 
     def count_unacknowledged(self) -> int:
         """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
@@ -258,7 +262,7 @@ class AlertService:
             "alerts ack", request_id, arguments, lambda: self._acknowledge_alert_and_audit_refusal(id, note)
         )
 
-    def acknowledge_each(
+    def acknowledge_alerts(
         self, ids: Collection[int], note: str, *, request_id: str | None = None
     ) -> tuple[Alert, ...]:
         """Acknowledge the alerts with these ids, which belong to one incident, with the same note, and return the

@@ -40,7 +40,7 @@ from console.store.database.sqlalchemy_names import Connection
 MAX_OPEN_ALERTS = 1_000
 MAX_LISTED_RECORDS_PER_INCIDENT = 50
 LONGEST_NOTE_CHARACTERS = 2_000
-MAX_ALERTS_SEARCHED_FOR_CLOSED = 200
+MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS = 200
 """Closed incidents are searched for among this number of the newest alerts."""
 AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {
     IncidentAction.TAKE: AuditAction.INCIDENT_TAKEN,
@@ -75,7 +75,7 @@ class IncidentService:
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS)
             listed_alerts = [
                 *open_alerts,
-                *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED) if include_closed else ()),
+                *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS) if include_closed else ()),
             ]
             incidents = self._read_incidents(conn, listed_alerts)
         open_incidents = [incident for incident in incidents if incident.state is not IncidentState.CLOSED]

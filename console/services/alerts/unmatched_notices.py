@@ -18,7 +18,7 @@ from console.domain.records import WorkReason
 from console.domain.service_results import Explanation, QueueCount
 from console.domain.tasks.records import Alert
 from console.domain.views.unmatched_notices import (
-    QUEUE_NAME,
+    NOTICES_QUEUE_NAME,
     NoticeCandidate,
     NoticeProof,
     SharedFact,
@@ -27,7 +27,7 @@ from console.domain.views.unmatched_notices import (
     UnmatchedNoticePage,
 )
 from console.services.alerts.inbox import format_alert_cursor, parse_alert_cursor
-from console.services.payment_intake.common import EVENT_UNMATCHED, NOT_MATCHED_RULES, NOTICE_KIND
+from console.services.payment_intake.common import EVENT_UNMATCHED, NOTICE_KIND, UNMATCHED_NOTICE_RULES
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -47,7 +47,7 @@ calendar of Python has the years 1 to 9999.
 
 class UnmatchedNoticeReader:
     """Reads the queue of unmatched notices. It writes nothing and calls no provider. A person acknowledges a
-    notice with `console.alerts.acknowledge_each` and the ids of `UnmatchedNoticeItem.cases`."""
+    notice with `console.alerts.acknowledge_alerts` and the ids of `UnmatchedNoticeItem.cases`."""
 
     def __init__(self, context: ServiceContext, payment_providers: PaymentProviders) -> None:
         self._context, self._payment_providers = context, payment_providers
@@ -60,13 +60,13 @@ class UnmatchedNoticeReader:
         `with_candidates`, also read our records with the amount and the day of each notice. Raises usage for an
         unknown cursor, not_allowed if the acting person has no right to read."""
         limit = max(1, min(limit, MAX_COUNTED_NOTICES))
-        last_id = parse_alert_cursor(QUEUE_NAME, after_cursor)
+        last_id = parse_alert_cursor(NOTICES_QUEUE_NAME, after_cursor)
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_cases = alerts.list_unacknowledged_alerts(conn, _UNMATCHED_NOTICE_RULE, limit, last_id)
             items = tuple(self._make_items(conn, open_cases, with_candidates=with_candidates))
-        next_cursor = format_alert_cursor(QUEUE_NAME, open_cases[-1].id) if len(open_cases) == limit else None
-        return UnmatchedNoticePage(QUEUE_NAME, items, next_cursor)
+        next_cursor = format_alert_cursor(NOTICES_QUEUE_NAME, open_cases[-1].id) if len(open_cases) == limit else None
+        return UnmatchedNoticePage(NOTICES_QUEUE_NAME, items, next_cursor)
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
@@ -90,7 +90,9 @@ class UnmatchedNoticeReader:
             count, oldest_instant = alerts.count_unacknowledged_alerts_of_rule(
                 conn, _UNMATCHED_NOTICE_RULE, MAX_COUNTED_NOTICES + 1
             )
-        return QueueCount(QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest_instant)
+        return QueueCount(
+            NOTICES_QUEUE_NAME, min(count, MAX_COUNTED_NOTICES), count > MAX_COUNTED_NOTICES, oldest_instant
+        )
 
     def _make_items(
         self, conn: Connection, unacknowledged_cases: Sequence[Alert], *, with_candidates: bool
@@ -114,7 +116,7 @@ class UnmatchedNoticeReader:
                 other_cases = [
                     open_case
                     for open_case in open_cases.get(event.id, ())
-                    if open_case.id != case.id and open_case.rule_id in NOT_MATCHED_RULES
+                    if open_case.id != case.id and open_case.rule_id in UNMATCHED_NOTICE_RULES
                 ]
                 notice = _make_notice(event, case, other_cases)
                 records_with_same_number = records.get(notice.order_no or "", ())

@@ -42,7 +42,7 @@ class AuditService:
         """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest first.
         `before_id` is the id of the last entry of the previous page, None for the first page. Raises no_operator if
         no name of a person is configured, and not_allowed if the acting person has no right to read audit entries."""
-        visible_person = self._find_only_visible_person()
+        visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(
                 conn, limit=max(1, min(limit, 1_000)), before_id=before_id, person=visible_person
@@ -66,7 +66,7 @@ class AuditService:
         right to read audit entries.
         """
         context = self._context
-        only_person = None if context.operator is None else self._find_only_visible_person()
+        only_person = None if context.operator is None else self._find_person_limited_to_own_entries()
         if only_person is not None and context.asks_worker:  # this account doesn't see the whole trail
             trail: VerifiedTrail = self._act_once("audit verify", None, (), self._verify_trail)
             return trail
@@ -94,7 +94,7 @@ class AuditService:
         return row_count
 
     def _export_entries(self, path: Path) -> int:
-        visible_person = self._find_only_visible_person()
+        visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             rows = write_csv(
                 path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, person=visible_person))
@@ -102,7 +102,7 @@ class AuditService:
         self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
 
-    def _find_only_visible_person(self) -> str | None:
+    def _find_person_limited_to_own_entries(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the
         person may read all entries. Raises no_operator if no name of a person is configured, and not_allowed if the
         acting person has no right to read audit entries."""

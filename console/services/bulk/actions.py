@@ -7,8 +7,8 @@ None of these actions moves money, buys a credit check or decides about a record
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.bulk.records import STILL_UNKNOWN, RowResult, join_reason_and_person
-from console.domain.error_reasons import InProgressReason, UnknownReason
+from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult, join_reason_and_person
+from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.annotations.notes import NoteService
@@ -30,7 +30,7 @@ PROVIDER_REFUSAL_ERROR_CODES = frozenset(
         ErrorCode.BAD_PROFILE,
     }
 )
-_MISSING_PROVIDER_CALL_REASONS = (UnknownReason.NO_LIST_CALL, UnknownReason.NO_READ_CALL)
+_MISSING_PROVIDER_CALL_REASONS = (OutcomeUnknownReason.NO_LIST_CALL, OutcomeUnknownReason.NO_READ_CALL)
 _MAX_PROVIDER_CALLS_PER_ROW = {BulkAction.PROBE: 1, BulkAction.REFETCH: 2}
 """Largest number of calls to the provider for one row, by action."""
 
@@ -144,7 +144,9 @@ def convert_error_to_row_outcome(error: ConsoleError) -> RowOutcome:
     if code == ErrorCode.OUTCOME_UNKNOWN:
         has_no_call = reason in _MISSING_PROVIDER_CALL_REASONS
         return (
-            RowOutcome(RowResult.REFUSED, str(reason)) if has_no_call else RowOutcome(RowResult.DONE, STILL_UNKNOWN)
+            RowOutcome(RowResult.REFUSED, str(reason))
+            if has_no_call
+            else RowOutcome(RowResult.DONE, STILL_UNKNOWN_OUTCOME)
         )
     if code in PROVIDER_REFUSAL_ERROR_CODES:
         return RowOutcome(RowResult.FAILED, code, is_provider_refusal=True)

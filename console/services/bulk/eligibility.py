@@ -50,7 +50,7 @@ def _forecast_row(
     has_changed = facts.record.version != row.expected_version
     if has_changed and was_begun and is_action_already_done(run.action, facts):
         return RowForecast(row, ForecastKind.SKIP, ACTION_ALREADY_DONE_REASON)
-    if (other_person := _find_other_taker(facts, run, person)) is not None:
+    if (other_person := _find_other_person_with_take(facts, run, person)) is not None:
         return RowForecast(row, ForecastKind.SKIP, InProgressReason.TAKEN_BY_OTHER_PERSON, other_person)
     if has_changed and not was_begun:
         return RowForecast(row, ForecastKind.SKIP, "changed")
@@ -80,7 +80,7 @@ def _forecast_by_decision_table(run: BulkRun, row: BulkRow, facts: ChoiceFacts) 
     return RowForecast(row, ForecastKind.REFUSED, (choice.reason or "").removeprefix("reason."), provider=provider)
 
 
-def _find_other_taker(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
+def _find_other_person_with_take(facts: ChoiceFacts, run: BulkRun, person: Person | None) -> str | None:
     """Return the name of the person who has taken the record with these `facts`, if this person is neither the maker
     of the bulk run nor the acting person `person`; otherwise None."""
     if facts.take is None:

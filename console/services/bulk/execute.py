@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from console.domain.access.read_only import STOPPED_RIGHTS
+from console.domain.access.read_only import RIGHTS_STOPPED_BY_SWITCH
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import (
     BulkProgress,
@@ -312,4 +312,4 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
 def _is_stopped_by_read_only(conn: Connection, run: BulkRun) -> bool:
     """True if the read-only switch for everything is on and stops the action of the bulk run. The switch stops takes
     and notes, but not probes and re-fetches."""
-    return run.action.value in STOPPED_RIGHTS and find_read_only_switch(conn) is not None
+    return run.action.value in RIGHTS_STOPPED_BY_SWITCH and find_read_only_switch(conn) is not None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day
-from console.domain.error_reasons import MismatchReason
+from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, AnyRecord, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -75,7 +75,9 @@ def refuse_denial_of_listed_purchase(
         return bool(_list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now()))
 
     if context.write(store_and_compare):
-        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.LISTED_PURCHASE})
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.LISTED_PURCHASE}
+        )
     refuse_denial_of_unclear_answer(outcome.reason, record)
 
 
@@ -200,12 +202,12 @@ def _list_purchases_without_credit_check(
     return [
         report
         for report in reports or ()
-        if may_be_purchase_sent_at(report, sent_at, now)
+        if may_report_be_of_purchase_sent_at(report, sent_at, now)
         and not credit_checks.list_by_id_at_provider(conn, report.credit_check_id)
     ]
 
 
-def may_be_purchase_sent_at(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:
+def may_report_be_of_purchase_sent_at(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:
     """True if the reported credit check can be the purchase that was sent at `sent_at` (None: at any time): it has
     not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day."""
     first_day, purchase_day = find_first_possible_day(sent_at), report.purchase_date

@@ -17,7 +17,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
-from console.services.credit_checks.listed_purchases import may_be_purchase_sent_at
+from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
 from console.services.credit_checks.readings import find_read_error_code
 from console.services.guarded.desk_answers import make_contradictory_answer_error
 from console.services.process.context import ServiceContext
@@ -67,7 +67,7 @@ def refuse_denial_of_named_purchase(
             facts: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(find_read_error_code(outcome), facts)
         is_of_corporation = report.corporation_number in (None, corporation_number)
-        if is_of_corporation and may_be_purchase_sent_at(report, sent_at, context.now()):
+        if is_of_corporation and may_report_be_of_purchase_sent_at(report, sent_at, context.now()):
             raise make_contradictory_answer_error(record)
 
 

@@ -202,7 +202,7 @@ def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | 
     return None if is_over_before_purchase and not has_validity else valid_until
 
 
-def had_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
+def had_reported_check_expired_before(report: CheckReport, sent_at: datetime | None) -> bool:
     """True if the credit check in the provider's report had expired when a purchase was sent at `sent_at` (None: not
     known), so that the report is about another purchase. False if the report's expiration date is not after its
     purchase date, because such a date is wrong.
@@ -451,7 +451,7 @@ def open_contradiction_case(context: ServiceContext, tx: Transaction, record: Cr
         and earlier_case.observed != observed
         and (
             earlier_case.acknowledged_by is not None
-            or (_is_about_reading(earlier_case.observed) and not _is_about_reading(observed))
+            or (_is_case_about_reading(earlier_case.observed) and not _is_case_about_reading(observed))
         )
     ):
         cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record.id, now)
@@ -499,7 +499,7 @@ def end_reading_contradiction(
     ):
         return
     case = _find_contradiction_case(tx, record)
-    if case is None or not _is_about_reading(case.observed):
+    if case is None or not _is_case_about_reading(case.observed):
         return
     cases.close_case(tx.conn, WorkReason.CONTRADICTED, CREDIT_CHECK_KIND, record_id, now)
     work = Work(WorkState.SCHEDULED, now, WorkReason.INCOMPLETE)
@@ -532,7 +532,7 @@ def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | No
     return max(open_cases, key=lambda alert: alert.id, default=None)
 
 
-def _is_about_reading(observed: str) -> bool:
+def _is_case_about_reading(observed: str) -> bool:
     """True if the case with the description `observed` is about a read of the detail or PDF, not about the
     purchase."""
     return observed.startswith(_READING_CONTRADICTIONS)

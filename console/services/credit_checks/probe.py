@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -89,7 +89,7 @@ class CreditCheckProber:
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
             return
         with context.database.read() as conn:
-            is_denied = check_records.contradicts_answer_on_desk(context, conn, record)
+            is_denied = check_records.does_record_contradict_spooled_answer(context, conn, record)
         entry = context.spool.find(record.operation_id or "") if is_denied else None
         if entry is not None:
             observed = outcomes.format_observed_purchase(entry.id_at_provider)
@@ -113,14 +113,14 @@ class CreditCheckProber:
         NO_ANSWER_ERROR_CODES."""
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
-            id_at_provider = self._decisions.find_id_at_provider_on_desk(record)
+            id_at_provider = self._decisions.find_id_at_provider_in_spool(record)
             if id_at_provider is not None:
-                return self._confirm_answer_of_desk(record, id_at_provider, is_automatic)
+                return self._confirm_answer_in_spool(record, id_at_provider, is_automatic)
             if not reader.capabilities.finds_purchases:
                 if is_automatic:  # the provider had a list when the probe was scheduled
                     self._store_work(record, Work(WorkState.NEEDS_REVIEW, reason=WorkReason.NO_LIST_CALL))
                 raise ConsoleError(
-                    ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": UnknownReason.NO_LIST_CALL}
+                    ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": OutcomeUnknownReason.NO_LIST_CALL}
                 )
             self._context.failpoints.reach("before_probe")
             outcome = reader.find_purchases(record.corporation_number)
@@ -130,7 +130,7 @@ class CreditCheckProber:
             return check_records.read_current_credit_check(self._context, record_id)
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
-    def _confirm_answer_of_desk(self, record: CreditCheck, id_at_provider: int, is_automatic: bool) -> CreditCheck:
+    def _confirm_answer_in_spool(self, record: CreditCheck, id_at_provider: int, is_automatic: bool) -> CreditCheck:
         """Use an answer of the provider that this desk's spool has: it states the purchase's id `id_at_provider`.
         Read the purchase with this id at the provider, settle the credit check with the result, and return the credit
         check. Raises the errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error
@@ -218,7 +218,7 @@ class CreditCheckProber:
         ]
         if is_id_ambiguous:
             return None, "several_wait"
-        if self._lacks_known_purchase(tx, record, reports):
+        if self._does_list_lack_known_purchase(tx, record, reports):
             return None, "list_incomplete"
         if len(unused_reports) > 1:
             return None, "several_found"
@@ -232,7 +232,9 @@ class CreditCheckProber:
             return None, "none_found"  # a person has just given this id to another credit check
         return unused_reports[0], "found"
 
-    def _lacks_known_purchase(self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]) -> bool:
+    def _does_list_lack_known_purchase(
+        self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]
+    ) -> bool:
         """True if the provider's list lacks a purchase of the corporation number that a credit check in our database
         has and that is still valid. Such a list is incomplete, so it may lack the purchase of `record`, too."""
         listed_ids, now = {report.credit_check_id for report in reports}, self._context.now()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import BadProfileDetail
 from console.domain.process import interrupts
@@ -76,7 +76,7 @@ class DatabaseTokenStore:
                 return self._store_authorised_pair(new_pair)
             except ConsoleError as not_stored:
                 _log.warning("the tokens of a new authorisation were not stored (%s)", not_stored.code)
-                raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED) from not_stored
+                raise TokenAnswerLost(OutcomeUnknownReason.TOKENS_NOT_STORED) from not_stored
 
     def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
         """Store a new pair of tokens in place of the stored row, and return it with its version. If another desk
@@ -87,7 +87,7 @@ class DatabaseTokenStore:
             version = self._replace_stored_pair(new_pair)
             if version is not None:
                 return self._keep_pair_in_memory(new_pair, version)
-        raise TokenAnswerLost(UnknownReason.TOKENS_NOT_STORED)
+        raise TokenAnswerLost(OutcomeUnknownReason.TOKENS_NOT_STORED)
 
     def _replace_stored_pair(self, new_pair: TokenPair) -> int | None:
         """Store the pair of tokens in place of the stored row, and return the version of the new row; None if

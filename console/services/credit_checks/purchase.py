@@ -11,7 +11,12 @@ from itertools import chain
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import AlreadyPurchasedReason, MismatchReason, NotExpiredReason, UsageProblem
+from console.domain.error_reasons import (
+    AlreadyPurchasedReason,
+    EvidenceMismatchReason,
+    NotExpiredReason,
+    UsageProblem,
+)
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -88,7 +93,7 @@ class CreditCheckPurchaseService:
         with context.database.read() as conn:
             records = credit_checks.find_by_number(conn, valid_number, journal.list_lapsed_subjects(conn))
             denied_checks = credit_checks.find_denied_but_bought(conn, (valid_number,)).values()
-            holders = [check_records.find_purchase_holder(conn, record) for record in records]
+            holders = [check_records.find_purchase_lease_holder(conn, record) for record in records]
             corporation_facts = read_facts(context, conn, valid_number)
         live_records = tuple(record for record in records if record.is_live)
         past_records = [record for record in records if not record.is_live]
@@ -268,9 +273,12 @@ class _PurchaseAttempt:
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
             )
-        if outcomes.had_expired_before(report, sent_at) and not _may_have_expired(live_check, context.now()):
+        if outcomes.had_reported_check_expired_before(report, sent_at) and not _may_have_expired(
+            live_check, context.now()
+        ):
             raise make_outcome_error(
-                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": MismatchReason.EXPIRED_BEFORE}
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE,
+                {"record": live_check, "reason": EvidenceMismatchReason.EXPIRED_BEFORE},
             )
         valid_until = outcomes.compute_valid_until(report, live_check)
         is_date_over = valid_until is not None and valid_until <= context.now()

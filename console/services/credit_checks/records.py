@@ -54,10 +54,10 @@ def _is_purchase_lost(context: ServiceContext, conn: Connection, corporation_num
     """True if the database has no credit check of the purchase `intent`, or contradicts AlarmBox's answer in this
     desk's spool about it."""
     record = credit_checks.find_by_operation(conn, corporation_number, intent.operation_id)
-    return record is None or contradicts_answer_on_desk(context, conn, record)
+    return record is None or does_record_contradict_spooled_answer(context, conn, record)
 
 
-def contradicts_answer_on_desk(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
+def does_record_contradict_spooled_answer(context: ServiceContext, conn: Connection, record: CreditCheck) -> bool:
     """True if the database and this desk contradict each other about the purchase: the credit check has the state
     error (not bought), this desk's spool has AlarmBox's answer that it was bought, and the database has never had a
     case about this contradiction.
@@ -83,7 +83,7 @@ def find_credit_checks_with_id_at_provider(
     return credit_checks.list_by_id_at_provider(tx.conn, id_at_provider)
 
 
-def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
+def find_purchase_lease_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
     """Return the holder of the lease under which a process is buying this credit check now; None if no process is
     buying it."""
     if record.state is not CheckState.PENDING:

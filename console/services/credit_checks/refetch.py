@@ -7,7 +7,7 @@ This module can call the provider only to read, never to buy.
 import logging
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import LockedProblem, UnknownReason
+from console.domain.error_reasons import DatabaseLockedProblem, OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import FailedPart, ProviderAnswerFacts
 from console.domain.process import interrupts
@@ -231,14 +231,14 @@ class _RefetchAttempt:
 
     def convert_exception(self, error: Exception) -> Exception:
         if isinstance(error, StaleRow):
-            return self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.LOST_EVERY_RACE)
+            return self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, DatabaseLockedProblem.LOST_EVERY_RACE)
         if isinstance(error, ConsoleError) and self._has_begun:
             return self._make_unrecorded_error(error.code, error.detail.get("problem"))
         return error
 
     def make_result(self, _claimed: ClaimedOperation, _outcome: Outcome[None]) -> RefetchResult:
         if not self._is_recorded:
-            raise self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, LockedProblem.OPERATION_LOST)
+            raise self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, DatabaseLockedProblem.OPERATION_LOST)
         record_before = self._record_before
         failed_parts = [part for part in self._fetched_parts if not part.is_fetched]
         try:
@@ -271,7 +271,7 @@ class _RefetchAttempt:
         with log_and_suppress(f"reading credit check {self._id} again"):
             record = check_records.read_current_credit_check(self._context, self._id)
         error_code = code if code in OWN_FAULT_ERROR_CODES else ErrorCode.DATABASE_UNREACHABLE
-        reason = UnknownReason.ANSWER_NOT_RECORDED
+        reason = OutcomeUnknownReason.ANSWER_NOT_RECORDED
         failed_parts: list[FailedPart] = [
             {"part": name, "code": error_code, "reason": reason} for name in self._part_names
         ]

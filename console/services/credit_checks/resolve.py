@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import MismatchReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -250,7 +250,7 @@ class PurchaseResolver:
 
     # Bought, confirmed by a read
 
-    def find_id_at_provider_on_desk(self, record: CreditCheck) -> int | None:
+    def find_id_at_provider_in_spool(self, record: CreditCheck) -> int | None:
         """Return AlarmBox's id of the credit check if this desk's spool has the answer to the purchase with this id;
         otherwise None. The spool can have an answer that the database lacks: the database may have gone back to an
         earlier state, or may not have stored the answer yet."""
@@ -294,15 +294,21 @@ class PurchaseResolver:
         proof: PersonEvidence | None,
         outcome: Outcome[CheckReport],
         report: CheckReport,
-    ) -> MismatchReason | None:
+    ) -> EvidenceMismatchReason | None:
         """Settle the credit check as bought with `report`, the report in the provider's stored answer `outcome`,
         store the person's evidence `proof` (None: no person has given any), and return None. If the report doesn't
         fit the credit check, leave the credit check unchanged and return the reason.
         """
         context = self._context
         mismatch = self._find_report_mismatch(tx, record, report)
-        if mismatch is None and proof is not None and outcomes.had_expired_before(report, record.created_at):
-            mismatch = MismatchReason.EXPIRED_BEFORE  # it could be renewed at once, beside the unknown purchase
+        if (
+            mismatch is None
+            and proof is not None
+            and outcomes.had_reported_check_expired_before(report, record.created_at)
+        ):
+            mismatch = (
+                EvidenceMismatchReason.EXPIRED_BEFORE
+            )  # it could be renewed at once, beside the unknown purchase
         if mismatch is None and proof is not None:
             evidence.add_person_evidence(
                 tx.conn,
@@ -337,14 +343,14 @@ class PurchaseResolver:
 
     def _find_report_mismatch(
         self, tx: Transaction, record: CreditCheck, report: CheckReport
-    ) -> MismatchReason | None:
+    ) -> EvidenceMismatchReason | None:
         """Return the reason why the provider's report doesn't fit the credit check: it is about another corporation,
         or another credit check in our database has the report's id. Return None if the report fits."""
         if report.corporation_number != record.corporation_number:
-            return MismatchReason.OTHER_NUMBER
+            return EvidenceMismatchReason.OTHER_NUMBER
         owners = check_records.find_credit_checks_with_id_at_provider(self._context, tx, report.credit_check_id)
         is_used = any(owner.id != record.id for owner in owners)
-        return MismatchReason.USED_BY_OTHER_RECORD if is_used else None
+        return EvidenceMismatchReason.USED_BY_OTHER_RECORD if is_used else None
 
     def _settle_as_bought(
         self,

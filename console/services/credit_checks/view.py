@@ -131,7 +131,7 @@ class CreditCheckDetailsReader:
 
     def _find_lease_holder(self, conn: Connection, record: CreditCheck) -> LeaseHolder | None:
         holder = leases.find_holder(conn, make_lease_name(record.id))
-        return holder if holder is not None else check_records.find_purchase_holder(conn, record)
+        return holder if holder is not None else check_records.find_purchase_lease_holder(conn, record)
 
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None

@@ -23,8 +23,8 @@ from console.domain.desk_requests.records import (
 from console.domain.error_reasons import (
     DatabaseUnreachableProblem,
     NotAllowedReason,
+    OutcomeUnknownReason,
     PossibleRepeatReason,
-    UnknownReason,
     UsageProblem,
 )
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
@@ -303,7 +303,7 @@ class RemoteRequestIdService(RequestIdService):
 def _make_unanswered_request_error() -> ConsoleError:
     """Return the error outcome_unknown about a desk request whose answer this desk didn't get: a worker may still
     execute the request."""
-    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING})
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
 
 
 def _read_file_content(path: Path) -> bytes:

@@ -68,7 +68,7 @@ class DeskStatusService:
             find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
         )
 
-    def forget_credentials(self) -> LeftoverCredentials:
+    def delete_unneeded_credentials(self) -> LeftoverCredentials:
         """Delete from the keyring the credentials that this desk doesn't need, because a worker acts for the desk's
         person. Return the names of the deleted credentials, and the names of the environment variables with
         credentials, which stay unchanged.

@@ -23,7 +23,7 @@ from console.domain.desk_requests.records import (
     SILENT_WORKER_SECONDS,
     TakenDeskRequest,
 )
-from console.domain.error_reasons import InProgressReason, PossibleRepeatReason, UnknownReason, UsageProblem
+from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
@@ -305,7 +305,9 @@ class RequestExecutor:
         with act_for_requester(taken_request):
             self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
         return _serialize_answer(
-            CallAnswer(error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.WORKER_ANSWER_MISSING}))
+            CallAnswer(
+                error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
+            )
         )
 
     def _write_requested_audit_entry(self, taken_request: TakenDeskRequest) -> None:

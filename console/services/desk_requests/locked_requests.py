@@ -5,7 +5,7 @@ from threading import Lock
 from console.domain.clock import Clock
 from console.store.desk_requests.requests import LockedIds
 
-PASS_OVER_AFTER_SECONDS = 1.0
+SKIP_LOCKED_REQUEST_AFTER_SECONDS = 1.0
 """Time (seconds) for which a locked request delays the later requests about the same record; after that, a worker may
 take those first. A worker that takes a request holds the request's locks for some milliseconds; until its COMMIT no
 other request about the record is taken."""
@@ -31,12 +31,14 @@ class LockedRequests:
     @property
     def ids(self) -> LockedIds:
         """The ids of all locked requests, and separately the ids of the requests that have been locked for at least
-        PASS_OVER_AFTER_SECONDS."""
+        SKIP_LOCKED_REQUEST_AFTER_SECONDS."""
         now = self._clock.monotonic()
         with self._mutex:
             return LockedIds(
                 frozenset(self._found),
-                frozenset(id for id, (_, since) in self._found.items() if now - since >= PASS_OVER_AFTER_SECONDS),
+                frozenset(
+                    id for id, (_, since) in self._found.items() if now - since >= SKIP_LOCKED_REQUEST_AFTER_SECONDS
+                ),
             )
 
     def add(self, request_id: str, person: str) -> None:

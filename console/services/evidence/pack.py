@@ -32,9 +32,9 @@ from console.services.evidence.pack_text import TimelineTextWriter
 from console.services.evidence.timeline import (
     RelatedRecords,
     get_record_kind,
+    iterate_events,
     make_timeline_head,
     read_related_records,
-    walk_events,
 )
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file
@@ -297,7 +297,7 @@ class _PackDraft:
         pack.add_file(name, [content.getvalue()])
 
     def _iterate_events(self) -> Iterator[TimelineEvent]:
-        events = walk_events(self._conn, self._related_records)
+        events = iterate_events(self._conn, self._related_records)
         for event in islice(events, MAX_EVENTS_PER_PACK):
             self._event_count, self.last_event_at = self._event_count + 1, max(self.last_event_at, event.at)
             yield event

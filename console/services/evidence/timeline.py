@@ -127,7 +127,7 @@ class TimelineService:
             self._context.find_reading_person(conn)
             related_records = read_related_records(self._context, conn, kind, id)
             page_size = max(1, min(limit, MAX_EVENTS_PER_PAGE))
-            events = tuple(islice(walk_events(conn, related_records, read_position), page_size + 1))
+            events = tuple(islice(iterate_events(conn, related_records, read_position), page_size + 1))
             timeline_head = make_timeline_head(conn, related_records, self._complete_records, self._context.now())
         self._opening_log.record_opening(AuditAction.STORY_OPENED, kind, related_records.record.id)
         page_events = events[:page_size]
@@ -153,7 +153,7 @@ class TimelineService:
             return read_newest_events(self._context, conn, kind, id, limit)
 
 
-def walk_events(
+def iterate_events(
     conn: Connection, related_records: RelatedRecords, read_position: _ReadPosition | None = None
 ) -> Iterator[TimelineEvent]:
     """Yield the events of a record and its related records, oldest first, after `read_position` (None: from the first

@@ -185,10 +185,10 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
             claim=claim_record,
             call=lambda subject: action.call(attempt, subject),
             record=record_outcome,
-            deliver=self.deliver,
+            deliver=self.deliver_outcome,
         )
 
-    def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
+    def deliver_outcome(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle an operation of the guarded action with the outcome that its second transaction (tx2) did not
         record. A repeated call with the same outcome does not change the record's state again, but it may store the
         evidence and the audit entry once more.
@@ -218,7 +218,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         The operation ends as not sent if the spool of this desk proves that nothing was sent. Otherwise its
         outcome is unknown if the action has an effect, and failed if it only reads.
         """
-        if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver):
+        if unsent_operations.settle_unsent_operation(self._context, operation_id, self.deliver_outcome):
             return True
         settler = self._make_settler()
         return record_operation_lapse(

@@ -6,7 +6,7 @@
 - An answer that a cache had stored before the request, so that the provider's own answer may be hidden.
 """
 
-from console.domain.error_reasons import MismatchReason
+from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord
 from console.domain.setting_problems import SettingProblem
@@ -40,7 +40,9 @@ def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) 
     nothing. `entry` is the spool's entry about the operation (None: the spool has no entry, and nothing is refused),
     `record` the record about which the person decides."""
     if entry is not None and entry.proves_effect:
-        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.ANSWER_ON_DESK}
+        )
 
 
 def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:
@@ -55,9 +57,13 @@ def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:
     if reason == REFUSED_BUT_MADE_REASON:
         raise make_contradictory_answer_error(record)
     if reason == OLD_ANSWER_REASON:
-        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.OLD_ANSWER})
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.OLD_ANSWER}
+        )
 
 
 def make_contradictory_answer_error(record: AnyRecord) -> ConsoleError:
     """Return the error evidence_mismatch for a denial against an answer that contradicts itself."""
-    return ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.REFUSED_BUT_MADE})
+    return ConsoleError(
+        ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.REFUSED_BUT_MADE}
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote
 
-from console.domain.error_reasons import PossibleRepeatReason, UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason, PossibleRepeatReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import LeaseHolderFacts
 from console.domain.records import OperationState
@@ -36,7 +36,7 @@ _UNESCAPED_KEY_CHARACTERS = "".join(set(string.punctuation) - {":", "%"})
 
 
 @dataclass(frozen=True, slots=True)
-class HeldIdempotencyKey:
+class AcquiredIdempotencyKey:
     """An idempotency key that this process has acquired, and holds until it stores a result or releases the key.
 
     `operation_id` is the id of the key's row in the journal, and `fence` the fencing token of this row. `epoch` is
@@ -112,10 +112,10 @@ class IdempotencyKeyService:
 
     def acquire_key(
         self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]
-    ) -> HeldIdempotencyKey | str:
-        """Acquire the idempotency key for one attempt and return a HeldIdempotencyKey; if a result is stored under
-        the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
-        attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
+    ) -> AcquiredIdempotencyKey | str:
+        """Acquire the idempotency key for one attempt and return an AcquiredIdempotencyKey; if a result is stored
+        under the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of
+        the attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
         another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and
         outcome_unknown if the outcome of such an attempt is unknown.
         """
@@ -139,7 +139,7 @@ class IdempotencyKeyService:
                 if violation_count == _MAX_UNIQUE_VIOLATIONS:
                     raise
 
-    def store_result(self, held_key: HeldIdempotencyKey, result: str) -> bool:
+    def store_result(self, held_key: AcquiredIdempotencyKey, result: str) -> bool:
         """End the attempt that holds the idempotency key, and store its result for later callers. Return False, and
         store nothing, if another process has ended the attempt meanwhile."""
         is_stored = self._end_attempt(held_key, OperationState.DONE, result)
@@ -147,7 +147,7 @@ class IdempotencyKeyService:
             self._cache.store_result(held_key.key, held_key.fingerprint, result, held_key.epoch)
         return is_stored
 
-    def release_key(self, held_key: HeldIdempotencyKey) -> bool:
+    def release_key(self, held_key: AcquiredIdempotencyKey) -> bool:
         """End an attempt that had no effect, and free its idempotency key for another attempt. Return False if
         another process has ended the attempt meanwhile.
         """
@@ -199,7 +199,7 @@ class IdempotencyKeyService:
 
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
-    ) -> HeldIdempotencyKey | str:
+    ) -> AcquiredIdempotencyKey | str:
         """In the transaction `tx`, return the stored result of the key, or insert the journal row of a new attempt
         and return the acquired key. Raises possible_repeat for another fingerprint, in_progress while an attempt
         runs, and outcome_unknown if the outcome of the attempt is unknown."""
@@ -217,9 +217,9 @@ class IdempotencyKeyService:
         )
         if epoch is None and self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, holder, now)
-        return HeldIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
+        return AcquiredIdempotencyKey(operation.id, fence, key, fingerprint, epoch)
 
-    def _end_attempt(self, held_key: HeldIdempotencyKey, state: OperationState, result: str | None) -> bool:
+    def _end_attempt(self, held_key: AcquiredIdempotencyKey, state: OperationState, result: str | None) -> bool:
         """End the attempt that holds the key with this state and result; in the state failed, the key becomes free.
         Return False, and write nothing, if another process has ended the attempt meanwhile."""
 
@@ -253,7 +253,7 @@ def find_stored_result(attempt: IdempotencyKeyUse, fingerprint: str) -> str | No
     if attempt.state in (OperationState.CALLING, OperationState.UNKNOWN):
         raise ConsoleError(
             ErrorCode.OUTCOME_UNKNOWN,
-            {"operation_id": id, "since": since, "holder": holder, "reason": UnknownReason.EARLIER_ATTEMPT},
+            {"operation_id": id, "since": since, "holder": holder, "reason": OutcomeUnknownReason.EARLIER_ATTEMPT},
         )
     return (attempt.result or "") if attempt.state is OperationState.DONE else None
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
@@ -121,7 +121,7 @@ class OutcomeUnrecorded(ConsoleError):
     def __init__(
         self, claimed_operation: ClaimedOperation, *, is_spooled: bool, id_at_provider: int | str | None
     ) -> None:
-        reason = UnknownReason.ANSWER_NOT_RECORDED if is_spooled else UnknownReason.ANSWER_NOT_SPOOLED
+        reason = OutcomeUnknownReason.ANSWER_NOT_RECORDED if is_spooled else OutcomeUnknownReason.ANSWER_NOT_SPOOLED
         facts: OutcomeUnknownDetail = {
             "reason": reason,
             "operation_id": claimed_operation.operation_id,
@@ -134,7 +134,7 @@ class OutcomeUnrecorded(ConsoleError):
 class OperationSettler(Protocol):
     """Settles the operations of one guarded action that were not ended by the process which had begun them."""
 
-    def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
+    def deliver_outcome(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if
         the operation or its record is missing.
         """
@@ -187,7 +187,7 @@ def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
 def find_journal_state(outcome: Outcome[T], has_effect: bool) -> OperationState:
     """Return the state of an operation in the journal for an outcome. `has_effect` is True if the call costs or moves
     money. Without an effect, an unknown outcome counts as failed, because the read can simply be repeated."""
-    if outcome.kind in EFFECT_OUTCOME_CLASSES:
+    if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not has_effect:
         return OperationState.FAILED

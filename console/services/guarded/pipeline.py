@@ -23,7 +23,7 @@ from console.domain.process import correlation as tracing
 from console.domain.process import interrupts, log_events
 from console.domain.process.log_events import LogEvent
 from console.domain.process.sending_permission import STOPPED_BEFORE_SENDING_REASON, allow_sending_while
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import LeaseHolder
 from console.services.audit.refusals import make_lease_holder_detail
 from console.services.guarded import database_fitness, database_rollback
@@ -384,7 +384,7 @@ class GuardedPipeline:
             raise
         if is_owner and operation.has_effect:
             self._end_intent(claimed_operation, outcome)
-        if outcome.kind in EFFECT_OUTCOME_CLASSES:
+        if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
             with suppress(RuntimeError):
                 self._context.failpoints.reach("after_tx2")
         else:
@@ -500,5 +500,5 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     identifier = find_id_at_provider(outcome.found)
     numeric_id = identifier if isinstance(identifier, int) else None
     context.spool.mark_ended(
-        operation_id, holds_claim=outcome.kind in EFFECT_OUTCOME_CLASSES, id_at_provider=numeric_id
+        operation_id, holds_claim=outcome.kind in OUTCOME_CLASSES_WITH_EFFECT, id_at_provider=numeric_id
     )

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from console.domain.access.permissions import ROLES_WITH_REQUEST_IDS, WORKER
+from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS, WORKER
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
@@ -170,7 +170,7 @@ class RequestIdService:
             id_or_answer = self._acquire_id_or_find_answer(request, find_answer)
         if isinstance(id_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
-                return self._run_act(id_or_answer, act, find_answer)
+                return self._run_call(id_or_answer, act, find_answer)
         value: T = _return_or_raise_stored_answer(id_or_answer)
         return value
 
@@ -191,11 +191,11 @@ class RequestIdService:
         with context.database.read() as conn:
             person = people.find(conn, context.operator or WORKER, includes_unlisted=False)
         # A database account without a person is the account that owns the schema.
-        if person is not None and not person.roles & ROLES_WITH_REQUEST_IDS:
+        if person is not None and not person.roles & ROLES_THAT_SEND_REQUEST_IDS:
             detail: NotAllowedDetail = {
                 "operator": person.name,
                 "reason": NotAllowedReason.RIGHT_MISSING,
-                "needs": sorted(ROLES_WITH_REQUEST_IDS),
+                "needs": sorted(ROLES_THAT_SEND_REQUEST_IDS),
             }
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
@@ -360,7 +360,7 @@ class RequestIdService:
 
     # Run the act and store its answer
 
-    def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
+    def _run_call(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         """Run `act` under the acquired request id, store its answer, and return its value or raise its error. If
         another call has acquired the id meanwhile, and this call had no effect, return or raise the answer of that
         other call."""
@@ -371,17 +371,17 @@ class RequestIdService:
                 try:
                     value = act()
                 except Exception as error:
-                    if not (binding.is_committed and _may_conceal_success(error)):
+                    if not (binding.is_committed and _may_error_hide_success(error)):
                         raise
-                    value = self._find_value_of_committed_act(held_request, find_answer, error)
-            self._end_act(held_request, CallAnswer(value))
+                    value = self._find_value_of_committed_call(held_request, find_answer, error)
+            self._end_call(held_request, CallAnswer(value))
         except ConsoleError as error:
-            if _may_conceal_success(error):
+            if _may_error_hide_success(error):
                 self._end_lease(held_request)
                 raise
             answer = CallAnswer(error=error)
-            is_still_held = self._end_act(held_request, answer)
-            if is_still_held or _had_act_effect(answer):
+            is_still_held = self._end_call(held_request, answer)
+            if is_still_held or _had_effect(answer):
                 raise
             value = self._return_or_raise_answer_of_later_holder(held_request.request, find_answer, error)
         except BaseException:
@@ -391,7 +391,7 @@ class RequestIdService:
             self._heartbeat.remove_beat(beat_name)
         return value
 
-    def _find_value_of_committed_act(
+    def _find_value_of_committed_call(
         self, held_request: HeldRequestId, find_answer: AnswerFinder, error: Exception
     ) -> Any:
         """Return the value of `act` if the changed record shows that `act` succeeded before it raised `error`: `act`
@@ -434,7 +434,7 @@ class RequestIdService:
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
-    def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
+    def _end_call(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
         """Store the answer of a call under its request id, or release the id after a refusal. Return False if another
         call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails, nothing is
         raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
@@ -452,12 +452,12 @@ class RequestIdService:
         if the answer is final. If the call had no effect, release the id instead. Return False if another call has
         acquired the id meanwhile.
         """
-        is_stored = _had_act_effect(answer)
+        is_stored = _had_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
         if text is not None and len(text) > answer_serialization.LONGEST_ANSWER_CHARACTERS:
             text = None
         state = request_ids.USE_ANSWERED if is_stored else request_ids.USE_FREE
-        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_act(tx, held_request, state, text))
+        is_owner, epoch = self._context.write(lambda tx: self._store_end_of_call(tx, held_request, state, text))
         if is_owner and text is not None and _is_final_answer(answer):
             self._cache.store_result(*_make_cache_key(held_request.request), text, epoch)
         return is_owner
@@ -477,7 +477,7 @@ class RequestIdService:
             self._context.clock.sleep(_PAUSE_BETWEEN_ANSWER_ATTEMPTS_SECONDS)
         raise AssertionError  # not reached: the last try returns or raises
 
-    def _store_end_of_act(
+    def _store_end_of_call(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
         """Write the state and the answer (`text`) of the ended call into the row of the request id. Return True if
@@ -527,7 +527,7 @@ def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | Non
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 
-def _had_act_effect(answer: CallAnswer) -> bool:
+def _had_effect(answer: CallAnswer) -> bool:
     """True if the call with this answer wrote or sent something. This includes the error already_decided with a case:
     the request was sent, but people decided before the provider's answer arrived."""
     error = answer.error
@@ -538,7 +538,7 @@ def _had_act_effect(answer: CallAnswer) -> bool:
     )
 
 
-def _may_conceal_success(error: Exception) -> bool:
+def _may_error_hide_success(error: Exception) -> bool:
     """True if `error` may hide the success of a call: the database failed, possibly after the COMMIT of the call's
     changes, or the program has a bug.
     """

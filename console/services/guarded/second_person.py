@@ -7,7 +7,7 @@ from functools import cache
 
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import MismatchReason, NotAllowedReason
+from console.domain.error_reasons import EvidenceMismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord, NotAllowedDetail
 from console.domain.records import Person
@@ -22,8 +22,8 @@ from console.store.refunds import approvals
 from console.store.refunds.approvals import StoredProposal
 
 MAX_LISTED_PROPOSALS = 1_000
-_PROOF_NUMBER_PREFIX = "number "
-_NO_NUMBER_LINE = "no number"
+_ID_AT_PROVIDER_LINE_PREFIX = "number "
+_NO_ID_AT_PROVIDER_LINE = "no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def decide_with_second_person(
     if (
         proposal is not None
         and proposal.proposed_state == decision.target
-        and may_still_decide(context, tx.conn, proposal.person)
+        and may_proposer_still_decide(context, tx.conn, proposal.person)
     ):
         is_number_agreed = not decision.needs_number or _read_proposed_id_at_provider(tx, proposal) == decision.number
         is_second_person = is_number_agreed or not _may_replace_id_at_provider(decision, proposal.person)
@@ -120,7 +120,7 @@ def list_valid_proposals(context: ServiceContext, conn: Connection) -> tuple[Wai
     """Return at most MAX_LISTED_PROPOSALS open proposals, oldest first, whose proposer is still an enabled person
     with the right to resolve. Any other open proposal is left out: no second person can confirm it, because the next
     decision replaces it."""
-    may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
+    may_decide = cache(lambda proposer: may_proposer_still_decide(context, conn, proposer))
     proposals = approvals.list_open_proposals(conn, MAX_LISTED_PROPOSALS)
     return tuple(proposal for proposal in proposals if may_decide(proposal.person))
 
@@ -132,7 +132,7 @@ def read_proposed_states(
     ids of the records, which are of the kind `kind`. A record is left out if it has no proposal, or if its proposer
     may no longer decide.
     """
-    may_decide = cache(lambda proposer: may_still_decide(context, conn, proposer))
+    may_decide = cache(lambda proposer: may_proposer_still_decide(context, conn, proposer))
     proposals = approvals.read_open_proposals(conn, kind, subject_ids)
     return {id: state for id, (state, proposer) in proposals.items() if may_decide(proposer)}
 
@@ -181,7 +181,7 @@ def _find_second_person_refusal(person: Person | None, proposer: str) -> str | N
     return None if may_decide else "role"
 
 
-def may_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
+def may_proposer_still_decide(context: ServiceContext, conn: Connection, proposer: str) -> bool:
     """True if the proposer is an enabled person with the right to resolve. Only then does the proposal count as the
     first of two decisions.
     """
@@ -219,18 +219,18 @@ def _require_second_person(
     require_confirmation()
     if not is_number_agreed:
         raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": MismatchReason.OTHER_ID}
+            ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": EvidenceMismatchReason.OTHER_ID}
         )
 
 
 def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of the
-    proof could be read as such an id, put the line _NO_NUMBER_LINE before it."""
+    proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
-    if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
+    if number is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
         return proof
-    line = _NO_NUMBER_LINE if number is None else f"{_PROOF_NUMBER_PREFIX}{number}"
+    line = _NO_ID_AT_PROVIDER_LINE if number is None else f"{_ID_AT_PROVIDER_LINE_PREFIX}{number}"
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 
@@ -239,4 +239,8 @@ def _read_proposed_id_at_provider(tx: Transaction, proposal: StoredProposal) -> 
     stated no id. Evidence that the same person gave for an earlier proposal is ignored."""
     body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
-    return line.removeprefix(_PROOF_NUMBER_PREFIX) if line_end and line.startswith(_PROOF_NUMBER_PREFIX) else None
+    return (
+        line.removeprefix(_ID_AT_PROVIDER_LINE_PREFIX)
+        if line_end and line.startswith(_ID_AT_PROVIDER_LINE_PREFIX)
+        else None
+    )

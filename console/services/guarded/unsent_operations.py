@@ -60,11 +60,11 @@ def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
     return tuple(
         entry
         for entry in context.spool.list_unsent_entries(context.database_id)
-        if _must_settle_or_forget(context, entry)
+        if _must_settle_spool_entry(context, entry)
     )
 
 
-def _must_settle_or_forget(context: ServiceContext, entry: SpoolEntry) -> bool:
+def _must_settle_spool_entry(context: ServiceContext, entry: SpoolEntry) -> bool:
     """Return True if this desk must settle the operation of the spool entry as not sent. Delete the entry from the
     spool, and return False, if the operation has failed in the journal, or is missing in the journal after
     _LONGEST_WAIT_FOR_CLAIM_COMMIT. Return False, too, while the operation may still be claimed or sent."""
@@ -98,7 +98,7 @@ def settle_all_unsent_operations(context: ServiceContext, settlers: "Mapping[str
     `settlers` are action names."""
     entries = find_unsent_operations(context)
     results = (
-        settle_unsent_operation(context, entry.intent.operation_id, settlers[entry.intent.action].deliver)
+        settle_unsent_operation(context, entry.intent.operation_id, settlers[entry.intent.action].deliver_outcome)
         for entry in entries
     )
     return sum(results)

@@ -110,7 +110,8 @@ class Lookup:
 
     def read_notes(self, record_keys: Collection[tuple[str, int]]) -> "tuple[Note, ...]":
         """Return the newest notes of the records `record_keys` (pairs of kind and id), newest first, at most
-        MAX_COMPANY_ROWS for each kind of record. Raises not_allowed if the acting person has no right to read."""
+        MAX_ROWS_ON_COMPANY_PAGE for each kind of record. Raises not_allowed if the acting person has no right to
+        read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:
@@ -119,7 +120,7 @@ class Lookup:
 
     def read_documents(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyDocument, ...]":
         """Return the newest documents (PDFs) of the records `record_keys` (pairs of kind and id), newest first, at
-        most MAX_COMPANY_ROWS for each kind of record. Raises not_allowed if the acting person has no right to
+        most MAX_ROWS_ON_COMPANY_PAGE for each kind of record. Raises not_allowed if the acting person has no right to
         read."""
         from console.store.records import company
 
@@ -129,7 +130,7 @@ class Lookup:
 
     def read_history(self, record_keys: Collection[tuple[str, int]]) -> "tuple[CompanyEvent, ...]":
         """Return the newest events of the records `record_keys` (pairs of kind and id), all records together, newest
-        first, at most MAX_COMPANY_ROWS. Raises not_allowed if the acting person has no right to read."""
+        first, at most MAX_ROWS_ON_COMPANY_PAGE. Raises not_allowed if the acting person has no right to read."""
         from console.store.records import company
 
         with self._context.database.read() as conn:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from console.domain.access.permissions import ROLES_WITH_REQUEST_IDS
+from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS
 from console.domain.calendar_days import JST
 from console.domain.desk_requests.records import make_oldest_request_id
 from console.domain.errors import ConsoleError, ErrorCode
@@ -195,7 +195,7 @@ class GlobalSearch:
         if not _may_be_operation_or_request_id(search_text):
             return
         operation = journal.find_with_state_after_lapse(conn, search_text.lower())
-        if operation is None and _may_have_request_ids(person) and not reads_views(conn):
+        if operation is None and _may_person_have_request_ids(person) and not reads_views(conn):
             operation_id = request_ids.find_operation_id(conn, self._context.operator or "", search_text)
             operation = None if operation_id is None else journal.find_with_state_after_lapse(conn, operation_id)
         if operation is not None:
@@ -208,7 +208,7 @@ class GlobalSearch:
         `search_text`; yield nothing if the person has made no such call. The request ids of other people are not
         searched.
         """
-        if not _may_be_operation_or_request_id(search_text) or not _may_have_request_ids(person):
+        if not _may_be_operation_or_request_id(search_text) or not _may_person_have_request_ids(person):
             return
         subject = (
             requests.find_subject_of_own_request(
@@ -237,10 +237,10 @@ def _may_be_operation_or_request_id(search_text: str) -> bool:
     return 0 < len(search_text) <= _LONGEST_ID_CHARACTERS and search_text.isascii() and " " not in search_text
 
 
-def _may_have_request_ids(person: Person | None) -> bool:
+def _may_person_have_request_ids(person: Person | None) -> bool:
     """Return True if the person can have made calls with request ids, or if no name of a person is configured. Return
     False for an auditor or admin, whose account has no right to read the table of request ids on a server."""
-    return person is None or not person.roles.isdisjoint(ROLES_WITH_REQUEST_IDS)
+    return person is None or not person.roles.isdisjoint(ROLES_THAT_SEND_REQUEST_IDS)
 
 
 def _find_alerts(conn: Connection, records: Collection[FilteredRecord]) -> tuple[Alert, ...]:

@@ -16,7 +16,7 @@ from console.domain.payments import provider_registry
 from console.domain.process import failpoint_names
 from console.domain.service_results import HealthCheck
 from console.domain.setting_problems import SettingProblem
-from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_overdue
+from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_task_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
 from console.services.monitoring.installation import check_installation, find_installed_folder
@@ -444,7 +444,7 @@ class HealthCheckService:
                 raise
             stored_tasks = []  # not every role may read them
         scale, now = TimeScale(self._settings.time_scale), self._clock.now()
-        overdue_names = [task.name for task in stored_tasks if is_overdue(task, now, scale)]
+        overdue_names = [task.name for task in stored_tasks if is_task_overdue(task, now, scale)]
         joined_names = ", ".join(overdue_names) or "-"  # for programs; the sentence has the words of the tasks
         facts: _CheckFacts = {"late": joined_names, "tasks": overdue_names, "n": len(stored_tasks)}
         return {**facts, "ok": not overdue_names} if stored_tasks else {**facts, "verdict": "none"}

@@ -11,7 +11,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_registry import NoticeKind
 from console.domain.service_results import QueueCount
-from console.domain.tasks.intervals import is_overdue
+from console.domain.tasks.intervals import is_task_overdue
 from console.services.evidence.call_summaries import classify_answer, is_provider_call
 from console.services.payment_intake.common import EVENT_REFUSED, EVENT_REFUSED_ANSWERED, EVENT_REFUSED_UNANSWERED
 from console.services.process.context import ServiceContext
@@ -91,7 +91,7 @@ class MetricFigureReader:
                 conn, [of for _, _, of in answers if of], since
             ).values()
             overdue_names = tuple(
-                task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale)
+                task.name for task in tasks.list_tasks(conn) if is_task_overdue(task, now, self._context.scale)
             )
         signed_notices = {
             key: count for key, count in count_by_source_and_result.items() if not _is_unsigned_source(key[0])
@@ -115,7 +115,9 @@ class MetricFigureReader:
         """Return the names of overdue tasks. Raises database_unreachable if the database doesn't answer."""
         now = self._context.now()
         with self._context.database.read() as conn:
-            return tuple(task.name for task in tasks.list_tasks(conn) if is_overdue(task, now, self._context.scale))
+            return tuple(
+                task.name for task in tasks.list_tasks(conn) if is_task_overdue(task, now, self._context.scale)
+            )
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all

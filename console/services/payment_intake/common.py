@@ -33,7 +33,7 @@ EVENT_REFUSED, EVENT_REFUSED_UNANSWERED, EVENT_REFUSED_ANSWERED = "refused", "re
 """States of the event of a refused notice. EVENT_REFUSED_UNANSWERED: the provider must still be asked about the
 payment, because the notice may be a damaged genuine one. EVENT_REFUSED_ANSWERED: the provider has answered.
 """
-NOT_MATCHED_RULES = (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE)
+UNMATCHED_NOTICE_RULES = (WorkReason.UNMATCHED_NOTICE, WorkReason.UNVERIFIED_NOTICE)
 """Alert rules of the cases that end when a notice is matched, and that a person acknowledges together in the queue of
 unmatched notices. A case of another rule may be about different money, so a person must acknowledge it separately.
 """
@@ -184,7 +184,7 @@ def settle_event(
         ):
             payment_events.write_result(tx.conn, event, event_state, payment_id or event.payment_id)
             if event.result == EVENT_UNMATCHED:
-                for rule in NOT_MATCHED_RULES:
+                for rule in UNMATCHED_NOTICE_RULES:
                     cases.close_case(tx.conn, rule, NOTICE_KIND, event.id, context.now())
 
     context.failpoints.reach("before_notice_end")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from console.domain.error_reasons import UnknownReason, UnusableReason
+from console.domain.error_reasons import OutcomeUnknownReason, UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import BadProfileDetail, OutcomeUnknownDetail, ProviderAnswerFacts
 from console.domain.payments.states import PaymentState, RefundState
@@ -151,7 +151,7 @@ class DailyFileStore:
             raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, self._describe_missing_file(event.order_no)) from None
 
     def _describe_missing_file(self, day: str | None) -> OutcomeUnknownDetail:
-        return {"reason": UnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
+        return {"reason": OutcomeUnknownReason.NO_DAILY_FILE_ANNOUNCED, "provider": self._source, "day": day}
 
     def store_file(self, event: PaymentEvent, content: bytes) -> StoredDailyFile:
         """Store the content as a document and as evidence of the announcement `event`. Return the file with its
@@ -249,9 +249,11 @@ def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> Consol
         )
     if outcome.reason in ("unreadable", "redirect", "too_large"):
         return make_outcome_error(
-            ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableReason.DAILY_FILE_UNREADABLE}
+            ErrorCode.PROVIDER_ANSWER_UNUSABLE, {**facts, "reason": UnusableAnswerReason.DAILY_FILE_UNREADABLE}
         )
-    return make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.DAILY_FILE_NOT_READ})
+    return make_outcome_error(
+        ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": OutcomeUnknownReason.DAILY_FILE_NOT_READ}
+    )
 
 
 def list_days(first_day: date, last_day: date) -> Sequence[date]:

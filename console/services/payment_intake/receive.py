@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from console.domain.audit.actions import AuditAction
-from console.domain.payments.provider_registry import NoticeKind, list_providers_as
+from console.domain.payments.provider_registry import NoticeKind, list_providers_of_type
 from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.process import correlation as tracing
@@ -64,12 +64,12 @@ class NoticeReceiver:
         self._signed_notices = SignedNoticeHandler(context)
         self._hints = {
             plugin.name: HintHandler(context, plugin, plugin.hints, payment_prober)
-            for plugin in list_providers_as(ProviderPlugin)
+            for plugin in list_providers_of_type(ProviderPlugin)
             if plugin.hints
         }
         self._callbacks = {
             plugin.name: CallbackHandler(context, plugin.name, payment_providers, payment_prober)
-            for plugin in list_providers_as(ProviderPlugin)
+            for plugin in list_providers_of_type(ProviderPlugin)
             if plugin.notice_source is NoticeKind.CALLBACKS
         }
         self._handlers: Mapping[str, HintHandler | CallbackHandler] = {**self._hints, **self._callbacks}

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
 from console.domain.money import make_stored_money
@@ -102,7 +102,9 @@ class PaymentProber:
         if is_configured:
             refuse_record_of_other_merchant(self._context, self._payment_providers, payment)
         if payment.certainty is Certainty.UNKNOWN:
-            raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.NO_READ_CALL})
+            raise ConsoleError(
+                ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": OutcomeUnknownReason.NO_READ_CALL}
+            )
         return payment
 
     def _can_ask_provider(self, provider: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import MismatchReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
@@ -167,9 +167,9 @@ class PaymentResolver:
         if effect == "unknown":
             is_id_of_other_payment = current_payment.error_code == OTHER_PAYMENT_REASON
             reason = (
-                MismatchReason.USED_BY_OTHER_RECORD
+                EvidenceMismatchReason.USED_BY_OTHER_RECORD
                 if is_id_of_other_payment
-                else MismatchReason.PROVIDER_SAYS_OTHERWISE
+                else EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
             )
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": current_payment, "reason": reason})
         return ResolveResult(current_payment)
@@ -363,7 +363,9 @@ def _refuse_denial_of_unusable_answer(answer: Outcome[PaymentReport], payment: P
             ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": ForeignText(report.provider_state)}
         )
     if answer.kind is OutcomeClass.UNKNOWN and may_contain_payment(answer.reason, answer.status):
-        raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.UNUSABLE_ANSWER})
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
+        )
 
 
 def _confirms_decision(report: PaymentReport, target: PaymentState) -> bool:
@@ -394,7 +396,7 @@ def _refuse_id_of_other_payment(tx: Transaction, payment: Payment, provider_paym
     owner = payments.find_by_id_at_provider(tx.conn, payment.provider, provider_payment_id)
     if owner is not None and owner.id != payment.id:
         raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": MismatchReason.USED_BY_OTHER_RECORD}
+            ErrorCode.EVIDENCE_MISMATCH, {"record": payment, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD}
         )
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
@@ -75,7 +75,7 @@ class LostPaymentRestorer:
         facts: ProviderAnswerFacts = {"record": operation, "about": "payment"}
         if not number:
             raise make_outcome_error(
-                ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": UnknownReason.PAYMENT_NUMBER_NOT_STORED}
+                ErrorCode.OUTCOME_UNKNOWN, {**facts, "reason": OutcomeUnknownReason.PAYMENT_NUMBER_NOT_STORED}
             )
         reader = self._payment_providers.get_reader(provider)
         amount = Money(intent.amount_minor or 0, reader.capabilities.currency)

@@ -8,7 +8,13 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import AmountProblem, InProgressReason, LimitReason, UnknownReason, UsageProblem
+from console.domain.error_reasons import (
+    AmountProblem,
+    InProgressReason,
+    OutcomeUnknownReason,
+    OverLimitReason,
+    UsageProblem,
+)
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -320,7 +326,7 @@ class _StartAttempt:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
                 raise ConsoleError(
-                    ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": UnknownReason.EARLIER_ATTEMPT}
+                    ErrorCode.OUTCOME_UNKNOWN, {"record": payment, "reason": OutcomeUnknownReason.EARLIER_ATTEMPT}
                 )
             if payment.state in _OPEN_PAYMENT_STATES:  # for example with an amount that the order no longer has
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_OPEN
@@ -358,7 +364,7 @@ class _StartAttempt:
             minor_amounts = (account.limit_minor, account.available_minor, order.total_minor)
             limit, remaining_amount, requested_amount = (Money(minor, order.currency) for minor in minor_amounts)
             facts: OverLimitDetail = {
-                "reason": LimitReason.LIMIT_OF_ACCOUNT,
+                "reason": OverLimitReason.LIMIT_OF_ACCOUNT,
                 "limit": limit,
                 "left": remaining_amount,
                 "asked": requested_amount,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from console.domain.access.permissions import ROLES_BY_RIGHT, has_right
-from console.domain.access.read_only import STOPPED_RIGHTS
+from console.domain.access.read_only import RIGHTS_STOPPED_BY_SWITCH
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock, TimeScale
 from console.domain.error_reasons import InProgressReason, NotAllowedReason
@@ -435,7 +435,7 @@ class ServiceContext:
         the person's roles lack the right.
         """
         name = self.operator
-        if action not in STOPPED_RIGHTS or name is None:
+        if action not in RIGHTS_STOPPED_BY_SWITCH or name is None:
             return self.require_right_despite_read_only(action)
         from console.services.process.read_only import refuse_if_read_only  # no reading command needs it
 

@@ -18,7 +18,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
-    RULE_OF_VERDICT,
+    CASE_RULE_BY_VERDICT,
     RowAction,
     compare_row,
     format_own_state,
@@ -106,7 +106,7 @@ class HistoryRowApplier:
         self.open_case(
             tx,
             current_payment,
-            RULE_OF_VERDICT[finding.verdict],
+            CASE_RULE_BY_VERDICT[finding.verdict],
             format_provider_state(row),
             own_text or "",
             is_settled=is_settled,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES
@@ -19,7 +19,7 @@ from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow
 from console.domain.reconciliation.row_comparison import (
     CLOCK_TOLERANCE,
-    MATCHED_ROW,
+    MATCHED_RESULT,
     compare_row,
     format_own_state,
     format_provider_state,
@@ -258,7 +258,7 @@ class OwnRecordComparison:
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         if outcome is None:
             raise ConsoleError(
-                ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_READ_CALL, "provider": provider}
+                ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.NO_READ_CALL, "provider": provider}
             )
         report = find_report(outcome)
         if report is None:
@@ -270,7 +270,7 @@ class OwnRecordComparison:
             return
         sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome)
         finding = compare_row(payment, row)
-        if finding == MATCHED_ROW and not self._has_open_cases(payment):
+        if finding == MATCHED_RESULT and not self._has_open_cases(payment):
             self._compare_refund_sum(run_journal, payment, report, key)
             return
         expected = None
@@ -289,7 +289,9 @@ class OwnRecordComparison:
     def _has_open_cases(self, payment: Payment) -> bool:
         """True if a case of one of the rules about differing states or amounts is open about the payment."""
         with self._context.database.read() as conn:
-            return bool(our_records.find_open_cases_of_payments(conn, (payment.id,), row_comparison.COMPARISON_RULES))
+            return bool(
+                our_records.find_open_cases_of_payments(conn, (payment.id,), row_comparison.RECONCILIATION_CASE_RULES)
+            )
 
     def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str

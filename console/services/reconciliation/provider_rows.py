@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TypeVar
 
 from console.domain.calendar_days import format_instant
-from console.domain.error_reasons import UnusableReason
+from console.domain.error_reasons import UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import Payment, PaymentImport, Refund
 from console.domain.payments.report_rules import ReportSource
@@ -15,7 +15,7 @@ from console.domain.payments.states import RefundState
 from console.domain.reconciliation import row_comparison
 from console.domain.reconciliation.provider_rows import HistoryRow, RefusedRow
 from console.domain.reconciliation.row_comparison import (
-    MATCHED_ROW,
+    MATCHED_RESULT,
     RowAction,
     compare_row,
     format_own_state,
@@ -78,7 +78,7 @@ class ProviderHistoryComparison:
             if refused_count > MAX_REFUSED_ROWS:
                 raise ConsoleError(
                     ErrorCode.PROVIDER_ANSWER_UNUSABLE,
-                    {"reason": UnusableReason.DAILY_FILE_UNREADABLE, "rows": refused_count},
+                    {"reason": UnusableAnswerReason.DAILY_FILE_UNREADABLE, "rows": refused_count},
                 )
             _HistoryRowBatch(self, provider, history, run_journal, batch).compare()
             run_journal.store_progress()
@@ -160,7 +160,7 @@ class _HistoryRowBatch:
                 for payment in (*self._payment_by_id_at_provider.values(), *self._payment_by_merchant_id.values())
             }
             self._open_cases = our_records.find_open_cases_of_payments(
-                conn, payment_ids, row_comparison.COMPARISON_RULES
+                conn, payment_ids, row_comparison.RECONCILIATION_CASE_RULES
             )
 
     def compare(self) -> None:
@@ -188,7 +188,7 @@ class _HistoryRowBatch:
             row.merchant_payment_id is None or source_kind is ReportSource.NOTICE
         ):
             self._record_unbookable_payment(row)
-        elif finding == MATCHED_ROW and (payment is None or payment.id not in self._open_cases):
+        elif finding == MATCHED_RESULT and (payment is None or payment.id not in self._open_cases):
             self._run_journal.count_match(row.key)
         else:
             difference = None

@@ -21,7 +21,7 @@ from console.domain.payments.provider_registry import (
     find_provider,
     get_time_zone,
     list_provider_names,
-    list_providers_as,
+    list_providers_of_type,
 )
 from console.domain.process import interrupts
 from console.domain.reconciliation import row_comparison
@@ -88,7 +88,7 @@ class ReconciliationService:
         row_applier = HistoryRowApplier(context, payment_importer)
         self._daily_file_stores = {
             plugin.name: DailyFileStore(context, plugin, plugin.daily_files)
-            for plugin in list_providers_as(ProviderPlugin)
+            for plugin in list_providers_of_type(ProviderPlugin)
             if plugin.daily_files
         }
         self._provider_history_comparison = ProviderHistoryComparison(
@@ -359,7 +359,7 @@ class ReconciliationService:
         with self._context.database.read() as conn:
             differences = reconciliations.list_differences(conn, run.id, 0, MAX_LISTED_DIFFERENCES)
             cases = our_records.list_cases_of_run(
-                conn, run.id, run.begun_at, row_comparison.COMPARISON_RULES, MAX_LISTED_DIFFERENCES
+                conn, run.id, run.begun_at, row_comparison.RECONCILIATION_CASE_RULES, MAX_LISTED_DIFFERENCES
             )
             run_alerts = alerts.find_by_subject(conn, RECONCILIATION_KIND, run.id)
             refused_count = our_records.count_refused_rows(conn, run.id)

@@ -77,7 +77,9 @@ class ReconciliationRunReader:
         return ReconciliationRunDetails(
             item,
             refused_row_count=our_records.count_refused_rows(conn, run.id),
-            open_case_count=run_views.count_payments_with_open_case(conn, run.id, row_comparison.COMPARISON_RULES),
+            open_case_count=run_views.count_payments_with_open_case(
+                conn, run.id, row_comparison.RECONCILIATION_CASE_RULES
+            ),
             files=self._read_files(conn, run),
             holder=_find_lease_holder(conn, run.provider) if item.state is RunState.RUNNING else None,
             refused_rows_case=next(
@@ -175,7 +177,7 @@ def read_difference_items(
     """
     payment_ids = {difference.payment_id for difference in differences if difference.payment_id is not None}
     payment_by_id = run_views.read_payments_by_id(conn, payment_ids)
-    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.COMPARISON_RULES)
+    cases = run_views.read_cases_by_payment(conn, payment_ids, row_comparison.RECONCILIATION_CASE_RULES)
     return tuple(
         DifferenceItem(
             difference,
@@ -196,5 +198,5 @@ def _find_case(difference: ReconciliationDifference, cases: Sequence[Alert]) -> 
     """
     if not difference.case_opened:
         return None
-    rule = row_comparison.RULE_OF_VERDICT.get(ReconciliationVerdict(difference.verdict))
+    rule = row_comparison.CASE_RULE_BY_VERDICT.get(ReconciliationVerdict(difference.verdict))
     return next((alert for alert in cases if alert.rule_id == rule), None) or next(iter(cases), None)

@@ -22,15 +22,15 @@ from console.domain.recovery.records import (
     ChoiceFacts,
     DecisionChoice,
     OpenProposal,
+    ProviderQueryPossibility,
     ProviderStatement,
-    QuestionPossibility,
     RecoverableRecord,
 )
 from console.domain.service_results import AllowedAction
 from console.domain.tasks.records import Take
 from console.services.credit_checks import refetch
 from console.services.credit_checks.provider import CreditCheckAdapterSource
-from console.services.guarded.second_person import may_still_decide
+from console.services.guarded.second_person import may_proposer_still_decide
 from console.services.payments import order_status
 from console.services.payments import probe as payment_probe
 from console.services.payments.providers import PaymentProviders
@@ -117,7 +117,7 @@ class DecisionChoiceReader:
             **_make_holder_facts(running_operation, lease_holder),
             question_possibility=question_possibility,
             statement=find_last_provider_statement(record, now)
-            if question_possibility is QuestionPossibility.YES and isinstance(record, Payment)
+            if question_possibility is ProviderQueryPossibility.YES and isinstance(record, Payment)
             else ProviderStatement.NOTHING,
             open_proposal=self._find_open_proposal(conn, kind, record_id),
             take=take,
@@ -132,7 +132,7 @@ class DecisionChoiceReader:
         decide, so that the next person counts as the first one.
         """
         proposal = approvals.find_open_proposal(conn, kind, str(record_id))
-        if proposal is None or not may_still_decide(self._context, conn, proposal.person):
+        if proposal is None or not may_proposer_still_decide(self._context, conn, proposal.person):
             return None
         return OpenProposal(proposal.proposed_state, proposal.person)
 
@@ -156,27 +156,29 @@ class DecisionChoiceReader:
             read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
-    def _find_question_possibility_of_purchase(self) -> QuestionPossibility:
+    def _find_question_possibility_of_purchase(self) -> ProviderQueryPossibility:
         """Return whether this desk can ask AlarmBox about a purchase with an unknown outcome: YES, NO_CALL (AlarmBox
         has no call for it), or NOT_SET_UP (this desk has no usable settings for AlarmBox)."""
         try:
             finds_purchases = self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
-            return QuestionPossibility.NOT_SET_UP
-        return QuestionPossibility.YES if finds_purchases else QuestionPossibility.NO_CALL
+            return ProviderQueryPossibility.NOT_SET_UP
+        return ProviderQueryPossibility.YES if finds_purchases else ProviderQueryPossibility.NO_CALL
 
-    def _find_question_possibility_of_payment(self, payment: Payment | None) -> QuestionPossibility:
+    def _find_question_possibility_of_payment(self, payment: Payment | None) -> ProviderQueryPossibility:
         """Return whether this desk can ask the provider about the payment: YES, NO_CALL (the provider has no call for
         it, or `payment` is None), or NOT_SET_UP (this desk has no usable settings for the provider)."""
         if payment is None:
-            return QuestionPossibility.NO_CALL
+            return ProviderQueryPossibility.NO_CALL
         try:
             self._payment_providers.get_reader(payment.provider)
         except ConsoleError as unfit:
             return (
-                QuestionPossibility.NO_CALL if unfit.code == ErrorCode.NOT_FOUND else QuestionPossibility.NOT_SET_UP
+                ProviderQueryPossibility.NO_CALL
+                if unfit.code == ErrorCode.NOT_FOUND
+                else ProviderQueryPossibility.NOT_SET_UP
             )
-        return QuestionPossibility.YES
+        return ProviderQueryPossibility.YES
 
     def _add_money_facts(self, conn: Connection, facts: ChoiceFacts) -> ChoiceFacts:
         """Return a copy of `facts` that also has the facts for actions about money: the payment's refunds, the

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import MismatchReason, UnknownReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, OutcomeUnknownReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -157,7 +157,9 @@ class OperationRecovery:
             return self._require_operation(operation.id)
         if entry is not None and entry.id_at_provider is not None:
             return self._restore_credit_check(entry, entry.id_at_provider, None)
-        raise ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS})
+        raise ConsoleError(
+            ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": OutcomeUnknownReason.ONLY_DESK_KNOWS}
+        )
 
     def resolve(
         self, operation_id: str, target_state: str, evidence: str | Path, id_at_provider: int | str | None = None,
@@ -211,7 +213,7 @@ class OperationRecovery:
             elif not self._lost_refund_prober.probe(entry, operation):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
-                    {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+                    {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
                 )
             return ResolveResult(self._require_operation(operation.id))
         end_states = ["completed", "payment_failed" if is_start else "failed"]
@@ -249,7 +251,7 @@ class OperationRecovery:
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
-                {"record": payment, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+                {"record": payment, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
         return ResolveResult(self._require_operation(operation.id))
 
@@ -269,7 +271,7 @@ class OperationRecovery:
         if has_happened:
             raise ConsoleError(
                 ErrorCode.EVIDENCE_MISMATCH,
-                {"record": operation, "reason": MismatchReason.PROVIDER_SAYS_OTHERWISE},
+                {"record": operation, "reason": EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE},
             )
         return ResolveResult(self._require_operation(operation.id))
 
@@ -372,18 +374,19 @@ class OperationRecovery:
         if report.corporation_number != intent.corporation_number:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.OTHER_NUMBER}
+                ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": EvidenceMismatchReason.OTHER_NUMBER}
             )
 
         def insert_credit_check_and_evidence(tx: Transaction) -> int:
-            if person_evidence is not None and outcomes.had_expired_before(report, intent.at):
+            if person_evidence is not None and outcomes.had_reported_check_expired_before(report, intent.at):
                 raise ConsoleError(
-                    ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": MismatchReason.EXPIRED_BEFORE}
+                    ErrorCode.EVIDENCE_MISMATCH,
+                    {"record": lost_operation, "reason": EvidenceMismatchReason.EXPIRED_BEFORE},
                 )
             if check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
-                    {"record": lost_operation, "reason": MismatchReason.USED_BY_OTHER_RECORD},
+                    {"record": lost_operation, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD},
                 )
             record_id = self._insert_lost_credit_check(tx, entry, outcome, report)
             if person_evidence is not None:
@@ -569,7 +572,7 @@ def _refuse_denial_of_unusable_answer(error: ConsoleError, operation: Operation)
     reason, status = error.detail.get("reason"), error.detail.get("status")
     if may_contain_payment(str(reason), status if isinstance(status, int) else None):
         raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": operation, "reason": MismatchReason.UNUSABLE_ANSWER}
+            ErrorCode.EVIDENCE_MISMATCH, {"record": operation, "reason": EvidenceMismatchReason.UNUSABLE_ANSWER}
         ) from error
 
 

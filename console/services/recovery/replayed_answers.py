@@ -10,7 +10,7 @@ act.
 from collections.abc import Callable, Iterable
 
 from console.domain.access.permissions import is_same_person
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.payments.provider_messages import StartedPayment
@@ -235,7 +235,11 @@ def _make_unknown_outcome_answer(
     return CallAnswer(
         error=ConsoleError(
             ErrorCode.OUTCOME_UNKNOWN,
-            {"record": record or operation, "reason": UnknownReason.EARLIER_ATTEMPT, "operation_id": operation_id},
+            {
+                "record": record or operation,
+                "reason": OutcomeUnknownReason.EARLIER_ATTEMPT,
+                "operation_id": operation_id,
+            },
         )
     )
 

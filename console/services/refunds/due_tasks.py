@@ -8,7 +8,7 @@ from functools import partial
 from console.domain.error_reasons import NotAllowedReason
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.payments.records import Refund, SetAside
-from console.domain.tasks.retry_schedules import REFUND_SENDING_WAITS, compute_next_attempt_time_endlessly
+from console.domain.tasks.retry_schedules import REFUND_SENDING_WAITS, compute_next_attempt_time_of_endless_schedule
 from console.providers.payments.provider import PaymentReader
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.payments.providers import PaymentProviders
@@ -205,7 +205,7 @@ class RefundDueTasks:
         reason = error.detail.get("reason") if isinstance(error, ConsoleError) else None
         is_waiting = reason == NotAllowedReason.COOLING_OFF_NOT_OVER
         if is_waiting or refund.work.reason not in (SUBMISSION_REASON, COOLING_OFF_REASON):
-            at = compute_next_attempt_time_endlessly(REFUND_SENDING_WAITS, 0, now, context.scale)
+            at = compute_next_attempt_time_of_endless_schedule(REFUND_SENDING_WAITS, 0, now, context.scale)
             refunds.change_refund(tx.conn, refund, now, **refunds.make_work_values(replace(refund.work, at=at)))
             return
         refund_outcomes.postpone_refund_sending(

@@ -9,7 +9,7 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Operation, OperationState, WorkReason
 from console.services.process.context import ServiceContext
 from console.services.refunds import outcomes as refund_outcomes
@@ -59,9 +59,9 @@ def settle_late_answer(
         tx, AuditAction.REFUND_LATE_ANSWER, refund.id, {"outcome": outcome.kind.value}, kind=REFUND_KIND
     )
     is_current = refund.operation_id == operation_id
-    if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in EFFECT_OUTCOME_CLASSES):
+    if refund.state is not RefundState.SUBMITTING or not (is_current or outcome.kind in OUTCOME_CLASSES_WITH_EFFECT):
         refund_outcomes.compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in EFFECT_OUTCOME_CLASSES or refund_outcomes.is_refused(outcome):
+    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or refund_outcomes.is_refused(outcome):
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "late_answer")
     elif refund_outcomes.is_certainly_unprocessed(outcome):
         refund_outcomes.end_submission(context, tx, refund, outcome)
@@ -144,7 +144,7 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
         tx, refund, WorkReason.CONTRADICTED, observed
     ):
         return False
-    return (outcome.kind in EFFECT_OUTCOME_CLASSES) == (refund.state in _STATES_WITHOUT_PROVIDER_EFFECT)
+    return (outcome.kind in OUTCOME_CLASSES_WITH_EFFECT) == (refund.state in _STATES_WITHOUT_PROVIDER_EFFECT)
 
 
 def _has_equal_or_open_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:

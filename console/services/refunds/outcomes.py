@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import OrderState, Refund, SetAsideState
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, OperationState, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION, is_refund_perhaps_made
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
@@ -24,7 +24,7 @@ from console.domain.tasks.retry_schedules import (
     REFUND_SENDING_WAITS,
     SLOW_REFUND_POLL_WAITS,
     compute_next_attempt_time,
-    compute_next_attempt_time_endlessly,
+    compute_next_attempt_time_of_endless_schedule,
 )
 from console.domain.transitions.tables import ORDER_TRANSITIONS
 from console.providers.payments.provider import PaymentCapabilities
@@ -104,7 +104,7 @@ def record_outcome(
     store_answer(context, tx, refund, "refund", outcome)
     if refund.state is not RefundState.SUBMITTING:  # another process has settled the refund meanwhile
         compare_late_answer(context, tx, refund, outcome)
-    elif outcome.kind in EFFECT_OUTCOME_CLASSES or is_refused(outcome):
+    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or is_refused(outcome):
         write_known_outcome(context, tx, refund, outcome, capabilities)
     elif is_certainly_unprocessed(outcome):
         mark_refund_unsent(context, tx, refund, outcome.reason)
@@ -138,7 +138,7 @@ def write_known_outcome(
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         mark_refund_completed(context, tx, refund, outcome.found, facts)
-    elif outcome.kind in EFFECT_OUTCOME_CLASSES:
+    elif outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
         mark_refund_submitted(context, tx, refund, outcome.found, capabilities, facts)
     else:
         mark_refund_failed(context, tx, refund, outcome.reason, outcome.found, facts)
@@ -201,7 +201,9 @@ def mark_refund_submitted(
     the caller doesn't have them.
     """
     provider_refund_id = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = compute_next_attempt_time_endlessly(choose_poll_schedule(capabilities), 0, context.now(), context.scale)
+    at = compute_next_attempt_time_of_endless_schedule(
+        choose_poll_schedule(capabilities), 0, context.now(), context.scale
+    )
     work = refunds.make_work_values(Work(WorkState.SCHEDULED, at, POLL_REASON))
     _write_known_state(context, tx, refund, RefundState.SUBMITTED, report, refund_txn_id=provider_refund_id, **work)
     context.record_audit(
@@ -481,7 +483,7 @@ def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, out
     operation = refund.operation_id
     if operation is None:
         return
-    has_effect = outcome.kind in EFFECT_OUTCOME_CLASSES
+    has_effect = outcome.kind in OUTCOME_CLASSES_WITH_EFFECT
     state = OperationState.DONE if has_effect else OperationState.FAILED
     journal.settle_operation(tx.conn, operation, state, outcome, context.now())
 
@@ -515,7 +517,7 @@ def _open_cases_about_shared_id(
     about `refund`. If a decision of people gives the id to another refund at the same time, the two transactions run
     one after the other."""
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
-    if outcome.kind not in EFFECT_OUTCOME_CLASSES or provider_refund_id in (None, refund.provider_refund_key):
+    if outcome.kind not in OUTCOME_CLASSES_WITH_EFFECT or provider_refund_id in (None, refund.provider_refund_key):
         return
     for other_refund in list_refunds_with_key_or_id(context, tx, refund.payment_id, str(provider_refund_id)):
         if other_refund.id != refund.id and other_refund.error_code == RESOLVED_BY_PEOPLE_CAUSE:
@@ -542,7 +544,7 @@ def list_refunds_with_key_or_id(
 
 def is_contradicting_answer(refund: Refund, outcome: Outcome[RefundReport]) -> bool:
     """True if the provider's answer to a submission contradicts the known state of the refund."""
-    if outcome.kind in EFFECT_OUTCOME_CLASSES:
+    if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
         return refund.state not in (RefundState.SUBMITTING, RefundState.SUBMITTED, RefundState.COMPLETED)
     return is_refused(outcome) and refund.state is RefundState.COMPLETED
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from console.domain.error_reasons import ExceedsReason, NotAllowedReason
+from console.domain.error_reasons import ExceedsCapturedReason, NotAllowedReason
 from console.domain.errors import ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import make_stored_money
@@ -21,7 +21,7 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
 from console.domain.records import WorkReason
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.transitions.tables import ENDED_REFUND_STATES
@@ -113,7 +113,9 @@ def require_refundable_payment(
 def _get_refund_reports(outcome: Outcome[PaymentReport]) -> tuple[RefundReport, ...] | None:
     """Return the refunds in the provider's answer about the payment; None if the answer is unusable or missing, or if
     one of the refunds in it can't be read."""
-    return outcome.found.refunds if outcome.found is not None and outcome.kind in EFFECT_OUTCOME_CLASSES else None
+    return (
+        outcome.found.refunds if outcome.found is not None and outcome.kind in OUTCOME_CLASSES_WITH_EFFECT else None
+    )
 
 
 def _list_reported_refunds(outcome: Outcome[PaymentReport]) -> tuple[ListedRefund, ...] | None:
@@ -143,7 +145,7 @@ def _find_list_failure(
     if outcome.kind not in (OutcomeClass.SUCCEEDED, OutcomeClass.NOT_FOUND):
         return outcome
     if _exceeds_captured_amount(context, refund_with_payment, outcome.found or ()):
-        reason = ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
+        reason = ExceedsCapturedReason.MORE_THAN_PROVIDER_REFUNDS
         raise make_outcome_error(ErrorCode.EXCEEDS_CAPTURED, {**facts, "reason": reason})
     return _make_unusable_list_outcome(context, refund_with_payment, outcome, outcome.found or ())
 
@@ -266,7 +268,7 @@ def _find_refund_refusal(
     refund_with_payment: RefundWithPayment,
     outcome: Outcome[PaymentReport],
     reported_refunds: Collection[ListedRefund] | None,
-) -> tuple[ErrorCode, ExceedsReason | NotAllowedReason] | None:
+) -> tuple[ErrorCode, ExceedsCapturedReason | NotAllowedReason] | None:
     """Return the error code and the reason of the refusal if the provider's answer about the payment doesn't allow
     the refund (`reported_refunds` are the refunds in the answer; None: the answer has no readable refunds): the
     payment has ended unpaid, or less than the refund's amount is left. Return None if the answer allows it.
@@ -275,7 +277,7 @@ def _find_refund_refusal(
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):
         return ErrorCode.NOT_ALLOWED, NotAllowedReason.STATE_NOT_REFUNDABLE
     if reported_refunds is not None and _exceeds_captured_amount(context, refund_with_payment, reported_refunds):
-        return ErrorCode.EXCEEDS_CAPTURED, ExceedsReason.MORE_THAN_PROVIDER_REFUNDS
+        return ErrorCode.EXCEEDS_CAPTURED, ExceedsCapturedReason.MORE_THAN_PROVIDER_REFUNDS
     return None
 
 

@@ -14,13 +14,13 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import (
     REFUND_PROBE_WAITS,
     SLOW_REFUND_AGE,
     compute_next_attempt_time,
-    compute_next_attempt_time_endlessly,
+    compute_next_attempt_time_of_endless_schedule,
 )
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
@@ -141,7 +141,7 @@ class RefundProber:
             return None
         if refund.operation_id != queried_refund.operation_id:
             return None
-        if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
+        if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
             refund_outcomes.settle_refund(context, tx, refund, outcome, capabilities, "probe")
             return None
         columns = self._make_not_found_columns(refund, outcome, capabilities, asked_at)
@@ -394,7 +394,7 @@ class RefundProber:
 
     def _make_next_poll_work(self, refund: Refund, capabilities: PaymentCapabilities) -> Work:
         attempts, context = refund.work.attempt + 1, self._context
-        at = compute_next_attempt_time_endlessly(
+        at = compute_next_attempt_time_of_endless_schedule(
             refund_outcomes.choose_poll_schedule(capabilities), attempts, context.now(), context.scale
         )
         return Work(WorkState.SCHEDULED, at, POLL_REASON, attempts)
@@ -415,7 +415,7 @@ class RefundProber:
 
 def _is_definite_answer(outcome: RefundAnswer) -> bool:
     """True if the provider's answer says whether it has processed the refund."""
-    return outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
+    return outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:

@@ -12,10 +12,10 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
     AmountProblem,
-    ExceedsReason,
+    ExceedsCapturedReason,
     InProgressReason,
-    LimitReason,
     NotAllowedReason,
+    OverLimitReason,
     PossibleRepeatReason,
     RefundRule,
     RefundWindowReason,
@@ -63,10 +63,10 @@ LONGEST_REASON_CHARACTERS, LONGEST_TICKET_CHARACTERS, LONGEST_ANSWER_CHARACTERS 
 signal.
 """
 _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
-    ExceedsReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
+    ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID: "refund_not_paid",
     InProgressReason.OTHER_REFUND_OPEN: "refund_open",
     InProgressReason.OTHER_REFUND_CONTRADICTED: "refund_contradicted",
-    ExceedsReason.MORE_THAN_REFUNDABLE: "refund_nothing_left",
+    ExceedsCapturedReason.MORE_THAN_REFUNDABLE: "refund_nothing_left",
     RefundWindowReason.NO_SECOND_REFUND: "refund_repeated",
     RefundWindowReason.REFUND_COUNT_REACHED: "refund_count",
     RefundWindowReason.REFUND_PERIOD_OVER: "refund_window_over",
@@ -77,7 +77,7 @@ _REASON_KEY_OF_REQUEST_RULE: Mapping[RefundRule, str] = {
 _REASON_KEY_OF_APPROVAL_RULE: Mapping[RefundRule, str] = {
     **_REASON_KEY_OF_REQUEST_RULE,
     RefundWindowReason.NO_PARTIAL_REFUND: "refund_partial",
-    LimitReason.LIMIT_PER_REFUND: "refund_over_limit",
+    OverLimitReason.LIMIT_PER_REFUND: "refund_over_limit",
     NotAllowedReason.MAKER_NOT_ACTIVE: "refund_maker_inactive",
 }
 """For each rule that an approval checks: the last part of its wording key, `reason.…`."""
@@ -362,7 +362,7 @@ class RefundRequestService:
         ):
             facts: ExceedsCapturedDetail = {
                 "record": payment,
-                "reason": ExceedsReason.MORE_THAN_REFUNDABLE,
+                "reason": ExceedsCapturedReason.MORE_THAN_REFUNDABLE,
                 "left": payment.requestable_minor,
                 "currency": payment.currency,
             }
@@ -492,11 +492,11 @@ def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
     paid; for a reversed payment, which was paid; and for a payment about which people have decided that it is paid,
     so that only the provider's payment id is missing.
     """
-    if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
+    if broken_rule == ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
-    if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state is PaymentState.REVERSED:
+    if broken_rule == ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID and payment.state is PaymentState.REVERSED:
         return "payment_reversed"
-    if broken_rule == ExceedsReason.NOT_CONFIRMED_AS_PAID and payment.state in PAID_STATES:
+    if broken_rule == ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID and payment.state in PAID_STATES:
         return "refund_no_number"
     return _REASON_KEY_OF_APPROVAL_RULE[broken_rule]
 
@@ -518,7 +518,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
         amount = format_decimal(Money(amount_minor, set_aside.currency))
         raise ConsoleError(
             ErrorCode.EXCEEDS_CAPTURED,
-            {"reason": ExceedsReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
+            {"reason": ExceedsCapturedReason.NOT_WHOLE_SET_ASIDE, "left": set_aside.amount_minor, "amount": amount},
         )
     return set_aside
 
@@ -546,7 +546,7 @@ def _list_approvers(conn: Connection, maker: str) -> tuple[str, ...]:
 def _can_smaller_amount_satisfy(check: RuleCheck, payment: Payment) -> bool:
     """True if a request for a smaller amount would satisfy the rule that `check` found broken."""
     return (
-        check.rule == ExceedsReason.MORE_THAN_REFUNDABLE
+        check.rule == ExceedsCapturedReason.MORE_THAN_REFUNDABLE
         and payment.requestable_minor > 0
         and payment.state in PAID_STATES
     )

@@ -4,12 +4,12 @@ confirms the decision; otherwise two people must agree."""
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import MismatchReason, UsageProblem
+from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
 from console.domain.records import Certainty
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
@@ -109,7 +109,7 @@ class RefundResolver:
         reader = self._payment_providers.get_reader(refund_with_payment.payment.provider)
         outcome = reader.read_refund(refund_with_payment.refund_instruction)
         context.write(lambda tx: refund_outcomes.store_answer(context, tx, refund, "refund_status", outcome))
-        if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
+        if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
             mismatch = context.write(
                 lambda tx: self._settle_by_provider_answer(tx, refund, outcome, state, number, proof)
             )
@@ -137,7 +137,7 @@ class RefundResolver:
         state: RefundState,
         number: str | None,
         proof: PersonEvidence,
-    ) -> MismatchReason | None:
+    ) -> EvidenceMismatchReason | None:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
         mismatch. `number` is the refund's id at the provider that the person gave, None for the decision `failed`; if
@@ -149,7 +149,7 @@ class RefundResolver:
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
         reported_number = outcome.found.provider_refund_id if outcome.found else None
         if state is RefundState.COMPLETED and number not in (None, reported_number, refund.provider_refund_key):
-            return MismatchReason.OTHER_ID
+            return EvidenceMismatchReason.OTHER_ID
         evidence.add_person_evidence(
             tx.conn,
             (REFUND_KIND, refund.id),
@@ -167,13 +167,13 @@ class RefundResolver:
             RefundState.FAILED: OutcomeClass.FAILED_DEFINITE,
         }[state] is outcome.kind
         if refund.state is RefundState.SUBMITTED and outcome.kind is OutcomeClass.PENDING:
-            return MismatchReason.PROVIDER_SAYS_OTHERWISE
+            return EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
         refund_outcomes.settle_refund(context, tx, refund, outcome, None, "resolve")
-        return None if is_confirmed else MismatchReason.PROVIDER_SAYS_OTHERWISE
+        return None if is_confirmed else EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
 
     def _compare_with_settled_refund(
         self, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], state: RefundState
-    ) -> MismatchReason | None:
+    ) -> EvidenceMismatchReason | None:
         """Compare the provider's answer with a refund that was settled while the provider was asked. Return None if
         the refund's state is the person's decision `state` and the answer doesn't contradict it, otherwise the
         reason of the mismatch."""
@@ -181,7 +181,7 @@ class RefundResolver:
         is_decided_state = refund_outcomes.require_refund(tx, refund.id).state is state
         if is_decided_state and not refund_outcomes.is_contradicting_answer(refund, outcome):
             return None
-        return MismatchReason.PROVIDER_SAYS_OTHERWISE
+        return EvidenceMismatchReason.PROVIDER_SAYS_OTHERWISE
 
     # Decided by two people
 
@@ -255,7 +255,7 @@ def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund:
     owners = refund_outcomes.list_refunds_with_key_or_id(context, tx, refund.payment_id, number)
     if any(owner.id != refund.id for owner in owners):
         raise ConsoleError(
-            ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": MismatchReason.USED_BY_OTHER_RECORD}
+            ErrorCode.EVIDENCE_MISMATCH, {"record": refund, "reason": EvidenceMismatchReason.USED_BY_OTHER_RECORD}
         )
 
 

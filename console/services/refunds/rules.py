@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from console.domain.access.permissions import MAKER_ROLES, normalize_person_name
 from console.domain.calendar_days import JST, get_start_of_day
 from console.domain.error_reasons import (
-    ExceedsReason,
+    ExceedsCapturedReason,
     InProgressReason,
-    LimitReason,
     NotAllowedReason,
+    OverLimitReason,
     RefundRule,
     RefundWindowReason,
 )
@@ -42,9 +42,9 @@ from console.store.spool.spool import Intent
 REFUND_KIND = refunds.REFUND_KIND
 ACCEPTED_REFUND_STATES = frozenset({RefundState.SUBMITTED, RefundState.COMPLETED})
 _ERROR_CODE_OF_RULE_TYPE: Mapping[type[RefundRule], ErrorCode] = {
-    ExceedsReason: ErrorCode.EXCEEDS_CAPTURED,
+    ExceedsCapturedReason: ErrorCode.EXCEEDS_CAPTURED,
     InProgressReason: ErrorCode.IN_PROGRESS,
-    LimitReason: ErrorCode.OVER_LIMIT,
+    OverLimitReason: ErrorCode.OVER_LIMIT,
     NotAllowedReason: ErrorCode.NOT_ALLOWED,
     RefundWindowReason: ErrorCode.OUTSIDE_WINDOW,
 }
@@ -214,7 +214,7 @@ def check_refund_rules(
         ),
         RuleCheck(RefundWindowReason.REFUND_PERIOD_OVER, until is None or facts.now <= until, {"until": until}),
         RuleCheck(
-            LimitReason.LIMIT_PER_REFUND,
+            OverLimitReason.LIMIT_PER_REFUND,
             amount_minor <= refund_limits.per_refund,
             {"limit": refund_limits.per_refund},
         ),
@@ -229,7 +229,7 @@ def _check_confirmed_as_paid(payment: Payment) -> RuleCheck:
     """
     is_confirmed = payment.state in PAID_STATES and payment.certainty is Certainty.KNOWN
     return RuleCheck(
-        ExceedsReason.NOT_CONFIRMED_AS_PAID,
+        ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID,
         is_confirmed and payment.provider_payment_id is not None,
         {"state": payment.state},
     )
@@ -263,7 +263,7 @@ def _check_request_rules(
     """
     return [
         RuleCheck(
-            ExceedsReason.MORE_THAN_REFUNDABLE,
+            ExceedsCapturedReason.MORE_THAN_REFUNDABLE,
             0 < amount_minor <= requestable_minor,
             {"left": requestable_minor, "minor": amount_minor},
         ),
@@ -278,7 +278,7 @@ def _check_request_rules(
             {"most": capabilities.max_refunds},
         ),
         RuleCheck(
-            LimitReason.LIMIT_PER_PERSON_AND_DAY,
+            OverLimitReason.LIMIT_PER_PERSON_AND_DAY,
             facts.today_minor + amount_minor <= facts.limits.per_person_day,
             {"limit": facts.limits.per_person_day, "today": facts.today_minor},
         ),

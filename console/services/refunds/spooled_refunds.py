@@ -6,13 +6,13 @@ refund of the payment. The lost refund is not inserted into the database again.
 """
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction, RefundReport
 from console.domain.payments.records import Payment
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass
 from console.domain.records import Operation
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
@@ -52,7 +52,7 @@ class LostRefundProber:
                 _make_refund_instruction(entry, payment)
             )
             self._context.write(lambda tx: self._store_answer(tx, entry, payment, outcome))
-            if outcome.kind in EFFECT_OUTCOME_CLASSES:
+            if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
                 self._context.spool.mark_ended(operation.id, holds_claim=True)
                 return True
             if outcome.kind is OutcomeClass.FAILED_DEFINITE:
@@ -71,7 +71,7 @@ class LostRefundProber:
             payment = _find_payment_of_refund(conn, entry.intent)
         if payment is None or payment.provider_payment_id is None or entry.intent.provider_key is None:
             raise ConsoleError(
-                ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": UnknownReason.ONLY_DESK_KNOWS}
+                ErrorCode.OUTCOME_UNKNOWN, {"record": operation, "reason": OutcomeUnknownReason.ONLY_DESK_KNOWS}
             )
         return payment
 
@@ -87,7 +87,7 @@ class LostRefundProber:
         context.record_audit(
             tx, AuditAction.OPERATION_PROBED, intent.operation_id, kind="operation", reason=outcome.reason[:64]
         )
-        if outcome.kind in EFFECT_OUTCOME_CLASSES:
+        if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT:
             observed = f"{intent.provider_key} {intent.amount_minor} {payment.currency}"
             open_case_of_unknown_refunds(context, tx, payment.id, [observed])
 

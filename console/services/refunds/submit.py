@@ -14,7 +14,7 @@ from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES, Outcome, OutcomeClass, SendingCertainty
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import Certainty, Work
 from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
@@ -229,7 +229,10 @@ class _SubmissionAttempt:
             refund = last_known_record.build_refund(self._pair.refund, claimed_operation, outcome)
         if refund_outcomes.is_contradicting_answer(refund, outcome):
             raise late_answers.make_already_decided_error(self._context, REFUND_KIND, refund)
-        if outcome.kind in EFFECT_OUTCOME_CLASSES or refund.state in (RefundState.SUBMITTED, RefundState.COMPLETED):
+        if outcome.kind in OUTCOME_CLASSES_WITH_EFFECT or refund.state in (
+            RefundState.SUBMITTED,
+            RefundState.COMPLETED,
+        ):
             return refund
         detail: ProviderAnswerFacts = {"record": refund, "reason": outcome.reason, "status": outcome.status}
         raise make_outcome_error(find_error_code_of_effect_call(outcome), detail)
@@ -311,7 +314,7 @@ def _confirm_refusal_of_sent_refund(
     outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return refusal
-    if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
+    if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=SendingCertainty.YES)
     return replace(refusal, kind=OutcomeClass.UNKNOWN, reason=outcome.reason)
 
@@ -324,7 +327,7 @@ def _find_earlier_attempt_outcome(
     outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return None
-    if outcome.kind in (*EFFECT_OUTCOME_CLASSES, OutcomeClass.FAILED_DEFINITE):
+    if outcome.kind in (*OUTCOME_CLASSES_WITH_EFFECT, OutcomeClass.FAILED_DEFINITE):
         return replace(outcome, sent=SendingCertainty.YES)
     if refund_with_payment.refund.error_code == SIMILAR_REFUND_REASON:
         return Outcome(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
-from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, Period, make_period_until
+from console.domain.reports.periods import DAY_COUNT_OF_DAILY_REPORTS, Period, make_period_until
 from console.domain.reports.provider_success import (
     Outage,
     ProviderDay,
@@ -23,8 +23,8 @@ _MAX_LISTED_OUTAGES = 200
 
 def read_provider_success(conn: Connection, now: datetime) -> ProviderSuccess:
     """Return the counts of successful, failed and other payments per provider and day, for the last
-    DAYS_OF_DAILY_REPORTS days, and the outages: the periods in which a provider gave no usable answer."""
-    period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
+    DAY_COUNT_OF_DAILY_REPORTS days, and the outages: the periods in which a provider gave no usable answer."""
+    period = make_period_until(now, DAY_COUNT_OF_DAILY_REPORTS)
     providers = store.list_providers(conn)
     return ProviderSuccess(
         period,

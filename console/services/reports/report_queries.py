@@ -6,7 +6,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from console.domain.clock import TimeScale
-from console.domain.reports.periods import DAYS_OF_DAILY_REPORTS, DAYS_OF_REFUNDS_AND_OUTCOMES, make_period_until
+from console.domain.reports.periods import (
+    DAY_COUNT_OF_DAILY_REPORTS,
+    DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS,
+    make_period_until,
+)
 from console.domain.reports.queue_ages import QueueAgeReport
 from console.domain.reports.refund_funnel import RefundFunnelReport
 from console.domain.reports.settlement import SettlementDay, SettlementReport, SettlementSeries
@@ -25,17 +29,17 @@ def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUE
 
 def read_refund_funnel(conn: Connection, now: datetime) -> RefundFunnelReport:
     """Return the counts of requested, approved, sent and completed refunds. Only refunds that were requested in the
-    last DAYS_OF_REFUNDS_AND_OUTCOMES days count.
+    last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days count.
     """
-    period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    period = make_period_until(now, DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS)
     funnels, is_complete = refund_funnel.count_funnel_steps(conn, period)
     return RefundFunnelReport(period, funnels, is_complete, now)
 
 
 def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
-    """Return the sums of payments and refunds per provider, currency and day, for the last DAYS_OF_DAILY_REPORTS
+    """Return the sums of payments and refunds per provider, currency and day, for the last DAY_COUNT_OF_DAILY_REPORTS
     days."""
-    period = make_period_until(now, DAYS_OF_DAILY_REPORTS)
+    period = make_period_until(now, DAY_COUNT_OF_DAILY_REPORTS)
     refund_sums = settlement.sum_refunds(conn, period)
     are_refunds_complete = sum(sum_of_day.read_row_count for sum_of_day in refund_sums) < settlement.MAX_ROWS
     days_by_provider_and_currency: dict[tuple[str, str], dict[object, SettlementDay]] = defaultdict(
@@ -72,9 +76,9 @@ def read_settlement(conn: Connection, now: datetime) -> SettlementReport:
 
 def read_time_to_truth(conn: Connection, now: datetime, scale: TimeScale) -> TimeToTruthReport:
     """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
-    DAYS_OF_REFUNDS_AND_OUTCOMES days. `scale` is the time scale of the waits between probes.
+    DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days. `scale` is the time scale of the waits between probes.
     """
-    period = make_period_until(now, DAYS_OF_REFUNDS_AND_OUTCOMES)
+    period = make_period_until(now, DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS)
     results_by_kind = []
     for kind, waits in PROBE_SCHEDULES.items():
         unknown_outcomes, is_complete = time_to_truth.read_unknown_outcomes(conn, kind, period)

@@ -34,7 +34,7 @@ class ReportService:
 
     def read_provider_success(self) -> ProviderSuccess:
         """Return the counts of successful, failed and other payments per provider and day, for the last
-        DAYS_OF_DAILY_REPORTS days, with the outages: the periods in which a provider gave no usable answer.
+        DAY_COUNT_OF_DAILY_REPORTS days, with the outages: the periods in which a provider gave no usable answer.
         """
         return self._read_report(read_provider_success)
 
@@ -44,19 +44,19 @@ class ReportService:
 
     def read_refund_funnel(self) -> RefundFunnelReport:
         """Return the counts of requested, approved, sent and completed refunds, per currency, for the refunds
-        requested in the last DAYS_OF_REFUNDS_AND_OUTCOMES days.
+        requested in the last DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days.
         """
         return self._read_report(report_queries.read_refund_funnel)
 
     def read_settlement(self) -> SettlementReport:
         """Return the sums of payments and refunds of each provider, per day and currency, for the last
-        DAYS_OF_DAILY_REPORTS days.
+        DAY_COUNT_OF_DAILY_REPORTS days.
         """
         return self._read_report(report_queries.read_settlement)
 
     def read_time_to_truth(self) -> TimeToTruthReport:
         """Return the durations for which outcomes stayed unknown, per kind of record, for the calls of the last
-        DAYS_OF_REFUNDS_AND_OUTCOMES days.
+        DAY_COUNT_OF_REFUND_AND_OUTCOME_REPORTS days.
         """
         return self._read_report(self._read_time_to_truth)
 

@@ -118,7 +118,7 @@ class DueTasks:
             return self._record_failed_delivery(entry, kind, "not_opened")
         context.failpoints.reach("before_delivery")
         try:
-            is_delivered = service.deliver(operation_id, entry.answer)
+            is_delivered = service.deliver_outcome(operation_id, entry.answer)
         except ConsoleError as refusal:
             if refusal.code in OWN_FAULT_ERROR_CODES:
                 raise

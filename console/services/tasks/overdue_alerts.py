@@ -6,7 +6,7 @@ from datetime import datetime
 from zlib import crc32
 
 from console.domain.calendar_days import format_instant
-from console.domain.tasks.intervals import is_overdue
+from console.domain.tasks.intervals import is_task_overdue
 from console.domain.tasks.records import Alert, ScheduledTask
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
@@ -48,7 +48,7 @@ class OverdueTaskAlerts:
             overdue_tasks = {
                 compute_task_subject_id(task.name): task
                 for task in tasks.list_tasks(conn)
-                if is_overdue(task, now, context.scale)
+                if is_task_overdue(task, now, context.scale)
             }
             open_alerts = {
                 alert.subject_id: alert

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode
 from console.domain.tasks.records import Saga
-from console.domain.tasks.retry_schedules import compute_next_attempt_time_endlessly
+from console.domain.tasks.retry_schedules import compute_next_attempt_time_of_endless_schedule
 from console.domain.tasks.saga_progress import DONE_FACT, UNDOING_FACT, UNDONE_FACT
 from console.domain.tasks.states import SagaState
 from console.services.process.context import ServiceContext
@@ -212,7 +212,7 @@ class SagaRunner:
                 int(str(current_saga.facts.get(INTERNAL_ERROR_COUNT_FACT_KEY, 0))) + 1,
             )
             if fault_count < MAX_INTERNAL_ERRORS:
-                at = compute_next_attempt_time_endlessly(
+                at = compute_next_attempt_time_of_endless_schedule(
                     self._plan.waits_between_attempts, current_saga.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(
@@ -275,7 +275,7 @@ class SagaRunner:
             case StepDone(facts):
                 return self._advance_step(tx, saga, facts)
             case StepWaiting(reason, until):
-                at = until or compute_next_attempt_time_endlessly(
+                at = until or compute_next_attempt_time_of_endless_schedule(
                     self._plan.waits_between_attempts, saga.attempts, now, self._context.scale
                 )
                 return sagas.postpone_step(tx.conn, saga, now, at, reason[:LONGEST_REASON_CHARACTERS])

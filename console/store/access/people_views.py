@@ -27,7 +27,7 @@ from sqlalchemy import Connection
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
-from console.domain.evidence.timeline import MIN_HIDDEN_TEXT_LENGTH
+from console.domain.evidence.timeline import MIN_MASKED_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
 from console.domain.payments.unmasking import UNMASKED_SECONDS
@@ -161,7 +161,7 @@ def _make_masked_facts_sql(facts: str) -> str:
 def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
     """Return, by column name, SQL for the text of the column in which each occurrence of the payer is masked, as
     the domain function `mask_text` does it. `payer` is the SQL expression of the payer."""
-    has_payer = f"CHAR_LENGTH({payer}) >= {MIN_HIDDEN_TEXT_LENGTH}"  # not true if there is none
+    has_payer = f"CHAR_LENGTH({payer}) >= {MIN_MASKED_TEXT_LENGTH}"  # not true if there is none
     return {
         name: f"IF({has_payer}, REPLACE(m.{name}, {payer}, {_make_nonempty_payer_mask_sql(payer)}), m.{name})"
         for name in columns

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.error_reasons import BackupProblem, LockedProblem
+from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
@@ -140,7 +140,7 @@ def lock_restore_mark(conn: Connection) -> None:
     except DBAPIError as error:
         if error.orig is None or error.orig.args[0] not in _ROW_LOCKED_ERRORS:
             raise
-        facts: DatabaseLockedDetail = {"problem": LockedProblem.ANOTHER_RESTORE}
+        facts: DatabaseLockedDetail = {"problem": DatabaseLockedProblem.ANOTHER_RESTORE}
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, facts) from None
 
 

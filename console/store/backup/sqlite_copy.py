@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from console.domain.audit.actions import AuditAction
-from console.domain.error_reasons import BackupProblem, LockedProblem
+from console.domain.error_reasons import BackupProblem, DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.records import CheckState, OperationState
@@ -286,5 +286,5 @@ def _is_locked(error: sqlite3.Error) -> bool:
 
 
 def _make_in_use_error(file: Path) -> ConsoleError:
-    facts: DatabaseLockedDetail = {"problem": LockedProblem.DATABASE_IN_USE, "file": str(file)}
+    facts: DatabaseLockedDetail = {"problem": DatabaseLockedProblem.DATABASE_IN_USE, "file": str(file)}
     return ConsoleError(ErrorCode.DATABASE_LOCKED, facts)

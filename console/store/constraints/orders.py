@@ -4,7 +4,7 @@ the console's own columns of work, and those empty columns whose value comes fro
 from collections.abc import Iterator
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES, WAITING_STATES
-from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.payments.records import OrderState
 from console.domain.records import WorkState
 from console.domain.transitions.tables import ORDER_TRANSITIONS
@@ -82,7 +82,11 @@ def _make_id_at_provider_fill_rules(provider: ProviderTraits) -> Iterator[Trigge
 
 
 _COLUMN_FILL_RULES = (
-    *(rule for provider in list_providers_as(ProviderTraits) for rule in _make_id_at_provider_fill_rules(provider)),
+    *(
+        rule
+        for provider in list_providers_of_type(ProviderTraits)
+        for rule in _make_id_at_provider_fill_rules(provider)
+    ),
     _make_fill_from_payment_rule(
         "payment_method", _IS_PAYMENT_PAID_SQL, equals_sql("p.provider", "CAST(NEW.payment_method AS BINARY)")
     ),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from console.domain.access.permissions import WORKER
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY
 from console.domain.payments.consistency import ENDED_UNPAID_STATES
-from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_as
+from console.domain.payments.provider_registry import NoticeKind, ProviderTraits, list_providers_of_type
 from console.domain.payments.states import PAYMENT_TRANSITIONS, RESERVING_REFUND_STATES, PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty
@@ -260,7 +260,7 @@ FIRST_NOTICE_RESULTS = (*FINAL_NOTICE_RESULTS, "announced", "queued", "refused",
 """Results (column `done`) that a notice may have when it is inserted."""
 _QUEUED_NOTICE_RESULT = "'queued'"
 _HINT_PROVIDERS = tuple(
-    provider.name for provider in list_providers_as(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
+    provider.name for provider in list_providers_of_type(ProviderTraits) if provider.notice_source is NoticeKind.HINTS
 )
 """Providers whose notices may be queued again. Such a notice only makes the console query the payment, whose state
 may have changed since the last query.

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
-from console.domain.error_reasons import DatabaseUnreachableProblem, LockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem, DatabaseUnreachableProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
@@ -433,7 +433,7 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
     has no error code; the caller then raises the error itself. `database_file` is the file of an SQLite database,
     None for a server."""
     if isinstance(error, RunAgain):
-        raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.LOST_EVERY_RACE}) from error
+        raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):
         raise ConsoleError(
             ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.TOO_MANY_CONNECTIONS}

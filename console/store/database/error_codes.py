@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import DatabaseError, DBAPIError, PendingRollbackError
 
-from console.domain.error_reasons import DatabaseUnreachableProblem, LockedProblem, NotAllowedReason
+from console.domain.error_reasons import DatabaseLockedProblem, DatabaseUnreachableProblem, NotAllowedReason
 from console.domain.errors import ErrorCode
 from console.domain.setting_problems import SettingProblem
 
@@ -138,7 +138,7 @@ def make_error_detail(error: DatabaseError | DBAPIError, code: ErrorCode) -> "Er
     number = find_error_number(error)
     problem: str | None = next((name for numbers, name in _PROBLEM_BY_NUMBER if number in numbers), None)
     if _is_race_without_error_number(number, str(error.orig)):
-        problem = LockedProblem.LOST_EVERY_RACE
+        problem = DatabaseLockedProblem.LOST_EVERY_RACE
     is_file_error = number is None and _find_code_of_sqlite_message(str(error.orig)) is not None
     if problem is None and code == ErrorCode.DATABASE_UNREACHABLE and number not in _CODE_BY_NUMBER:
         problem = None if is_file_error else DatabaseUnreachableProblem.CONNECTION_LOST

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.error_reasons import LockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database import error_codes
 from console.store.database.engine import Database
@@ -61,7 +61,9 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
             if number not in _CANCELLED_ERRORS:
                 raise
             if time.monotonic() >= deadline:
-                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.TABLE_IN_USE}) from error
+                raise ConsoleError(
+                    ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.TABLE_IN_USE}
+                ) from error
             _log.info("the table is in use, tried again: %s", error.orig)
             time.sleep(_RETRY_WAITS_SECONDS[min(tries, len(_RETRY_WAITS_SECONDS) - 1)])
             tries += 1

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
-from console.domain.error_reasons import DocumentNotFoundReason, UnusableReason
+from console.domain.error_reasons import DocumentNotFoundReason, UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 from console.store.documents.folder import DocumentFolder
@@ -77,7 +77,7 @@ class Documents:
         Storing the same content again changes nothing. `kind` becomes the ending of the path; the kind `reg` is for a
         part of a corporation registry. Raises ConsoleError `provider_answer_unusable` for more than LARGEST_BYTES."""
         if len(content) > LARGEST_BYTES:
-            raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableReason.TOO_LARGE})
+            raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableAnswerReason.TOO_LARGE})
         digest = sha256(content).hexdigest()
         stored_document = StoredDocument(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
         self._storage.store(stored_document.path, content)

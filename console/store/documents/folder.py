@@ -16,7 +16,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from console.domain.error_reasons import DocumentsReason
+from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
@@ -152,7 +152,7 @@ class DocumentFolder:
         stored in it would be missing later.
         """
         if not _has_subfolders(self.root) and self._has_documents():
-            raise make_unreachable_error(self.location, DocumentsReason.FOLDER_LOST)
+            raise make_unreachable_error(self.location, DocumentsUnreachableReason.FOLDER_LOST)
 
     @contextmanager
     def _translate_errors(self) -> Iterator[None]:
@@ -169,7 +169,9 @@ class DocumentFolder:
         """Raise ConsoleError `documents_unreachable` if the error means that the connection to the shared folder is
         lost."""
         if error.errno in _DISCONNECTED_ERRORS:
-            raise make_unreachable_error(self.location, DocumentsReason.NOT_CONNECTED, error.strerror) from error
+            raise make_unreachable_error(
+                self.location, DocumentsUnreachableReason.NOT_CONNECTED, error.strerror
+            ) from error
 
 
 def parse_root_folder(url: str) -> Path:

@@ -18,7 +18,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from console.domain.error_reasons import DocumentsReason
+from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.network.addresses import is_this_machine
 from console.domain.setting_problems import SettingProblem
@@ -70,7 +70,7 @@ class DocumentBucket:
         if not self._has_content(path):
             self._rename_damaged_object(path)
             if not self._create_object(path, content) and not self._has_content(path):
-                raise make_unreachable_error(self.location, DocumentsReason.OBJECT_CHANGES_TOO_OFTEN, path)
+                raise make_unreachable_error(self.location, DocumentsUnreachableReason.OBJECT_CHANGES_TOO_OFTEN, path)
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if there
@@ -113,7 +113,7 @@ class DocumentBucket:
             try:
                 page = json.loads(self._send_request("GET", "b/{}/o", self._bucket, **query_arguments))
             except FileNotFoundError:
-                raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+                raise make_unreachable_error(self.location, DocumentsUnreachableReason.NO_BUCKET) from None
             yield from (str(item["name"]).removeprefix(self._prefix) for item in page.get("items", ()))
             if not page.get("nextPageToken"):
                 return
@@ -128,11 +128,11 @@ class DocumentBucket:
                 "GET", "b/{}/iam/testPermissions", self._bucket, permissions=_NEEDED_PERMISSIONS
             )
         except FileNotFoundError:
-            raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+            raise make_unreachable_error(self.location, DocumentsUnreachableReason.NO_BUCKET) from None
         missing_permissions = set(_NEEDED_PERMISSIONS) - set(json.loads(answer).get("permissions", ()))
         if missing_permissions:
             raise make_unreachable_error(
-                self.location, DocumentsReason.PERMISSION_DENIED, ", ".join(sorted(missing_permissions))
+                self.location, DocumentsUnreachableReason.PERMISSION_DENIED, ", ".join(sorted(missing_permissions))
             )
 
     def _create_object(self, path: str, content: bytes) -> bool:
@@ -168,7 +168,7 @@ class DocumentBucket:
                 byte_count=len(content),
             )
         except FileNotFoundError:
-            raise make_unreachable_error(self.location, DocumentsReason.NO_BUCKET) from None
+            raise make_unreachable_error(self.location, DocumentsUnreachableReason.NO_BUCKET) from None
 
     def _has_content(self, path: str) -> bool:
         """True if the object with this path exists and has the SHA-256 that the path contains."""
@@ -261,19 +261,21 @@ def _make_multipart_body(metadata: bytes, content: bytes) -> tuple[str, bytes]:
     return boundary, metadata_part + content_part
 
 
-def _get_failure_reason(error: Exception) -> DocumentsReason:
+def _get_failure_reason(error: Exception) -> DocumentsUnreachableReason:
     """Return the reason for a failed request to the bucket, as shown to people."""
     from google.auth.exceptions import GoogleAuthError, TransportError
 
     status = str(getattr(error, "code", ""))
     if isinstance(error, TimeoutError):
-        return DocumentsReason.TIMED_OUT
+        return DocumentsUnreachableReason.TIMED_OUT
     if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
-        return DocumentsReason.PERMISSION_DENIED
+        return DocumentsUnreachableReason.PERMISSION_DENIED
     if status == "401" or str(error).startswith("Forbidden"):
-        return DocumentsReason.PERMISSION_DENIED
+        return DocumentsUnreachableReason.PERMISSION_DENIED
     return (
-        DocumentsReason.REQUEST_REFUSED if status or isinstance(error, ValueError) else DocumentsReason.NOT_CONNECTED
+        DocumentsUnreachableReason.REQUEST_REFUSED
+        if status or isinstance(error, ValueError)
+        else DocumentsUnreachableReason.NOT_CONNECTED
     )
 
 

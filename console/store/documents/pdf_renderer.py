@@ -30,8 +30,8 @@ from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
-from console.domain.documents.pdf_pages import PageBox, PageHit, PageImage, PageWord, PageWords, WordChange
-from console.domain.error_reasons import UnusableReason
+from console.domain.documents.pdf_pages import PageBox, PageImage, PageSearchMatch, PageWord, PageWords, WordChange
+from console.domain.error_reasons import UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.resource_paths import resources_dir
@@ -83,7 +83,7 @@ class PdfDocument:
             _parse_positive_number(answer_head, "width"), _parse_positive_number(answer_head, "height"), pixels
         )
         if len(pixels) != image.width * image.height * 3:
-            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
+            _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
         return image
 
     def read_page_text(self, index: int) -> str:
@@ -99,7 +99,7 @@ class PdfDocument:
             words = tuple(PageWord(str(word["text"]), _make_boxes(word["boxes"])) for word in words_json["words"])
             return PageWords(words, bool(words_json["cut"]))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
+            _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
     def compare_words(self, old_words: Sequence[str], new_words: Sequence[str]) -> tuple[WordChange, ...]:
         """Return the differences of two lists of words, at most 1,000 and one more that shows that there are more.
@@ -109,16 +109,16 @@ class PdfDocument:
         try:
             return tuple(_make_word_change(change, len(old_words), len(new_words)) for change in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
+            _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
-    def search(self, typed_text: str) -> tuple[PageHit, ...]:
+    def search(self, typed_text: str) -> tuple[PageSearchMatch, ...]:
         """Return the matches of the text `typed_text` in all pages, at most 1,000. Character width, case and line
         breaks are ignored."""
         _, payload = self._ask_child(do="search", words=typed_text)
         try:
             return tuple(_make_page_hit(hit) for hit in json.loads(payload))
         except (ValueError, TypeError, LookupError, RecursionError):
-            _raise_unusable(UnusableReason.PDF_READER_CRASHED)
+            _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
     def close(self) -> None:
         """Kill the child process immediately, even if another thread waits for its answer. Later requests are
@@ -143,7 +143,7 @@ class PdfDocument:
         """
         with self._lock:
             if self._is_closed:
-                _raise_unusable(UnusableReason.PDF_READER_CLOSED)
+                _raise_unusable(UnusableAnswerReason.PDF_READER_CLOSED)
             is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
             request_timer = _RequestTimer(child, self._seconds)
@@ -181,12 +181,14 @@ class PdfDocument:
             _end_process(self._child)
             self._child = None
 
-    def _get_failure_reason(self, child: subprocess.Popen[bytes], request_timer: "_RequestTimer") -> UnusableReason:
+    def _get_failure_reason(
+        self, child: subprocess.Popen[bytes], request_timer: "_RequestTimer"
+    ) -> UnusableAnswerReason:
         """Return the reason for which the child process gave no valid answer."""
         if self._is_closed:
-            return UnusableReason.PDF_READER_CLOSED
+            return UnusableAnswerReason.PDF_READER_CLOSED
         is_out_of_time = request_timer.has_expired or child.returncode == -getattr(signal, "SIGXCPU", 0)
-        return UnusableReason.TOOK_TOO_LONG if is_out_of_time else UnusableReason.PDF_READER_CRASHED
+        return UnusableAnswerReason.TOOK_TOO_LONG if is_out_of_time else UnusableAnswerReason.PDF_READER_CRASHED
 
 
 class _RequestTimer:
@@ -216,17 +218,17 @@ def _check_source(pdf_source: bytes | Path) -> None:
     those of a PDF) or unreadable (the file can't be opened)."""
     with _open_source(pdf_source) as file:
         if file.seek(0, os.SEEK_END) > LARGEST_BYTES:
-            _raise_unusable(UnusableReason.TOO_LARGE)
+            _raise_unusable(UnusableAnswerReason.TOO_LARGE)
         file.seek(0)
         if file.read(5) != b"%PDF-":
-            _raise_unusable(UnusableReason.NOT_PDF)
+            _raise_unusable(UnusableAnswerReason.NOT_PDF)
 
 
 def _open_source(pdf_source: bytes | Path) -> BinaryIO:
     try:
         return io.BytesIO(pdf_source) if isinstance(pdf_source, bytes) else pdf_source.open("rb")
     except OSError:
-        _raise_unusable(UnusableReason.PDF_UNREADABLE)
+        _raise_unusable(UnusableAnswerReason.PDF_UNREADABLE)
 
 
 def _send_document(child: subprocess.Popen[bytes], pdf_source: bytes | Path) -> None:
@@ -257,8 +259,8 @@ def _exchange_messages(child: subprocess.Popen[bytes], request: dict[str, object
     return answer_head, payload
 
 
-def _make_page_hit(answer: dict[str, Any]) -> PageHit:
-    return PageHit(int(answer["page"]), _make_boxes(answer["boxes"]))
+def _make_page_hit(answer: dict[str, Any]) -> PageSearchMatch:
+    return PageSearchMatch(int(answer["page"]), _make_boxes(answer["boxes"]))
 
 
 def _make_boxes(answer: list[list[float]]) -> tuple[PageBox, ...]:
@@ -284,7 +286,7 @@ def _parse_positive_number(answer_head: dict[str, Any], name: str) -> int:
     `provider_answer_unusable` (crashed) if it isn't a positive integer."""
     number = answer_head.get(name)
     if not isinstance(number, int) or number < 1:
-        _raise_unusable(UnusableReason.PDF_READER_CRASHED)
+        _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
     return number
 
 
@@ -320,6 +322,6 @@ def _make_child_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 
 
-def _raise_unusable(reason: UnusableReason | ForeignText) -> NoReturn:
+def _raise_unusable(reason: UnusableAnswerReason | ForeignText) -> NoReturn:
     """Raise ConsoleError `provider_answer_unusable` with this reason."""
     raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": reason})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Protocol
 
-from console.domain.error_reasons import DocumentsReason
+from console.domain.error_reasons import DocumentsUnreachableReason
 from console.domain.errors import ConsoleError, ErrorCode
 
 LARGEST_BYTES = 32 * 1024 * 1024
@@ -56,7 +56,7 @@ def is_path_of_content(path: str, content: bytes) -> bool:
     return sha256(content).hexdigest() == path[3:-4]
 
 
-def make_unreachable_error(location: str, reason: DocumentsReason, problem: object = "") -> ConsoleError:
+def make_unreachable_error(location: str, reason: DocumentsUnreachableReason, problem: object = "") -> ConsoleError:
     """Return the error `documents_unreachable` for the folder or bucket `location`: this desk can't reach it for this
     reason, though its documents may exist. `problem`: details for the log.
     """

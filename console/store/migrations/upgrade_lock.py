@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from console.domain.error_reasons import LockedProblem
+from console.domain.error_reasons import DatabaseLockedProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.store.database.engine import Database
 
@@ -57,7 +57,7 @@ class UpgradeLock:
         """
         self._is_lost = self._is_lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
         if self._is_lost:
-            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.ANOTHER_UPGRADE})
 
     def acquire(self) -> None:
         """Wait until the lock is free, acquire it, and from then on renew it by heartbeat. Raises ConsoleError
@@ -66,7 +66,7 @@ class UpgradeLock:
         deadline = time.monotonic() + LONGEST_WAIT_SECONDS
         while not self._database.write(lambda tx: self._try_acquire(tx.conn)):
             if time.monotonic() >= deadline:
-                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": LockedProblem.ANOTHER_UPGRADE})
+                raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.ANOTHER_UPGRADE})
             time.sleep(0.2)
         self._heartbeat.start()
 

@@ -14,7 +14,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Document
 from console.domain.tasks.records import Note
 from console.domain.views.company import (
-    MAX_COMPANY_ROWS,
+    MAX_ROWS_ON_COMPANY_PAGE,
     CompanyDocument,
     CompanyEvent,
     CompanyTotals,
@@ -81,7 +81,8 @@ def sum_money_of_corporation(conn: Connection, corporation_number: str, since: d
 
 
 def read_notes(conn: Connection, references: Collection[RecordReference]) -> tuple[Note, ...]:
-    """Return the newest notes of these records, newest first, at most MAX_COMPANY_ROWS for each kind of record."""
+    """Return the newest notes of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE for each kind of
+    record."""
     rows: list[Any] = []
     for kind, ids in _group_by_kind(references):
         query = select(notes.c.id, notes.c.kind, notes.c.subject_id, notes.c.person, notes.c.words, notes.c.at)
@@ -93,8 +94,8 @@ def read_notes(conn: Connection, references: Collection[RecordReference]) -> tup
 
 
 def read_documents(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyDocument, ...]:
-    """Return the newest stored PDFs of these records, newest first, at most MAX_COMPANY_ROWS for each kind of record.
-    Each one has the reference (kind and id) of its record. The newest PDF of a record is marked as current
+    """Return the newest stored PDFs of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE for each kind of
+    record. Each one has the reference (kind and id) of its record. The newest PDF of a record is marked as current
     (`is_current`), the others as earlier versions.
     """
     rows: list[Any] = []
@@ -118,15 +119,16 @@ def read_documents(conn: Connection, references: Collection[RecordReference]) ->
 
 
 def read_history(conn: Connection, references: Collection[RecordReference]) -> tuple[CompanyEvent, ...]:
-    """Return the newest events of these records, newest first, at most MAX_COMPANY_ROWS: audit entries, and notices
-    that providers sent about payments. Entries which only report that a person has read something are left out.
+    """Return the newest events of these records, newest first, at most MAX_ROWS_ON_COMPANY_PAGE: audit entries, and
+    notices that providers sent about payments. Entries which only report that a person has read something are left
+    out.
     """
     events: list[CompanyEvent] = []
     for kind, ids in _group_by_kind(references):
         events += _read_audit_events(conn, kind, ids)
         if kind == PAYMENT_KIND:
             events += _read_notice_events(conn, ids)
-    return tuple(sorted(events, key=_make_sort_key, reverse=True)[:MAX_COMPANY_ROWS])
+    return tuple(sorted(events, key=_make_sort_key, reverse=True)[:MAX_ROWS_ON_COMPANY_PAGE])
 
 
 def _read_audit_events(conn: Connection, kind: str, ids: list[int]) -> Iterator[CompanyEvent]:
@@ -156,13 +158,13 @@ def _make_sort_key(event: CompanyEvent) -> tuple[datetime, bool, int]:
 
 
 def _group_by_kind(references: Collection[RecordReference]) -> Iterable[tuple[str, list[int]]]:
-    """Return the references by kind: each kind with the ids of its newest MAX_COMPANY_ROWS records."""
+    """Return the references by kind: each kind with the ids of its newest MAX_ROWS_ON_COMPANY_PAGE records."""
     ids: dict[str, list[int]] = {}
     for kind, id in sorted(references, reverse=True):
         ids.setdefault(kind, []).append(id)
-    return ((kind, of_kind[:MAX_COMPANY_ROWS]) for kind, of_kind in ids.items())
+    return ((kind, of_kind[:MAX_ROWS_ON_COMPANY_PAGE]) for kind, of_kind in ids.items())
 
 
 def _read_newest_rows(conn: Connection, query: Select[Any], id_column: Any) -> list[Any]:
-    """Return the rows of the query, the highest ids first, at most MAX_COMPANY_ROWS."""
-    return list(conn.execute(query.order_by(id_column.desc()).limit(MAX_COMPANY_ROWS)))
+    """Return the rows of the query, the highest ids first, at most MAX_ROWS_ON_COMPANY_PAGE."""
+    return list(conn.execute(query.order_by(id_column.desc()).limit(MAX_ROWS_ON_COMPANY_PAGE)))

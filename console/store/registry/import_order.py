@@ -9,7 +9,7 @@ from datetime import date
 
 from console.domain.error_reasons import RegistryOrderProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.import_plan import NATION_CODE
+from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.domain.registry.publication_days import list_publication_days_between
 from console.store.registry.source_file import SourceFile
 
@@ -17,8 +17,8 @@ from console.store.registry.source_file import SourceFile
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
     """The part of the publisher's data that the registry in use has. `prefectures`: the codes of its prefectures, or
-    only NATION_CODE. `whole_day`: the day of the whole files from which it was made. `registry_date`: the day up to
-    which it is complete, by differences."""
+    only WHOLE_NATION_CODE. `whole_day`: the day of the whole files from which it was made. `registry_date`: the day
+    up to which it is complete, by differences."""
 
     prefectures: frozenset[str]
     whole_day: date
@@ -62,8 +62,9 @@ def adds_prefectures(current_coverage: RegistryCoverage | None, whole_files: Seq
     if current_coverage is None or not whole_files:
         return False
     new_prefectures = _list_prefectures(whole_files)
-    is_partial = NATION_CODE not in new_prefectures | current_coverage.prefectures and new_prefectures.isdisjoint(
-        current_coverage.prefectures
+    is_partial = (
+        WHOLE_NATION_CODE not in new_prefectures | current_coverage.prefectures
+        and new_prefectures.isdisjoint(current_coverage.prefectures)
     )
     return is_partial and whole_files[0].day == current_coverage.whole_day == current_coverage.registry_date
 
@@ -75,7 +76,7 @@ def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:
 def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: RegistryCoverage) -> bool:
     """True if the whole files contain all prefectures of the registry in use."""
     new_prefectures = _list_prefectures(whole_files)
-    return NATION_CODE in new_prefectures or new_prefectures >= current_coverage.prefectures
+    return WHOLE_NATION_CODE in new_prefectures or new_prefectures >= current_coverage.prefectures
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
@@ -86,7 +87,7 @@ def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
     for source in whole_files:
         if source.day != whole_files[0].day:
             raise _make_order_error(RegistryOrderProblem.FILES_OF_OTHER_DAYS, source, whole_files[0].day)
-        if source.prefecture in seen_codes or NATION_CODE in seen_codes:
+        if source.prefecture in seen_codes or WHOLE_NATION_CODE in seen_codes:
             raise _make_order_error(RegistryOrderProblem.SAME_FILE_TWICE, source, whole_files[0].day)
         seen_codes.add(source.prefecture)
 

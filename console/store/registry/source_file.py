@@ -21,7 +21,7 @@ from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.import_plan import NATION_CODE
+from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.settings.private_files import open_ordinary_file
 from console.store.documents.zip_directory import measure_zip_directory
 
@@ -55,7 +55,7 @@ _UTF8, _SHIFT_JIS = "utf-8", "cp932"
 class SourceFile:
     """A file of the publisher that was checked once from its beginning to its end. `is_difference` is False for a
     whole file. `day` is the day in its name, `sha256` the SHA-256 (hex) of the ZIP, `encoding` the encoding of its
-    CSV. `prefecture` is the code of the prefecture of a whole file, or NATION_CODE. `line_count` is the number
+    CSV. `prefecture` is the code of the prefecture of a whole file, or WHOLE_NATION_CODE. `line_count` is the number
     of lines of the CSV.
     """
 
@@ -112,7 +112,7 @@ def open_source(
             if error.code is ErrorCode.BAD_REGISTRY_FILE:
                 _check_crc(archive, member)
             raise
-    prefecture = match["prefecture"] or NATION_CODE
+    prefecture = match["prefecture"] or WHOLE_NATION_CODE
     return SourceFile(
         path,
         path.name,

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.provider_outcome import EFFECT_OUTCOME_CLASSES
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT
 from console.domain.records import CheckReport
 from console.domain.setting_problems import SettingProblem
 from console.store.spool.cipher import Cipher, DecryptionFailed
@@ -226,7 +226,7 @@ class SpoolEntry:
         answer alone decides, if there is one. Without an answer, each of two facts is enough: the provider has given
         an id to the record, or the database has stored a final state in which the operation still has its claim."""
         if self.answer is not None:
-            return self.answer.kind in EFFECT_OUTCOME_CLASSES
+            return self.answer.kind in OUTCOME_CLASSES_WITH_EFFECT
         return self.id_at_provider is not None or (self.state is SpoolState.ENDED and self.holds_claim)
 
 
@@ -382,7 +382,7 @@ class Spool:
         id_at_provider = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
         stored_count = self._file.write(
             _STORE_ANSWER_SQL,
-            (encrypted_answer, id_at_provider, answer.kind in EFFECT_OUTCOME_CLASSES, operation_id),
+            (encrypted_answer, id_at_provider, answer.kind in OUTCOME_CLASSES_WITH_EFFECT, operation_id),
             is_durable=True,
         )
         if not stored_count:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, bindparam, func, literal, select, union_all, update
 from sqlalchemy import insert as into
 
-from console.domain.bulk.records import STILL_UNKNOWN, RowResult
+from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
 from console.store.database import compare_and_swap, unreadable_rows
@@ -72,8 +72,8 @@ _NEXT_UNPROCESSED_ROWS_QUERY = (
 _ROW_RESULT_DONE = RowResult.DONE.value
 _RESULT_COUNTS_QUERY = union_all(
     select(bulk_rows.c.result, func.count()).where(_ROW_OF_RUN_CONDITION).group_by(bulk_rows.c.result),
-    select(literal(STILL_UNKNOWN), func.count()).where(
-        _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN
+    select(literal(STILL_UNKNOWN_OUTCOME), func.count()).where(
+        _ROW_OF_RUN_CONDITION, bulk_rows.c.result == _ROW_RESULT_DONE, bulk_rows.c.reason == STILL_UNKNOWN_OUTCOME
     ),
 )
 """Query of the counts of a bulk run's rows. The first part counts the rows by result. The second part counts the
@@ -181,7 +181,7 @@ def count_results(conn: Connection, run_id: int) -> Mapping[str | None, int]:
     """Return the counts of the bulk run's rows by outcome (see `get_row_outcome`), with the key None for rows
     without a result."""
     counts = {outcome: int(number) for outcome, number in conn.execute(_RESULT_COUNTS_QUERY, {"of_run_id": run_id})}
-    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN]
+    counts[_ROW_RESULT_DONE] = counts.get(_ROW_RESULT_DONE, 0) - counts[STILL_UNKNOWN_OUTCOME]
     return {outcome: number for outcome, number in counts.items() if number}
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.service_results import HealthCheck
-from console.domain.tasks.intervals import is_overdue, is_running
+from console.domain.tasks.intervals import is_task_overdue, is_task_running
 from console.domain.tasks.records import ScheduledTask
 from console.views.presenters.columns import measure_column_width
 from console.views.runtime.context import WindowContext
@@ -36,7 +36,7 @@ class DueTaskRow:
         """The state of the task, which decides its icon: overdue, failed, running or waiting."""
         if self.is_overdue:
             return "overdue"
-        if is_running(self.task):
+        if is_task_running(self.task):
             return "running"
         return "failed" if self.task.error_code else "waiting"
 
@@ -60,7 +60,7 @@ def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, 
         if refusal.code != ErrorCode.NOT_ALLOWED:
             raise
         return None
-    rows = [DueTaskRow(task, is_overdue(task, now, time_scale)) for task in tasks]
+    rows = [DueTaskRow(task, is_task_overdue(task, now, time_scale)) for task in tasks]
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
 
 

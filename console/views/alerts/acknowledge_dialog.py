@@ -93,7 +93,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             return
         self.set_busy(context.translate("dialog.busy"))
         context.run_acting_call(
-            lambda services, request_id: services.alerts.acknowledge_each(alert_ids, note, request_id=request_id),
+            lambda services, request_id: services.alerts.acknowledge_alerts(alert_ids, note, request_id=request_id),
             self._show_acknowledged_toast,
             self._show_failure,
             caller=self,

@@ -562,7 +562,7 @@ class AlertsPage(Page):
 def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
     """Return the call to the service that acknowledges all of `alerts`, without a note."""
     ids = [alert.id for alert in alerts]
-    return lambda services, request_id: services.alerts.acknowledge_each(ids, "", request_id=request_id)
+    return lambda services, request_id: services.alerts.acknowledge_alerts(ids, "", request_id=request_id)
 
 
 def _make_undo_acknowledgement_call(alerts: Sequence[Alert]) -> ActingCall[object]:

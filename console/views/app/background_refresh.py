@@ -180,7 +180,7 @@ class BackgroundRefresh(QObject):
             self._known_switches_version = news.switches_version
             self._context.update_connection_state(read_only_switches=switches)
         if had_mark and news.changes:
-            self._context.changed.emit(frozenset(news.changes))
+            self._context.records_changed.emit(frozenset(news.changes))
             self.read_work_counts()
             if any(kind == VIEW_KIND for kind, _ in news.changes):
                 self.read_saved_views()

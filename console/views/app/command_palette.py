@@ -77,8 +77,8 @@ class CommandPalette(QObject):
         )
         self.search_box = SearchBox(frame.window, translate("search.placeholder"), hints)
         self.search_box.setParent(self)
-        self.search_box.typed.connect(self._search_text)
-        self.search_box.picked.connect(self._open_result)
+        self.search_box.text_changed.connect(self._search_text)
+        self.search_box.result_picked.connect(self._open_result)
         self.search_box.closed.connect(self._stop_search)
         self.search_box.may_pick = self._may_open_result
         self.search_box.may_close = self._may_close

@@ -63,7 +63,7 @@ class LeftoverCredentialsDialog(DialogFrame):
         context = self._context
         self.set_busy(context.translate("dialog.leftovers.title"))
         context.run_acting_call(
-            lambda services, _: services.desk_status.forget_credentials(),
+            lambda services, _: services.desk_status.delete_unneeded_credentials(),
             self._show_deleted_toast,
             self._show_deletion_failure,
             caller=self,

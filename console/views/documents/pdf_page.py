@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.documents.pdf_pages import PageHit, PageImage
+from console.domain.documents.pdf_pages import PageImage, PageSearchMatch
 from console.domain.errors import ErrorCode
 from console.domain.records import Document
 from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
@@ -87,7 +87,7 @@ class PdfPage(Page):
         self._page_fit = context.preferences.get_text(_PAGE_FIT_PREFERENCE_NAME, _PAGE_FIT_MODES) or ""
         self.quarter_turns = 0
         self._page_aspect_ratio = 2**0.5  # height by width of the visible page, as it is turned
-        self._image_matches: tuple[PageHit, ...] = ()
+        self._image_matches: tuple[PageSearchMatch, ...] = ()
         self._match_index = -1
         self._searched_text = ""
         self._text_matches: list[tuple[int, int]] = []
@@ -532,7 +532,7 @@ class PdfPage(Page):
         self.match_position_label.show_text(position_text)
         announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 
-    def _show_matches(self, image_matches: tuple[PageHit, ...]) -> None:
+    def _show_matches(self, image_matches: tuple[PageSearchMatch, ...]) -> None:
         self._image_matches = image_matches
         if image_matches:
             self._show_match(0)
@@ -589,7 +589,7 @@ class PdfPage(Page):
 
         def save_copy(report_progress: ProgressReporter) -> "SavedPdf":
             def save_with_services(services: "Console") -> "SavedPdf":
-                return services.pdf_copies.save(route.record, Path(path), route.sha256)
+                return services.pdf_copy_writer.save(route.record, Path(path), route.sha256)
 
             return context.bind_services(save_with_services)()
 

@@ -59,7 +59,7 @@ class FirstTasksPanel(Surface):
         return [*self.buttons.values(), self.training_link, self.end_button]
 
     def _make_task_line(self, task: FirstTask) -> CountLine:
-        is_done = self._context.first_tasks.is_done(task)
+        is_done = self._context.first_tasks.is_task_done(task)
         state_text = self._context.translate("first_tasks.done" if is_done else "first_tasks.not_done")
         word = self._context.translate(f"first_tasks.{task}")
         icon_name, tone = ("ring_check", "good") if is_done else ("ring", "text")

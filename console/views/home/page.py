@@ -23,7 +23,7 @@ from console.views.home.recent_records import RecentRecordsPanel
 from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.cut_text_line import CutTextLine
-from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
+from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.presenters import records as case_words
 from console.views.presenters.own_work import OwnWorkGroup, list_own_work
@@ -344,7 +344,7 @@ class HomePage(Page):
     def _open_queue_item(self, queue_item: QueueItem) -> None:
         self._first_ref = None  # the row is chosen now
         trail = tuple(
-            _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
+            _make_queue_item_ref(row_) for row_ in self.table.list_rows_around_current(MAX_TRAIL_ROWS_PER_DIRECTION)
         )
         self.context.navigate(case_words.make_record_route(queue_item.record, trail, "queues"))
 

@@ -122,7 +122,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.main_button.clicked.connect(self._open_selected_item)
         self.tabs.currentChanged.connect(self._show_tab_contents)
         context.work_counts_changed.connect(self.read_lists)
-        context.changed.connect(self._read_lists_if_affected)
+        context.records_changed.connect(self._read_lists_if_affected)
         self.read_lists()
 
     def _build_tables(self, titles: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
 """Converts a link to the route of its page in the window, and a route to its link."""
 
 from console.domain.links.link import LINKED_SCREENS, Link
-from console.domain.registry.watched_facts import QUEUE_NAME
-from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
@@ -63,7 +63,7 @@ def find_link_to_route(route: Route | None) -> Link | None:
         ):
             return Link("corporation", route.text)
         case ChangedCompaniesRoute():
-            return Link("queue", QUEUE_NAME)
+            return Link("queue", COMPANIES_QUEUE_NAME)
         case QueuesRoute() if route.view:
             return Link("view", str(route.view))
         case UnmatchedNoticesRoute():

@@ -156,7 +156,7 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             case "resolve":
                 self.action_handlers.resolve(details.record)
             case "move_order":
-                self.action_handlers.move_order(details.record)
+                self.action_handlers.set_order_paid(details.record)
             case "unmask":
                 self.unmasking.open_dialog(self.kind, details.record.id)
 

@@ -358,7 +358,7 @@ class Page(QWidget):
         )
         for part in (self._bars_above, self.bars_below, self.hint_bar):
             part.hide()  # until the page adds it to a layout: outside one, it would cover the title
-        context.changed.connect(self._refresh_on_changes)
+        context.records_changed.connect(self._refresh_on_changes)
         context.minute_passed.connect(self._update_data_age)
         context.services_opened.connect(self._refresh_when_services_opened)
         context.person_changed.connect(self._refresh_on_person_change)

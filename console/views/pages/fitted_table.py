@@ -18,9 +18,9 @@ from console.wording.sentences.formats import format_corporation_number
 _MAX_MEASURED_ROWS = 200  # rows whose cells are measured
 _MIN_SENTENCE_COLUMN_PX = 90  # width of a column of sentences in a table that is too narrow, at text size 1
 _TEXT_CELL_KINDS = ("text", "data")
-_LONGEST_NUMBER = format_corporation_number("0" * 13)
+_LONGEST_CORPORATION_NUMBER_TEXT = format_corporation_number("0" * 13)
 
-MAX_RECORDS_IN_TRAIL = 200
+MAX_TRAIL_ROWS_PER_DIRECTION = 200
 """Largest number of rows before, and of rows after, the opened record of a list to which the record's page can step.
 """
 
@@ -279,7 +279,11 @@ class FittedTable(RecordTable):
     def _measure_number_width(self, column_index: int) -> int:
         """Return the width in px that a column needs to show a corporation number completely."""
         delegate = self.delegates[column_index]
-        return ceil(delegate.measure_cell_width(_LONGEST_NUMBER)) + sum(delegate.get_paddings(column_index)) + 1
+        return (
+            ceil(delegate.measure_cell_width(_LONGEST_CORPORATION_NUMBER_TEXT))
+            + sum(delegate.get_paddings(column_index))
+            + 1
+        )
 
     def is_cell_cut(self, key: str, row: Any) -> bool:
         """Return True if the column with this key doesn't show the whole text of the row's cell: the column is too

@@ -64,18 +64,20 @@ class PageScrollArea(QScrollArea):
         """Make the tab bar the first visible line. Exception: if the tab bar and the first rows below it are visible
         at the top of the unscrolled page, scroll to the top only if the bar is hidden now, and otherwise don't
         scroll."""
-        scroll_bar, bar_top = self.verticalScrollBar(), self._find_top(tab_bar)
-        if not self._is_tab_in_first_view(tab_bar):
+        scroll_bar, bar_top = self.verticalScrollBar(), self._compute_distance_from_page_top(tab_bar)
+        if not self._is_tab_visible_without_scrolling(tab_bar):
             scroll_bar.setValue(bar_top)
         elif scroll_bar.value() > bar_top:
             scroll_bar.setValue(0)
 
-    def _is_tab_in_first_view(self, tab_bar: TabBar) -> bool:
+    def _is_tab_visible_without_scrolling(self, tab_bar: TabBar) -> bool:
         """Return True if the tab bar and the first rows below it are visible while the page isn't scrolled."""
         rows_height = _MIN_VISIBLE_TAB_ROWS * current_appearance().row_height()
-        return self._find_top(tab_bar) + tab_bar.height() + rows_height <= self.viewport().height()
+        return (
+            self._compute_distance_from_page_top(tab_bar) + tab_bar.height() + rows_height <= self.viewport().height()
+        )
 
-    def _find_top(self, widget: QWidget) -> int:
+    def _compute_distance_from_page_top(self, widget: QWidget) -> int:
         """Return the distance of a widget of the page from the top of the page, in px."""
         page = self.widget()
         return 0 if page is None else widget.mapTo(page, QPoint(0, 0)).y()
@@ -134,7 +136,7 @@ class PageScrollArea(QScrollArea):
         page. If they are visible there, don't scroll now, and don't scroll to the tab later when the visible part
         becomes lower."""
         self.fit_page()
-        if self._opened_tab_bar is not None and self._is_tab_in_first_view(self._opened_tab_bar):
+        if self._opened_tab_bar is not None and self._is_tab_visible_without_scrolling(self._opened_tab_bar):
             self._opened_tab_bar = None
 
     @Slot()

@@ -62,9 +62,9 @@ class WithdrawButton(KeyButton):
         self._withdrawn_request = request
         self.set_busy(self._context.translate("request.withdrawing"))
         work = self._context.bind_services(lambda services: services.own_requests.withdraw(request))
-        self._context.runner.run(work, self._ignore_answer, self._show_failure, caller=self)
+        self._context.runner.run(work, self._ignore_withdrawal_answer, self._show_failure, caller=self)
 
-    def _ignore_answer(self, _is_withdrawn: bool) -> None:
+    def _ignore_withdrawal_answer(self, _is_withdrawn: bool) -> None:
         """Do nothing, because the waiting call reads from the database whether its request was withdrawn or taken."""
 
     def _show_failure(self, failure: Failure) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
-    STILL_UNKNOWN,
+    STILL_UNKNOWN_OUTCOME,
     BulkPlan,
     BulkRunWithHolder,
     ForecastKind,
@@ -37,7 +37,7 @@ _ICON_AND_TONE_BY_FORECAST: Mapping[ForecastKind, tuple[str, Tone]] = {
 }
 _ICON_AND_TONE_BY_ROW_RESULT: Mapping[str, tuple[str, Tone]] = {
     "done": ("check", "good"),
-    STILL_UNKNOWN: ("question", "unknown"),
+    STILL_UNKNOWN_OUTCOME: ("question", "unknown"),
     "skipped": ("dash", "muted"),
     "refused": ("ring_slash", "care"),
     "failed": ("cross", "bad"),
@@ -154,7 +154,11 @@ def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, 
         return "check", "muted"
     if not open_names:
         return _ICON_AND_TONE_BY_RUN_STATE["done"]
-    return _ICON_AND_TONE_BY_ROW_RESULT[STILL_UNKNOWN] if STILL_UNKNOWN in open_names else ("square_bang", "care")
+    return (
+        _ICON_AND_TONE_BY_ROW_RESULT[STILL_UNKNOWN_OUTCOME]
+        if STILL_UNKNOWN_OUTCOME in open_names
+        else ("square_bang", "care")
+    )
 
 
 def has_run_ended(run: BulkRun) -> bool:

@@ -107,7 +107,7 @@ def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
     if difference.case is None:
         return context.translate("reconcile.to_do.settled")
     answered_key = f"reconcile.to_do_answered.{difference.case.rule_id}"
-    if difference.was_answered_since and wording.has_sentence(answered_key):
+    if difference.was_reported_after_case and wording.has_sentence(answered_key):
         return context.translate(answered_key, answered_at=difference.payment.told_at)
     has_words = wording.has_sentence(f"reconcile.to_do.{difference.case.rule_id}")
     return context.translate(f"reconcile.to_do.{difference.case.rule_id}" if has_words else "reconcile.to_do.case")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from console.domain.explanations.badges import DISAGREEING_VERDICTS
+from console.domain.explanations.badges import VERDICTS_OF_DISAGREEMENT
 from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
@@ -89,7 +89,7 @@ _ICON_AND_TONE_BY_EXPLANATION_VERDICT: Mapping[str, tuple[str, Tone]] = {
     "payment_refund_approved": ("ring_check", "progress"),
     "payment_refund_approved_perhaps_made": ("question", "unknown"),
     "payment_order_moved": ("square_bang", "care"),
-    **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in DISAGREEING_VERDICTS},
+    **{verdict.removeprefix("verdict."): ("not_equal", "bad") for verdict in VERDICTS_OF_DISAGREEMENT},
 }
 """Icon and colour tone of each verdict of an explanation; the key is the verdict's code without the prefix
 `verdict.`.

@@ -20,7 +20,7 @@ def group_completions(
     description. The states that complete `status:` are in one group for each kind of record that can have them, with
     the word of this kind; all other completions are in one group."""
     state_completions = {
-        _get_last_value(completion): completion
+        _get_last_filter_value(completion): completion
         for completion in completions
         if completion.operator_name == "status" and completion.value
     }
@@ -41,7 +41,7 @@ def group_completions(
     return [(title, members) for title, members in all_groups if members]
 
 
-def _get_last_value(completion: Completion) -> str:
+def _get_last_filter_value(completion: Completion) -> str:
     """Return the value after the last comma of a completion such as `status:failed,pending`; the whole value if it
     contains no comma."""
     return completion.value.rpartition(",")[2]
@@ -61,7 +61,7 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
     """Return the description of a completion in the window's language. For the name of an operator (`status:`), it
     describes the records that the operator selects; for an operator with a value, it is the word for the value.
     """
-    value = _get_last_value(completion)
+    value = _get_last_filter_value(completion)
     if not value:
         return context.translate(f"search.operator.{completion.operator_name}")
     match completion.operator_name:

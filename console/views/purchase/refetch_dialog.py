@@ -135,7 +135,7 @@ class RefetchDialog(DialogFrame):
             context.translate("dialog.refetch.done_title"),
             content,
             offers_pdf=has_pdf,
-            offers_comparison=_has_other_pdf(result, self._record),
+            offers_comparison=_has_stored_new_pdf(result, self._record),
         )
         if has_pdf and "pdf_file_path" in result.changed:
             self._read_page_counts(result, content)
@@ -309,7 +309,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
-        if _has_other_pdf(result, before):
+        if _has_stored_new_pdf(result, before):
             lines.append(_make_text_line(context.translate("dialog.refetch.other_pdf")))
     bar = NotificationBar(
         context.translate("dialog.refetch.done_title"),
@@ -320,7 +320,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
     return _RefetchContent(bar, *lines)
 
 
-def _has_other_pdf(result: RefetchResult, before: CreditCheck) -> bool:
+def _has_stored_new_pdf(result: RefetchResult, before: CreditCheck) -> bool:
     """Return True if the re-fetch has stored a PDF that differs from the copy of `before`."""
     return bool(before.pdf_file_path) and "pdf_file_path" in result.changed
 

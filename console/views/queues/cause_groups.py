@@ -160,7 +160,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
                 title=_format_group_title(context, row),
             )
         is_amount = column.kind == "amount"
-        return (_format_single_sum(row) or _format_sums_beside_cause(context, row)) if is_amount else ""
+        return (_format_single_sum(row) or _format_sums_after_cause(context, row)) if is_amount else ""
 
     return replace(column, cell=make_cell, spoken=make_spoken_text)
 
@@ -185,7 +185,7 @@ def _format_cause(context: WindowContext, row: CauseRow) -> str:
 def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> str:
     """Return `text` followed by the group's sums, if the column of amounts can't show them; otherwise `text`
     alone."""
-    return " · ".join(filter(None, (text, _format_sums_beside_cause(context, row))))
+    return " · ".join(filter(None, (text, _format_sums_after_cause(context, row))))
 
 
 def _format_single_sum(row: CauseRow) -> str:
@@ -199,7 +199,7 @@ def _format_single_sum(row: CauseRow) -> str:
     return texts[0] if len(texts) == 1 else ""
 
 
-def _format_sums_beside_cause(context: WindowContext, row: CauseRow) -> str:
+def _format_sums_after_cause(context: WindowContext, row: CauseRow) -> str:
     """Return the text with the group's sums of each kind of record and currency; "" if the column of amounts shows
     the sum."""
     if _format_single_sum(row):

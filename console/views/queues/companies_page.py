@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import ChangedFact
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME as COMPANY_QUEUE
 from console.domain.registry.watched_facts import CORPORATION_KIND
-from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
 from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog

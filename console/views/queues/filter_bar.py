@@ -37,7 +37,7 @@ _FILTER_FIELD_WIDTH_PX = 140
 _OFFERED_SORT_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
 _WORDING_KEY_BY_SORT_COLUMN = {SortColumn.OWNER: "taken_by"}
 _SENTENCE_GAP_PX = 6
-_UNIT_SEPARATOR = "|"  # in the template of the sentence: here a new line may begin
+_SENTENCE_UNIT_SEPARATOR = "|"  # in the template of the sentence: here a new line may begin
 _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
@@ -179,7 +179,7 @@ class QueueFilterBar(Surface):
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
-        for unit_text in sentence.split(_UNIT_SEPARATOR):
+        for unit_text in sentence.split(_SENTENCE_UNIT_SEPARATOR):
             texts_and_names = _PLACEHOLDER_PATTERN.split(unit_text)
             if filter_lists.PERMANENT_FILTER_LIST_NAMES[-1] in texts_and_names[1::2]:
                 yield from (
@@ -393,10 +393,10 @@ class QueueFilterBar(Surface):
             and isinstance(event, QKeyEvent)
             and event.type() == QEvent.Type.KeyPress
         ):
-            return self._act_on_text_field_key(Qt.Key(event.key()))
+            return self._handle_text_field_key(Qt.Key(event.key()))
         return super().eventFilter(watched, event)
 
-    def _act_on_text_field_key(self, key: Qt.Key) -> bool:
+    def _handle_text_field_key(self, key: Qt.Key) -> bool:
         """Handle a key that was pressed in the text field. Esc removes every condition; Enter and Down move the typed
         operators to their lists. After each of these three keys, emit `focus_released` and return True. For any other
         key, return False."""

@@ -12,7 +12,7 @@ from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import Payment
 from console.domain.tasks.records import AlertItem
 from console.domain.views.unmatched_notices import (
-    QUEUE_NAME,
+    NOTICES_QUEUE_NAME,
     NoticeCandidate,
     NoticeProof,
     UnmatchedNoticeItem,
@@ -71,8 +71,10 @@ class UnmatchedNoticesPage(Page):
         translate = context.translate
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.notices.hint"))
         self.head.alternative_sentences = list_queue_sentences(context)
-        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, QUEUE_NAME), self.head)
-        self.tabs = QueueTabs(context, QUEUE_NAME)
+        self.exporter = ListExporter(
+            context, self, lambda: ExportRequest(ListName.QUEUE, NOTICES_QUEUE_NAME), self.head
+        )
+        self.tabs = QueueTabs(context, NOTICES_QUEUE_NAME)
         tab_line = Surface(edge="bottom")
         tab_line.setLayout(make_row(self.tabs, None))
         title = translate("queue.notices.title")
@@ -149,7 +151,7 @@ class UnmatchedNoticesPage(Page):
         self.mark_data_read()
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
-            self.context.correct_queue_count(QUEUE_NAME, len(page.items))
+            self.context.correct_queue_count(NOTICES_QUEUE_NAME, len(page.items))
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_notice(self.table.current_item)
 

@@ -17,7 +17,7 @@ from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, has_room_beside_lists, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
-from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
+from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.presenters import records as case_words
 from console.views.presenters.saved_views import make_saved_view_key
 from console.views.queues import rows as queue_rows
@@ -312,10 +312,10 @@ class QueuesPage(Page):
             state, self._state_over_view, self._restored_view_id = self._state_over_view, None, 0
             if state is not None:
                 self._restore_list(state)
-        self._show_head_sentence()
+        self._show_header_sentence()
         self.screen_state_changed.emit()
 
-    def _show_head_sentence(self) -> None:
+    def _show_header_sentence(self) -> None:
         """Show in the header the sentence about the view or queue that the page shows, and choose the sidebar entry
         to highlight. If the person has changed the filter, order, columns or grouping of a view, the sentence says
         this, and the entry of the queues is highlighted. The entry of the view would show a wrong count, because it
@@ -424,7 +424,7 @@ class QueuesPage(Page):
         self._show_list()
 
     def _show_list(self) -> None:
-        self._show_head_sentence()
+        self._show_header_sentence()
         self.table_stack.setCurrentWidget(self.table)
         self._read_list()
 
@@ -439,7 +439,7 @@ class QueuesPage(Page):
         ]
         if not changed_keys:
             return
-        self._show_head_sentence()
+        self._show_header_sentence()
         self.screen_state_changed.emit()
         had_focus = self.table.hasFocus()
         for key in changed_keys:
@@ -623,7 +623,9 @@ class QueuesPage(Page):
 
     def _show_row_position(self) -> None:
         if self.by_cause:
-            self.hint_bar.status_label.show_text(self._add_state_time(self._format_position_in_groups()))
+            self.hint_bar.status_label.show_text(
+                self._append_state_instant_to_position(self._format_position_in_groups())
+            )
             return
         queue_count = self.context.work_counts.find_queue_count(self.queue) if self.query.lists_whole_queue else None
         row_count = (
@@ -641,9 +643,9 @@ class QueuesPage(Page):
         removed_count = len(self.row_model.removed_keys)
         if removed_count:
             position_text = self.context.translate("queue.position_removed", position=position_text, n=removed_count)
-        self.hint_bar.status_label.show_text(self._add_state_time(position_text))
+        self.hint_bar.status_label.show_text(self._append_state_instant_to_position(position_text))
 
-    def _add_state_time(self, position_text: str) -> str:
+    def _append_state_instant_to_position(self, position_text: str) -> str:
         """Return `position_text` followed by the instant since which the current record has its state, because the
         row shows only the age of the state. If the instant isn't known, return `position_text` unchanged."""
         since = self.current_row.since if self.current_row is not None else None
@@ -684,7 +686,7 @@ class QueuesPage(Page):
         if isinstance(row, CauseRow):
             self._toggle_group(row)
         if self.current_row is not None:
-            neighbour_rows = self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
+            neighbour_rows = self.table.list_rows_around_current(MAX_TRAIL_ROWS_PER_DIRECTION)
             trail = tuple(
                 queue_rows.get_row_record_ref(selected_row)
                 for selected_row in neighbour_rows

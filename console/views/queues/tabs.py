@@ -3,8 +3,8 @@ records, so their queues have pages of their own."""
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 
-from console.domain.registry.watched_facts import QUEUE_NAME as COMPANY_QUEUE
-from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME as COMPANY_QUEUE
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
 from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import make_queue_route

@@ -5,7 +5,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
 
 from console.domain.payments.provider_registry import HistoryKind, find_provider
-from console.domain.reconciliation.row_comparison import COMPARISON_RULES
+from console.domain.reconciliation.row_comparison import RECONCILIATION_CASE_RULES
 from console.domain.reconciliation.service_results import DifferenceItem, ReconciliationRunDetails, RunState
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
@@ -225,7 +225,7 @@ class DifferenceFooter(Surface):
             return None
         is_probe_first = (
             difference.action == "probe"
-            and difference.case.rule_id in COMPARISON_RULES
-            and not difference.was_answered_since
+            and difference.case.rule_id in RECONCILIATION_CASE_RULES
+            and not difference.was_reported_after_case
         )
         return self.probe_button if is_probe_first else self.open_button

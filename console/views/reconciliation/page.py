@@ -23,7 +23,7 @@ from console.views.exports.list_export import ListExporter
 from console.views.pages.base import Page, set_tab_order
 from console.views.pages.column_preferences import ColumnWidthStorage
 from console.views.pages.cut_text_line import add_cut_text_line
-from console.views.pages.fitted_table import MAX_RECORDS_IN_TRAIL, FittedTable
+from console.views.pages.fitted_table import MAX_TRAIL_ROWS_PER_DIRECTION, FittedTable
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters import reconciliation as words
 from console.views.reconciliation import columns as reconcile_rows
@@ -52,7 +52,7 @@ _REFUSAL_WORDING_KEY_BY_SHORTCUT = {
 """Wording key of the reason for which a hidden button of the page does nothing, by the button's shortcut."""
 
 
-_UNPAID_ORDER_REASONS = (WorkReason.MOVE_ORDER, WorkReason.NOT_MOVED)
+_WORK_REASONS_OF_UNPAID_ORDER = (WorkReason.MOVE_ORDER, WorkReason.NOT_MOVED)
 """Reasons of the work on a paid payment whose order is known to be still unpaid. The page names the key that sets an
 order to paid only on such rows; of another row it doesn't know the state of the order, and the service decides."""
 
@@ -351,7 +351,7 @@ class ReconcilePage(Page):
             "key.probe": item is not None and item.action == "probe" and payment is not None,
             "key.move_order": payment is not None
             and _can_set_order_paid(payment)
-            and payment.work.reason in _UNPAID_ORDER_REASONS,
+            and payment.work.reason in _WORK_REASONS_OF_UNPAID_ORDER,
         }
         self.show_key_hints_without([hint for hint, is_hint_offered in is_offered.items() if not is_hint_offered])
         self._show_position()
@@ -376,7 +376,7 @@ class ReconcilePage(Page):
             return
         neighbour_rows = [
             row
-            for row in self.table.list_rows_around_current(MAX_RECORDS_IN_TRAIL)
+            for row in self.table.list_rows_around_current(MAX_TRAIL_ROWS_PER_DIRECTION)
             if isinstance(row, DifferenceItem) and row.payment
         ]
         trail = tuple(dict.fromkeys(("payment", row.payment.id) for row in neighbour_rows if row.payment))
@@ -400,7 +400,7 @@ class ReconcilePage(Page):
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"
             self.show_key_refusal(self.context.translate(key))
         elif _can_set_order_paid(item.payment):
-            self.action_handlers.move_order(item.payment)
+            self.action_handlers.set_order_paid(item.payment)
         else:
             self.show_key_refusal(self.context.translate("reconcile.not_by_hand"))
 

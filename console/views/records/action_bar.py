@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
-from console.domain.access.permissions import ROLES_BY_RIGHT, is_same_person, right_changes_records
+from console.domain.access.permissions import ROLES_BY_RIGHT, does_right_change_records, is_same_person
 from console.domain.payments.service_results import PaymentDetails, RefundDetails
 from console.domain.service_results import AllowedAction, OperationDetails, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
@@ -34,7 +34,7 @@ _RIGHT_BY_RECORD_ACTION = {
     "copy_story": "read", "evidence_pack": "audit_any", "print": "read",
 }  # fmt: skip
 
-_PAGE_ACTION_BY_ADVICE = {"approve": "open_approval", "reject": "open_approval"}
+_OPENING_ACTION_BY_ADVISED_ACTION = {"approve": "open_approval", "reject": "open_approval"}
 """The action of a page that leads to the advised one, where they have different names."""
 _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
@@ -141,7 +141,7 @@ class ActionButtons(QObject):
         )
         if name == "take":
             return unavailable_reason or self.taken_reason
-        return unavailable_reason or (self.outdated_reason if right_changes_records(right) else "")
+        return unavailable_reason or (self.outdated_reason if does_right_change_records(right) else "")
 
     def _find_unavailable_reason(self, name: str) -> str:
         """Return the reason why no person at this desk can run the action `name` at present; "" if the action is
@@ -204,7 +204,7 @@ class ActionButtons(QObject):
         advised = explanation.next_step.action
         if advised is None or explanation.work is WorkBadge.NONE or (cannot_decide and advised == "resolve"):
             return None
-        name = _PAGE_ACTION_BY_ADVICE.get(advised, advised)
+        name = _OPENING_ACTION_BY_ADVISED_ACTION.get(advised, advised)
         is_decision_disabled = name != advised and bool(
             self._find_disabled_reason(advised, {action.action: action for action in view.actions})
         )

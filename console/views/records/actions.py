@@ -4,7 +4,7 @@ reject, withdraw, move the order, copy."""
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
-from console.domain.access.permissions import right_changes_records
+from console.domain.access.permissions import does_right_change_records
 from console.domain.errors import ErrorCode
 from console.domain.payments.records import Order, Payment, Refund, SetAside
 from console.domain.payments.service_results import RefundDetails, RefundPlan
@@ -163,7 +163,7 @@ class RecordActionHandlers(QObject):
         data and the program could not read the data of the page again. In these cases, show the reason in a bar of
         the page. Actions without a button need this check, because a button would show the reason."""
         disabled_reason = self._context.find_disabled_reason(right_name)
-        if not disabled_reason and right_changes_records(right_name):
+        if not disabled_reason and does_right_change_records(right_name):
             disabled_reason = self._page.find_outdated_reason()
         if disabled_reason:
             self._page.show_key_refusal(disabled_reason)
@@ -274,7 +274,7 @@ class RecordActionHandlers(QObject):
 
     # -- order of a payment
 
-    def move_order(self, payment: Payment) -> None:
+    def set_order_paid(self, payment: Payment) -> None:
         """Set the order of the payment to the state "paid", if the person has the right. The program sends no request
         to the provider. Do nothing if the previous call had the same `payment` object and hasn't failed, because the
         person has then pressed the key again before the page shows the new state of the order."""
@@ -283,21 +283,21 @@ class RecordActionHandlers(QObject):
         context, self._payment_of_moved_order = self._context, payment
         context.run_acting_call(
             lambda services, request_id: services.payments.set_order_paid(payment.id, request_id=request_id),
-            self._show_moved_order,
-            self._show_order_move_failure,
+            self._show_paid_order,
+            self._show_set_paid_failure,
             caller=self,
             label=context.translate("act.move_order", number=payment.merchant_payment_id),
-            make_toast=lambda order: _make_moved_order_toast(context, order),
+            make_toast=lambda order: _make_paid_order_toast(context, order),
             attempt=("order move", payment.id),
             key=("payment", payment.id),
             provider="",
         )
 
-    def _show_moved_order(self, order: Order) -> None:
-        self._context.toast_requested.emit(_make_moved_order_toast(self._context, order))
+    def _show_paid_order(self, order: Order) -> None:
+        self._context.toast_requested.emit(_make_paid_order_toast(self._context, order))
         self._page.refresh("moved")
 
-    def _show_order_move_failure(self, failure: Failure) -> None:
+    def _show_set_paid_failure(self, failure: Failure) -> None:
         self._payment_of_moved_order = None
         self.show_refusal(failure)
         self._page.refresh("moved")
@@ -365,7 +365,7 @@ def make_probe_toast(
     ) == _get_probed_values(record_after)
     changes = format_probed_changes(record_before, record_after, context)
     title_and_changes = translate("act.about", title=title, message=changes) if changes else title
-    if not isinstance(record_after, Operation) and _is_contradicted(record_after):
+    if not isinstance(record_after, Operation) and _waits_because_of_contradiction(record_after):
         icon_name, tone = _CONTRADICTED_ICON
         return Toast(translate("dialog.probe.contradicted"), title_and_changes, icon_name=icon_name, tone=tone)
     if is_unchanged or isinstance(record_after, Operation):
@@ -382,7 +382,7 @@ def make_probe_toast(
     return Toast(translate(key, state=state_word), title_and_changes)
 
 
-def _is_contradicted(record: ShownRecord) -> bool:
+def _waits_because_of_contradiction(record: ShownRecord) -> bool:
     """True if an answer of the provider contradicts the record, so that the record waits for a person."""
     return record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED
 
@@ -403,7 +403,7 @@ def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
     return tuple(getattr(record, name, None) for name in field_names)
 
 
-def _make_moved_order_toast(context: WindowContext, order: Order) -> Toast:
+def _make_paid_order_toast(context: WindowContext, order: Order) -> Toast:
     state_word = record_words.make_state_cell(case_words.get_state_badge_key(order), context.language).word
     return Toast(
         context.translate("case.order_moved", state=state_word), case_words.format_record_title(order, context)

@@ -256,7 +256,7 @@ def _make_cause_column(factory: _RecordColumnFactory) -> Column:
     )
 
 
-def _make_why_column(factory: _RecordColumnFactory) -> Column:
+def _make_reason_column(factory: _RecordColumnFactory) -> Column:
     """Return the column with the same text as the column `cause`, under the title "Reason"."""
     width = 184 if factory.has_only_checks else 150
     return factory.make_column(
@@ -289,15 +289,15 @@ def _make_day_column(factory: _RecordColumnFactory) -> Column:
     return factory.make_column("day", get_min_column_width("day"), format_day, "data")
 
 
-def _make_people_column(factory: _RecordColumnFactory) -> Column:
+def _make_maker_and_approvers_column(factory: _RecordColumnFactory) -> Column:
     """Return the column with the names of a refund's maker and approvers."""
 
-    def format_people(record: ShownRecord) -> str:
+    def format_maker_and_approvers(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
             return ""
         return factory.context.translate("case.people", maker=record.maker, checkers=record.checkers)
 
-    return factory.make_column("people", 160, format_people, is_stretched=True)
+    return factory.make_column("people", 160, format_maker_and_approvers, is_stretched=True)
 
 
 def _make_payer_column(factory: _RecordColumnFactory) -> Column:
@@ -352,10 +352,10 @@ _COLUMN_FACTORY_BY_NAME: Mapping[str, Callable[[_RecordColumnFactory], Column]] 
     "certainty": _make_certainty_column,
     "work": _make_work_column,
     "cause": _make_cause_column,
-    "why": _make_why_column,
+    "why": _make_reason_column,
     "next": _make_next_step_column,
     "day": _make_day_column,
-    "people": _make_people_column,
+    "people": _make_maker_and_approvers_column,
     "payer": _make_payer_column,
     "result": _make_result_column,
     "document": _make_document_column,

@@ -103,7 +103,7 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         waits for a second person."""
         if not self.form.needs_second_person:
             return "dialog.resolve.act_now"
-        return "dialog.resolve.act_second" if self.form.is_second_person else "dialog.resolve.act"
+        return "dialog.resolve.act_second" if self.form.is_acting_person_second else "dialog.resolve.act"
 
     def _get_main_button_hint_key(self) -> str:
         """Return the wording key of the hint that the dialog shows next to the main button while the button is

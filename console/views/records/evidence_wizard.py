@@ -402,7 +402,7 @@ class EvidenceForm(QWidget):
         return False
 
     @property
-    def is_second_person(self) -> bool:
+    def is_acting_person_second(self) -> bool:
         """True if another person has proposed the selected result, so that the acting person's decision is the second
         one and settles the record."""
         proposer = self._find_proposer(self.outcome)
@@ -427,7 +427,7 @@ class EvidenceForm(QWidget):
             return ""
         if not self.needs_second_person:
             return translate(one_person_key)
-        if self.is_second_person:
+        if self.is_acting_person_second:
             return translate("dialog.resolve.you_are_second", person=self._find_proposer(self.outcome))
         return translate(
             "dialog.resolve.second_person", people=context.list_other_people_with_right("resolve_second")

@@ -46,7 +46,7 @@ from console.wording.sentences import catalogue as wording
 
 _PANEL_PADDING_PX = 16
 _ICON_SIDE_PX = 14  # side of the icons before states and steps
-_MAX_STEPS = 5
+_MAX_SHOWN_EVENT_LINES = 5
 _READ_EVENT_COUNT = 40  # more than the shown steps, because repeated events are shown as one step
 
 
@@ -302,7 +302,7 @@ class RecordPreview(Surface):
             words.make_event_timeline_line(event, timeline, self._context) for event in reversed(timeline.events)
         ]
         repeated_event_texts = words.make_unopenable_repeated_event_texts(self._context)
-        for grouped_line in group_repeated_lines(lines, repeated_event_texts, ())[:_MAX_STEPS]:
+        for grouped_line in group_repeated_lines(lines, repeated_event_texts, ())[:_MAX_SHOWN_EVENT_LINES]:
             line = grouped_line.line
             label = TextLabel(
                 f"{line.time_text}  {line.action_text} {line.detail}".rstrip(), "small", wraps_lines=True

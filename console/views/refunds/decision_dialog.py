@@ -15,7 +15,7 @@ from console.views.pages.withdrawal import is_request_withdrawn, make_withdrawn_
 from console.views.presenters import credit_checks as record_words
 from console.views.presenters import records as case_words
 from console.views.presenters.money_view import format_refundable_change
-from console.views.refunds.request_review import OrderNumberCheck
+from console.views.refunds.request_review import OrderNumberConfirmation
 from console.views.runtime.context import ActingCall, Toast, WindowContext, bind_password_to_call
 from console.views.runtime.routes import RefundRoute
 from console.views.runtime.tasks import Failure
@@ -168,7 +168,7 @@ class ApproveDialog(_DecisionDialog):
         )
         self.password_field.line_edit.textChanged.connect(self._update_main_button)
         order = self._view.order
-        self.order_number_check = OrderNumberCheck(
+        self.order_number_check = OrderNumberConfirmation(
             self._context, order.merch_txn_id if order else self._view.payment.merchant_payment_id
         )
         self.order_number_check.changed.connect(self._update_main_button)

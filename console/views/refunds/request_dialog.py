@@ -98,7 +98,7 @@ class RefundDialog(DialogFrame):
         plan = self.plan
         return (
             self._context.translate(f"reason.{plan.refusal_code}", **plan.refusal_facts)
-            if self.form.is_refused
+            if self.form.is_every_amount_refused
             else ""
         )
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
-from console.domain.error_reasons import ExceedsReason, LimitReason, RefundWindowReason
+from console.domain.error_reasons import ExceedsCapturedReason, OverLimitReason, RefundWindowReason
 from console.domain.money import InvalidAmountText, Money, format_decimal, parse_typed_money
 from console.domain.payments.records import RefundRequest, SetAside
 from console.domain.payments.refund_reasons import RefundReason
@@ -31,12 +31,16 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 from console.wording import records as record_texts
 from console.wording.sentences import catalogue as wording
 
-EXACT_LOOKALIKE_RULE = "exact_lookalike"
+EQUAL_RECENT_REFUND_RULE = "exact_lookalike"
 """Key of the rule that is broken if a refund of the same amount of the payment was requested within the last 24
 hours.
 """
 _ALWAYS_SHOWN_REFUND_RULES = frozenset(
-    {LimitReason.LIMIT_PER_REFUND, LimitReason.LIMIT_PER_PERSON_AND_DAY, RefundWindowReason.REFUND_PERIOD_OVER}
+    {
+        OverLimitReason.LIMIT_PER_REFUND,
+        OverLimitReason.LIMIT_PER_PERSON_AND_DAY,
+        RefundWindowReason.REFUND_PERIOD_OVER,
+    }
 )
 """Rules of refunds that the form shows even if they are fulfilled. Every other rule is shown only if it is broken."""
 _PLAN_REQUEST_DELAY_MS = 350
@@ -198,7 +202,11 @@ class RefundForm(QWidget):
             TextLabel(translate("dialog.refund.radar"), "panel_title"),
             TextLabel(str(len(risk_signals)), "small_data", "muted"),
             None,
-            *(() if self.is_refused else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)),
+            *(
+                ()
+                if self.is_every_amount_refused
+                else (TextLabel(translate("dialog.refund.told"), "small", "muted"),)
+            ),
             gap_px=6,
         )
         signal_box = ToneBox("care")
@@ -233,9 +241,9 @@ class RefundForm(QWidget):
         answer_edit.setText(answer)
         answer_edit.textChanged.connect(self.changed)
         self._answer_field_by_rule[rule] = answer_field
-        if self.is_refused:  # nothing can be answered
+        if self.is_every_amount_refused:  # nothing can be answered
             answer_field.hide()
-        checkboxes = [self.intended_repeat_box] if rule == EXACT_LOOKALIKE_RULE else []
+        checkboxes = [self.intended_repeat_box] if rule == EQUAL_RECENT_REFUND_RULE else []
         for checkbox in checkboxes:
             checkbox.show()
         group.setLayout(make_column(*signal_lines, answer_field, *checkboxes, gap_px=4, margins=(12, 8, 12, 8)))
@@ -257,7 +265,7 @@ class RefundForm(QWidget):
         shown_checks = [
             check
             for check in self._list_shown_checks()
-            if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_refused)
+            if (check.rule in _ALWAYS_SHOWN_REFUND_RULES if check.holds else not self.is_every_amount_refused)
         ]
         lines = [refund_words.make_rule_check_line(check, self._context, currency) for check in shown_checks]
         lines.append(
@@ -273,7 +281,7 @@ class RefundForm(QWidget):
     # -- inputs
 
     @property
-    def is_refused(self) -> bool:
+    def is_every_amount_refused(self) -> bool:
         """True if a person can request no amount at present. The dialog then shows the reason next to its main
         button, so the form doesn't show the broken rule."""
         is_paid_from_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
@@ -321,7 +329,7 @@ class RefundForm(QWidget):
             format_decimal(entered_money) if entered_money is not None else "",
             self.explanation_edit.text().strip(),
             reason_code=self.reason_code,
-            intended_repeat=EXACT_LOOKALIKE_RULE in self._answer_field_by_rule
+            intended_repeat=EQUAL_RECENT_REFUND_RULE in self._answer_field_by_rule
             and self.intended_repeat_box.isChecked(),
             ticket=self.ticket_edit.text().strip() or None,
             set_aside_id=self._set_aside.id if self._set_aside else None,
@@ -345,17 +353,17 @@ class RefundForm(QWidget):
             return translate("dialog.refund.needs_words")
         if any(not answer for _, answer in self.list_risk_signal_answers()):
             return translate("dialog.refund.needs_answers")
-        if EXACT_LOOKALIKE_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
+        if EQUAL_RECENT_REFUND_RULE in self._answer_field_by_rule and not self.intended_repeat_box.isChecked():
             return translate("dialog.refund.needs_intent")
         return ""
 
     def _list_shown_checks(self) -> list[RuleCheck]:
         """Return the results of the plan's rules that the form shows. For a refund from money set aside, the rule
-        `ExceedsReason.MORE_THAN_REFUNDABLE` is left out."""
+        `ExceedsCapturedReason.MORE_THAN_REFUNDABLE` is left out."""
         return [
             check
             for check in self.plan.checks
-            if self._set_aside is None or check.rule != ExceedsReason.MORE_THAN_REFUNDABLE
+            if self._set_aside is None or check.rule != ExceedsCapturedReason.MORE_THAN_REFUNDABLE
         ]
 
     def _find_amount_problem(self) -> str:

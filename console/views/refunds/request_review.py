@@ -35,7 +35,7 @@ class RefundReview(QWidget):
         self._context, self._plan = context, plan
         entered_money = form.entered_money
         self._amount_minor = entered_money.minor if entered_money is not None else 0
-        self.order_number_check = OrderNumberCheck(
+        self.order_number_check = OrderNumberConfirmation(
             context, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id
         )
         self.second_checker_label = TextLabel(
@@ -116,7 +116,7 @@ class RefundReview(QWidget):
         return fact_list
 
 
-class OrderNumberCheck(QWidget):
+class OrderNumberConfirmation(QWidget):
     """A field in which the person must type the last four characters of the order number, so that the person
     checks the order before confirming a large amount.
 

@@ -36,8 +36,8 @@ _MAX_BAR_AREA_HEIGHT_PX = 320.0
 _MAX_BAR_WIDTH_PX = 40.0
 _LINE_SPACING_PX = 5.0
 _DOT_SPACING_PX = 5.0
-_MIN_BAND_WIDTH_PX = 4.0
-_BAND_ICON_PX = 14
+_MIN_MARKED_RANGE_WIDTH_PX = 4.0
+_MARKED_RANGE_ICON_PX = 14
 _LABEL_GAP_PX = 4.0  # least space between the labels of two bars
 
 
@@ -136,7 +136,7 @@ class Chart(QWidget):
         """Return the height in px of the line with the icons of the marked ranges; 0 if no strip has a marked
         range."""
         has_bands = any(strip.marked_ranges for strip in self.content.strips)
-        return current_appearance().icon_px(_BAND_ICON_PX) + 2.0 if has_bands else 0.0
+        return current_appearance().icon_px(_MARKED_RANGE_ICON_PX) + 2.0 if has_bands else 0.0
 
     # -- painting
 
@@ -277,11 +277,11 @@ def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_pl
     axis, so that the range stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width_px`
     is the width in px that each bar has in `area`."""
     appearance = current_appearance()
-    icon_px, colour = appearance.icon_px(_BAND_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
+    icon_px, colour = appearance.icon_px(_MARKED_RANGE_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - appearance.line_height("small") - 4 - icon_px
     for marked_range in strip.marked_ranges:
         left = area.left() + marked_range.start * bar_place_width_px
-        width = max(_MIN_BAND_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width_px)
+        width = max(_MIN_MARKED_RANGE_WIDTH_PX, (marked_range.end - marked_range.start) * bar_place_width_px)
         fill_area(painter, QRectF(left, area.top(), width, area.height()), MARKED_RANGE_STYLE)
         painter.fillRect(QRectF(left, area.bottom() + 1, width, 3), colour)
         x = min(max(area.left(), left + width / 2 - icon_px / 2), area.right() - icon_px)

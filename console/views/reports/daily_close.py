@@ -169,7 +169,7 @@ class DailyCloseSection(ReportSection):
         if providers:
             self._read_chosen_close()
         else:
-            self.was_read.emit(self._context.now())
+            self.figures_read.emit(self._context.now())
 
     @property
     def chosen_provider(self) -> str:
@@ -222,7 +222,7 @@ class DailyCloseSection(ReportSection):
                 f"{close_words.format_daily_close_title(close, language)}: {self.state_label.plain}",
                 is_stored=False,
             )
-        self.was_read.emit(close.read_at)
+        self.figures_read.emit(close.read_at)
 
     @Slot(object)
     def _open_record(self, row: UnknownRecord) -> None:

@@ -59,7 +59,7 @@ class ReportsPage(Page):
         for section in self.sections:
             self.tabs.add_tab(translate(f"reports.{section.name}.tab"), data=section.name)
             self.stack.addWidget(section)
-            section.was_read.connect(partial(self._show_read_time, section))
+            section.figures_read.connect(partial(self._show_read_time, section))
             section.failed.connect(self.show_reading_failure)
         self.tabs.currentChanged.connect(self._show_section)
         self.add_content(self.head)

@@ -71,13 +71,13 @@ class ReportSection(QWidget):
     """Base class of the sections of the reports page. `name` is the name of the section and of its tab.
 
     Signals:
-    - was_read(object): the section shows figures that it has just read; the argument is the instant at which the
+    - figures_read(object): the section shows figures that it has just read; the argument is the instant at which the
       service has read them.
     - failed(object): the service could not read the figures; the argument is the Failure. The section still shows the
       earlier figures.
     """
 
-    was_read = Signal(object)
+    figures_read = Signal(object)
     failed = Signal(object)
     name = ""
 
@@ -153,7 +153,7 @@ class ChartSection(ReportSection):
         self.table.show_rows(definition.list_rows(report))
         self._has_figures = not definition.has_no_figures(report)
         self._show_chart_or_table()
-        self.was_read.emit(report.read_at)
+        self.figures_read.emit(report.read_at)
 
     @Slot()
     def toggle_chart_and_table(self) -> None:

@@ -85,7 +85,7 @@ class Announcer(QObject):
         if cover is None and is_stored:
             self._announce_and_store_announcement(announcement)
         elif cover is None or cover is widget or cover.isAncestorOf(widget):
-            self._speak(announcement)
+            self._send_to_screen_reader(announcement)
         elif is_stored:
             self._waiting_announcements.append(announcement)
 
@@ -103,13 +103,13 @@ class Announcer(QObject):
 
     def _announce_and_store_announcement(self, announcement: Announcement) -> None:
         self.announcements = (announcement, *self.announcements[: _MAX_STORED_ANNOUNCEMENTS - 1])
-        self._speak(announcement)
+        self._send_to_screen_reader(announcement)
 
-    def _speak(self, announcement: Announcement) -> None:
+    def _send_to_screen_reader(self, announcement: Announcement) -> None:
         """Pass the announcement's sentence to the screen reader and emit `announced`."""
         active_window = QApplication.activeWindow()
         is_window_active = active_window is not None and _get_main_window(active_window) is self._window
-        _speak(
+        _send_sentence_to_screen_reader(
             active_window if active_window is not None and is_window_active else self._window,
             announcement.sentence,
             announcement.tone,
@@ -144,7 +144,7 @@ def announce(
             widget, sentence, icon_name=icon_name, tone=tone, route=route, is_stored=is_stored, path=path
         )
     else:
-        _speak(widget, sentence, tone, icon_name)
+        _send_sentence_to_screen_reader(widget, sentence, tone, icon_name)
 
 
 def find_announcer(widget: QWidget) -> Announcer | None:
@@ -179,7 +179,7 @@ def _get_main_window(widget: QWidget) -> QWidget:
     return window
 
 
-def _speak(widget: QWidget, sentence: str, tone: Tone, icon_name: str) -> None:
+def _send_sentence_to_screen_reader(widget: QWidget, sentence: str, tone: Tone, icon_name: str) -> None:
     """Pass the sentence to the screen reader. The screen reader reads a refusal immediately, and any other sentence
     after the sentence that it is reading."""
     event = QAccessibleAnnouncementEvent(widget, sentence)

@@ -10,9 +10,9 @@ import shiboken6
 from PySide6.QtCore import QObject, Signal, Slot
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT, WORKER, has_right
-from console.domain.access.read_only import STOPPED_RIGHTS, find_stopping_switch
+from console.domain.access.read_only import RIGHTS_STOPPED_BY_SWITCH, find_stopping_switch
 from console.domain.clock import Clock, compute_age
-from console.domain.error_reasons import NotAllowedReason, UnknownReason
+from console.domain.error_reasons import NotAllowedReason, OutcomeUnknownReason
 from console.domain.errors import ErrorCode, rebuild_error
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
@@ -100,7 +100,7 @@ class WindowContext(QObject):
     back_requested = Signal()
     toast_requested = Signal(object)
     refusal_shown = Signal()
-    changed = Signal(object)
+    records_changed = Signal(object)
     work_counts_changed = Signal()
     work_counts_outdated = Signal()
     minute_passed = Signal()
@@ -141,7 +141,7 @@ class WindowContext(QObject):
         self._running_attempts: set[tuple[QObject, Hashable]] = set()
         self.person_values = PersonValues(self.bind_services, self.now, runner, self)
         self.person_values.loaded.connect(self._read_visited_records)
-        self.changed.connect(self._read_changed_visits)
+        self.records_changed.connect(self._read_changed_visits)
         self.first_tasks = FirstTaskList(
             self.preferences, self.now, lambda: self.is_ready and not self.has_training, self
         )
@@ -439,7 +439,7 @@ class WindowContext(QObject):
         which the action moves money. If `provider` is None, the method ignores the switches of single payment
         providers, because the right isn't bound to one provider.
         """
-        if right_name not in STOPPED_RIGHTS:
+        if right_name not in RIGHTS_STOPPED_BY_SWITCH:
             return ""
         if right_name == "purchase":
             provider = CREDIT_CHECK_PROVIDER
@@ -779,8 +779,8 @@ def _is_failure_before_sending(failure: Failure | None) -> bool:
     (`failure` is None).
     """
     return failure is not None and failure.detail.get("reason") in (
-        UnknownReason.NO_LIST_CALL,
-        UnknownReason.ONLY_DESK_KNOWS,
+        OutcomeUnknownReason.NO_LIST_CALL,
+        OutcomeUnknownReason.ONLY_DESK_KNOWS,
     )
 
 

@@ -81,13 +81,13 @@ class FirstTaskList(QObject):
         """True if this is the first window of the person: no preferences were stored when it was opened."""
         return self._preferences.is_first_use
 
-    def is_done(self, task: FirstTask) -> bool:
+    def is_task_done(self, task: FirstTask) -> bool:
         return self._preferences.get_value(task.preference_name) is True
 
     def mark_done(self, task: FirstTask) -> None:
         """Store that the person has done a task, and end the tasks if it was the last one. Do nothing if the tasks
         aren't running."""
-        if self.is_running and not self.is_done(task):
+        if self.is_running and not self.is_task_done(task):
             self._preferences.store(task.preference_name, value=True)
             self.begin_or_end_tasks()
 
@@ -97,7 +97,7 @@ class FirstTaskList(QObject):
         have passed. Emit `changed` in any case."""
         if self._preferences.is_first_use and self.first_start_time is None and self._may_start():
             self._preferences.store(FIRST_START_PREFERENCE, int(self._now().timestamp()))
-        if self.is_running and (self._is_task_time_over() or all(map(self.is_done, FirstTask))):
+        if self.is_running and (self._is_period_of_tasks_over() or all(map(self.is_task_done, FirstTask))):
             self._preferences.store(FIRST_TASKS_ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
@@ -107,5 +107,5 @@ class FirstTaskList(QObject):
         self._preferences.store(FIRST_TASKS_ENDED_PREFERENCE, value=True)
         self.changed.emit()
 
-    def _is_task_time_over(self) -> bool:
+    def _is_period_of_tasks_over(self) -> bool:
         return self._now().timestamp() - (self.first_start_time or 0) >= MAX_FIRST_TASKS_SECONDS

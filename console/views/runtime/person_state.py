@@ -18,7 +18,7 @@ SCREEN_VALUE_NAME, VISITS_VALUE_NAME = "screen", "visits"
 
 
 @dataclass(frozen=True, slots=True)
-class _ServiceSource:
+class _ServiceValueSource:
     """Reads and writes the encrypted file of one person through the services. `call` runs a service call as this
     person."""
 
@@ -47,7 +47,7 @@ class PersonValues(StoredValues):
         self._bind_call, self._now = bind_call, get_now
 
     def _make_value_source(self, person: str) -> ValueSource:
-        return _ServiceSource(lambda call: self._bind_call(call, person)())
+        return _ServiceValueSource(lambda call: self._bind_call(call, person)())
 
     def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""

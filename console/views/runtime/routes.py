@@ -4,8 +4,8 @@ consist of routes."""
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from console.domain.registry.watched_facts import QUEUE_NAME
-from console.domain.views.unmatched_notices import QUEUE_NAME as NOTICE_QUEUE
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def make_queue_route(queue_name: str) -> QueuesRoute | ChangedCompaniesRoute | U
     """Return the route to the page that shows the queue with this name."""
     if queue_name == NOTICE_QUEUE:
         return UnmatchedNoticesRoute()
-    return ChangedCompaniesRoute() if queue_name == QUEUE_NAME else QueuesRoute(queue_name)
+    return ChangedCompaniesRoute() if queue_name == COMPANIES_QUEUE_NAME else QueuesRoute(queue_name)
 
 
 def find_position_in_trail(route: RecordPageRoute) -> tuple[int, int] | None:

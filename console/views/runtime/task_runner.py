@@ -31,7 +31,7 @@ class TaskRunner(QObject, Runner):
 
     idle = Signal()
     read_began = Signal()
-    _wake = Signal()
+    _callback_posted = Signal()
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class TaskRunner(QObject, Runner):
         self._waiting_callbacks: deque[Callable[[], None]] = deque()
         self._is_closed = False
         # The signal has no value: it makes the GUI thread run `_run_callbacks`.
-        self._wake.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
+        self._callback_posted.connect(self._run_callbacks, Qt.ConnectionType.QueuedConnection)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class TaskRunner(QObject, Runner):
         """Add a callback to the queue of the GUI thread. Any thread may call this."""
         self._waiting_callbacks.append(callback)
         try:
-            self._wake.emit()
+            self._callback_posted.emit()
         except RuntimeError:  # Qt has destroyed the runner: no callback can run
             self._waiting_callbacks.clear()
 
@@ -144,7 +144,7 @@ class TaskRunner(QObject, Runner):
             try:
                 callback()
             except BaseException:
-                self._wake.emit()  # wake again, so that the remaining callbacks are delivered
+                self._callback_posted.emit()  # wake again, so that the remaining callbacks are delivered
                 raise
 
     def _deliver_progress(self, task: Task, value: object) -> None:

@@ -90,7 +90,7 @@ class WindowCover(QObject):
     # -- widgets that are shown while the cover is on screen
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._must_hide(watched):
+        if event.type() == QEvent.Type.Show and isinstance(watched, QWidget) and self._must_hide_widget(watched):
             if self._cover is not None:
                 self._cover.raise_()
             QTimer.singleShot(
@@ -109,7 +109,7 @@ class WindowCover(QObject):
             *self._window.findChildren(QWidget, options=_DIRECT_CHILDREN_ONLY),
             *QApplication.topLevelWidgets(),
         ]:
-            if widget.isVisible() and self._must_hide(widget):
+            if widget.isVisible() and self._must_hide_widget(widget):
                 if widget.windowType() in _TRANSIENT_WINDOW_TYPES:
                     widget.close()
                 else:
@@ -119,7 +119,7 @@ class WindowCover(QObject):
                     if was_process_active:
                         self._window.activateWindow()  # hiding a dialog takes the keyboard focus away
 
-    def _must_hide(self, widget: QWidget) -> bool:
+    def _must_hide_widget(self, widget: QWidget) -> bool:
         """Return True if the widget must be hidden: it is a window or a direct child of the main window, and isn't
         a part of the cover."""
         if widget is self._window or isinstance(widget, QFocusFrame):

@@ -130,7 +130,7 @@ class TimelineList(RememberedCurrentItem, QListView):
             self.scheduleDelayedItemsLayout()
             self._fit_height()
 
-    def compute_width_beside_scroll_bar(self) -> int:
+    def compute_width_without_scroll_bar(self) -> int:
         """Return the width of the lines in px: the width of the list without the width of a scroll bar, even while no
         scroll bar is shown. If the lines used the width of the viewport instead, Qt could show and hide the scroll
         bar endlessly: beside a scroll bar the lines need more height, and without a scroll bar they fit.
@@ -210,7 +210,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         otherwise on lines below.
         """
         width = max(
-            _MIN_TEXT_WIDTH_PX, self._view.compute_width_beside_scroll_bar() - 12 - self._compute_text_left_px(item)
+            _MIN_TEXT_WIDTH_PX, self._view.compute_width_without_scroll_bar() - 12 - self._compute_text_left_px(item)
         )
         lines: list[list[tuple[str, Tone]]] = [[(line, "text")] for line in wrap_text(item.action_text, width)]
         if item.detail:

@@ -194,7 +194,7 @@ class TrainingPage(Page):
         """Run `call_training` with the training service in a worker thread. `button` shows that the call is running.
         The call has no request id, because a further press of the button may start the incident again."""
 
-        def act_on_training(services: "Console") -> TrainingOverview | None:
+        def call_training_service(services: "Console") -> TrainingOverview | None:
             return call_training(services.training) if services.training else None
 
         if self._acting_button is not None:
@@ -203,7 +203,7 @@ class TrainingPage(Page):
         self._acting_button = button
         button.set_busy(self.context.translate("dialog.busy"))
         self.context.runner.run(
-            self.context.bind_services(act_on_training), self._show_action_result, self._show_failure,
+            self.context.bind_services(call_training_service), self._show_action_result, self._show_failure,
             caller=self, label=button.text(), key=_TRAINING_CALL_KEY, lane="slow",
         )  # fmt: skip
 

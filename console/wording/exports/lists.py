@@ -320,7 +320,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
     def format_type(item: UnmatchedNoticeItem) -> str:
         return format_notice_type(item.notice.source, item.notice.type, context.language)
 
-    def format_why(item: UnmatchedNoticeItem) -> str:
+    def format_reason(item: UnmatchedNoticeItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
     def format_next_step(item: UnmatchedNoticeItem) -> str:
@@ -338,7 +338,7 @@ def make_unmatched_notice_columns(context: TextContext) -> ExportColumns:
         make_text_column(
             context, "notice.column.proof", lambda item: context.translate(f"notice.proof.{item.notice.proof}")
         ),
-        make_text_column(context, "column.cause", format_why),
+        make_text_column(context, "column.cause", format_reason),
         make_text_column(context, "column.next_step", format_next_step),
         make_instant_column(context, "column.since", lambda item: item.since),
     )
@@ -350,7 +350,7 @@ def make_changed_company_columns(context: TextContext) -> ExportColumns:
     def format_name(item: ChangedCompanyItem) -> str:
         return item.change.after.name or context.translate("corporation.name_is_image")
 
-    def format_why(item: ChangedCompanyItem) -> str:
+    def format_reason(item: ChangedCompanyItem) -> str:
         return context.translate(item.explanation.why, **item.explanation.facts)
 
     def format_next_step(item: ChangedCompanyItem) -> str:
@@ -359,7 +359,7 @@ def make_changed_company_columns(context: TextContext) -> ExportColumns:
     return (
         make_corporation_number_column(context, lambda item: item.change.number),
         make_text_column(context, "column.corporation", format_name),
-        make_text_column(context, "column.cause", format_why),
+        make_text_column(context, "column.cause", format_reason),
         make_text_column(context, "column.next_step", format_next_step),
         make_instant_column(context, "column.since", lambda item: item.since),
     )

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import LARGEST_AMOUNT_MINOR, MINOR_DIGITS_BY_CURRENCY, Money
-from console.domain.payments.provider_registry import ProviderTraits, list_providers_as
+from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.recovery.decision_reasons import parse_stated_reason
 from console.resource_paths import resources_dir
 from console.wording.sentences import findings
@@ -78,7 +78,7 @@ def read_sentences(language: str) -> Mapping[str, str]:
     """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and the texts of the
     payment providers.
     """
-    plugin_words = (plugin.words for plugin in list_providers_as(ProviderTraits))
+    plugin_words = (plugin.words for plugin in list_providers_of_type(ProviderTraits))
     return {
         **get_program_sentences(language),
         **{key: texts[language] for words in plugin_words for key, texts in words.items()},

@@ -7,7 +7,7 @@ LATIN_LETTER_RANGES = "A-Za-z0-9¥₹%"
 SENTENCE_ENDS = ("。", "！", "？")
 _MARKS_WITHOUT_FULL_STOP = ("、", "）", "」")
 
-_JAPANESE_BESIDE_LATIN_PATTERN = re.compile(
+_JAPANESE_NEXT_TO_LATIN_PATTERN = re.compile(
     rf"[{LATIN_LETTER_RANGES}][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][{LATIN_LETTER_RANGES}]"
 )
 _SPACE_AFTER_PARTICLE_PATTERN = re.compile(rf"(?<=[{JAPANESE_LETTER_RANGES}][はがをにでのとも]) $")
@@ -28,7 +28,7 @@ def join_around_fact(before: str, after: str) -> str:
         return before + after[1:]
     if before.endswith("。") and after.startswith(_MARKS_WITHOUT_FULL_STOP):
         return before[:-1] + after
-    if _JAPANESE_BESIDE_LATIN_PATTERN.fullmatch(before[-1:] + after[:1]):
+    if _JAPANESE_NEXT_TO_LATIN_PATTERN.fullmatch(before[-1:] + after[:1]):
         return f"{before} {after}"
     if _JAPANESE_LETTER_AT_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
         return before + after[1:]

@@ -26,7 +26,7 @@ JAPANESE_LETTER_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]")
 _LATIN_CHARACTER_PATTERN = re.compile(r"[ -~¥₹−]")
 _HIRAGANA_LETTER_PATTERN = re.compile(r"[ぁ-ゖ]")
 # One space between a Japanese and another letter: the model was trained on text without it.
-_SPACE_BESIDE_JAPANESE_PATTERN = re.compile(
+_SPACE_NEXT_TO_JAPANESE_PATTERN = re.compile(
     rf"(?<=[{JAPANESE_LETTER_RANGES}])[ \xa0](?=\S)|(?<=\S)[ \xa0](?=[{JAPANESE_LETTER_RANGES}])"
 )
 _OPENING_BRACKETS = "（「"
@@ -74,7 +74,7 @@ def split_phrases(text: str) -> tuple[str, ...]:
     """Return the phrases of a text. The spaces after a phrase belong to this phrase."""
     if not text:
         return ()
-    inner_spaces = {match.start() for match in _SPACE_BESIDE_JAPANESE_PATTERN.finditer(text)}
+    inner_spaces = {match.start() for match in _SPACE_NEXT_TO_JAPANESE_PATTERN.finditer(text)}
     kept_positions = [position for position in range(len(text)) if position not in inner_spaces]
     ends = [kept_positions[end] for end in _find_phrase_ends("".join(text[position] for position in kept_positions))]
     return tuple(text[start:end] for start, end in zip([0, *ends], [*ends, len(text)], strict=True))

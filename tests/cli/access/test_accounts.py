@@ -35,7 +35,7 @@ def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]
         yield terminal
 
 
-def test_an_account_file_on_sqlite_writes_only_rows(terminal: Terminal, people_file: Path) -> None:
+def test_db_accounts_apply_on_sqlite_writes_only_rows(terminal: Terminal, people_file: Path) -> None:
     """On SQLite, `db accounts apply` writes rows and creates no database accounts. It reports all written accounts in
     one JSON object; a second call changes no account.
     """
@@ -63,7 +63,9 @@ def test_a_dry_run_prints_executable_sql(server_terminal: Terminal, people_file:
     )
 
 
-def test_a_password_that_is_missing_is_named(server_terminal: Terminal, people_file: Path) -> None:
+def test_a_missing_password_is_reported_with_its_variable_and_person(
+    server_terminal: Terminal, people_file: Path
+) -> None:
     """If a password is missing, the refusal names the variable and the person, before anything is written."""
     refused = server_terminal.json("db", "accounts", "apply", str(people_file))
     assert refused.exit_status_and_code == (2, "bad_profile")
@@ -104,7 +106,7 @@ def test_a_dry_run_names_the_people_who_change_team_mode(
     ],
 )
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_wrong_accounts_file_ends_with_a_sentence(
+def test_a_wrong_accounts_file_is_refused_with_a_sentence(
     terminal: Terminal, people_file: Path, content: bytes, problem: str, language: str
 ) -> None:
     """For a wrong accounts file, the command exits with 2 and the code of the problem. The message is a sentence in

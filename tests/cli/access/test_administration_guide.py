@@ -59,7 +59,7 @@ def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
         yield server
 
 
-def test_every_block_is_marked() -> None:
+def test_the_guide_has_the_expected_marked_blocks() -> None:
     """The guide has exactly one block of values that the reader sets, one that waits for a browser, one for MariaDB
     and two for MySQL; the script runs all other blocks unchanged. Every block of the guide is found.
     """
@@ -94,7 +94,7 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
     assert given <= values.keys()
     plain = {key: value for key, value in os.environ.items() if not key.startswith("CONSOLE_")}
     try:
-        shown = run_script_as_person(f"{script}\necho '{_LAST_LINE_OF_SCRIPT}'", plain | values)
+        shown = run_script_and_give_consent(f"{script}\necho '{_LAST_LINE_OF_SCRIPT}'", plain | values)
         desk = plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")}
         refused = read_authorisation_error("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
     finally:
@@ -110,7 +110,7 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
     assert [secret for secret in secrets if secret in output] == []
 
 
-def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
+def run_script_and_give_consent(script: str, env: dict[str, str]) -> list[str]:
     """Run the script in one shell, act for the person at the browser, and return the printed lines. At the end, kill
     every process that the script has started and left running.
     """

@@ -144,7 +144,7 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
         return code
 
     def cut_off_answer(code: str) -> str:
-        cuts.enter_context(control.outage_during())
+        cuts.enter_context(control.cause_outage())
         return code
 
     def expire_code(code: str) -> str:

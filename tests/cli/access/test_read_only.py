@@ -93,7 +93,7 @@ def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -
 
 
 @pytest.mark.parametrize("scope", [(), ("--provider", "paypay")])
-def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple[str, ...]) -> None:
+def test_an_approved_refund_waits_until_the_switch_is_off(desk: PayingTerminal, scope: tuple[str, ...]) -> None:
     """While the switch is on, an approved refund waits. After the switch is off, the worker sends the refund once.
     The worker's earlier attempts leave no refusals in the audit trail.
     """

@@ -47,7 +47,7 @@ def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
     return mock.patch.object(sys, "stdin", io.StringIO(text))
 
 
-def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
+def test_sign_in_on_sqlite_is_refused(terminal: Terminal) -> None:
     """On SQLite, `sign-in` and `sign-out` are refused, because there are no database accounts. The message names the
     setting that decides who acts, and no password is requested.
     """
@@ -157,7 +157,7 @@ def test_a_sign_in_without_a_keyring_asks_for_no_password(unreachable_server_ter
 
 
 @pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
-def test_no_backend_but_the_systems_own_is_ever_used(
+def test_sign_in_refuses_a_keyring_that_is_not_the_systems_own(
     unreachable_server_terminal: Terminal, tmp_path: Path, backend: str
 ) -> None:
     """Sign-in refuses a keyring that is not the system's own before it reads a password, and writes no file."""
@@ -194,7 +194,7 @@ def test_an_account_in_the_environment_excludes_sign_in(
         (("--user", "op\ta"), "secret\n", "account_name"),
     ],
 )
-def test_a_program_gives_account_and_password(
+def test_sign_in_reads_account_and_password_from_a_calling_program(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
     """A calling program can give the account by an option or a setting, and the password by standard input. `sign-in`

@@ -61,7 +61,7 @@ def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     assert list_alerts_by_order(desk)[0]["acknowledged_by"] == "op-a"
 
 
-def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
+def test_an_invalid_acknowledgement_is_refused(desk: PayingTerminal) -> None:
     """`alerts ack` is refused if another person has already acknowledged the alert, if the alert doesn't exist,
     without a note, and without a person.
     """

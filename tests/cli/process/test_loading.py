@@ -18,7 +18,7 @@ from console.wording.sentences.catalogue import LANGUAGES
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-ACT_AT_IMPORT_PROGRAM = """
+PROGRAM_WITH_ACTION_AT_IMPORT = """
 import runpy, signal, sys
 
 class Finder:
@@ -35,10 +35,10 @@ RUN_PROGRAM = 'runpy.run_module("console", run_name="__main__", alter_sys=True)\
 FIRST, IN_BETWEEN, LAST = "console.cli.main", "console.settings.settings", "console.cli.command_table"
 
 
-def run_with_act_at_import(
+def run_with_action_at_import(
     terminal: Terminal, name: str, action: str, *words: str
 ) -> "subprocess.CompletedProcess[bytes]":
-    script = ACT_AT_IMPORT_PROGRAM.format(name=name, action=action) + RUN_PROGRAM
+    script = PROGRAM_WITH_ACTION_AT_IMPORT.format(name=name, action=action) + RUN_PROGRAM
     return _run_python(terminal, "-c", script, *words)
 
 
@@ -63,10 +63,10 @@ def test_a_signal_during_the_loading_ends_the_program(terminal: Terminal, name: 
     is.
     """
     action = f"signal.raise_signal(signal.{name})"
-    ended = run_with_act_at_import(terminal, module, action, "--json", "lookup", "1180301018771")
+    ended = run_with_action_at_import(terminal, module, action, "--json", "lookup", "1180301018771")
     assert (ended.returncode, ended.stderr) == (6, b"")
     assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
-    ended = run_with_act_at_import(terminal, module, action, "demo")
+    ended = run_with_action_at_import(terminal, module, action, "demo")
     assert (ended.returncode, ended.stdout) == (6, b"")
     assert b"Traceback" not in ended.stderr
     assert ended.stderr.count(b"\n") == 1
@@ -80,7 +80,9 @@ def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
     Without this rule Python would exit with 130 or by the signal, because it creates the methods of a dataclass by
     executing a text."""
     action = f"""exec("signal.raise_signal(signal.{name})")"""
-    (tmp_path / "sitecustomize.py").write_text(ACT_AT_IMPORT_PROGRAM.format(name="console.app", action=action))
+    (tmp_path / "sitecustomize.py").write_text(
+        PROGRAM_WITH_ACTION_AT_IMPORT.format(name="console.app", action=action)
+    )
     search_path = os.pathsep.join((str(tmp_path), *sys.path))
     ended = _run_python(terminal, "-m", "console", "lookup", "1180301018771", PYTHONPATH=search_path)
     assert (ended.returncode, ended.stdout) == (6, b"")
@@ -91,7 +93,7 @@ def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
     """SIGTERM while the window's modules are being loaded ends the process, either by the signal or with exit status
     0. A window prints no answer.
     """
-    ended = run_with_act_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
+    ended = run_with_action_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
@@ -100,14 +102,14 @@ def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str
     """If a module can't be loaded, the command prints the answer of a bug and exits with its status, and the
     traceback names the module.
     """
-    ended = run_with_act_at_import(
+    ended = run_with_action_at_import(
         terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771"
     )
     error = json.loads(ended.stdout)["error"]
     assert (ended.returncode, error["code"]) == (70, "internal_error")
     assert b"no library" in ended.stderr
     assert error["detail"]["support_code"].encode() in ended.stderr
-    ended = run_with_act_at_import(terminal, module, "raise ImportError('no library')", "lookup", "1180301018771")
+    ended = run_with_action_at_import(terminal, module, "raise ImportError('no library')", "lookup", "1180301018771")
     assert (ended.returncode, ended.stdout) == (70, b"")
     assert b"no library" in ended.stderr
 

@@ -51,7 +51,7 @@ def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.Mon
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 
 
-def test_a_process_without_standard_streams_works() -> None:
+def test_a_command_without_standard_streams_completes() -> None:
     """A command whose process was started without stdin, stdout and stderr completes its work."""
     writer = AnswerWriter(None, Translator(), is_json=True)
     write_both_answers(writer)

@@ -35,7 +35,7 @@ def read_refusal(*given: str) -> ConsoleError:
         ("--json", "lookup", "--", NUMBER),
     ],
 )
-def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> None:
+def test_the_option_json_is_accepted_before_and_after_the_command(given: tuple[str, ...]) -> None:
     """`--json` has the same effect before and after the command, also if the corporation number follows `--`."""
     assert wants_json(given)
     assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
@@ -201,7 +201,7 @@ def test_a_long_pasted_text_is_not_repeated_in_the_refusal() -> None:
     assert len(str(read_refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
 
 
-def test_a_pasted_number_is_handed_on_whole() -> None:
+def test_the_parser_passes_any_text_on_as_the_number() -> None:
     """The parser passes any pasted text on unchanged as the corporation number, such as ten megabytes of text, emoji
     and lone surrogates; a later rule refuses it.
     """

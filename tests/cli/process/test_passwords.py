@@ -51,7 +51,7 @@ def test_a_descriptor_is_read_once(
     assert read_password(settings, Translator()) is None
 
 
-def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_descriptor_that_is_not_open_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the configured file descriptor isn't open, the program reads no password; it also doesn't read another file
     that later gets the same descriptor number.
     """

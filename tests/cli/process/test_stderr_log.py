@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
+from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
 
 TEST_LOGGER = logging.getLogger("console.test")
 expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
@@ -30,7 +30,7 @@ def log_failure_and_read_stderr(
 
 
 @expects_test_log
-def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handled_failure_is_logged_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A handled failure is logged once, in one line with its kind and place: without a traceback, secrets or forged
     lines.
     """
@@ -42,7 +42,7 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 
 
 @expects_test_log
-@pytest.mark.parametrize(("shows_tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
+@pytest.mark.parametrize(("shows_tracebacks", "extra"), [(False, LOG_ATTRIBUTES_OF_BUG), (True, None)])
 def test_a_bug_is_logged_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:

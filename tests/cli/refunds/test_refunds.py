@@ -225,7 +225,7 @@ def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sand
     Later the refund is sent with the same key.
     """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
-    with desk.control.outage_during():
+    with desk.control.cause_outage():
         ending = desk.decide_refund("approve", refund)
     assert ending.exit_status_and_code == (6, "provider_unreachable")
     record = ending.error["detail"]["record"]

@@ -12,7 +12,7 @@ from tests.cli.paying_terminal import PayingTerminal
 NUMBER = "1180301018771"
 
 
-def test_each_report_has_its_figures_before_anything_happened(terminal: Terminal) -> None:
+def test_each_report_has_its_fields_on_a_nearly_empty_desk(terminal: Terminal) -> None:
     """After a single purchase, `reports figures` has every report with all its fields; reports about payments and
     refunds are empty.
     """

@@ -32,7 +32,9 @@ def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[Payment
             yield console, sandbox, payments
 
 
-def test_maker_and_checker_give_money_back(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+def test_two_people_refund_a_payment_of_the_demo(
+    short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]],
+) -> None:
     """In the demo the operator requests a refund, the approver approves it, and the provider executes it once, with
     the demo's own keys.
     """
@@ -48,12 +50,12 @@ def test_maker_and_checker_give_money_back(short_demo: tuple[Console, Sandbox, t
         assert there["refunded_minor"] == 500
 
 
-def test_a_payer_pays_by_itself(
+def test_the_simulated_payer_pays_one_payment(
     short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The simulated payer pays one open payment after a while; a probe books it and sets its order to paid."""
     console, sandbox, payments = short_demo
-    (waiting,) = (made for made in payments if made.kind == demo_payments.PAID_BY_SIMULATED_PAYER_KIND)
+    (waiting,) = (made for made in payments if made.kind == demo_payments.KIND_PAID_BY_SIMULATED_PAYER)
     monkeypatch.setattr(demo_payments, "FAST_PAYER_DELAY_SECONDS", 0.01)
     with demo_payments.run_simulated_payer(sandbox, payments, has_fast_clock=True):
         money = sandbox.control.payments_control

@@ -6,10 +6,10 @@ from console.demo.training.session import open_training
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 
-_SECONDS_BEYOND_THE_TEST = 3_600.0
+_APPROVER_PAUSE_SECONDS = 3_600.0
 
 
-def test_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -> None:
+def test_training_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -> None:
     """`training --list` prints all incidents without opening a database. While a training runs in another process,
     `training --check` judges the begun incident and counts the score.
     """
@@ -18,7 +18,7 @@ def test_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -
     assert {each["state"] for each in told["incidents"]} == {"not_begun"}
     home, person = unopened_terminal.env["CONSOLE_HOME"], unopened_terminal.env["CONSOLE_OPERATOR"]
     desk = Settings.load({"CONSOLE_HOME": home, "CONSOLE_OPERATOR": person})
-    with open_training(desk, approver_pause_seconds=_SECONDS_BEYOND_THE_TEST) as console:
+    with open_training(desk, approver_pause_seconds=_APPROVER_PAUSE_SECONDS) as console:
         assert console.training is not None
         console.training.begin_incident("missing_pdf")
         begun = {each["key"]: each for each in unopened_terminal.json("training", "--list").data["incidents"]}[

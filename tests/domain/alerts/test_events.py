@@ -40,7 +40,7 @@ def test_the_event_of_a_resolved_alert_has_its_end_time() -> None:
     assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
 
 
-def test_alerts_without_an_order_keep_to_their_subject() -> None:
+def test_events_of_alerts_without_an_order_have_the_key_of_their_subject() -> None:
     """If alerts have no order, the events about one subject have the same key, so that they are sent in the sequence
     in which they happened.
     """

@@ -71,7 +71,7 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 @pytest.mark.parametrize("unpaid", UNPAID)
-def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: PaymentState) -> None:
+def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, unpaid: PaymentState) -> None:
     """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert. Its action is to
     probe the newest payment.
     """

@@ -28,7 +28,7 @@ def make_later_entry(what: str, result: str = "done") -> TimelineEntry:
 
 
 @pytest.mark.parametrize("what", READING_ACTIONS)
-def test_a_reader_changes_nothing(what: str) -> None:
+def test_the_entry_of_a_read_is_no_change(what: str) -> None:
     """The audit entry of a read is no change of the record."""
     assert not reports_event(make_later_entry(what))
     assert find_last_writer((BOOKED_ENTRY, make_later_entry(what))) == "worker"

@@ -2,13 +2,13 @@
 
 import pytest
 
-from console.domain.bulk.records import STILL_UNKNOWN, RowResult, get_row_outcome
+from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult, get_row_outcome
 
 
 @pytest.mark.parametrize(
     ("result", "reason", "outcome"),
     [
-        (RowResult.DONE, STILL_UNKNOWN, STILL_UNKNOWN),
+        (RowResult.DONE, STILL_UNKNOWN_OUTCOME, STILL_UNKNOWN_OUTCOME),
         (RowResult.DONE, None, "done"),
         (RowResult.DONE, "other", "done"),
         (RowResult.REFUSED, "reason.role", "refused"),

@@ -68,7 +68,7 @@ def test_rows_of_one_instant_are_sorted_by_id() -> None:
     ]
 
 
-def test_a_clock_set_back_turns_no_source_round() -> None:
+def test_rows_of_a_table_keep_their_order_if_a_clock_is_set_back() -> None:
     """The rows of one table keep the order in which they were written, although a clock was set back by a day between
     them. Rows of other tables are still sorted in by time.
     """
@@ -90,7 +90,7 @@ def test_the_timeline_has_every_event_once_in_the_order_of_its_source(clocks: li
 
 
 @given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))
-def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
+def test_a_timeline_read_in_two_parts_is_complete(clocks: list[list[int]], cut: int) -> None:
     """A timeline that is read in two parts has the same events in the same order as a timeline that is read in one
     part.
     """

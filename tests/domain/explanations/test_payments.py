@@ -579,7 +579,9 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
 @pytest.mark.parametrize(
     ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
 )
-def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: int, command: str) -> None:
+def test_a_payment_with_only_a_set_aside_amount_has_the_command_to_show_it(
+    aside: int, captured: int, command: str
+) -> None:
     """The command that requests a refund can't name the set-aside amount. If no other amount is refundable, the next
     step has the command that shows the record."""
     record = replace(PAID, work=make_review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)

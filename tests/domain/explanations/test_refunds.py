@@ -164,7 +164,7 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 @pytest.mark.parametrize(
     ("cause", "following"), [("refund_window_over", "refund_final"), ("http_400", "refund_ask_anew")]
 )
-def test_a_refused_refund_leaves_something_to_do(cause: str, following: str) -> None:
+def test_a_refused_refund_has_the_badge_of_work_for_a_person(cause: str, following: str) -> None:
     """A refund that the provider has refused shows the badge of work for a person, because its next step says how the
     money can be returned."""
     told = explain_refund(replace(SENT_REFUND, state=R.FAILED, error_code=cause), NOW)

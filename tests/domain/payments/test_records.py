@@ -104,7 +104,7 @@ def test_a_refund_request_is_no_intended_repeat_by_default() -> None:
     assert PaymentImport("paypay", "ORD-1").amount is None
 
 
-def test_an_order_waits_for_nobody_at_first() -> None:
+def test_a_new_order_has_no_work() -> None:
     """A new order has no work."""
     order = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (), 1)
     assert (order.work, order.payment_method, order.changed_at) == (Work(), None, None)

@@ -289,7 +289,7 @@ def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: Repo
         assert (news.new_states, news.case_rule, news.is_newest) == ((), None, state not in PAID_STATES)
 
 
-def test_another_attempt_that_failed_takes_nothing_back() -> None:
+def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> None:
     """A report about a failed attempt with another id of the provider has no effect on a paid payment. A report
     without an id may be about the same attempt, so it has its usual effect."""
     paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")

@@ -275,7 +275,7 @@ _FILTERS = st.builds(
 
 
 @given(_FILTERS)
-def test_the_text_of_a_filter_is_the_filter(chosen: RecordFilter) -> None:
+def test_a_filter_is_read_back_from_its_text(chosen: RecordFilter) -> None:
     """The text form of a filter is read back as the same filter. Saved views store this text, and the search box
     shows it.
     """

@@ -49,7 +49,7 @@ REFUND = Refund(
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", CheckState)
-def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty: Certainty) -> None:
+def test_people_decide_only_a_credit_check_with_an_unknown_outcome(state: CheckState, certainty: Certainty) -> None:
     """People can decide about a credit check only while its outcome is unknown."""
     assert is_decidable_check(replace(CHECK, state=state, certainty=certainty)) is (certainty is UNKNOWN)
 

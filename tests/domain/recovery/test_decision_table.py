@@ -21,8 +21,8 @@ from console.domain.recovery.records import (
     ChoiceFacts,
     EvidenceKind,
     OpenProposal,
+    ProviderQueryPossibility,
     ProviderStatement,
-    QuestionPossibility,
 )
 from console.domain.tasks.records import Take
 
@@ -56,7 +56,7 @@ def test_every_kind_has_taking_and_noting() -> None:
     assert {one.name for one in list_all_choices(worker) if one.allowed} == {"probe", "take"}
 
 
-def test_not_bought_takes_two_people_and_paper() -> None:
+def test_not_bought_takes_evidence_and_two_people() -> None:
     """Deciding that nothing was bought takes evidence and two people: the first may be an operator, the second must
     be another person who is an approver."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS)
@@ -176,16 +176,16 @@ def test_the_reason_names_the_person_with_the_take() -> None:
     assert get_choice(ChoiceFacts(PAYMENT, NOW, APPROVERS, take=taken), "take").allowed
 
 
-def test_a_probe_without_anyone_to_ask_is_excluded() -> None:
+def test_a_probe_is_excluded_if_no_provider_can_be_asked() -> None:
     """A probe is excluded if the provider can't list its purchases, or if this desk lacks the settings of the
     provider."""
     assert (
         get_choice(
-            ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+            ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_list_call"
     )
-    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP)
+    unset = ChoiceFacts(PAYMENT, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP)
     assert get_choice(unset, "probe").reason == "reason.provider_not_set_up"
 
 
@@ -207,12 +207,15 @@ def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int |
     over = get_choice(ChoiceFacts(replace(check, viewing_over=True), NOW, OPERATORS), "refetch")
     assert over.reason == ("reason.viewing_over" if bought else refusal)
     unset = get_choice(
-        ChoiceFacts(check, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
+        ChoiceFacts(check, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
     )
     assert unset.reason == ("reason.provider_not_set_up" if bought else None)
     late = get_choice(
         ChoiceFacts(
-            replace(check, viewing_over=True), NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP
+            replace(check, viewing_over=True),
+            NOW,
+            OPERATORS,
+            question_possibility=ProviderQueryPossibility.NOT_SET_UP,
         ),
         "probe",
     )
@@ -251,22 +254,22 @@ def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
     ):
         refund = replace(REFUND, provider_refund_key=key, certainty=certainty)
         found = get_choice(
-            ChoiceFacts(refund, NOW, OPERATORS, question_possibility=QuestionPossibility.NOT_SET_UP), "probe"
+            ChoiceFacts(refund, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NOT_SET_UP), "probe"
         )
         assert found.allowed is not asks
     assert (
         get_choice(
-            ChoiceFacts(REFUND, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+            ChoiceFacts(REFUND, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
         ).reason
         == "reason.no_read_call"
     )
     known = replace(REFUND, certainty=Certainty.KNOWN)
     assert get_choice(
-        ChoiceFacts(known, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL), "probe"
+        ChoiceFacts(known, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL), "probe"
     ).allowed
 
 
-def test_a_proposal_may_be_replaced_by_another_end() -> None:
+def test_a_proposal_may_be_replaced_by_one_of_another_outcome() -> None:
     """A proposal about a payment or refund can be replaced by a proposal of another outcome. Otherwise a mistaken
     proposal of a person who has left the team could never be decided."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
@@ -322,7 +325,7 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
     """If the provider can't be called, a person with the right role can still probe the record, and the answer says
     that no provider can be called. For an auditor, the reason names the needed role."""
-    facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)
+    facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=ProviderQueryPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed
     auditor = replace(facts, person=Person("aud-e", frozenset({AUDITOR}), may_buy=False))

@@ -15,7 +15,7 @@ from console.domain.tasks.intervals import (
     compute_longest_wait,
     compute_wait_after_failures,
     get_interval,
-    is_overdue,
+    is_task_overdue,
 )
 from console.domain.tasks.records import ScheduledTask
 
@@ -58,23 +58,23 @@ def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: t
     """A task is overdue when twice its interval has passed since its last end. It is never overdue before the lease
     of a killed worker has expired."""
     late = INSTANT + scale.scale_delta(allowed)
-    assert not is_overdue(make_task(every), late, scale)
-    assert is_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
+    assert not is_task_overdue(make_task(every), late, scale)
+    assert is_task_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
 
 
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
     ended run isn't."""
     begun = make_task(begun_at=INSTANT + HOUR)
-    assert not is_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL)
-    assert is_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
+    assert not is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL)
+    assert is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
     ended = make_task(begun_at=INSTANT - HOUR, ended_at=INSTANT - MINUTE)
-    assert not is_overdue(ended, INSTANT, REAL)
+    assert not is_task_overdue(ended, INSTANT, REAL)
 
 
 def test_a_task_that_keeps_failing_is_overdue() -> None:
     """A task that fails again and again is overdue, however long its next run is postponed."""
-    assert [is_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL) for n in range(4)] == [
+    assert [is_task_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL) for n in range(4)] == [
         False,
         False,
         False,
@@ -86,8 +86,8 @@ def test_a_run_has_a_longest_duration() -> None:
     """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
         running = make_task(every, begun_at=INSTANT)
-        assert not is_overdue(running, INSTANT + allowed * MINUTE, REAL)
-        assert is_overdue(running, INSTANT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
+        assert not is_task_overdue(running, INSTANT + allowed * MINUTE, REAL)
+        assert is_task_overdue(running, INSTANT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
 
 
 def test_failing_tasks_run_again_after_growing_waits() -> None:
@@ -95,4 +95,8 @@ def test_failing_tasks_run_again_after_growing_waits() -> None:
     its task doesn't count as late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
-    assert [is_overdue(make_task(failures=failures), INSTANT, REAL) for failures in (0, 2, 3)] == [False, False, True]
+    assert [is_task_overdue(make_task(failures=failures), INSTANT, REAL) for failures in (0, 2, 3)] == [
+        False,
+        False,
+        True,
+    ]

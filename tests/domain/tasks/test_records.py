@@ -40,7 +40,7 @@ def test_a_reconciliation_begins_with_nothing_counted() -> None:
     assert (report.differences, report.cases, report.run_id, report.evidence_id) == ((), (), None, None)
 
 
-def test_a_difference_is_no_case_by_itself() -> None:
+def test_a_new_difference_has_no_case() -> None:
     """A new difference has no case."""
     difference = ReconciliationDifference("row", ReconciliationVerdict.DIFFERENT_STATE, 5, "completed", "failed")
     assert (difference.case_opened, difference.id) == (False, 0)

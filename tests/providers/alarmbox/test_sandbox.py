@@ -185,7 +185,7 @@ def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) 
     """A purchase while connections are refused fails definitely, and nothing is charged."""
     box = make_adapter(control.url, tokens)
     get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
-    with control.outage_during():
+    with control.cause_outage():
         outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")
     assert control.count_charges(NUMBER) == 0

@@ -10,20 +10,20 @@ from console.domain.alerts.events import AlertMessage
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.providers.alerts.webhook import WebhookAlertPublisher, compute_signature
-from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 
 BODY = '{"event_id": "e-1", "observed": "未入金"}'
 MESSAGE = AlertMessage("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[AlertReceiver]:
     with receive_alerts() as made:
         yield made
 
 
 def make_publisher(url: str) -> WebhookAlertPublisher:
-    return WebhookAlertPublisher(url, KEY, clock=SystemClock(), scale=TimeScale(100))
+    return WebhookAlertPublisher(url, SIGNATURE_KEY, clock=SystemClock(), scale=TimeScale(100))
 
 
 def test_the_signature_equals_that_of_openssl() -> None:
@@ -36,7 +36,7 @@ def test_the_signature_equals_that_of_openssl() -> None:
     ("status", "said"),
     [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
 )
-def test_only_statuses_of_the_2xx_class_are_accepted(receiver: Receiver, status: int, said: str | None) -> None:
+def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, status: int, said: str | None) -> None:
     """Only an answer with a status of 2xx counts as accepted; another one gives a reason."""
     receiver.answers = lambda _event, _nth: status
     assert make_publisher(receiver.url).publish(MESSAGE) == said
@@ -87,11 +87,16 @@ def test_the_addresses_of_a_host_are_checked_at_each_publication(
 
     url = "https://alerts.example.com/a"
     hook = WebhookAlertPublisher(
-        url, KEY, clock=SystemClock(), scale=TimeScale(1), private_networks=private, resolve_host=resolve_host
+        url,
+        SIGNATURE_KEY,
+        clock=SystemClock(),
+        scale=TimeScale(1),
+        private_networks=private,
+        resolve_host=resolve_host,
     )
     assert hook.publish(MESSAGE) == said
 
 
 def test_the_key_is_not_shown() -> None:
     """The text form of the publisher doesn't contain the key."""
-    assert KEY not in repr(make_publisher("https://example.com/alerts"))
+    assert SIGNATURE_KEY not in repr(make_publisher("https://example.com/alerts"))

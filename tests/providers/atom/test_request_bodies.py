@@ -12,7 +12,7 @@ from console.domain.money import Money
 from console.providers.atom.aes import decrypt_text, derive_key
 from console.providers.atom.client import AtomConfig, AtomUrls, make_atom_adapter
 from console.providers.atom.request_bodies import (
-    Verification,
+    VerificationVersion,
     encode_json,
     make_auth_text,
     make_refund_status_text,
@@ -57,7 +57,9 @@ def test_the_signature_of_a_verification_covers_password_and_call_name() -> None
         '"merchTxnDate":"2026-11-20"},'
         f'"payDetails":{{"amount":500.00,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1"]}"}}}}}}'
     )
-    second = make_verification_text(replace(MERCHANT, verification=Verification.V2), "ORD20261120000123", RUPEES, DAY)
+    second = make_verification_text(
+        replace(MERCHANT, verification=VerificationVersion.V2), "ORD20261120000123", RUPEES, DAY
+    )
     assert "headDetails" not in second
     assert "Test@123" not in second
     assert signed["ndps-s-txn-v1"] not in second
@@ -115,7 +117,7 @@ def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
 
 def test_each_call_goes_to_its_published_address() -> None:
     """Each call has its host; the second version of the verification has its own path."""
-    production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(Verification.V2)
+    production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(VerificationVersion.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"
     assert production.verification == production.refund_status == "https://payment1.atomtech.in/ots/payment/status"
     assert uat.verification == "https://paynetzuat.atomtech.in/ots/v2/payment/status"

@@ -16,7 +16,7 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import OutcomeClass
-from console.providers.atom.request_bodies import Verification
+from console.providers.atom.request_bodies import VerificationVersion
 from console.providers.atom.signing import AmountFormat
 from console.providers.payments.notices import SignedCallback
 from console.sandbox import SandboxControl
@@ -36,7 +36,7 @@ def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
     question = PaymentQuestion(ATOM_NUMBER, amount=RUPEES, begun_at=now)
     assert vendor.read_payment(question).kind is OutcomeClass.NOT_FOUND
 
-    paid_id = control.payments_control.move_payment("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
+    paid_id = control.payments_control.change_payment_state("atom", ATOM_NUMBER, "paid", surcharge_minor=1767)["id"]
     callback = vendor.parse_callback(control.payments_control.compose_notice("atom", ATOM_NUMBER)[1])
     assert callback.has_valid_signature
     assert (callback.kind, callback.merchant_payment_id) == (OutcomeClass.SUCCEEDED, ATOM_NUMBER)
@@ -68,9 +68,9 @@ def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
 
 
 @pytest.mark.parametrize("amount_format", list(AmountFormat))
-@pytest.mark.parametrize("verification", list(Verification))
+@pytest.mark.parametrize("verification", list(VerificationVersion))
 def test_atom_answers_in_each_form(
-    control: SandboxControl, verification: Verification, amount_format: AmountFormat
+    control: SandboxControl, verification: VerificationVersion, amount_format: AmountFormat
 ) -> None:
     """Both versions of the verification, both amount formats and both forms of each answer give the same results."""
     meeting = AdaptersAtSandbox(control)
@@ -101,7 +101,7 @@ ATOM_STATES = {
 def test_atom_reports_one_state_by_verification_and_callback(control: SandboxControl, state: str) -> None:
     """The verification and the callback report the same state of a payment."""
     meeting = AdaptersAtSandbox(control)
-    control.payments_control.move_payment("atom", ATOM_ORDER, state)
+    control.payments_control.change_payment_state("atom", ATOM_ORDER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
     asked = meeting.atom.read_payment(meeting.atom_question)
     assert callback.has_valid_signature
@@ -115,9 +115,9 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
     meeting = AdaptersAtSandbox(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
-    control.payments_control.move_payment("atom", ATOM_ORDER, "failed", another_attempt=True)
+    control.payments_control.change_payment_state("atom", ATOM_ORDER, "failed", another_attempt=True)
     assert get_report(meeting.atom.read_payment(fresh)).provider_payment_id == first
-    control.payments_control.move_payment("atom", ATOM_ORDER, "paid", another_attempt=True)
+    control.payments_control.change_payment_state("atom", ATOM_ORDER, "paid", another_attempt=True)
     report = get_report(meeting.atom.read_payment(meeting.atom_question))
     assert report.provider_payment_id == first
     assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER)["id"],)
@@ -166,7 +166,7 @@ def test_atom_lists_refunds_with_their_remarks(control: SandboxControl, word: st
     meeting = AdaptersAtSandbox(control)
     control.change_settings(waits_for_manual_settling=True)
     meeting.make_refunds()
-    control.payments_control.move_refund(meeting.atom_order.key, word)
+    control.payments_control.change_refund_state(meeting.atom_order.key, word)
     assert meeting.atom.read_refund(meeting.atom_order).kind is expected
 
 

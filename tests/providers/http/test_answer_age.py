@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from console.providers.http.answer_age import was_stored_before
+from console.providers.http.answer_age import was_stored_before_request
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import READ_STATUS_CLASSES, make_answer_converter
 from console.providers.http.single_request import SingleRequest, send_once
@@ -89,8 +89,8 @@ def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> Non
 
 def test_an_answer_that_is_younger_than_the_call_counts() -> None:
     """An answer that a cache got from the provider after the request was sent counts."""
-    assert not was_stored_before({"age": "3"}, 3.5)
-    assert was_stored_before({"age": "4"}, 3.5)
+    assert not was_stored_before_request({"age": "3"}, 3.5)
+    assert was_stored_before_request({"age": "4"}, 3.5)
 
 
 def test_every_request_forbids_stored_answers_of_caches() -> None:

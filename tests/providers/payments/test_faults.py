@@ -190,7 +190,7 @@ def test_a_status_without_a_code_is_no_answer_of_paypay(
 def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
     """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
     meeting = AdaptersAtSandbox(control)
-    with control.outage_during():
+    with control.cause_outage():
         outcome = meeting.send_call(call)
     acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
     assert (outcome.kind, outcome.reason) == (FAILED if acts else UNKNOWN, "not_connected")

@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentRequest, RefundInstruction
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, ask_with_retries, is_temporary_failure
+from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, is_temporary_failure, read_with_retries
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.payments.provider import PaymentProvider, PaymentReader
 from tests.providers.atom.test_responses import make_attempt, make_details
@@ -360,10 +360,10 @@ def test_pauses_between_reads_double_up_to_a_minute() -> None:
         return troubled
 
     clock = InstantClock()
-    ask_with_retries(note_and_return_trouble, RetryLimits(max_requests=50), clock, TimeScale(10))
+    read_with_retries(note_and_return_trouble, RetryLimits(max_requests=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    ask_with_retries(note_and_return_trouble, NO_RETRIES, clock, TimeScale())
+    read_with_retries(note_and_return_trouble, NO_RETRIES, clock, TimeScale())
     assert len(asked) == 1

@@ -47,7 +47,7 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     assert get_report(waiting).state is PaymentState.USER_PAYMENT
     assert get_report(waiting).provider_payment_id is None
 
-    paid_id = control.payments_control.move_payment("paypay", NUMBER, "paid")["id"]
+    paid_id = control.payments_control.change_payment_state("paypay", NUMBER, "paid")["id"]
     paid = vendor.read_payment(question)
     assert paid.kind is OutcomeClass.SUCCEEDED
     report = get_report(paid)
@@ -93,7 +93,7 @@ def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
     control.payments_control.register_payment("paypay", NUMBER, 3300, "created")
     assert meeting.paypay.cancel(PaymentQuestion(NUMBER)).kind is OutcomeClass.PENDING
-    control.payments_control.move_payment("paypay", NUMBER, "paid")
+    control.payments_control.change_payment_state("paypay", NUMBER, "paid")
     assert meeting.paypay.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
 
 
@@ -241,7 +241,7 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
     assert (hint.state, hint.amount) == ("COMPLETED", YEN)
     assert hint.newest_time is not None
     assert read_notice(make_notice(control, ORDER)) == hint
-    control.payments_control.move_payment("paypay", ORDER, "failed", notify=False)
+    control.payments_control.change_payment_state("paypay", ORDER, "failed", notify=False)
     later = read_notice(make_notice(control, ORDER))
     assert isinstance(later, TransactionHint)
     assert (later.state, later.event_id != hint.event_id) == ("FAILED", True)

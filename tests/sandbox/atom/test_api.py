@@ -42,7 +42,7 @@ def atom(sandbox: Sandbox) -> AtomCaller:
 def paid(atom: AtomCaller, control: SandboxControl) -> str:
     """Return Atom's id of a paid payment of 500 rupees."""
     atom.start_payment()
-    return str(control.payments_control.move_payment("atom", ORDER, "paid")["id"])
+    return str(control.payments_control.change_payment_state("atom", ORDER, "paid")["id"])
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
@@ -173,20 +173,20 @@ def test_verification_returns_the_code_of_each_state(
 ) -> None:
     """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
     atom.start_payment()
-    assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("atom", ORDER, to)["captured_minor"] == captured
     assert (get_status_code(atom.verify_payment()), get_status_code(atom.verify_payment_v2())) == (code, code)
 
 
 def test_the_bank_reverses_a_payment(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The bank reverses a payment days after it was made."""
-    assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
+    assert control.payments_control.change_payment_state("atom", ORDER, "reversed")["left_minor"] == 0
     assert get_status_code(atom.verify_payment()) == "OTS0001"
 
 
 def test_verification_returns_amounts_and_surcharge(atom: AtomCaller, control: SandboxControl) -> None:
     """The answer contains the amounts with two decimal places, and the price separately from the surcharge."""
     atom.start_payment()
-    control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
+    control.payments_control.change_payment_state("atom", ORDER, "paid", surcharge_minor=1767)
     answer = atom.verify_payment()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
     told = get_payment_part(answer)["payInstrument"][0]
@@ -199,8 +199,8 @@ def test_verification_returns_amounts_and_surcharge(atom: AtomCaller, control: S
 def test_verification_lists_a_failed_attempt_first(atom: AtomCaller, control: SandboxControl) -> None:
     """TXNVERIFICATION lists a failed attempt before the successful one."""
     atom.start_payment()
-    first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
-    second = control.payments_control.move_payment("atom", ORDER, "paid", another_attempt=True)["id"]
+    first = control.payments_control.change_payment_state("atom", ORDER, "failed")["id"]
+    second = control.payments_control.change_payment_state("atom", ORDER, "paid", another_attempt=True)["id"]
     told = get_payment_part(atom.verify_payment())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
         (int(first), "OTS0600"),
@@ -275,7 +275,7 @@ def test_the_refund_status_returns_each_remark(
     """REFUNDSTATUS returns each remark of the table. A failed refund leaves its money at the payment."""
     control.change_settings(waits_for_manual_settling=True)
     atom.refund_payment(paid)
-    control.payments_control.move_refund("RFD1", to)
+    control.payments_control.change_refund_state("RFD1", to)
     row = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
@@ -329,7 +329,7 @@ def test_the_signed_amount_is_the_text_in_the_json(atom: AtomCaller, paid: str) 
 def test_an_unpaid_payment_is_not_refunded(atom: AtomCaller, control: SandboxControl) -> None:
     """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
     atom.start_payment()
-    number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
+    number = control.payments_control.change_payment_state("atom", ORDER, "pending")["id"]
     assert get_status_code(atom.refund_payment(number)) == "OTS0401"
     assert get_status_code(atom.read_refund_status(number)) == "OTS0401"
     assert get_status_code(atom.read_refund_status("99")) == "OTS0401"
@@ -378,6 +378,6 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
 def test_the_day_of_a_payment_is_its_day_in_india(atom: AtomCaller, control: SandboxControl) -> None:
     """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
     atom.start_payment(at="2026-11-20 23:30:00")
-    control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
+    control.payments_control.change_payment_state("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
     assert get_status_code(atom.verify_payment(day=DAY)) == "OTS0000"
     assert get_status_code(atom.verify_payment(day="2026-11-22")) == "OTS0401"

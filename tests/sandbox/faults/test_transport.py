@@ -118,7 +118,7 @@ def test_connections_are_refused_during_an_outage(caller: Caller, control: Sandb
     """During the outage the operating system refuses connections; after it the sandbox answers with the same records
     as before.
     """
-    with control.outage_during(), pytest.raises(ConnectionRefusedError):
+    with control.cause_outage(), pytest.raises(ConnectionRefusedError):
         caller.buy_check()
     assert caller.buy_check().status == 201
     assert control.count_charges() == 1

@@ -48,7 +48,9 @@ class RandomLedgerSteps:
         )()
 
     def move_payment(self) -> None:
-        self.book.move_payment(self.payment, self.chance.choice(list(self.payment.provider_words.payment_words)))
+        self.book.change_payment_state(
+            self.payment, self.chance.choice(list(self.payment.provider_words.payment_words))
+        )
 
     def refund_random_amount(self) -> None:
         """Refund a random amount if the checks of the providers allow it."""
@@ -64,7 +66,7 @@ class RandomLedgerSteps:
     def end_refund(self) -> None:
         waiting = [r for r in self.payment.refunds if r.state in self.payment.provider_words.accepted_states]
         for refund in waiting[:1]:
-            self.book.move_refund(refund, self.chance.choice(["completed", "failed"]))
+            self.book.change_refund_state(refund, self.chance.choice(["completed", "failed"]))
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -88,7 +90,7 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
 def test_a_refund_made_twice_has_two_ledger_entries() -> None:
     """A refund that the provider made twice has two entries with one key, and the remaining sum is negative."""
     till = RandomLedgerSteps("paypay", 1)
-    till.book.move_payment(till.payment, "paid")
+    till.book.change_payment_state(till.payment, "paid")
     refund = till.book.accept_refund(till.payment, "R", 6000)
     till.book.repeat_refund(refund.serial)
     assert [entry.key for entry in till.book.list_refunds("R")] == ["R", "R"]

@@ -84,7 +84,7 @@ def register_payment(control: SandboxControl, provider: str, number: str = "P-1"
 def pay_and_wait_for_notice(
     control: SandboxControl, provider: str, number: str = "P-1", to: str = "paid", ended: int = 1
 ) -> None:
-    control.payments_control.move_payment(provider, number, to)
+    control.payments_control.change_payment_state(provider, number, to)
     assert control.wait_until_reached(notices=ended)
 
 
@@ -224,7 +224,7 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Rec
     """Faults hold a notice back until it is released, or send it after the next one."""
     register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")
-    control.payments_control.move_payment("paypay", "P-1", "authorized")
+    control.payments_control.change_payment_state("paypay", "P-1", "authorized")
     assert control.wait_until_reached(held=1, call="paypay_webhook")
     assert receiver.bodies == []
     control.release_calls()
@@ -232,7 +232,7 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Rec
     assert receiver.told[0]["state"] == "AUTHORIZED"
     control.add_fault("notice_overtaken")
     control.payments_control.send_notice("paypay", "P-1")
-    control.payments_control.move_payment("paypay", "P-1", "paid")
+    control.payments_control.change_payment_state("paypay", "P-1", "paid")
     assert control.wait_until_reached(notices=3)
     assert [told["state"] for told in receiver.told] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
@@ -262,8 +262,8 @@ def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiv
     answer is given up after a short time."""
     register_payment(control, "paypay")
     control.payments_control.set_notice_addresses(paypay=None)
-    assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
-    assert control.payments_control.move_payment("paypay", "P-1", "paid", notify=False)["notice"] is False
+    assert control.payments_control.change_payment_state("paypay", "P-1", "paid")["notice"] is False
+    assert control.payments_control.change_payment_state("paypay", "P-1", "paid", notify=False)["notice"] is False
     for address in ("http://example.com/x", "https://127.0.0.1/x", "file:///etc/passwd"):
         with pytest.raises(SandboxError):
             control.payments_control.set_notice_addresses(paypay=address)
@@ -346,9 +346,9 @@ def test_contradictory_payments_are_refused(control: SandboxControl, wanted: dic
     with pytest.raises(SandboxError):
         control.payments_control.register_payment(**wanted)
     with pytest.raises(SandboxError):
-        control.payments_control.move_payment("paypay", "NOBODY", "paid")
+        control.payments_control.change_payment_state("paypay", "NOBODY", "paid")
     with pytest.raises(SandboxError):
-        control.payments_control.move_refund("NOBODY", "completed")
+        control.payments_control.change_refund_state("NOBODY", "completed")
     assert control.payments_control.read_ledger()["payments"] == []
 
 
@@ -363,6 +363,6 @@ def test_a_reset_deletes_payments_refunds_and_notices(control: SandboxControl, r
         control.payments_control.read_notices(),
     ) == ([], [], [])
     register_payment(control, "paypay")
-    assert control.payments_control.move_payment("paypay", "P-1", "paid")["notice"] is False
+    assert control.payments_control.change_payment_state("paypay", "P-1", "paid")["notice"] is False
     with pytest.raises(LookupError):
         control.payments_control.read_payment("paypay", "P-9")

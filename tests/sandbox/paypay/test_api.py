@@ -154,7 +154,7 @@ def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay: PayPayCaller, contro
     payment."""
     paypay.create_payment()
     assert paypay.read_payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
-    control.payments_control.move_payment("paypay", ORDER, "paid")
+    control.payments_control.change_payment_state("paypay", ORDER, "paid")
     data = paypay.read_payment().data["data"]
     assert (data["status"], data["amount"]["amount"], data["merchantPaymentId"], data["refunds"]) == (
         "COMPLETED",
@@ -182,15 +182,15 @@ def test_the_control_api_sets_each_payment_state(
 ) -> None:
     """The control API brings a payment into each state of the table."""
     paypay.create_payment()
-    assert control.payments_control.move_payment("paypay", ORDER, to)["captured_minor"] == captured
+    assert control.payments_control.change_payment_state("paypay", ORDER, to)["captured_minor"] == captured
     assert paypay.read_payment().data["data"]["status"] == status
 
 
 def test_a_reversed_payment_has_no_money_left(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The money of a reversed payment is neither left nor refunded."""
     paypay.create_payment()
-    control.payments_control.move_payment("paypay", ORDER, "paid")
-    after = control.payments_control.move_payment("paypay", ORDER, "reversed")
+    control.payments_control.change_payment_state("paypay", ORDER, "paid")
+    after = control.payments_control.change_payment_state("paypay", ORDER, "reversed")
     assert (after["captured_minor"], after["reversed_minor"], after["left_minor"]) == (3300, 3300, 0)
     assert paypay.read_payment().data["data"]["status"] == "FAILED"
 
@@ -200,7 +200,7 @@ def test_an_unknown_payment_is_not_found(paypay: PayPayCaller, control: SandboxC
     assert get_status_and_code(paypay.read_payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert get_status_and_code(paypay.read_payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
     paypay.create_payment()
-    control.payments_control.move_payment("paypay", ORDER, "gone")
+    control.payments_control.change_payment_state("paypay", ORDER, "gone")
     assert get_status_and_code(paypay.read_payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
@@ -242,7 +242,7 @@ def test_an_unpaid_code_is_deleted_once(paypay: PayPayCaller, control: SandboxCo
     assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
     assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
     code_id = paypay.create_payment("PAID").data["data"]["codeId"]
-    control.payments_control.move_payment("paypay", "PAID", "paid")
+    control.payments_control.change_payment_state("paypay", "PAID", "paid")
     assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (
         400,
         "DYNAMIC_QR_ALREADY_PAID",
@@ -253,7 +253,7 @@ def test_a_cancellation_is_accepted_before_it_is_made(paypay: PayPayCaller, cont
     """A cancellation is first only accepted and may be repeated; afterwards the payment is FAILED and its money is
     back."""
     paypay.create_payment()
-    control.payments_control.move_payment("paypay", ORDER, "paid")
+    control.payments_control.change_payment_state("paypay", ORDER, "paid")
     control.change_settings(waits_for_manual_settling=True)
     assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
     assert paypay.read_payment().data["data"]["status"] == "COMPLETED"
@@ -268,7 +268,7 @@ def test_a_cancelled_payment_is_no_longer_payable(paypay: PayPayCaller, control:
     """After the cancellation the payer can't pay any more, and the payment number stays used."""
     paypay.create_payment()
     assert paypay.cancel_payment().status == 202
-    assert control.payments_control.move_payment("paypay", ORDER, "paid")["captured_minor"] == 0
+    assert control.payments_control.change_payment_state("paypay", ORDER, "paid")["captured_minor"] == 0
     assert paypay.read_payment().data["data"]["status"] == "FAILED"
     assert paypay.create_payment().status == 400
 

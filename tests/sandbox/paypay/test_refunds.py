@@ -57,7 +57,7 @@ def test_refunds_wait_for_the_test_by_a_setting(paypay: PayPayCaller, control: S
         ("failed", "REFUND_FAILED", 0),
         ("completed", "REFUNDED", 1000),
     ):
-        control.payments_control.move_refund("RFD-1", to)
+        control.payments_control.change_refund_state("RFD-1", to)
         assert paypay.read_refund(paid).data["data"]["status"] == status
         assert read_sums(control) == (3300, 1000, refunded)
 

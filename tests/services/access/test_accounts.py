@@ -63,7 +63,7 @@ class AccountsByFile:
         """Apply these entries, or do a dry run; return the result."""
         env = {f"PW_{short}": word for short, word in passwords.items()}
         content = json.dumps({"operators": people})
-        return self.console.accounts.apply(content, env.get, dry_run=dry_run)
+        return self.console.accounts.apply_account_file(content, env.get, dry_run=dry_run)
 
     def connect(self, short: str, password: str) -> Any:
         """Return a plain database connection of the account."""
@@ -223,11 +223,13 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
     ):
         server.sql("INSTALL SONAME 'simple_password_check'")
         with pytest.raises(ConsoleError, match="bad_profile") as refused:
-            console.accounts.apply(json.dumps({"operators": people}), passwords.get)
+            console.accounts.apply_account_file(json.dumps({"operators": people}), passwords.get)
         assert refused.value.detail == {"variable": "B", "problem": "password_refused", "name": "b"}
         with console.database.read() as conn:
             assert list(conn.exec_driver_sql("SELECT name FROM operators").scalars()) == []
-        console.accounts.apply(json.dumps({"operators": people}), {**passwords, "B": "Good-password-2"}.get)
+        console.accounts.apply_account_file(
+            json.dumps({"operators": people}), {**passwords, "B": "Good-password-2"}.get
+        )
         server.connect("b", "Good-password-2").close()
 
 
@@ -412,7 +414,7 @@ def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByF
     accounts.apply_entries(accounts.make_entry("op", "operator"), op="pw")
     file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})
     with open_with_url(_make_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
-        console.accounts.apply(file, lambda _: "pw")
+        console.accounts.apply_account_file(file, lambda _: "pw")
     assert refused.value.code == "not_allowed"
     on_mysql = [] if accounts.server.is_mariadb else ["ROLE_ADMIN"]
     assert refused.value.detail["needs_rights"] == ["CREATE USER", "GRANT OPTION", *on_mysql]
@@ -429,7 +431,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
         migrate.upgrade(schema_account)
         file = json.dumps({"operators": [{"name": f"{place}-x", "roles": ["operator"], "password_env": "X"}]})
         with open_with_url(owner, tmp_path) as console, pytest.raises(ConsoleError) as refused:
-            console.accounts.apply(file, lambda _: "pw")
+            console.accounts.apply_account_file(file, lambda _: "pw")
         assert refused.value.detail["needs_rights"] == ["ROLE_ADMIN"]
         assert mysql_server.sql(f"SELECT COUNT(*) FROM mysql.user WHERE user LIKE '{place}%'") == ((0,),)
         schema_account.close()
@@ -462,12 +464,17 @@ def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
     """
     with open_with_url(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:
         op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "UNSET"}
-        assert console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None, dry_run=True).statements == ()
+        assert (
+            console.accounts.apply_account_file(
+                json.dumps({"operators": [op]}), lambda _: None, dry_run=True
+            ).statements
+            == ()
+        )
         assert console.people.list_people() == ()
-        done = console.accounts.apply(json.dumps({"operators": [op]}), lambda _: None)
+        done = console.accounts.apply_account_file(json.dumps({"operators": [op]}), lambda _: None)
         assert [(one.done, one.password, one.asks_worker) for one in done.operators] == [("created", "none", False)]
         assert [person.name for person in console.people.list_people()] == ["op-a"]
-        console.accounts.apply(json.dumps({"operators": [op | {"disabled": True}]}), lambda _: None)
+        console.accounts.apply_account_file(json.dumps({"operators": [op | {"disabled": True}]}), lambda _: None)
         assert console.people.list_people() == ()
 
 

@@ -128,9 +128,11 @@ def test_a_worker_with_keys_of_another_merchant_is_refused(place: Place, sandbox
     """
     payment = sell_order(place, sandbox)
     set_up_other_merchants(sandbox)
-    with open_with_other_merchant(place, sandbox, place.taker) as worker:
+    with open_with_other_merchant(place, sandbox, place.notice_account_name) as worker:
         require_refused(worker.require_own_merchants, "paypay", sandbox)
-    with place.open_desk(sandbox, desk=2, person=place.taker, **make_provider_settings(sandbox.url)) as worker:
+    with place.open_desk(
+        sandbox, desk=2, person=place.notice_account_name, **make_provider_settings(sandbox.url)
+    ) as worker:
         worker.require_own_merchants()
         assert {run.task for run in worker.recovery.run_all_tasks()} >= {"payment_polls"}
         assert worker.payments.probe(payment).state == "completed"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.domain.access.permissions import READING_RIGHTS, ROLES_BY_RIGHT
-from console.domain.access.read_only import EVERYTHING_SCOPE, STOPPED_RIGHTS
+from console.domain.access.read_only import EVERYTHING_SCOPE, RIGHTS_STOPPED_BY_SWITCH
 from console.sandbox import SandboxControl, start_sandbox
 from tests.support.payment_desks import PaymentDesk
 from tests.support.quick_desks import make_quick_folder
@@ -36,8 +36,8 @@ def test_each_right_is_assigned_to_the_switch() -> None:
     """Every right belongs either to the rights that the switch stops or to those that it leaves, so a new right must
     be sorted.
     """
-    assert set(ROLES_BY_RIGHT) == STOPPED_RIGHTS | FREE_RIGHTS
-    assert not STOPPED_RIGHTS & FREE_RIGHTS
+    assert set(ROLES_BY_RIGHT) == RIGHTS_STOPPED_BY_SWITCH | FREE_RIGHTS
+    assert not RIGHTS_STOPPED_BY_SWITCH & FREE_RIGHTS
 
 
 @pytest.mark.engines("sqlite")

@@ -14,7 +14,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.views.any_record import ResolveResult
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import CHECKS, Place
+from tests.support.places import CHECKS_TABLE, Place
 from tests.support.refusals import call_for_refusal_code
 
 NUMBER, OTHER = invent_numbers(2, seed=83)
@@ -41,10 +41,11 @@ def write_adopted_row(
 ) -> int:
     """Insert a row as the other application does, let the due tasks adopt it, and return its id."""
     place.execute_as_shop(
-        f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES ({client}, '{number}', '{status}')"
+        f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status)"
+        f" VALUES ({client}, '{number}', '{status}')"
     )
     console.recovery.run_all_tasks()
-    return int(place.execute_as_shop(f"SELECT max(id) FROM {CHECKS}")[0][0])
+    return int(place.execute_as_shop(f"SELECT max(id) FROM {CHECKS_TABLE}")[0][0])
 
 
 def make_resolve_call(
@@ -147,7 +148,7 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
-    place.execute_as_shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
+    place.execute_as_shop(f"UPDATE {CHECKS_TABLE} SET credit_check_id = 1 WHERE id = {row}")
     with place.open_console_of_person(console, "lead-b") as other:
         assert call_for_refusal_code(make_resolve_call(other, row, "error")) == "nothing_to_resolve"
     assert read_record(console, row).state == "success"
@@ -166,7 +167,7 @@ def test_an_id_after_an_error_stops_the_next_purchase(
         make_resolve_call(console, row, "error")()
         with place.open_console_of_person(console, "lead-b") as other:
             make_resolve_call(other, row, "error")()
-    place.execute_as_shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
+    place.execute_as_shop(f"UPDATE {CHECKS_TABLE} SET credit_check_id = 1 WHERE id = {row}")
     for renew in (False, True):
         assert call_for_refusal_code(lambda: buy_check(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
     explanation = console.credit_checks.read_credit_check(row).explanation
@@ -183,7 +184,7 @@ def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Pl
     """A row that no due task has adopted can't be resolved, because its number may need another spelling and it may
     be a duplicate.
     """
-    place.execute_as_shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
+    place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
     (found,) = console.lookup.find_records(NUMBER).credit_checks
     assert call_for_refusal_code(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
     console.recovery.run_all_tasks()

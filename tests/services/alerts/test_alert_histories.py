@@ -23,7 +23,7 @@ from console.store.payments import orders, payments
 from console.store.payments.orders import NewOrder
 from console.store.payments.payments import NewPayment
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 
 PRICE = 3300
 MINUTE = timedelta(minutes=1)
@@ -63,7 +63,7 @@ class OrderHistory:
     """
 
     context: ServiceContext
-    clock: HandClock
+    clock: ManualClock
     number: str = field(default_factory=lambda: f"ORD-{next(_numbers)}")
     id: int = 0
     state: str = "pending"
@@ -206,9 +206,9 @@ STEP_NAMES = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "l
 
 
 @pytest.fixture(scope="module")
-def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, HandClock]]:
+def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, ManualClock]]:
     """A desk's service context and its clock."""
-    clock = HandClock()
+    clock = ManualClock()
     home: Path = tmp_path_factory.mktemp("histories")
     with open_quick_desk(home, LedgerVendor(), clock) as console:
         yield console._context, clock
@@ -253,7 +253,7 @@ HISTORY_WITH_RULE_TWICE = [
 @example(HISTORY_WITH_RULE_TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
 def test_open_alerts_are_those_that_the_history_requires(
-    context_and_clock: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]
+    context_and_clock: tuple[ServiceContext, ManualClock], deeds: list[tuple[str, int]]
 ) -> None:
     """After any generated history the open alerts are those that the test's own account of the history expects: no
     alert is missing and none is superfluous.
@@ -268,7 +268,7 @@ def test_open_alerts_are_those_that_the_history_requires(
     story.look()
 
 
-def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext, HandClock]) -> None:
+def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext, ManualClock]) -> None:
     """A fixed history for each rule leads to an alert of that rule, so the expected alerts of the generated histories
     include every rule.
     """

@@ -31,7 +31,7 @@ from tests.services.alerts.watched_companies import (
 )
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import MakePlace, Place
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.team_mode import execute_desk_requests, use_team_mode
 
 CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
@@ -81,7 +81,7 @@ def write_records(scene: CompanyDesks) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_forty_changes_raise_one_alert_each(
-    place: Place, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two workers read a difference with forty changes of watched corporations and a hundred others: each of the
     forty has one alert and one event. Importing again, running again and a newer registry without changes add none.
@@ -115,7 +115,7 @@ def test_forty_changes_raise_one_alert_each(
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("back_in_force", ["0", "1"])
 def test_several_rows_of_one_company_in_a_difference_are_one_change(
-    place: Place, hand_clock: HandClock, back_in_force: str
+    place: Place, hand_clock: ManualClock, back_in_force: str
 ) -> None:
     """A difference has several rows of one company: a chain of mergers, an address changed and changed back, a
     closure that was undone, a company both renamed and closed, and a merger into a company that is renamed. A watched
@@ -194,7 +194,7 @@ def _require_facts_of_changes(
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock: HandClock) -> None:
+def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock: ManualClock) -> None:
     """A person's acknowledgement closes the alert once, under its request id. A credit check that is bought later
     closes the alert if the company has no older live check. Both closings have an event, and no second alert about
     the same change follows; the next change has an alert.
@@ -233,7 +233,7 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock) -> None:
+def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualClock) -> None:
     """A person reopens an acknowledged change with a reason: one new alert with the same text is opened, and the
     acknowledged alert stays as it was. After a newer change of the company, or after its check has expired, the
     change can't be reopened.
@@ -296,7 +296,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) -> None:
+def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) -> None:
     """A second change while the alert is open replaces the alert by one with both changes. A change that is taken
     back closes the alert without a new one.
     """
@@ -320,7 +320,7 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
 
 
 @pytest.mark.engines("sqlite")
-def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock: HandClock) -> None:
+def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock: ManualClock) -> None:
     """A company that changed after its check was bought has an alert although no run compared it in between: by a
     difference that is still stored, or by the day of its closing. Changes before the purchase raise no alert. A
     company without live records raises no alert, but its facts are stored.
@@ -350,7 +350,7 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: HandClock) -> None:
+def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: ManualClock) -> None:
     """An import runs the watch before it, so that records written since the last run are watched, and after it."""
     rows = make_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -363,7 +363,7 @@ def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: Ha
 
 
 @pytest.mark.engines("sqlite")
-def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock: HandClock) -> None:
+def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock: ManualClock) -> None:
     """A desk with an older registry than another desk raises no alert and closes none."""
     rows = make_rows(range(1))
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
@@ -386,7 +386,7 @@ GARBAGE = (
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: HandClock) -> None:
+def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualClock) -> None:
     """Unreadable rows of `watched_corporations` raise no alert or are compared with newly stored facts; the alerts of
     all other companies are raised.
     """
@@ -409,7 +409,7 @@ def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: HandClock)
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand_clock: HandClock) -> None:
+def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand_clock: ManualClock) -> None:
     """A person in team mode reads the queue, and acknowledges and reopens a change through a worker, in the person's
     own name.
     """
@@ -447,7 +447,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
     """
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
-        clock = HandClock()
+        clock = ManualClock()
         rows = make_rows(range(40))
         with use_lease_clock(clock), open_company_desks(place, clock, rows) as scene:
             for index in rows:

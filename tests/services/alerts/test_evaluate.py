@@ -63,7 +63,7 @@ class AlertRulesDesk:
 
     def pay_and_probe(self, payment_id: int) -> None:
         """Let the provider report that ORD-1 is paid, and probe the payment."""
-        self.scene.money.move_payment("paypay", "ORD-1", "paid")
+        self.scene.money.change_payment_state("paypay", "ORD-1", "paid")
         self.scene.payments.probe(payment_id)
 
     def pay_too_little(self) -> int:
@@ -164,7 +164,7 @@ def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk)
     scene, payment = rules_desk.scene, rules_desk.start_payment()
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
     assert rules_desk.run_alert_rules() == 0
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
     assert (paid.state, paid.late_after, scene.read_order("ORD-1").state) == ("completed", "expired", "paid")
     assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [("C", "ORD-1")])

@@ -43,7 +43,7 @@ def pay_too_little(scene: PaymentDesk, number: str = "ORD-1") -> int:
     """
     payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     scene.payments.probe(payment)
     return payment
 
@@ -198,7 +198,7 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
     incident = read_single_incident(scene)
     ids, author = [alert.id for alert in incident.alerts], get_acting_name(scene)
     assert len(ids) == 2
-    scene.console.alerts.acknowledge_each(ids, "I call the shop")
+    scene.console.alerts.acknowledge_alerts(ids, "I call the shop")
     assert read_single_incident(scene).is_acknowledged
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         name = lead.people.read_acting_person().name
@@ -260,7 +260,7 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, c
     assert {record.kind: record.amount for record in incident.records}["payment"] is None
     scene.place.sql("UPDATE orders SET status = 'pending'")
     second = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", second.merchant_payment_id, "paid")
+    scene.money.change_payment_state("paypay", second.merchant_payment_id, "paid")
     paid = "status = 'completed', captured_minor = 3300, version = version + 1"
     scene.place.sql(f"UPDATE payments SET {paid} WHERE id = {second.id}")
     run_rules(scene, clock)

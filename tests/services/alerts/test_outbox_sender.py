@@ -23,28 +23,28 @@ from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.process.failpoints import FailpointReached, Failpoints
 from console.store.alerts import alerts, outbox
 from console.wiring.providers import open_publisher
-from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.children import Child, Pipe
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
 
 expects_untaken_events_log = pytest.mark.expects_log("events that are not taken are told of")
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[AlertReceiver]:
     with receive_alerts() as made:
         yield made
 
 
 @pytest.fixture
-def clock() -> HandClock:
-    return HandClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
+def context(tmp_path: Path, receiver: AlertReceiver, clock: ManualClock) -> Iterator[ServiceContext]:
     """The service context of a desk whose events are sent to the receiver."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **make_webhook_settings(receiver.url)) as console:
         yield console._context
@@ -52,7 +52,7 @@ def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[Se
 
 def make_webhook_settings(url: str) -> dict[str, str]:
     """Return the settings of a desk that sends its events to this URL."""
-    return {"ALERTS_WEBHOOK_URL": url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
+    return {"ALERTS_WEBHOOK_URL": url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY, "TIME_SCALE": "1"}
 
 
 def store_events(context: ServiceContext, *names: str) -> list[str]:
@@ -84,13 +84,13 @@ def count_waiting(context: ServiceContext) -> int:
         return outbox.count_unpublished_events(conn).unpublished_count
 
 
-def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Receiver) -> None:
+def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: AlertReceiver) -> None:
     """Each event is sent once, signed, and after the earlier events of its key."""
     names = store_events(context, "a-1", "b-1", "a-2", "a-3", "b-2")
     assert run_sender(context) == len(names)
-    assert sorted(receiver.ids) == sorted(names)
-    assert [name for name in receiver.ids if name[0] == "a"] == ["a-1", "a-2", "a-3"]
-    assert [name for name in receiver.ids if name[0] == "b"] == ["b-1", "b-2"]
+    assert sorted(receiver.event_ids) == sorted(names)
+    assert [name for name in receiver.event_ids if name[0] == "a"] == ["a-1", "a-2", "a-3"]
+    assert [name for name in receiver.event_ids if name[0] == "b"] == ["b-1", "b-2"]
     assert receiver.signed == [True] * len(names)
     assert (run_sender(context), count_waiting(context)) == (0, 0)
 
@@ -98,7 +98,7 @@ def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Rece
 @expects_untaken_events_log
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410, 500, 503])
 def test_an_event_that_was_not_accepted_is_sent_again(
-    context: ServiceContext, receiver: Receiver, clock: HandClock, status: int
+    context: ServiceContext, receiver: AlertReceiver, clock: ManualClock, status: int
 ) -> None:
     """An event that the receiver answers with an error or a redirect is sent again after a wait. Later events of its
     key wait for it, events of other keys don't, and no redirect is followed.
@@ -106,16 +106,16 @@ def test_an_event_that_was_not_accepted_is_sent_again(
     store_events(context, "a-1", "a-2", "b-1")
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
     assert run_sender(context) == 1
-    assert receiver.ids == ["a-1", "b-1"]
+    assert receiver.event_ids == ["a-1", "b-1"]
     assert set(receiver.asked) == {"/alerts"}
     clock.at += OUTBOX_RETRY_WAITS[0] * (1 + RETRY_JITTER_FRACTION)
     assert run_sender(context) == 2
-    assert receiver.ids == ["a-1", "b-1", "a-1", "a-2"]
+    assert receiver.event_ids == ["a-1", "b-1", "a-1", "a-2"]
 
 
 @expects_untaken_events_log
 def test_publication_attempts_become_rare_and_never_end(
-    context: ServiceContext, receiver: Receiver, clock: HandClock
+    context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:
     """The wait after each attempt is the planned one within its jitter, and the 31st attempt still
     sends the event.
@@ -137,7 +137,7 @@ def test_publication_attempts_become_rare_and_never_end(
 
 
 @expects_untaken_events_log
-def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: Receiver) -> None:
+def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: AlertReceiver) -> None:
     """After a few failures in a row the run stops, and the other events wait for the next run."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
@@ -147,7 +147,7 @@ def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceConte
 
 @expects_untaken_events_log
 def test_a_long_wait_of_the_outbox_raises_one_alert(
-    context: ServiceContext, receiver: Receiver, clock: HandClock
+    context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:
     """One alert is raised while the oldest event waits too long; it closes when the receiver has
     accepted the event.
@@ -175,7 +175,7 @@ def list_late_alerts(context: ServiceContext) -> list[str]:
 
 @pytest.mark.parametrize(("step", "sent"), [("before_publish", 0), ("after_publish", 1)])
 def test_an_interrupted_event_is_sent_again_with_its_id(
-    context: ServiceContext, receiver: Receiver, step: str, sent: int
+    context: ServiceContext, receiver: AlertReceiver, step: str, sent: int
 ) -> None:
     """A run is broken off before or after it sends an event: the next run sends the event with the same id, so the
     receiver can detect the second copy.
@@ -184,9 +184,9 @@ def test_an_interrupted_event_is_sent_again_with_its_id(
     context.failpoints = Failpoints((step, 1, "raise"))
     with pytest.raises(FailpointReached):
         run_sender(context)
-    assert (receiver.ids, count_waiting(context)) == (["a-1"] * sent, 2)
+    assert (receiver.event_ids, count_waiting(context)) == (["a-1"] * sent, 2)
     assert run_sender(context) == 2
-    assert receiver.ids == ["a-1"] * sent + ["a-1", "a-2"]
+    assert receiver.event_ids == ["a-1"] * sent + ["a-1", "a-2"]
 
 
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
@@ -199,7 +199,7 @@ def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
         make_sender(console._context).send_due_events()
 
 
-def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Receiver) -> None:
+def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: AlertReceiver) -> None:
     """A process is killed after it has sent an event and before it has stored that: the next run sends the same event
     with the same id, and then the next one.
     """
@@ -211,12 +211,12 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Rec
             assert (child.wait_for_report(), child.wait_for_end()) == ("open", -9)
         finally:
             child.kill()
-        assert (receiver.ids, count_waiting(console._context)) == (["a-1"], 2)
+        assert (receiver.event_ids, count_waiting(console._context)) == (["a-1"], 2)
         assert run_sender(console._context) == 2
-    assert receiver.ids == ["a-1", "a-1", "a-2"]
+    assert receiver.event_ids == ["a-1", "a-1", "a-2"]
 
 
-def test_two_workers_publish_each_event(context: ServiceContext, receiver: Receiver) -> None:
+def test_two_workers_publish_each_event(context: ServiceContext, receiver: AlertReceiver) -> None:
     """Two workers send the same outbox at once: every event arrives, and the first copies of the events of a key
     arrive in their order.
     """
@@ -232,14 +232,14 @@ def test_two_workers_publish_each_event(context: ServiceContext, receiver: Recei
         thread.start()
     for thread in threads:
         thread.join()
-    first = list(dict.fromkeys(receiver.ids))
+    first = list(dict.fromkeys(receiver.event_ids))
     assert sorted(first) == sorted(names)
     for key in "abc":
         assert [name for name in first if name[0] == key] == [f"{key}-{number}" for number in range(1, 6)]
     assert count_waiting(context) == 0
 
 
-def test_events_without_a_receiver_wait(tmp_path: Path, clock: HandClock) -> None:
+def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> None:
     """Without a configured receiver the events wait, and no alert about waiting events is raised."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         store_events(console._context, "a-1")
@@ -256,7 +256,9 @@ def test_events_without_a_receiver_wait(tmp_path: Path, clock: HandClock) -> Non
 
 
 @pytest.mark.parametrize(("key", "problem"), [("", "missing"), ("short", "token_short")])
-def test_no_event_is_sent_without_a_signing_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
+def test_no_event_is_sent_without_a_signing_key(
+    tmp_path: Path, receiver: AlertReceiver, key: str, problem: str
+) -> None:
     """Without a usable signing key no event is sent; the error and the check of the command `doctor` name the
     setting.
     """

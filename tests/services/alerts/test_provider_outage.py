@@ -49,12 +49,12 @@ def test_a_long_outage_raises_one_alert(
     days.add_payment_on_both_sides("ORD-9")
     for order_no in ("ORD-1", "ORD-2", "ORD-3"):
         scene.payments.start(scene.insert_order(order_no, 3300), "paypay")
-    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "too much")).id
-    scene.money.move_payment("paypay", "ORD-2", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-2", "paid", notify=False)
     before = len(scene.control.read_requests())
     scene.control.add_fault("reset", call="any", times=10_000)
     facts = make_settings(sandbox.url) | {"TIME_SCALE": "1"}

@@ -10,7 +10,7 @@ from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.store.audit.anchors import DATABASE_WENT_BACK_RULE
 from tests.support import backups
-from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.waiting import wait_until
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[AlertReceiver]:
     with receive_alerts() as made:
         yield made
 
@@ -50,7 +50,7 @@ def acknowledge_alert(place: Place, sandbox: Sandbox, alert_id: int) -> None:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 
 
-def list_stop_events(receiver: Receiver) -> list[tuple[str, int]]:
+def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
     """Return event name and alert id of the received events about the stop, oldest first; repeated copies of an event
     count once.
     """
@@ -58,15 +58,17 @@ def list_stop_events(receiver: Receiver) -> list[tuple[str, int]]:
     return [(event["event"], event["alert_id"]) for event in event_by_id.values()]
 
 
-def require_events_sent(place: Place, sandbox: Sandbox, receiver: Receiver, *wanted: tuple[str, int]) -> None:
+def require_events_sent(place: Place, sandbox: Sandbox, receiver: AlertReceiver, *wanted: tuple[str, int]) -> None:
     """Run a worker process until the receiver has got exactly the `wanted` events."""
-    extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
-    with fork_worker(place, sandbox.url, desk=WORKERS, person=place.taker, **extra):
+    extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
+    with fork_worker(place, sandbox.url, desk=WORKERS, person=place.notice_account_name, **extra):
         wait_until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
     assert all(receiver.signed)
 
 
-def test_the_stop_of_all_desks_and_its_end_are_published(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
+def test_the_stop_of_all_desks_and_its_end_are_published(
+    place: Place, sandbox: Sandbox, receiver: AlertReceiver
+) -> None:
     """A desk raises the alert, and the worker sends the event, also after a first refusal by the receiver. Then it
     sends the event of the acknowledgement, and the event of the next loss, whose alert has the same id because the
     database was put back once more.
@@ -86,7 +88,9 @@ def test_the_stop_of_all_desks_and_its_end_are_published(place: Place, sandbox: 
     require_events_sent(place, sandbox, receiver, *first_loss, ("AlertRaised", alert_id))
 
 
-def test_an_event_that_the_database_lacks_is_made_again(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
+def test_an_event_that_the_database_lacks_is_made_again(
+    place: Place, sandbox: Sandbox, receiver: AlertReceiver
+) -> None:
     """The table of events was restored without the event of the stop: the event is created again and sent once."""
     buy_check(place, sandbox, ONE)
     put_back = backups.take_backup(place)

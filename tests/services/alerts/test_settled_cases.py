@@ -16,7 +16,7 @@ def pay_changed_order(scene: PaymentDesk, change: str) -> int:
     """Return the id of a payment that was paid after the shop had changed its order."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
     return payment
 

@@ -110,7 +110,7 @@ def test_an_acknowledged_notice_is_still_matched_later(scene: PaymentDesk) -> No
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     (item,) = scene.console.notices.read_page().items
-    scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
+    scene.console.alerts.acknowledge_alerts([case.id for case in item.cases], "asked the bank")
     assert read_unmatched_notices(scene) == {}
     assert scene.count_audit_entries("alert.acknowledged") == 1
     with pytest.raises(ConsoleError, match="not_found"):
@@ -129,7 +129,7 @@ def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: Pa
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900"))
     (item,) = scene.console.notices.read_page().items
-    scene.console.alerts.acknowledge_each([case.id for case in item.cases], "asked the bank")
+    scene.console.alerts.acknowledge_alerts([case.id for case in item.cases], "asked the bank")
     assert read_unmatched_notices(scene) == {}
     seen = scene.place.sql("SELECT rule_id, acknowledged_by IS NOT NULL FROM alerts ORDER BY id")
     assert seen == [("unmatched_notice", 1), ("contradicted", 0)]

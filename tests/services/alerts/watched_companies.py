@@ -17,8 +17,8 @@ from console.store.payments import payments
 from console.store.registry.import_files import import_registry_files
 from tests.store.money_rows import insert_begun_payment, insert_paid_payment, insert_requested_refund, move_refund_to
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import CHECKS, Place
-from tests.support.quick_desks import HandClock
+from tests.support.places import CHECKS_TABLE, Place
+from tests.support.quick_desks import ManualClock
 
 WHOLE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
 SEED, INVENTED_ROWS = 16, 300
@@ -73,7 +73,7 @@ class CompanyDesks:
     ) -> None:
         """Insert a purchased credit check of the company as the other application does; times in UTC."""
         self.place.execute_as_shop(
-            f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
+            f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
             f" expired_at, result) VALUES ({client}, '{make_number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
             f" '{expires_at}', 'ok')"
         )
@@ -123,7 +123,7 @@ class CompanyDesks:
 
 @contextmanager
 def open_company_desks(
-    place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1
+    place: Place, clock: ManualClock, planted: Mapping[int, RegistryRow], desks: int = 1
 ) -> Iterator[CompanyDesks]:
     """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
     for table in UNGUARDED_TABLES:

@@ -21,7 +21,7 @@ from console.store.spool.spool import ChainHead
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 
 NUMBERS = invent_numbers(130, seed=5)
 _ROOTS = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
@@ -30,7 +30,7 @@ _SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 @contextmanager
 def open_three_desks(
-    place: Place, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> Iterator[tuple[Console, Console, Console]]:
     """Open three desks: one that has bought a credit check, one of a worker, and one that knows neither's chain."""
     with (
@@ -42,7 +42,7 @@ def open_three_desks(
         yield bought, worker, other
 
 
-def let_hour_pass(place: Place, clock: HandClock) -> None:
+def let_hour_pass(place: Place, clock: ManualClock) -> None:
     """Move the clock by an hour; on a server, whose clock can't be moved, make the audit rows an hour older."""
     clock.at += timedelta(hours=1)
     if place.is_server:  # nobody turns a server's clock: the rows grow old instead
@@ -79,7 +79,7 @@ def find_root_fault(console: Console) -> tuple[int, str] | None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """With a root, all three desks report the deleted last row of a chain."""
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
@@ -91,7 +91,7 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
 
 @pytest.mark.engines("sqlite")
 def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """Without a root, only the desk that wrote the chain reports its deleted last row."""
     with open_three_desks(place, vendor, hand_clock) as (bought, _, other):
@@ -101,7 +101,7 @@ def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
 
 @pytest.mark.engines("sqlite")
 def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A person deletes the chain's last row and the root: the worker's desk, which has the heads of its own chain in
     its spool, reports the deleted root.
@@ -116,7 +116,7 @@ def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """Somebody edits a chain and repairs its hashes: the audit root still has the original hash, so the row is
     reported as replaced.
     """
@@ -132,7 +132,9 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
             assert audit_roots.find_first_root_fault(conn) == (row_id, "replaced")
 
 
-def test_a_root_is_written_an_hour_after_its_rows(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_root_is_written_an_hour_after_its_rows(
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+) -> None:
     """The worker writes a root an hour after the rows that it covers, and no further root while the only new row is a
     root.
     """
@@ -147,7 +149,7 @@ def test_a_root_is_written_an_hour_after_its_rows(place: Place, vendor: LedgerVe
 
 @pytest.mark.engines("sqlite")
 def test_rows_that_appear_late_are_covered_by_the_next_root(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A server gives an id to a row before the row is committed: a row that the last root couldn't see, although its
     id was covered, is in the next root.
@@ -169,7 +171,7 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
 
 
 def test_all_chain_heads_are_stored_in_several_roots(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """More chain heads than fit into one row are stored in several roots: all heads are stored, and
     no detail is cut.
@@ -227,7 +229,7 @@ def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: i
 
 @pytest.mark.parametrize("upto", [1, 10**9])
 def test_a_root_written_by_a_person_covers_no_rows(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, upto: int
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, upto: int
 ) -> None:
     """A person writes a root that covers everything: it is reported as forged, later rows are covered by the worker's
     root, and a deleted last row is reported.
@@ -243,7 +245,7 @@ def test_a_root_written_by_a_person_covers_no_rows(
         assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
 
-def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """A person copies an old root of the worker into another chain: the copy is reported as forged, and the covered
     range stays the same.
     """
@@ -263,7 +265,7 @@ def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor,
     ("since", "upto"), [(0, 10**9), (5_000, 5_001), (3, 2), (-1, 1)], ids=["ahead", "a gap", "backwards", "below"]
 )
 def test_the_database_refuses_a_root_with_unknown_rows(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, since: int, upto: int
 ) -> None:
     """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
     with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
@@ -272,7 +274,7 @@ def test_the_database_refuses_a_root_with_unknown_rows(
 
 
 def test_the_heads_of_a_root_are_those_that_were_kept(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A root from whose list a head was removed doesn't match its own hash and is reported as forged."""
     with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
@@ -298,7 +300,7 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 
 @pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
 def test_the_database_refuses_a_root_without_all_its_chains(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, lie: str
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, lie: str
 ) -> None:
     """An attacker with the worker's account can't write a root without a chain, without all chains, or without the
     newest row.
@@ -325,7 +327,7 @@ def test_the_database_refuses_a_root_without_all_its_chains(
         assert verify_trail(other) is not None
 
 
-def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """The worker's account writes a root without heads, then a row is deleted: every desk reports a fault, also after
     a second false root that continues the first.
     """
@@ -340,7 +342,7 @@ def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand
 
 
 @pytest.mark.engines("sqlite")
-def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """A row that was committed after the root that covers its id is in the next root: no fault is reported."""
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
@@ -361,7 +363,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, han
 
 
 def test_rows_of_the_last_minute_wait_for_the_next_root(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A root covers only rows older than a minute, because another transaction may still commit a row with a smaller
     id.
@@ -377,7 +379,9 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
 
 
 @pytest.mark.engines("mariadb")
-def test_windows_of_people_leave_roots_to_a_worker(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_windows_of_people_leave_roots_to_a_worker(
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+) -> None:
     """On a server a person's desk doesn't run the task of the audit roots, because only the roots
     of a worker count.
     """

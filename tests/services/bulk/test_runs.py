@@ -17,7 +17,7 @@ from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
 from console.services.process.context import WORKER, act_as
 from tests.support.bulk_stage import (
-    KIND,
+    CHECK_KIND,
     continue_run_in_child,
     count_bought_entries,
     expire_all_leases,
@@ -116,10 +116,12 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     the totals. It calls no provider and writes no result.
     """
     chosen = make_unknown_checks(console, 5)
-    console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
+    console.recovery.probe(CHECK_KIND, chosen[1].id)  # settled since it was chosen
     with place.open_console_of_person(console, "lead-b") as other:
-        other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.create_run("probe", [*chosen[:4], ChosenRecord(KIND, 9_999, 1), ChosenRecord("payment", 1, 1)])
+        other.recovery.take(CHECK_KIND, chosen[2].id)
+    run = console.bulk.create_run(
+        "probe", [*chosen[:4], ChosenRecord(CHECK_KIND, 9_999, 1), ChosenRecord("payment", 1, 1)]
+    )
     asked = vendor.asked.copy()
     plan = console.bulk.make_plan(run.id)
     told = [(row.kind, row.reason) for row in plan.rows]
@@ -140,10 +142,10 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
 def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) -> None:
     """The result and reason of each row of a bulk run are those of its dry run."""
     chosen = make_unknown_checks(console, 4)
-    console.recovery.probe(KIND, chosen[1].id)
+    console.recovery.probe(CHECK_KIND, chosen[1].id)
     with place.open_console_of_person(console, "lead-b") as other:
-        other.recovery.take(KIND, chosen[2].id)
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+        other.recovery.take(CHECK_KIND, chosen[2].id)
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
     heard: list[BulkProgress] = []
     done = console.bulk.run(run.id, progress=heard.append)
     assert (done.state, done.done) == ("done", 5)
@@ -179,8 +181,8 @@ def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
     """A bulk re-fetch reads the missing detail and PDF of each purchased check."""
     chosen = make_unknown_checks(console, 2)
     for one in chosen:
-        console.recovery.probe(KIND, one.id)
-    again = [ChosenRecord(KIND, one.id, read_check(console, one.id).version) for one in chosen]
+        console.recovery.probe(CHECK_KIND, one.id)
+    again = [ChosenRecord(CHECK_KIND, one.id, read_check(console, one.id).version) for one in chosen]
     run = console.bulk.run(console.bulk.create_run("refetch", again).id)
     assert run.state == "done"
     assert all(read_check(console, one.id).incomplete == () for one in chosen)
@@ -195,7 +197,7 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
     """
     chosen = make_unknown_checks(console, 3)
     with place.open_console_of_person(console, "lead-b") as other:
-        other.recovery.take(KIND, chosen[0].id)
+        other.recovery.take(CHECK_KIND, chosen[0].id)
     takes = console.bulk.create_run("take", chosen)
     notes = console.bulk.create_run("note", chosen, "asked AlarmBox by telephone")
     with place.open_console_of_person(console, "lead-b") as other:
@@ -301,7 +303,10 @@ def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
         assert console.bulk.list_rows(run.id)
     with act_as(WORKER):
         assert call_for_refusal_code(lambda: console.bulk.create_run("note", chosen, "seen")) == "not_allowed"
-        assert call_for_refusal_code(lambda: console.recovery.add_note(KIND, chosen[0].id, "seen")) == "not_allowed"
+        assert (
+            call_for_refusal_code(lambda: console.recovery.add_note(CHECK_KIND, chosen[0].id, "seen"))
+            == "not_allowed"
+        )
 
 
 # Providers
@@ -350,8 +355,8 @@ def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
     """Return `count` purchased checks as records to choose, with their present versions."""
     chosen = make_unknown_checks(console, count)
     for one in chosen:
-        console.recovery.probe(KIND, one.id)
-    return [ChosenRecord(KIND, one.id, read_check(console, one.id).version) for one in chosen]
+        console.recovery.probe(CHECK_KIND, one.id)
+    return [ChosenRecord(CHECK_KIND, one.id, read_check(console, one.id).version) for one in chosen]
 
 
 @pytest.mark.expects_log("the bug is told")

@@ -9,7 +9,7 @@ from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, Chos
 from console.domain.records import CreditCheck
 from console.services.process.context import WORKER, act_as
 from tests.services.bulk.test_runs import call_for_refusal
-from tests.support.bulk_stage import KIND, count_bought_entries, make_unknown_checks, make_vendor
+from tests.support.bulk_stage import CHECK_KIND, count_bought_entries, make_unknown_checks, make_vendor
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal_code
@@ -34,9 +34,9 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     """
     chosen = make_unknown_checks(console, 4)
     with place.open_console_of_person(console, "lead-b") as other:
-        other.recovery.take(KIND, chosen[3].id)
+        other.recovery.take(CHECK_KIND, chosen[3].id)
     heard: list[int] = []
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
     plan = console.bulk.make_plan(run.id, heard.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
@@ -47,7 +47,7 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
 def test_a_plan_estimates_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimated time (seconds) of a plan counts only the rows that would run."""
     chosen = make_unknown_checks(console, 4)
-    console.recovery.probe(KIND, chosen[0].id)
+    console.recovery.probe(CHECK_KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.make_plan(console.bulk.create_run("probe", chosen).id)
     assert plan.shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
@@ -68,7 +68,7 @@ def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
     that aren't done.
     """
     chosen = make_unknown_checks(console, 3)
-    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(KIND, 9_999, 1)])
+    run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
     console.bulk.run(run.id, max_rows=2)
     first, rest = (
         console.bulk.list_rows_with_records(run.id, limit=3),

@@ -13,7 +13,7 @@ from console.services.credit_checks import outcomes
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 NUMBER, OTHER = invent_numbers(2)
@@ -32,12 +32,12 @@ class ConfusedVendor(LedgerVendor):
 
 
 @pytest.fixture
-def vendor(hand_clock: HandClock) -> ConfusedVendor:
+def vendor(hand_clock: ManualClock) -> ConfusedVendor:
     return ConfusedVendor(today=hand_clock.today)
 
 
 @pytest.fixture
-def console(place: Place, vendor: ConfusedVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: ConfusedVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 

@@ -11,14 +11,14 @@ from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 DiskUsage = namedtuple("DiskUsage", "total used free")  # as the system tells it
 
 
 def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A purchase on a full disk is refused with `storage_full` (exit status 6), without a row and without a call.
     With room again it succeeds.

@@ -12,7 +12,7 @@ from console.domain.service_results import OperationDetails
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 (NUMBER,) = invent_numbers(1)
@@ -20,12 +20,12 @@ PURCHASE_REQUEST = PurchaseRequest(NUMBER, "1")
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
 
@@ -54,7 +54,7 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 
 
 def test_an_operation_of_an_ended_process_lapses_with_its_lease(
-    console: Console, vendor: LedgerVendor, clock: HandClock
+    console: Console, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
     has stored that.

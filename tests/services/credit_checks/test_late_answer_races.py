@@ -11,7 +11,7 @@ from console.store.credit_checks import credit_checks
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 (NUMBER,) = invent_numbers(1)
@@ -20,7 +20,7 @@ from tests.support.refusals import call_for_refusal
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_late_answer_that_loses_a_race_is_run_again(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another desk changes the row twice between the delivery's read and its write: the first delivery still settles
     the record, and the trail has no undelivered answer.

@@ -22,8 +22,8 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerReader, LedgerVendor
 from tests.support.lost_operations import store_lost_operations
-from tests.support.places import CHECKS, Place
-from tests.support.quick_desks import HandClock
+from tests.support.places import CHECKS_TABLE, Place
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -62,13 +62,13 @@ class CachedReader(LedgerReader):
 
 
 @pytest.fixture
-def listing(hand_clock: HandClock, vendor: LedgerVendor) -> ListingVendor:
+def listing(hand_clock: ManualClock, vendor: LedgerVendor) -> ListingVendor:
     """AlarmBox with a list of purchases, on the day of the clock."""
     return ListingVendor(today=vendor.today)
 
 
 @pytest.fixture
-def console(place: Place, listing: ListingVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, listing: ListingVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(listing, hand_clock) as desk:
         yield desk
 
@@ -93,7 +93,7 @@ def read_probe_refusal(console: Console, record: CreditCheck) -> tuple[str, obje
 def delete_purchase(place: Place, record: CreditCheck) -> None:
     """Delete the record and its operation, as a restored older backup would."""
     place.sql(
-        f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
+        f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
 
 
@@ -132,7 +132,7 @@ def test_another_applications_purchase_may_have_the_listed_id(
 ) -> None:
     """A row of another application without an id may be the listed purchase, so the list doesn't settle ours."""
     second = buy_unknown(console, listing, "2", "silent_after_charge")
-    place.sql(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    place.sql(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
@@ -169,7 +169,7 @@ def test_a_listed_purchase_contradicts_a_concurrent_refusal(
     def deliver_refusal_and_list(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
         """Deliver the refusal after the list was read, and return the list."""
         answer = listed(reader, number)
-        assert console._service_builder._purchases.deliver(record.operation_id or "", refused)
+        assert console._service_builder._purchases.deliver_outcome(record.operation_id or "", refused)
         return answer
 
     with monkeypatch.context() as racing:
@@ -244,7 +244,7 @@ def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
     """AlarmBox lists the purchase of another application's row after the first person has denied it: the second
     person's denial is refused.
     """
-    place.execute_as_shop(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
+    place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     console.recovery.run_all_tasks()
     (row,) = console.lookup.find_records(NUMBER).credit_checks
     assert deny_purchase(console, "credit-check", row.id) == "second_person"
@@ -282,7 +282,7 @@ def test_an_unrelated_listed_purchase_prevents_no_denial(
 
 @pytest.mark.engines("mariadb", "galera")
 def test_only_one_of_simultaneous_decisions_gets_the_id(
-    place: Place, listing: ListingVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, listing: ListingVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server a second person's decision begins before the first one is committed, both with the same id: exactly
     one gets the id. On a cluster it can be the second one, because its node doesn't see the lock.
@@ -332,7 +332,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
 
 
 def test_a_clock_that_is_ahead_denies_no_listed_purchase(
-    console: Console, listing: ListingVendor, hand_clock: HandClock, place: Place
+    console: Console, listing: ListingVendor, hand_clock: ManualClock, place: Place
 ) -> None:
     """The desk's day is already the next one, so AlarmBox lists the purchase with the day before ours: it can't be
     denied, and a probe leaves it unknown.
@@ -447,7 +447,7 @@ def test_each_listed_purchase_after_a_denial_needs_a_person(
 
 
 def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
-    console: Console, listing: ListingVendor, place: Place, hand_clock: HandClock
+    console: Console, listing: ListingVendor, place: Place, hand_clock: ManualClock
 ) -> None:
     """Two purchases were denied, five days apart. A listed purchase of the first day opens a case about the first one
     and stops the next purchase.

@@ -13,8 +13,8 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Charge, LedgerReader, LedgerVendor
-from tests.support.places import CHECKS, Place
-from tests.support.quick_desks import HandClock
+from tests.support.places import CHECKS_TABLE, Place
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 NUMBER, OTHER = invent_numbers(2)
@@ -59,12 +59,12 @@ class ContradictingReader(LedgerReader):
 
 
 @pytest.fixture
-def naming(hand_clock: HandClock, vendor: LedgerVendor) -> ContradictingVendor:
+def naming(hand_clock: ManualClock, vendor: LedgerVendor) -> ContradictingVendor:
     return ContradictingVendor(today=vendor.today)
 
 
 @pytest.fixture
-def console(place: Place, naming: ContradictingVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, naming: ContradictingVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(naming, hand_clock) as desk:
         yield desk
 
@@ -113,7 +113,7 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     """
     record = buy_unknown(console)
     place.sql(
-        f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
+        f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")

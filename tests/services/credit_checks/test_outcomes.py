@@ -30,7 +30,7 @@ from console.store.refunds import approvals
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
@@ -45,7 +45,7 @@ REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_L
 class PurchaseDesk:
     """A desk whose purchases get no answer, with helpers that deliver answers later and read what is stored."""
 
-    def __init__(self, place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+    def __init__(self, place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
         self.place, self.console, self.context, self.vendor, self.clock = (
             place,
             console,
@@ -72,7 +72,7 @@ class PurchaseDesk:
     def deliver_late_answer(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
         """Deliver a late answer; return True if it was accepted."""
         assert record.operation_id is not None
-        return self.console._service_builder._purchases.deliver(record.operation_id, outcome)
+        return self.console._service_builder._purchases.deliver_outcome(record.operation_id, outcome)
 
     def record_outcome(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         """Record this outcome for the purchase, as the pipeline does."""
@@ -118,7 +118,7 @@ class PurchaseDesk:
 
 
 @pytest.fixture
-def purchase_desk(place: Place, hand_clock: HandClock) -> Iterator[PurchaseDesk]:
+def purchase_desk(place: Place, hand_clock: ManualClock) -> Iterator[PurchaseDesk]:
     vendor = LedgerVendor(today=hand_clock.today)
     with place.desk(vendor, hand_clock) as console:
         yield PurchaseDesk(place, console, vendor, hand_clock)

@@ -18,7 +18,7 @@ from tests.support.desks import NUMBERS, MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
 TIMEOUTS = 20  # a fiftieth of the thousand
@@ -106,7 +106,7 @@ def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> i
     """Make `count` purchases without an answer, and try every action on each; return how many purchase calls were
     sent again.
     """
-    clock, vendor = HandClock(), LedgerVendor()
+    clock, vendor = ManualClock(), LedgerVendor()
     vendor.today = clock.today
     with use_lease_clock(clock), place.desk(vendor, clock) as console:
         for i, number in enumerate(invent_numbers(count, seed)):
@@ -123,7 +123,7 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
     assert again == 0
 
 
-def _try_every_action(console: Console, clock: HandClock, number: str, *, renew: bool = True) -> None:
+def _try_every_action(console: Console, clock: ManualClock, number: str, *, renew: bool = True) -> None:
     """Try every action on the record of this number, two days apart; refusals are ignored."""
     (record,) = console.lookup.find_records(number).credit_checks
     attempts: tuple[Callable[[], object], ...] = (
@@ -142,7 +142,7 @@ def _try_every_action(console: Console, clock: HandClock, number: str, *, renew:
 
 def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
     """No other action on a bought check, or on a part of it, sends the purchase call again."""
-    clock, vendor = HandClock(), LedgerVendor(finds=True)
+    clock, vendor = ManualClock(), LedgerVendor(finds=True)
     vendor.today = clock.today
     with use_lease_clock(clock), place.desk(vendor, clock) as console:
         bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
@@ -158,7 +158,7 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
     """A number with an unknown purchase can be bought again only after two different people, the second one an
     approver, have decided with evidence.
     """
-    clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
+    clock, vendor = ManualClock(), LedgerVendor(behaviour="silent_before_charge")
     vendor.today = clock.today
     with use_lease_clock(clock), place.desk(vendor, clock) as console:
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]

@@ -11,14 +11,14 @@ from console.domain.errors import ConsoleError
 from console.providers.credit_checks.tokens import TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
+from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 
 PROVIDER = "invented"
 
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), HandClock()) as desk:
+    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), ManualClock()) as desk:
         yield desk
 
 

@@ -23,7 +23,7 @@ from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 from tests.support.truth import read_check_rows
@@ -32,12 +32,12 @@ ONE, TWO = invent_numbers(2)
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
 
@@ -172,7 +172,7 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
-    console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process loses its lease during the call, and then the database refuses the late answer: the spool keeps the
     answer, and the next due tasks deliver it.
@@ -284,7 +284,7 @@ def test_a_failed_hook_after_commit_undoes_nothing(
 
 
 def test_a_renewal_with_a_lost_row_is_not_bought_again(
-    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
+    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
     """A backup from before a renewal is restored, so the superseded row is live again: the desk's spool still refuses
     a second renewal.
@@ -302,7 +302,7 @@ def test_a_renewal_with_a_lost_row_is_not_bought_again(
 
 @pytest.mark.parametrize("by_person", [False, True])
 def test_a_renewal_with_a_lost_row_is_restored(
-    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place, by_person: bool
+    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place, by_person: bool
 ) -> None:
     """A lost renewal is restored by a probe or a person's decision and takes over the claim of the check that it
     renewed. Otherwise people could only deny it, and the corporation would be bought again.
@@ -327,7 +327,7 @@ def test_a_renewal_with_a_lost_row_is_restored(
 
 
 def test_a_restored_claim_can_be_renewed(
-    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
+    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
     """A record that `resolve operation` has restored can be renewed after its expiry."""
     lost = buy_check(console)
@@ -387,7 +387,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 
 @pytest.mark.parametrize("where", ["before", "during"])
 def test_a_call_that_nobody_ends_becomes_unknown(
-    console: Console, vendor: LedgerVendor, clock: HandClock, where: str
+    console: Console, vendor: LedgerVendor, clock: ManualClock, where: str
 ) -> None:
     """The process ends during the call and its lease expires: every reader sees the purchase as unknown at once, the
     next due tasks store that, and it never becomes an error.
@@ -469,7 +469,7 @@ def raise_exception(end: type[BaseException]) -> None:
 
 
 def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
-    place: Place, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """Two clients buy one number: while the second one's call runs, a probe of the first one's unknown purchase can't
     assign the listed id, and stays unknown.
@@ -490,7 +490,7 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
 
 
 def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
-    place: Place, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """Another desk delivers the late answer while a probe reads the list: the probe returns the settled record and
     overwrites nothing.
@@ -514,7 +514,7 @@ def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
 def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     console: Console,
     vendor: LedgerVendor,
-    clock: HandClock,
+    clock: ManualClock,
     decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -559,7 +559,7 @@ class _InterruptedListVendor(LedgerVendor):
 
 def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
     """Deliver a late answer to the record's purchase."""
-    console._service_builder._purchases.deliver(record.operation_id or "", answer)
+    console._service_builder._purchases.deliver_outcome(record.operation_id or "", answer)
 
 
 # Renewal
@@ -568,7 +568,7 @@ def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.parametrize("behaviour", ["answers", "silent_after_charge"])
 def test_a_renewal_does_not_take_over_from_another_renewal(
-    place: Place, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server another desk's renewal is committed between this desk's checks and its claim: the second renewal
     isn't sent.
@@ -605,7 +605,7 @@ def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
 
 
 def test_a_renewal_made_by_another_desk_is_not_repeated(
-    place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This desk has asked AlarmBox whether the old check has expired. Meanwhile another desk has renewed it, with
     dates that are over as well: this desk doesn't renew the other desk's purchase, about which it hasn't asked.
@@ -629,7 +629,7 @@ def test_a_renewal_made_by_another_desk_is_not_repeated(
 
 
 def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
-    console: Console, vendor: LedgerVendor, clock: HandClock
+    console: Console, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """A check whose dates were over before it was bought has wrong dates or is another one: its renewal is refused,
     because each renewal would cost money again. After 91 days it can be renewed.
@@ -648,7 +648,7 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
 
 @pytest.mark.engines("sqlite")
 def test_the_id_of_an_expired_check_renews_no_other_one(
-    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
+    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
     """A person wrote the id and the end of the superseded check into the live row: AlarmBox's answer about that id
     isn't about the live row, so the renewal is refused.
@@ -665,7 +665,7 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
 
 @pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
 def test_a_renewal_that_was_not_made_restores_the_old_record(
-    console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour
+    console: Console, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour
 ) -> None:
     """A renewal that certainly wasn't made leaves the earlier check live, and that check can be renewed."""
     old = buy_check(console)
@@ -683,7 +683,7 @@ def test_a_renewal_that_was_not_made_restores_the_old_record(
 @pytest.mark.parametrize("days", [100, 400])
 @pytest.mark.parametrize(("expired", "by_date"), [(False, False), (True, True), (None, None)])
 def test_the_providers_expired_field_decides_about_a_renewal(
-    place: Place, vendor: LedgerVendor, clock: HandClock, days: int, *, expired: bool | None, by_date: bool | None
+    place: Place, vendor: LedgerVendor, clock: ManualClock, days: int, *, expired: bool | None, by_date: bool | None
 ) -> None:
     """AlarmBox's field `expired` decides whether a check may be renewed, whatever its date says; without the field
     (None) the date decides. The answer is stored as evidence of the earlier purchase in each case.
@@ -711,7 +711,7 @@ def test_the_providers_expired_field_decides_about_a_renewal(
 
 @pytest.mark.engines("sqlite")
 def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
-    place: Place, vendor: LedgerVendor, clock: HandClock, tmp_path: Path
+    place: Place, vendor: LedgerVendor, clock: ManualClock, tmp_path: Path
 ) -> None:
     """A renewal of another application's check asks AlarmBox about that check: the answer is shown on its page, in
     its timeline and in its evidence pack, but doesn't count as evidence of its purchase.
@@ -737,7 +737,7 @@ def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
     """AlarmBox can't be asked whether a check without an id has expired, and the desk's clock alone, which may be
     wrong, doesn't decide: the renewal is refused.
     """
@@ -760,7 +760,7 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bought_on", [None, date(1970, 1, 1)])
 def test_an_empty_date_of_expiry_renews_nothing(
-    place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
+    place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
 ) -> None:
     """AlarmBox sends 1970-01-01 as the expiry of a new check: the date counts as missing, and a renewal is refused.
     Otherwise the same check would be bought again at once.
@@ -794,7 +794,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
 def test_a_day_before_there_were_numbers_renews_nothing(
     place: Place,
     vendor: LedgerVendor,
-    clock: HandClock,
+    clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
     bought_on: date | None,
     expires_on: date,
@@ -834,7 +834,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
     ("change", "reason"), [("", "no_date"), (", viewing_over = 1", "date_unavailable")], ids=["shown", "over"]
 )
 def test_a_check_without_a_date_is_not_called_valid(
-    place: Place, vendor: LedgerVendor, clock: HandClock, change: str, reason: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, change: str, reason: str
 ) -> None:
     """The expiry of a check is unknown: the renewal is refused without calling the check valid, and a re-fetch is
     advised only while AlarmBox shows the report.
@@ -855,7 +855,7 @@ def test_a_check_without_a_date_is_not_called_valid(
 
 
 def test_the_loser_of_a_renewal_race_gets_the_bought_record(
-    place: Place, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """Two desks renew at once: the slower one is refused with the record of the faster one's purchase."""
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:

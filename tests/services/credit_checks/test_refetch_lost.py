@@ -10,7 +10,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 LOSSES: dict[str, str] = {
@@ -55,7 +55,7 @@ def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, a
 @pytest.mark.expects_log("what could not be kept is told")
 @pytest.mark.parametrize("how", LOSSES)
 def test_a_lost_operation_is_no_success(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, how: str
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     """The operation's row is ended or deleted while AlarmBox answers: nothing is stored, and the error says that the
     operation is lost.
@@ -72,7 +72,12 @@ def test_a_lost_operation_is_no_success(
 @pytest.mark.parametrize("code", ["database_unreachable", "database_locked", "storage_full", "read_only"])
 @pytest.mark.parametrize("after", [False, True], ids=["while it is read", "when it is kept"])
 def test_a_database_error_during_a_refetch_keeps_its_code(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, code: str, after: bool
+    place: Place,
+    vendor: LedgerVendor,
+    hand_clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    after: bool,
 ) -> None:
     """The database fails during the reading or when the answer is stored: the error has the code of the database's
     failure (exit status 6).

@@ -18,7 +18,7 @@ from console.store.operations import leases
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
-def listing(hand_clock: HandClock, vendor: LedgerVendor) -> LedgerVendor:
+def listing(hand_clock: ManualClock, vendor: LedgerVendor) -> LedgerVendor:
     """AlarmBox with a list of purchases, on the day of the clock."""
     return LedgerVendor(today=vendor.today, finds=True)
 
@@ -68,7 +68,7 @@ def assert_case_about_decided(console: Console, decided: CreditCheck, own: Credi
 
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_spooled_answer_contradicts_the_check_with_its_id(
-    place: Place, listing: LedgerVendor, hand_clock: HandClock
+    place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A person gave client 2's check the id of client 1's purchase; then client 1's answer is delivered from the
     spool: a case is opened about client 2's check.
@@ -86,7 +86,7 @@ def test_a_spooled_answer_contradicts_the_check_with_its_id(
 
 
 def test_a_timely_answer_contradicts_the_check_with_its_id(
-    place: Place, listing: LedgerVendor, hand_clock: HandClock
+    place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A person gives client 2's check the id of client 1's purchase while client 1's call still runs: client 1's
     answer opens a case about client 2's check.
@@ -107,7 +107,7 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
 
 
 def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
-    place: Place, listing: LedgerVendor, hand_clock: HandClock
+    place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """Two people deny client 1's purchase, and a person gives its id to client 2's check. Then client 1's answer
     comes: cases are opened about both checks, because both decisions were wrong.
@@ -130,13 +130,13 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
         assert denied.operation_id is not None
         bought = listing.report_charge(listing.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
-        assert console._service_builder._purchases.deliver(denied.operation_id, answer)
+        assert console._service_builder._purchases.deliver_outcome(denied.operation_id, answer)
         assert read_owners(console, 1) == ["2"]
         assert {case.subject_id for case in read_cases(console)} == {denied.id, decided.id}
 
 
 def test_the_provider_may_answer_two_purchases_with_one_id(
-    place: Place, listing: LedgerVendor, hand_clock: HandClock
+    place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """AlarmBox itself answers the purchases of two clients with one id: both checks have it, and no
     case is opened.
@@ -150,7 +150,7 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
 
 @pytest.mark.engines("mariadb", "galera")
 def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
-    place: Place, listing: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, listing: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision has seen that no record has the id, and isn't committed when the purchase records its answer: the
     answer waits for the lock of the id, and then opens the case.

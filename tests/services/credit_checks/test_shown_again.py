@@ -11,7 +11,7 @@ from console.domain.records import CheckReport, CreditCheck, PurchaseRequest, Wo
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerReader, LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 (NUMBER,) = invent_numbers(1)
@@ -39,12 +39,12 @@ class ForbiddingReader(LedgerReader):
 
 
 @pytest.fixture
-def vendor(hand_clock: HandClock) -> ForbiddingVendor:
+def vendor(hand_clock: ManualClock) -> ForbiddingVendor:
     return ForbiddingVendor(today=hand_clock.today)
 
 
 @pytest.fixture
-def console(place: Place, vendor: ForbiddingVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: ForbiddingVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 

@@ -18,7 +18,7 @@ from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.lost_operations import store_lost_operations
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 PROBE_ROUND_COUNT = 10
@@ -28,12 +28,12 @@ DELETE_OPERATIONS_SQL = "DELETE FROM operations WHERE subject_id = {}"
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
 
@@ -133,7 +133,7 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
 @pytest.mark.expects_log("a loss is an error in the log")
 @pytest.mark.engines("sqlite")
 def test_a_lost_purchase_is_restored_under_another_row_id(
-    console: Console, vendor: LedgerVendor, place: Place, clock: HandClock
+    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
 ) -> None:
     """The restored database has given the lost row's id to another purchase: a probe restores the lost row under a
     new id.
@@ -186,7 +186,7 @@ def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, 
 
 @pytest.mark.engines("sqlite")
 def test_a_vanished_renewal_still_blocks_and_is_named(
-    console: Console, vendor: LedgerVendor, place: Place, clock: HandClock
+    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
 ) -> None:
     """The database has lost a renewal: neither an earlier failed purchase nor the superseded check advises a new
     purchase, which would be refused; both name the lost renewal.

@@ -14,7 +14,7 @@ from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.waiting import PATIENCE_SECONDS
 
 FIRST, SECOND = NUMBERS[:2]
@@ -115,7 +115,7 @@ def test_a_purchase_of_another_client_does_not_wait(
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: timedelta) -> None:
     """Requirement 25: a desk whose wall clock is wrong doesn't take over the purchase of a running process."""
-    right, wrong = HandClock(), HandClock()
+    right, wrong = ManualClock(), ManualClock()
     wrong.at += skew
     with use_lease_clock(right):
         vendor = LedgerVendor(today=right.today)

@@ -10,7 +10,7 @@ from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
 
-_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL) else [])]
+_ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 
 
 @pytest.fixture(scope="module", params=_ENGINES)

@@ -233,7 +233,7 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
         scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)

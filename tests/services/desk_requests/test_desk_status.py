@@ -95,7 +95,7 @@ def test_an_account_that_acts_itself_needs_its_credentials(place: Place) -> None
     with open_console(settings) as desk:
         assert not desk.desk_status.read_desk_update().is_worker_away
         with pytest.raises(ConsoleError) as refused:
-            desk.desk_status.forget_credentials()
+            desk.desk_status.delete_unneeded_credentials()
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "desk_acts")
 
 
@@ -113,9 +113,9 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
     assert (check.ok, check.message, check.next) == (True, "doctor.credentials.advice", "doctor.credentials.next")
     assert check.facts["names"] == ("PAYPAY_API_KEY", "STORE_KEY", *variables)
     with open_console(settings) as desk:
-        done = desk.desk_status.forget_credentials()
+        done = desk.desk_status.delete_unneeded_credentials()
         assert (done.entries, done.variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
-        assert desk.desk_status.forget_credentials().entries == ()
+        assert desk.desk_status.delete_unneeded_credentials().entries == ()
     assert keyring.kept == {"mine": "y"}
     left = run_checks(settings)["credentials"]
     assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
@@ -128,7 +128,7 @@ def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.Monk
     with open_console(load_settings_without_credentials(place, keyring)) as desk:
         monkeypatch.setattr(desk._context.spool, "list_undelivered_entries", lambda _: ("an answer",))
         with pytest.raises(ConsoleError) as refused:
-            desk.desk_status.forget_credentials()
+            desk.desk_status.delete_unneeded_credentials()
     assert refused.value.detail["problem"] == "answers_wait"
     assert "STORE_KEY" in keyring.kept
 
@@ -150,7 +150,7 @@ def test_a_desk_without_credentials_offers_the_same_actions(
     ):
         bought = scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
         scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         desk.payments.probe(paid.id)

@@ -9,7 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.desk_requests.records import DeskRequestState, make_request_id
 from console.sandbox.server import Sandbox
-from console.services.desk_requests.locked_requests import PASS_OVER_AFTER_SECONDS, LockedRequests
+from console.services.desk_requests.locked_requests import SKIP_LOCKED_REQUEST_AFTER_SECONDS, LockedRequests
 from console.store.database import server
 from console.store.desk_requests import requests
 from console.store.desk_requests.requests import LockedIds
@@ -23,7 +23,7 @@ from tests.services.desk_requests.test_lock_holders import (
 )
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
@@ -191,13 +191,13 @@ def test_people_take_turns_in_the_wait_for_locks() -> None:
     """Locked requests of several people are tried in turns. A request that stays locked loses its place before other
     requests.
     """
-    clock = HandClock()
+    clock = ManualClock()
     locked = LockedRequests(clock)
     for request, person in (("a1", "op-a"), ("a2", "op-a"), ("b1", "op-b")):
         locked.add(request, person)
     assert locked.ids == LockedIds(frozenset({"a1", "a2", "b1"}), frozenset())
     assert [locked.choose_next() for _ in range(4)] == ["a1", "b1", "a1", "b1"]
-    clock.sleep(PASS_OVER_AFTER_SECONDS)
+    clock.sleep(SKIP_LOCKED_REQUEST_AFTER_SECONDS)
     locked.remove("a1")
     assert locked.ids.passed_over_ids == {"a2", "b1"}
     assert locked.choose_next() == "a2"

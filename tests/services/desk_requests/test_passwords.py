@@ -58,7 +58,7 @@ def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterato
         scene = opened.enter_context(open_payment_desk(place, sandbox, clock))
         checker = opened.enter_context(place.open_desk(sandbox, clock, person="lead-b", desk=3))
         scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         scene.console.payments.probe(paid.id)

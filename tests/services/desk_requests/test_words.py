@@ -39,7 +39,7 @@ def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox,
     ):
         desk = scene.console
         desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         desk.payments.probe(paid.id)
@@ -92,7 +92,7 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
     ):
         desk = scene.console
         desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        desk.alerts.acknowledge_each([ALERT, ALERT + 1], "")
+        desk.alerts.acknowledge_alerts([ALERT, ALERT + 1], "")
         reopened = colleague.incidents.reopen(ALERT + 1, TYPED)
         assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT, [WORDS])
         assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]

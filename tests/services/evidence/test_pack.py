@@ -38,7 +38,7 @@ from tests.support.desks import UNUSED_URL, make_environment
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk
-from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
+from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 from tests.support.waiting import PATIENCE_SECONDS
@@ -85,7 +85,7 @@ class PackDesk:
 def pack_desk() -> Iterator[PackDesk]:
     """A desk with one purchased credit check and a person of each role."""
     with make_quick_folder() as home:
-        console = open_quick_desk(home / "desk", LedgerVendor(), HandClock())
+        console = open_quick_desk(home / "desk", LedgerVendor(), ManualClock())
         with console:
             record = console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             for name, role in TEAM.items():
@@ -753,7 +753,7 @@ def _make_folder() -> Iterator[Path]:
 def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
     """Pay an order and request a refund of a part; return the refund's id."""
     payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     scene.deliver_notice("paypay", number)
     scene.run_due_tasks()
     return scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back")).id

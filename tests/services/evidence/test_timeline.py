@@ -16,13 +16,13 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, T
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.audit.read_log import RecordOpeningLog
-from console.services.evidence.timeline import TimelineService, read_related_records, walk_events
+from console.services.evidence.timeline import TimelineService, iterate_events, read_related_records
 from console.wording import timelines
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import PaymentDesk, make_settings
-from tests.support.quick_desks import HandClock, make_quick_folder, open_quick_desk
+from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
 
 NUMBERS = invent_numbers(3, seed=57)
 PAYER = "payer-ref-81726354"
@@ -46,7 +46,7 @@ def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Paym
     """
     order = scene.insert_order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     scene.deliver_notice("paypay", number)
     scene.run_due_tasks()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
@@ -284,9 +284,9 @@ def test_five_thousand_events_are_read_with_bounded_memory(timeline_service: Tim
     context = timeline_service._context
     with context.database.read() as conn:
         family = read_related_records(context, conn, "credit-check", record.id)
-        list(walk_events(conn, family))  # what is made once is made
+        list(iterate_events(conn, family))  # what is made once is made
         tracemalloc.start()
-        moments = [one.at for one in walk_events(conn, family) if one.source == "evidence"]
+        moments = [one.at for one in iterate_events(conn, family) if one.source == "evidence"]
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert len(moments) >= count
@@ -343,7 +343,7 @@ def test_a_person_without_read_rights_is_refused_the_timeline(timeline_service: 
 @pytest.fixture
 def timeline_service() -> Iterator[TimelineService]:
     """The timeline service of a desk whose providers are in memory."""
-    clock = HandClock()
+    clock = ManualClock()
     with make_quick_folder() as home:
         console = open_quick_desk(home / "desk", LedgerVendor(), clock)
         made = TimelineService(console._context, RecordOpeningLog(console._context), console._complete_records)

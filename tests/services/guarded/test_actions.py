@@ -37,7 +37,7 @@ from console.store.spool.spool import SpoolState
 from console.wording.sentences.catalogue import read_sentences
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -194,7 +194,7 @@ class Shop:
 
 @pytest.fixture
 def shop(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shop]:
     """A desk with the invented action and one gift card to send."""
     monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
@@ -287,7 +287,7 @@ def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
 
 
-def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: HandClock) -> None:
+def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: ManualClock) -> None:
     """A process is killed after its claim: the due tasks settle the operation as not sent."""
     kill_at(shop, "after_tx1")
     hand_clock.at += LONGER_THAN_A_LEASE
@@ -295,7 +295,7 @@ def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: H
     assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
-def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock: HandClock) -> None:
+def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock: ManualClock) -> None:
     """A process is killed after the call and its lease expires: the card is unknown in the journal and in its row,
     never failed.
     """
@@ -344,7 +344,7 @@ def test_missing_words_of_the_invented_action_are_reported(shop: Shop) -> None:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 

@@ -22,7 +22,7 @@ from tests.support import backups
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place, SqlitePlace
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
 from tests.support.waiting import wait_until
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
@@ -76,7 +76,7 @@ def test_a_cancelled_comparison_is_no_fault(
 
 
 def lose_purchase(
-    place: Place, vendor: LedgerVendor, clock: HandClock, buy_one: Callable[[Console], CreditCheck]
+    place: Place, vendor: LedgerVendor, clock: ManualClock, buy_one: Callable[[Console], CreditCheck]
 ) -> CreditCheck:
     """Buy at desk 0 after a backup, read the purchase at desk 2, close all desks, restore the backup, and return the
     lost purchase.
@@ -93,13 +93,13 @@ def lose_purchase(
 
 
 @pytest.fixture
-def lost_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
+def lost_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
     """A purchase that the database lost; the spool of desk 0 has its answer."""
     return lose_purchase(place, vendor, clock, buy_check)
 
 
 @pytest.fixture
-def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
+def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
     """A charged purchase without an answer that the database lost, so that people may decide its outcome."""
 
     def buy_unanswered(console: Console) -> CreditCheck:
@@ -114,7 +114,7 @@ def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) 
 
 
 def test_every_desk_is_stopped_until_a_person_acknowledges(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that knows the lost purchase writes that into the database: no desk can buy until a person has
     acknowledged the alert, and the lost purchase's number can't be bought afterwards either. A probe restores the
@@ -143,7 +143,7 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
 
 
 def test_one_person_alone_cannot_release_a_lost_purchase(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_unknown_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_unknown_purchase: CreditCheck
 ) -> None:
     """One person forges evidence about the lost purchase, and closes the own proposal by SQL: the number still can't
     be bought.
@@ -166,7 +166,7 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
 
 
 def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
@@ -181,7 +181,7 @@ def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
 
 
 def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """A person has acknowledged the alert of a desk that only read. Then the desk that bought is opened: it stops all
     desks again and names the lost purchase.
@@ -200,7 +200,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
 
 
 def test_a_purchase_repeated_after_a_loss_can_be_renewed(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """The corporation was bought again after the loss, so the lost purchase can't be restored. The newer purchase can
     be renewed after its expiry.
@@ -220,7 +220,7 @@ def test_a_purchase_repeated_after_a_loss_can_be_renewed(
         assert (renewed.state, len(vendor.charges)) == ("success", 3)
 
 
-def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
     """A renewal was lost: a further renewal is refused, because the corporation would be charged twice for the same
     period.
     """
@@ -239,7 +239,11 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, c
 
 
 def test_both_processes_of_a_desk_see_an_acknowledgement(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck, monkeypatch: pytest.MonkeyPatch
+    place: Place,
+    vendor: LedgerVendor,
+    clock: ManualClock,
+    lost_purchase: CreditCheck,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two processes of a desk learn of the acknowledgement at the same time: the spool's anchors are given up once,
     and no new stop begins.
@@ -263,7 +267,7 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
 
 
 def test_an_acknowledged_loss_is_not_reported_again(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """Before an operation only the newest anchors are compared, and the acknowledged loss is older. The next
     comparison of all anchors finds the loss again, and doesn't stop the desks.
@@ -283,7 +287,7 @@ def test_an_acknowledged_loss_is_not_reported_again(
 
 
 def test_a_second_loss_is_a_second_stop(
-    place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
+    place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
     """A second loss after an acknowledged first one stops all desks again."""
     with place.desk(vendor, clock) as knowing:
@@ -301,7 +305,7 @@ def test_a_second_loss_is_a_second_stop(
 
 
 def test_an_empty_database_in_place_of_the_known_one_stops_desks(
-    place: Place, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
     """The volume wasn't mounted, and a person created an empty database at its place: desks are stopped, and after
     the acknowledgement the purchased number is still refused.
@@ -327,7 +331,7 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("left", ["nothing", "an empty file"])
 def test_no_file_is_made_in_the_place_of_a_known_one(
-    place: Place, vendor: LedgerVendor, clock: HandClock, left: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, left: str
 ) -> None:
     """The database file is gone or empty: neither a desk nor `db upgrade` creates a new one until a person has
     accepted that.
@@ -359,7 +363,7 @@ def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVend
 
 
 @pytest.mark.engines("mariadb")
-def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
     """A backup is restored while a desk is running: the desk compares again before its next purchase and stops."""
     with place.desk(vendor, clock) as running:
         put_back = backups.take_backup(place)
@@ -398,7 +402,9 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
     assert len(vendor.charges) == 3 * rounds
 
 
-def test_desks_with_a_complete_database_report_no_loss(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_desks_with_a_complete_database_report_no_loss(
+    place: Place, vendor: LedgerVendor, clock: ManualClock
+) -> None:
     """Two desks are opened and closed in turns and buy: none reports a loss."""
     for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:

@@ -12,13 +12,13 @@ from console.app import Console
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService
+from console.services.guarded.idempotency import AcquiredIdempotencyKey, IdempotencyKeyService
 from console.services.guarded.operation import ClaimedRecord, GuardedOperation
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.process.heartbeat import Heartbeat
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 KEY = "idempotent:payment:M-1:ORD-1"
@@ -26,12 +26,12 @@ REQUEST_COUNT = 100
 
 
 @pytest.fixture
-def clock(hand_clock: HandClock) -> HandClock:
+def clock(hand_clock: ManualClock) -> ManualClock:
     return hand_clock
 
 
 @pytest.fixture
-def console(place: Place, clock: HandClock) -> Iterator[Console]:
+def console(place: Place, clock: ManualClock) -> Iterator[Console]:
     with place.desk(LedgerVendor(), clock) as desk:
         yield desk
 
@@ -43,15 +43,15 @@ def key_service(console: Console) -> IdempotencyKeyService:
 
 def try_to_acquire(
     key_service: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY"
-) -> HeldIdempotencyKey | str:
+) -> AcquiredIdempotencyKey | str:
     """Try to acquire the key; return the held key, or the stored result."""
     return key_service.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
-def acquire_key(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
+def acquire_key(key_service: IdempotencyKeyService) -> AcquiredIdempotencyKey:
     """Acquire the key and return it; the test fails if the key has a result."""
     first = try_to_acquire(key_service)
-    assert isinstance(first, HeldIdempotencyKey)
+    assert isinstance(first, AcquiredIdempotencyKey)
     return first
 
 
@@ -61,7 +61,7 @@ def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, 
     calls = results = refused = 0
     for _ in range(asks):
         taken = try_to_acquire(key_service)
-        if isinstance(taken, HeldIdempotencyKey):
+        if isinstance(taken, AcquiredIdempotencyKey):
             calls += 1
             assert key_service.store_result(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
@@ -87,7 +87,7 @@ def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, cons
     assert error.detail["since"] == console._context.now()
 
 
-def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyService, clock: HandClock) -> None:
+def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyService, clock: ManualClock) -> None:
     """The process that held the key and ended may have acted, so the action is never tried again automatically."""
     first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)
@@ -103,7 +103,7 @@ def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
     assert key_service.release_key(first)
     assert key_service.find_result(KEY, "3300 JPY") is None
     again = try_to_acquire(key_service, fingerprint="9900 JPY")
-    assert isinstance(again, HeldIdempotencyKey)
+    assert isinstance(again, AcquiredIdempotencyKey)
     assert again.operation_id != first.operation_id
     assert not key_service.store_result(first, "too late")
     assert key_service.release_key(first), "twice is as good as once"
@@ -134,7 +134,7 @@ def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> No
     assert not key_service.delete_result(KEY)
     key_service.store_result(first, "done")
     assert key_service.delete_result(KEY)
-    assert isinstance(try_to_acquire(key_service), HeldIdempotencyKey)
+    assert isinstance(try_to_acquire(key_service), AcquiredIdempotencyKey)
 
 
 def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
@@ -181,4 +181,4 @@ def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService)
 
     with ThreadPoolExecutor(8) as threads:
         told = sorted(threads.map(try_key, range(8)))
-    assert told == ["HeldIdempotencyKey"] + ["in_progress"] * 7
+    assert told == ["AcquiredIdempotencyKey"] + ["in_progress"] * 7

@@ -13,7 +13,7 @@ from redis import Redis
 from console.app import Console, open_console
 from console.services.guarded.idempotency import (
     LONGEST_KEY_CHARACTERS,
-    HeldIdempotencyKey,
+    AcquiredIdempotencyKey,
     IdempotencyKeyService,
     make_payment_key,
     make_refund_key,
@@ -28,7 +28,7 @@ from console.wording.sentences.catalogue import translate
 from tests.support.desks import UNUSED_URL
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
@@ -38,7 +38,7 @@ KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 
 
 
 @pytest.fixture(autouse=True)
-def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
+def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
     for a busy machine.
     """
@@ -71,17 +71,17 @@ def delete_all_entries(server: RedisServer) -> None:
 
 
 @contextmanager
-def open_desk_with_redis(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
+def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, number: int = 0) -> Iterator[Console]:
     """Open a desk that is connected to Redis and has just used the database."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
-        assert get_cache(console.idempotency).connect()
-        assert console.idempotency.release_key(acquire_key(console.idempotency, key="any other key"))
-        assert console.idempotency.find_result("any other key", PRINT) is None
+        assert get_cache(console.idempotency_keys).connect()
+        assert console.idempotency_keys.release_key(acquire_key(console.idempotency_keys, key="any other key"))
+        assert console.idempotency_keys.find_result("any other key", PRINT) is None
         yield console
 
 
 @pytest.fixture
-def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Iterator[Console]:
+def console(place: Place, redis_server: RedisServer, uptime: ManualClock) -> Iterator[Console]:
     with open_desk_with_redis(place, redis_server, uptime) as desk:
         yield desk
 
@@ -89,16 +89,16 @@ def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Itera
 @pytest.fixture
 def key_service(console: Console) -> IdempotencyKeyService:
     """The idempotency service of the first desk."""
-    return console.idempotency
+    return console.idempotency_keys
 
 
 @pytest.fixture
 def other(
-    place: Place, redis_server: RedisServer, uptime: HandClock, console: Console
+    place: Place, redis_server: RedisServer, uptime: ManualClock, console: Console
 ) -> Iterator[IdempotencyKeyService]:
     """The same service at another desk."""
     with open_desk_with_redis(place, redis_server, uptime, 1) as desk:
-        yield desk.idempotency
+        yield desk.idempotency_keys
 
 
 def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
@@ -108,10 +108,12 @@ def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
     return cache
 
 
-def acquire_key(key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY) -> HeldIdempotencyKey:
+def acquire_key(
+    key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY
+) -> AcquiredIdempotencyKey:
     """Acquire the key and return it."""
     taken = key_service.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, HeldIdempotencyKey)
+    assert isinstance(taken, AcquiredIdempotencyKey)
     return taken
 
 
@@ -150,7 +152,7 @@ def test_a_stored_result_is_answered_without_the_database(
 
 
 def test_the_database_is_read_again_after_a_second(
-    console: Console, key_service: IdempotencyKeyService, uptime: HandClock
+    console: Console, key_service: IdempotencyKeyService, uptime: ManualClock
 ) -> None:
     """The first read in each second reads the epoch from the database; further ones in the same second don't."""
     store_result(key_service)
@@ -164,7 +166,7 @@ def test_the_database_is_read_again_after_a_second(
 
 
 def test_only_results_are_answered_from_the_cache(
-    key_service: IdempotencyKeyService, other: IdempotencyKeyService, uptime: HandClock
+    key_service: IdempotencyKeyService, other: IdempotencyKeyService, uptime: ManualClock
 ) -> None:
     """For a running call, another fingerprint and an unknown outcome the database answers, with all facts."""
     acquire_key(other)
@@ -231,7 +233,7 @@ def test_a_slow_reader_restores_no_deleted_result_in_redis(
 def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
-    uptime: HandClock,
+    uptime: ManualClock,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -255,7 +257,7 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
 def test_a_slow_writer_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
-    uptime: HandClock,
+    uptime: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A desk commits a result; before it writes the result into Redis, another desk deletes it and uses the key
@@ -276,7 +278,7 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
 def test_a_delete_without_redis_takes_effect_within_a_second(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
-    uptime: HandClock,
+    uptime: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The process that deleted was killed after COMMIT, or couldn't reach Redis: the old result is used for at most
@@ -296,7 +298,7 @@ def test_a_delete_without_redis_takes_effect_within_a_second(
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("forgotten", [False, True])
 def test_a_restored_database_ignores_later_results_in_redis(
-    key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
+    key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: ManualClock, forgotten: bool
 ) -> None:
     """Results in Redis from the time after a backup aren't used for the restored backup, an hour later or after a
     delete.
@@ -313,10 +315,10 @@ def test_a_restored_database_ignores_later_results_in_redis(
     with open_console(
         Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_prefix(again)), uptime
     ) as restored:
-        assert get_cache(restored.idempotency).connect()
+        assert get_cache(restored.idempotency_keys).connect()
         for _ in range(2):
-            assert restored.idempotency.find_result(KEY, PRINT) is None
-        assert isinstance(acquire_key(restored.idempotency), HeldIdempotencyKey)
+            assert restored.idempotency_keys.find_result(KEY, PRINT) is None
+        assert isinstance(acquire_key(restored.idempotency_keys), AcquiredIdempotencyKey)
 
 
 def add_prefix(told: Mapping[str, str]) -> dict[str, str]:
@@ -326,7 +328,7 @@ def add_prefix(told: Mapping[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=59), timedelta(hours=1), timedelta(days=1)])
 def test_an_epoch_from_the_future_does_not_count(
-    key_service: IdempotencyKeyService, place: Place, uptime: HandClock, ahead: timedelta
+    key_service: IdempotencyKeyService, place: Place, uptime: ManualClock, ahead: timedelta
 ) -> None:
     """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
     store_result(key_service)
@@ -366,7 +368,7 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
     ):
         with open_console(Settings.load(place.make_environment(UNUSED_URL) | add_prefix(told))) as console:
             checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
-            state = console.idempotency.cache_state
+            state = console.idempotency_keys.cache_state
         assert [check.ok for check in checks] == found
         assert state == ("off" if found else None)  # nobody has asked it yet
         assert all(redis_server.password not in repr(check) for check in checks)

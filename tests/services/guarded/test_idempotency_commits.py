@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from console.app import open_console
-from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
+from console.services.guarded.idempotency import AcquiredIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
 from tests.support.desks import UNUSED_URL
 from tests.support.places import Place, ServerPlace
@@ -28,15 +28,15 @@ def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService
     """The idempotency service of a desk that uses the proxy."""
     told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.make_url(place.url())}
     with open_console(Settings.load(told)) as console:
-        assert console.idempotency.store_result(acquire_key(console.idempotency, "any key"), RESULT)
-        assert console.idempotency.delete_result("any key")
-        yield console.idempotency
+        assert console.idempotency_keys.store_result(acquire_key(console.idempotency_keys, "any key"), RESULT)
+        assert console.idempotency_keys.delete_result("any key")
+        yield console.idempotency_keys
 
 
-def acquire_key(key_service: IdempotencyKeyService, key: str) -> HeldIdempotencyKey:
+def acquire_key(key_service: IdempotencyKeyService, key: str) -> AcquiredIdempotencyKey:
     """Acquire the key through the proxy and return it."""
     taken = key_service.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
-    assert isinstance(taken, HeldIdempotencyKey)
+    assert isinstance(taken, AcquiredIdempotencyKey)
     return taken
 
 

@@ -57,7 +57,7 @@ def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
     order = scene.insert_order("ORD-1", 3300)
     with collect_events() as told:
         payment = scene.payments.start(order, "paypay").payment
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
     (begun,), (token,) = select_events(told, LogEvent.PAYMENT_INITIATED), select_events(told, LogEvent.TOKEN_RECEIVED)
     assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")

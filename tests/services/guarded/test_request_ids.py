@@ -20,7 +20,7 @@ from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import FIRST_PERSON, Place
-from tests.support.quick_desks import HandClock, use_lease_clock
+from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
@@ -29,8 +29,8 @@ _TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log
 
 
 @pytest.fixture
-def clock() -> Iterator[HandClock]:
-    clock = HandClock()
+def clock() -> Iterator[ManualClock]:
+    clock = ManualClock()
     with use_lease_clock(clock):
         yield clock
 
@@ -41,7 +41,7 @@ def vendor() -> LedgerVendor:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
 
@@ -285,7 +285,7 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
     assert vendor.charges == []
 
 
-def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
     """A request id can be used again after a day by the database's clock, whatever the desk's clock shows."""
     record = buy_check(console)
     clock.at += timedelta(days=3)
@@ -323,7 +323,7 @@ def test_an_interrupted_call_releases_its_request_id(
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
 def test_a_repeat_without_a_stored_answer_gets_the_record(
-    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+    place: Place, vendor: LedgerVendor, clock: ManualClock, step: str
 ) -> None:
     """The answer of the first call couldn't be stored: after the lease has expired, the repeat gets its answer from
     the record, and nothing is bought again.
@@ -339,7 +339,7 @@ def test_a_repeat_without_a_stored_answer_gets_the_record(
 
 
 def test_a_process_that_slept_past_its_lease_does_not_act(
-    place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process sleeps until its lease has expired, and another desk buys under the id: the first process sends
     nothing, and its caller gets the other desk's answer.
@@ -363,7 +363,7 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
 
 
 def test_the_sleepers_own_claim_is_undone(
-    place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process sleeps until its lease has expired, and another desk uses the id for another number: the process's
     claim is undone, and the call is refused because of the id.

@@ -15,7 +15,7 @@ from console.store.operations.idempotency_cache import RedisIdempotencyCache
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import FIRST_PERSON, Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
@@ -26,7 +26,7 @@ LONGER_THAN_A_SECOND = timedelta(seconds=1.1)
 
 
 @pytest.fixture(autouse=True)
-def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
+def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
     for a busy machine.
     """
@@ -48,7 +48,7 @@ def vendor() -> LedgerVendor:
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: ManualClock) -> Iterator[Console]:
     """A desk that is connected to an empty Redis."""
     with Redis.from_url(own_redis.url) as client:
         client.flushall()
@@ -86,7 +86,7 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
     assert vendor.count_charges(NUMBER) == 1
 
 
-def test_the_hit_rate_counts_misses(console: Console, uptime: HandClock) -> None:
+def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> None:
     """A first call finds nothing in Redis: the hit rate counts it as a miss."""
     buy_check(console)
     before = console.metric_figures.count_cache_hits()
@@ -154,7 +154,7 @@ def test_a_cached_answer_of_another_version_is_not_used(
     assert len(vendor.charges) == 1
 
 
-def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
+def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: ManualClock) -> None:
     """An unknown outcome isn't stored in Redis, because another desk may have settled it."""
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -164,7 +164,7 @@ def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVend
     assert buy_check(console) == settled
 
 
-def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
+def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: ManualClock) -> None:
     """An entry of Redis counts for an hour at most, so the request id is free after its day, whatever Redis still
     has.
     """

@@ -14,14 +14,14 @@ from tests.services.credit_checks.test_purchase_breaks import break_writes, dele
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.expects_log("what can't be delivered is told")
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 
@@ -61,7 +61,7 @@ def test_a_refused_answer_becomes_a_case(
         raise ValueError("a constraint")
 
     with monkeypatch.context() as broken:
-        broken.setattr(GuardedService, "deliver", raise_constraint_error)
+        broken.setattr(GuardedService, "deliver_outcome", raise_constraint_error)
         run_due_tasks(console, MAX_FAILED_DELIVERIES + 2)
     assert count_delivery_attempts(place) == MAX_FAILED_DELIVERIES
     (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_ANSWER_RULE]

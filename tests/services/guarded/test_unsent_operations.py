@@ -14,7 +14,7 @@ from console.store.spool.spool import Intent, SpoolState
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 (NUMBER,) = invent_numbers(1)
@@ -22,7 +22,7 @@ LONGER_THAN_A_LEASE = timedelta(minutes=5)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 
@@ -52,7 +52,7 @@ class SleepsAfterClaim(Failpoints):
 
 
 def test_a_late_sleeper_sends_nothing(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A process sleeps after its claim until its lease has expired, the desk records that nothing was sent, and
     another process buys the number: the first process sends nothing when it wakes up.
@@ -74,7 +74,7 @@ def test_a_late_sleeper_sends_nothing(
 
 
 def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """While the lease of a prepared operation is valid, opening the desk again and running its due tasks leave the
     operation as it is.
@@ -117,7 +117,7 @@ def _raise_killed(*_: object) -> object:
 
 @pytest.mark.parametrize("way", ["due tasks", "probe", "resolve"])
 def test_any_action_at_an_open_desk_ends_an_unsent_operation(
-    console: Console, vendor: LedgerVendor, hand_clock: HandClock, way: str
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, way: str
 ) -> None:
     """A thread died before the intent: the desk's due tasks, a probe or a person's decision record that nothing was
     sent, and the decision is refused.
@@ -149,7 +149,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
 
 @pytest.mark.expects_log("what could not be told is told later")
 def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
-    console: Console, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    console: Console, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database refuses the record that nothing was sent: the purchase stays unknown for people to decide, and the
     desk tries again.
@@ -174,7 +174,7 @@ def _raise_not_allowed(*_: object) -> bool:
 
 
 def test_a_claim_that_was_never_committed_is_forgotten(
-    place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
+    place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """A prepared spool entry without a row in the database is deleted after an hour, because its COMMIT may be late
     until then. An entry for another database stays.

@@ -21,7 +21,7 @@ def read_events(desk: Console) -> list[Fact]:
 def pay_order(scene: PaymentDesk, number: str) -> int:
     """Return the id of a paid payment with this order number."""
     payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     assert scene.payments.probe(payment.id).state == "completed"
     return payment.id
 

@@ -35,7 +35,7 @@ def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk
     """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     assert scene.deliver_notice("atom", "ORD-1", manner="bad_signature").is_refused
     scene.run_due_tasks()
     assert scene.read_payment(payment.id).state == "completed"

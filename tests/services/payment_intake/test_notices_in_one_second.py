@@ -10,7 +10,7 @@ pytestmark = pytest.mark.engines("sqlite")
 def make_failed_payment(scene: PaymentDesk) -> int:
     """Return the id of a payment that Atom reported as failed."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment.id
-    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.money.change_payment_state("atom", "ORD-1", "failed")
     assert scene.deliver_notice("atom", "ORD-1").done == "booked"
     assert scene.read_payment(payment).state == "payment_failed"
     return payment
@@ -24,7 +24,7 @@ def test_a_success_in_the_second_of_our_read_is_booked(scene: PaymentDesk) -> No
     read_at = scene.read_payment(payment).told_at
     assert read_at is not None
     at = read_at.replace(microsecond=0)
-    scene.money.move_payment("atom", "ORD-1", "paid", another_attempt=True, at=at.isoformat())
+    scene.money.change_payment_state("atom", "ORD-1", "paid", another_attempt=True, at=at.isoformat())
     assert scene.deliver_notice("atom", "ORD-1").done == "booked"
     record = scene.read_payment(payment)
     assert (record.state, record.late_after, scene.list_open_rules()) == ("completed", "payment_failed", [])

@@ -21,7 +21,7 @@ def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **pa
     """Return the id of a payment that the payer has made at the provider, unknown here."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
-    scene.money.move_payment(provider, number, "paid", **paid)
+    scene.money.change_payment_state(provider, number, "paid", **paid)
     return payment.id
 
 
@@ -140,13 +140,13 @@ def test_a_repeated_failure_notice_may_be_a_new_event(scene: PaymentDesk) -> Non
     and the provider is asked again.
     """
     payment_id = begin_and_pay(scene, "paypay")
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     failed = scene.make_provider_notice("paypay", "ORD-1")
     assert scene.payments.receive_notice(failed).done == "booked"
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.deliver_notice("paypay", "ORD-1").done == "booked"
     assert scene.read_payment(payment_id).state == "completed"
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     assert scene.payments.receive_notice(failed).done == "repeated"
     assert scene.read_payment(payment_id).state == "reversed"
 

@@ -378,7 +378,7 @@ def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
     payer = "yamada@example.jp"
     report_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
     payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-2", "paid")
+    scene.money.change_payment_state("paypay", "ORD-2", "paid")
     scene.payments.probe(payment.id)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{payer}', version = version + 1 WHERE id = {payment.id}")
     scene.context.write(

@@ -40,7 +40,7 @@ def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
     payment = scene.find_payment("paypay", number)
     assert payment is not None
     assert payment.certainty is Certainty.UNKNOWN
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     return payment
 
 

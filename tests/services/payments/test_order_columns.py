@@ -33,7 +33,7 @@ def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> No
     assert read_columns(scene) == (token, None, None)
     scene.payments.probe(payment)
     assert read_columns(scene) == (token, None, None)
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     paid = scene.read_payment(payment)
     assert paid.provider_payment_id is not None
@@ -45,7 +45,7 @@ def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> No
 def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
     """The columns of a callback are written before a read has confirmed it."""
     payment = start_at_atom(scene)
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
     scene.deliver_notice("atom", "ORD-1")
     paid = scene.read_payment(payment)
@@ -60,7 +60,7 @@ def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: Pay
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment.id
     assert read_columns(scene) == (None, None, None)
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
     assert read_columns(scene) == (None, None, "paypay")
     scene.insert_order("ORD-2", 3300)
@@ -71,7 +71,7 @@ def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: Pay
 def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
     """A failed payment writes no method of payment into its order."""
     payment = start_at_atom(scene)
-    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
     assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
@@ -84,7 +84,7 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
     theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
     names = _COLUMNS.split(", ")
     payment = start_at_atom(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     scene.payments.probe(payment)
     paid = scene.read_payment(payment)
@@ -99,7 +99,7 @@ def test_a_value_of_the_shop_is_not_written_again(scene: PaymentDesk) -> None:
     order = scene.insert_order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
     payment = scene.payments.start(order, "paypay").payment.id
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
     assert (scene.count_audit_entries("order.filled"), scene.count_audit_entries("order.differs")) == (0, 0)
 
@@ -137,7 +137,7 @@ def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: Paym
     """
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     paid = scene.read_payment(payment)
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
@@ -147,7 +147,7 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
     """The columns that a start left out are written when the payment fails, although the order isn't paid."""
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
-    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
     assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
@@ -158,10 +158,10 @@ def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) 
     """
     first = start_at_atom(scene)
     token = scene.read_payment(first).handle
-    scene.money.move_payment("atom", "ORD-1", "failed")
+    scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(first)
     second = scene.payments.start(scene.read_order("ORD-1").id, "atom").payment
-    scene.money.move_payment("atom", second.merchant_payment_id, "paid")
+    scene.money.change_payment_state("atom", second.merchant_payment_id, "paid")
     scene.payments.probe(second.id)
     paid = scene.read_payment(second.id)
     assert paid.handle != token

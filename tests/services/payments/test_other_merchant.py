@@ -51,7 +51,7 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     pass_time(scene, clock, timedelta(seconds=400))
     error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
@@ -77,7 +77,7 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "expired")
+    scene.money.change_payment_state("paypay", "ORD-1", "expired")
     assert scene.payments.probe(payment.id).state == "expired"
     error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
@@ -107,7 +107,7 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     again.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
     scene.control.add_fault("close_after_charge", call="paypay_refund", times=1)

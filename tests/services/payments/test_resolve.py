@@ -62,7 +62,7 @@ def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
 def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: PaymentDesk) -> None:
     """A read confirms that the payment is completed: one person's decision is enough, and the order is paid."""
     payment = make_unknown(scene)
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
     done = scene.read_payment(payment.id)
     assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
@@ -74,7 +74,7 @@ def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: Pay
 def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> None:
     """One person decides completed, and the provider answers failed: the decision is refused, and nothing changes."""
     payment = make_unknown(scene)
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(payment.id, "completed", "the payer says so")
     assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
@@ -95,7 +95,7 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
     call_for_refusal(scene.payments.start, order, "atom")
     payment = scene.find_payment("atom", "ORD-1")
     assert payment is not None
-    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
     if reason == "old_answer":
         scene.control.add_fault("stored", call="atom_verification", times="always")
     else:
@@ -137,7 +137,7 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
     call_for_refusal(scene.payments.start, order, provider)
     payment = scene.find_payment(provider, "ORD-1")
     assert payment is not None
-    scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state(provider, "ORD-1", "paid", notify=False)
     scene.control.add_fault(fault, call=calls[1], times="always")
     with open_desk_of("lead-b") as lead:
         for desk in (scene, lead):
@@ -213,7 +213,7 @@ def test_another_amount_needs_two_people_and_is_booked(
 ) -> None:
     """The provider reports another amount: two people decide, and the provider's amount is booked."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment", times="always")
     with expect_refusal("outcome_unknown"):
         scene.payments.probe(payment.id)
@@ -242,7 +242,7 @@ def test_a_reversal_proved_on_paper_needs_two_people(
 def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
     """The provider has reported the reversal: one person accepts it, and the case is closed."""
     payment = make_paid(scene)
-    scene.money.move_payment("paypay", "ORD-1", "reversed")
+    scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.list_open_rules() == ["reversed"]
     scene.payments.resolve(payment.id, "reversed", "told the shop")
@@ -273,7 +273,7 @@ def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
 def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment that was paid and probed."""
     payment = scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
-    scene.money.move_payment("paypay", number, "paid")
+    scene.money.change_payment_state("paypay", number, "paid")
     return scene.payments.probe(payment.id)
 
 
@@ -308,7 +308,7 @@ def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     assert scene.payments.read_payment(payment.id).sides[1].asked is None
     scene.cancel_order("ORD-1")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     view = scene.payments.read_payment(payment.id)
     assert view.sides[2].differs == ("state",)
@@ -362,7 +362,7 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     scene.place.drop_table_triggers("orders")
     scene.place.drop_table_triggers("payments")
@@ -489,7 +489,7 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
 ) -> None:
     """Two people decided completed without an id; the provider later answers failed: a case is opened."""
     payment = make_unknown(scene)
-    scene.money.move_payment("paypay", "ORD-1", "failed")
+    scene.money.change_payment_state("paypay", "ORD-1", "failed")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement, row 14")
     with open_desk_of("lead-b") as lead:
@@ -528,7 +528,7 @@ def test_the_number_of_another_payment_decides_nothing(
     the payment stays unknown and its case open.
     """
     first, second = make_unknown(scene), make_unknown(scene, "ORD-2")
-    scene.money.move_payment("paypay", "ORD-2", "paid")
+    scene.money.change_payment_state("paypay", "ORD-2", "paid")
     number = scene.money.read_payment("paypay", "ORD-2")["id"]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(first.id, "completed", "settlement, a row too low", number)
@@ -553,7 +553,7 @@ def test_a_missing_number_is_set_by_the_next_read(
     payment isn't stored.
     """
     payment, stranger = make_unknown(scene), make_unknown(scene, "ORD-2")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for one in (payment, stranger):
         scene.payments.resolve(one.id, "completed", "settlement, row 14")

@@ -43,7 +43,7 @@ def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool
     """
     payment = start_payment(scene)
     if paid:
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
     operation = delete_payment(scene, payment, journal=journal)
     view = read_operation(scene, operation)
     assert (view.record.source, view.record.state) == ("desk", OperationState.DONE)
@@ -66,7 +66,7 @@ def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, pro
     """
     order = scene.insert_order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
     payment = scene.payments.start(order, provider).payment
-    scene.money.move_payment(provider, "ORD1", "paid")
+    scene.money.change_payment_state(provider, "ORD1", "paid")
     operation = delete_payment(scene, payment, journal=journal)
     sent = len(scene.control.read_requests())
     for _ in range(2):
@@ -189,7 +189,7 @@ def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) ->
     """
     scene.insert_order("ORD", 3300)
     payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-2", "paid")
+    scene.money.change_payment_state("paypay", "ORD-2", "paid")
     operation = delete_payment(scene, payment, journal=True)
     scene.place.drop_table_triggers("orders")
     scene.place.sql("DELETE FROM orders WHERE merch_txn_id = 'ORD-2'")
@@ -208,7 +208,7 @@ def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> N
     call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     payment = scene.payments.start(order, "paypay").payment
     assert payment.merchant_payment_id == "ORD-2"
-    scene.money.move_payment("paypay", "ORD-2", "paid")
+    scene.money.change_payment_state("paypay", "ORD-2", "paid")
     operation = delete_payment(scene, payment, journal=True)
     scene.insert_order("ORD-2", 3300)
     back = scene.console.recovery.probe("operation", operation)
@@ -242,7 +242,7 @@ def test_the_second_lost_start_of_an_order_is_known_too(
     """
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     first, second = start_twice(scene, order)
-    scene.money.move_payment("paypay", "ORD-1-2", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1-2", "paid")
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
         entries = context.spool.read_entries(context.database_id)
@@ -300,7 +300,7 @@ def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk
     """The gateway is asked before people decide: a payment that it knows is restored, paid or waiting."""
     payment, order = start_payment(scene), scene.read_order("ORD-1")
     if paid:
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
     operation = delete_payment(scene, payment, journal=True)
     refused = call_for_refusal(
         lambda: scene.console.recovery.resolve("operation", operation, "payment_failed", "not there")
@@ -320,7 +320,7 @@ def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDe
     """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
     is in no table: no proposal is stored."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
-    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
     operation = delete_payment(scene, payment, journal=True)
     if reason == "old_answer":
         scene.control.add_fault("stored", call="atom_verification", times="always")
@@ -339,7 +339,7 @@ def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDe
 def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDesk) -> None:
     """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
     payment = start_payment(scene)
-    scene.money.move_payment("paypay", "ORD-1", "expired")
+    scene.money.change_payment_state("paypay", "ORD-1", "expired")
     operation = delete_payment(scene, payment, journal=True)
     assert scene.console.recovery.resolve("operation", operation, "payment_failed", "not paid").awaiting is None
     back = scene.find_payment("paypay", "ORD-1")

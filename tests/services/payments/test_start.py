@@ -34,7 +34,7 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     assert started.started.url is not None
     waiting = scene.payments.probe(started.payment.id)
     assert (waiting.state, waiting.work.reason) == ("user_payment", "waiting")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(started.payment.id)
     assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, NUMBERS[0])
     assert paid.paid_at is not None
@@ -106,7 +106,7 @@ def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay", request_id="start-1")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(first.payment.id)
     assert scene.payments.start(order, "paypay", request_id="start-1") == first
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
@@ -126,7 +126,7 @@ def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
     """The start of a paid order is refused, at the same provider and at another one."""
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
 
@@ -158,7 +158,7 @@ def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDes
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     known = scene.payments.probe(payment.id)
     assert (known.state, known.certainty) == ("user_payment", "known")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
 
@@ -202,7 +202,7 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     assert runs["payment_polls"] == 1
     expired = scene.read_payment(payment.id)
     assert (expired.state, expired.account_minor, expired.work.state) == ("expired", 0, WorkState.NONE)
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
     assert (scene.read_order("ORD-1").state, scene.list_open_rules()) == ("cancelled", ["paid_after_cancel"])
@@ -213,9 +213,9 @@ def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> N
     is.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    scene.money.move_payment("paypay", "ORD-1", "reversed")
+    scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     gone = scene.payments.probe(payment.id)
     assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
     assert scene.list_open_rules() == ["reversed"]
@@ -227,7 +227,7 @@ def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentD
     captured.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
     assert call_for_refusal(scene.payments.probe, payment.id).exit_status == 4
     odd = scene.read_payment(payment.id)
@@ -242,7 +242,7 @@ def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDes
     """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     booked, order = scene.read_payment(payment.id), scene.read_order("ORD-1")
     assert (booked.captured_minor, booked.work.reason) == (3300, "paid_after_cancel")
@@ -253,7 +253,7 @@ def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDes
 def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: PaymentDesk, clock: MovedClock) -> None:
     """The order couldn't be set to paid after its payment was booked: a due task or a person does it later."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.context.failpoints = RaisesAlways("before_order_move")
     scene.payments.probe(payment.id)
     behind = scene.read_payment(payment.id)
@@ -302,7 +302,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentD
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
-    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.machinery.start_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
@@ -316,7 +316,7 @@ def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Paymen
     payment = scene.payments.start(order, "paypay").payment
     scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL")
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
     assert call_for_refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
     odd = scene.read_payment(payment.id)
@@ -400,7 +400,7 @@ def test_a_late_code_stays_payable(scene: PaymentDesk) -> None:
     scene.place.sql("UPDATE payments SET status = 'expired', certainty = 'known'")
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
-    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.machinery.start_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     assert scene.place.sql("SELECT rule_id, observed FROM alerts") == [("contradicted", "begun ORD-1")]
     assert scene.count_audit_entries("payment.contradicted") == 1
     scene.context.failpoints = Failpoints(None)
@@ -449,7 +449,7 @@ def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest
     assert scene.payments.resolve(payment.id, "payment_failed", "not on their screen").awaiting == "second_person"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
-    assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
+    assert scene.machinery.start_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     assert scene.read_payment(payment.id).certainty is Certainty.KNOWN
     assert scene.console.recovery.list_proposals() == ()
 

@@ -26,16 +26,16 @@ def test_an_atom_payment_completes_from_its_token(scene: PaymentDesk, clock: Mov
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     assert payment.state == "token_generated"
     assert scene.payments.probe(payment.id).state == "token_generated"
-    scene.money.move_payment("atom", "ORD-1", "pending")
+    scene.money.change_payment_state("atom", "ORD-1", "pending")
     assert scene.payments.probe(payment.id).state == "user_payment"
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     paid = scene.payments.probe(payment.id)
     assert (paid.state, paid.captured_minor) == ("completed", 50_000)
     view = scene.payments.read_payment(paid.id)
     assert view.explanation.verdict == "verdict.payment_reversible"
     clock.offset += timedelta(days=4)
     assert scene.payments.read_payment(paid.id).explanation.verdict == "verdict.payment_complete"
-    scene.money.move_payment("atom", "ORD-1", "reversed")
+    scene.money.change_payment_state("atom", "ORD-1", "reversed")
     assert scene.payments.probe(paid.id).state == "reversed"
 
 
@@ -48,7 +48,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
     clock.offset += timedelta(days=1, minutes=1)
     scene.run_due_tasks()
     assert scene.read_payment(payment.id).state == "expired"
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
 
@@ -90,7 +90,7 @@ def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, faul
     records agree.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     scene.control.add_fault(fault, call="paypay_payment")
     with suppress(ConsoleError):
@@ -144,7 +144,7 @@ def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
 def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
     """A code is over here, but was paid in its last second: the provider is asked before another code is created."""
     order = make_overdue_order(scene, clock)
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
     assert scene.read_order("ORD-1").state == "paid"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
@@ -241,11 +241,11 @@ def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     if ended:
-        scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+        scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
         assert scene.payments.probe(first.id).state == "payment_failed"
     else:
         clock.offset += timedelta(days=1, minutes=1)
-    scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
     places = ("payInstrument", "payInstrument.0", "payInstrument.1")
     no_data = {f"{place}.responseDetails.statusCode": "OTS0401" for place in places}
     rule = scene.control.add_fault("set_fields", call="atom_verification", times="always", fields=no_data)
@@ -264,9 +264,9 @@ def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, prov
     """
     order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
     first = scene.payments.start(order, provider).payment
-    scene.money.move_payment(provider, "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state(provider, "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
-    scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state(provider, "ORD-1", "paid", notify=False)
     assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
     assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
 
@@ -275,12 +275,12 @@ def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: Payme
     """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
-    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
-    scene.money.move_payment("atom", "ORD-1", "pending", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "pending", notify=False)
     refused = call_for_refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
-    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
 
 
@@ -295,9 +295,9 @@ def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, 
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
-    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     if fields:
         scene.control.add_fault("set_fields", call="paypay_payment", times=1, fields=fields)
     else:
@@ -316,7 +316,7 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, cod
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
-    scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.control.add_fault(f"result:{code}", call="atom_verification", times="always")
     assert scene.payments.start(order, "atom").payment.merchant_payment_id == "ORD-1-2"
@@ -329,7 +329,7 @@ def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: Pay
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.control.add_fault(fault, call="paypay_payment", times=1)
     if fault == "other_order":
@@ -344,7 +344,7 @@ def test_a_refunded_payment_does_not_pay_its_order(scene: PaymentDesk) -> None:
     set to paid later.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).captured_minor == 3300
     for table in ("payments", "orders"):
         scene.place.drop_table_triggers(table)

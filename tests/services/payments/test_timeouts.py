@@ -128,7 +128,7 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
     """The last read finds that the payment was paid: it is booked, the order is paid, and the saga ends."""
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
-    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
     seen = read_single_saga(scene)
@@ -153,7 +153,7 @@ def test_a_notice_before_the_expiry_prevents_it(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def pay_and_notify() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
     call_at_failpoint(scene, point, pay_and_notify, monkeypatch)
@@ -185,7 +185,7 @@ def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monk
 
     def pay_hours_later() -> None:
         pass_time(scene, clock, timedelta(hours=3))
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
 
     call_at_failpoint(scene, "before_expire_payment", pay_hours_later, monkeypatch)
     run_timeout_task(scene)
@@ -202,7 +202,7 @@ def test_a_success_before_the_cancellation_prevents_it(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def pay_and_notify() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
     call_at_failpoint(scene, "before_cancel_order", pay_and_notify, monkeypatch)
@@ -225,7 +225,7 @@ def test_an_order_waits_while_its_payment_may_be_paid(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def pay_other_amount() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.control.add_fault("other_amount", call="paypay_payment")
         scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
@@ -256,7 +256,7 @@ def test_a_success_after_the_cancellation_opens_a_case(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def pay_and_notify() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
     if point:
@@ -283,9 +283,9 @@ def test_a_blocked_or_unknown_payment_does_not_expire(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     if state == "authorized":
-        scene.money.move_payment("paypay", "ORD-1", "authorized")
+        scene.money.change_payment_state("paypay", "ORD-1", "authorized")
     else:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         scene.control.add_fault("other_amount", call="paypay_payment", times=50)
     for _ in range(6):
         run_timeout_task(scene)
@@ -337,7 +337,7 @@ def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
     assert len(scene.control.read_requests(call="paypay_payment")) - before <= most
     assert {scene.read_order(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
     scene.control.clear_faults()
-    scene.money.move_payment("paypay", "ORD-3", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-3", "paid", notify=False)
     for _ in range(2):
         pass_time(scene, clock, timedelta(hours=1))
         run_timeout_task(scene)
@@ -354,12 +354,12 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock:
     """
     early, late = start_with_stock(scene, "ORD-1"), start_with_stock(scene, "ORD-2")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
-    scene.money.move_payment("paypay", "ORD-2", "authorized")
+    scene.money.change_payment_state("paypay", "ORD-2", "authorized")
     clock.offset += timedelta(days=days)  # ours alone
     run_timeout_task(scene)
     clock.offset -= timedelta(days=days)
     run_timeout_task(scene)
-    scene.money.move_payment("paypay", "ORD-2", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-2", "paid", notify=False)
     for _ in range(27):
         pass_time(scene, clock, timedelta(hours=1))
         run_timeout_task(scene)
@@ -424,7 +424,7 @@ def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedCloc
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     second = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
     run_timeout_task(scene)
-    scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
+    scene.money.change_payment_state("paypay", second.merchant_payment_id, "paid", notify=False)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=1))
@@ -442,7 +442,7 @@ def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk,
     second = scene.payments.start(order.id, "paypay").payment
     run_timeout_task(scene)
     assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
-    scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
+    scene.money.change_payment_state("paypay", second.merchant_payment_id, "paid", notify=False)
     scene.payments.probe(second.id)
     scene.place.drop_table_triggers("orders")
     scene.place.sql(f"UPDATE orders SET status = 'pending' WHERE id = {order.id}")
@@ -465,7 +465,7 @@ def test_an_answer_from_the_future_is_not_fresh(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
     def pay_and_set_clock_back() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         clock.offset -= timedelta(seconds=1)
 
     call_at_failpoint(scene, "before_expire_payment", pay_and_set_clock_back, monkeypatch)
@@ -543,7 +543,7 @@ def _run_together(threads: Sequence[Thread]) -> None:
 def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failed payment waits until its deadline, because the payer may start again; then its order is cancelled."""
     payment = start_with_stock(scene)
-    scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
     run_timeout_task(scene)
     step = read_single_saga(scene).current_step

@@ -73,7 +73,9 @@ class RandomWalk:
         """Move a random payment at the provider to this state."""
         found = [one for one in self._payments() if one.handle is not None]
         if found:
-            self.scene.money.move_payment("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
+            self.scene.money.change_payment_state(
+                "paypay", self.dice.choice(found).merchant_payment_id, word, notify=False
+            )
 
     def probe(self) -> None:
         """Probe a random payment."""
@@ -160,7 +162,7 @@ def test_conditions_hold_after_every_random_step(
         require_conditions(walk, f"seed {seed}, turn {turn}: {name}")
     for number in [one.merchant_payment_id for one in walk._payments() if one.handle is not None]:
         if scene.money.read_payment("paypay", number)["state"] == "AUTHORIZED":  # perhaps not heard of here yet
-            scene.money.move_payment("paypay", number, "paid", notify=False)
+            scene.money.change_payment_state("paypay", number, "paid", notify=False)
     for _ in range(6):
         walk.later(timedelta(minutes=20))
         scene.run_due_tasks()

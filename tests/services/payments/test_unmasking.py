@@ -7,7 +7,7 @@ from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.payments.records import Payment
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.support.desks import MovedClock
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
@@ -21,7 +21,7 @@ ANSWER = f'{{"payer": "{PAYER}"}}'
 def make_payment_with_payer(place: Place, console: Console, sandbox: Sandbox) -> Payment:
     """Return a paid payment whose payer is stored, also in an answer."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    now = UTC if place.is_server else "'2026-11-20 03:00:00'"
+    now = NOW_SQL if place.is_server else "'2026-11-20 03:00:00'"
     place.sql(
         f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}",
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"

@@ -41,12 +41,12 @@ def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clo
     newest.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
-    scene.money.move_payment("atom", "ORD-1", "cancelled")
+    scene.money.change_payment_state("atom", "ORD-1", "cancelled")
     assert scene.payments.probe(payment.id).state == "payment_failed"
     clock.offset -= timedelta(hours=1)
-    scene.money.move_payment("atom", "ORD-1", "paid")
+    scene.money.change_payment_state("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
-    scene.money.move_payment("atom", "ORD-1", "reversed")
+    scene.money.change_payment_state("atom", "ORD-1", "reversed")
     assert scene.payments.probe(payment.id).state == "reversed"
 
 
@@ -91,7 +91,7 @@ def test_a_paid_code_that_expired_prevents_another_code(
     clock.offset += timedelta(seconds=100)
 
     def pay_and_start_again() -> None:
-        scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+        scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
         assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
     call_at_failpoint(scene, "before_cancel_order", pay_and_start_again, monkeypatch)

@@ -512,7 +512,7 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
         scene.payments.import_payment(PaymentImport("atom", number, amount="500.00", day=day))
     run = scene.console.reconciliation.run
     assert get_counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
-    scene.money.move_payment("atom", "ORD-2", "reversed", notify=False)
+    scene.money.change_payment_state("atom", "ORD-2", "reversed", notify=False)
     clock.offset += timedelta(seconds=2)
     report = run("atom", day, day)
     assert get_counts(report) == (1, 0, 0, 1, 0)

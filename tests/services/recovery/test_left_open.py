@@ -47,7 +47,7 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     console, now = scene.console, scene.context.now()
     unknown, other = (make_unknown_check(scene, number) for number in NUMBERS)
     payment = scene.payments.start(scene.insert_order("ORD-1", 3_300), "paypay").payment
-    scene.money.move_payment("paypay", "ORD-1", "paid")
+    scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
     refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
     taken = console.recovery.take("payment", payment.id)

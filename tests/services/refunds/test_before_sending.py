@@ -122,7 +122,7 @@ def test_failing_refunds_delay_no_later_refund(
     for number in ("ORD-1", "ORD-2"):
         approve_without_sending(desk, number, "provider_answer_unusable")
     later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
-    with control.outage_during():
+    with control.cause_outage():
         assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
@@ -141,7 +141,7 @@ def test_a_fault_of_the_program_delays_no_later_refund(
     control.add_fault("html", call=PROBE_CALL_NAME, times=1)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
-    with control.outage_during():
+    with control.cause_outage():
         assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     prober = desk.machinery._due_refunds._refund_submitter._refund_prober
     check = prober.ask_about_earlier_refunds
@@ -170,7 +170,7 @@ def test_a_read_only_provider_delays_no_other_provider(
         desk.request_refund(desk.make_paid_payment("ORD-1"), "100"),
         desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100"),
     )
-    with control.outage_during():
+    with control.cause_outage():
         for refund in (waiting, other):
             assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     desk.console.read_only_switches.set_switch("paypay", True, "障害")
@@ -194,7 +194,7 @@ def test_a_provider_without_settings_delays_no_other_provider(
         desk.request_refund(desk.make_paid_payment("ORD-1"), "100"),
         desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100"),
     )
-    with control.outage_during():
+    with control.cause_outage():
         for refund in (waiting, other):
             assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     before = desk.read_refund(waiting)

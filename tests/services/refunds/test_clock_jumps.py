@@ -105,7 +105,7 @@ def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: s
         refunds.append((payment, desk.approve_refund(desk.request_refund(payment, "100"))))
         desk.run_due_tasks()
     for _, refund in refunds:
-        desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
+        desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
     desk.clock.offset = timedelta()
     run_minutes(desk, MINUTES_AFTER_CORRECTION)
     assert desk.read_refund(refunds[1][1]).state is RefundState.COMPLETED

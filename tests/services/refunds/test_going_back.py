@@ -166,7 +166,7 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
         )
         write_backup(home, backup)
         begun = desk.console.payments.start(order, provider).payment
-        control.payments_control.move_payment(provider, "ORD1", "paid")
+        control.payments_control.change_payment_state(provider, "ORD1", "paid")
         payment = desk.console.payments.probe(begun.id)
         assert payment.state is PaymentState.COMPLETED
         return desk.approve_refund(desk.request_refund(payment, "100")), begun.operation_id or ""

@@ -74,14 +74,14 @@ def accepted(desk: RefundDesk, payment: Payment) -> Refund:
 def completed(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has completed."""
     refund = accepted(desk, payment)
-    desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
+    desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
     return desk.probe_refund(refund)
 
 
 def contradicted(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a completed refund that PayPay later reports as failed."""
     refund = completed(desk, payment)
-    desk.control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
+    desk.control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
     return desk.probe_refund(refund)
 
 

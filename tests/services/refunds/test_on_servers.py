@@ -134,7 +134,7 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
     refund = desks.request_refund(payment)
     sent = desks.approve_refund(refund)
     assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 1)
-    control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
+    control.payments_control.change_refund_state(sent.provider_refund_key or "", "completed")
     done = desks.get_desk("worker").refunds.probe(refund.id)
     assert (done.state, done.maker, done.provider_refund_id is not None) == (
         RefundState.COMPLETED,
@@ -253,7 +253,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     """
     payment, of_others = desks.make_paid_payment(), desks.make_paid_payment()
     refund, waiting = desks.request_refund(payment, by="op-b"), desks.request_refund(of_others)
-    with control.outage_during():
+    with control.cause_outage():
         for one in (refund, waiting):
             assert call_for_code(lambda one=one: desks.approve_refund(one)) == "provider_unreachable"
     owner, roles = desks.get_desk("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
@@ -277,7 +277,7 @@ def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: Sandbox
     """
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)
-    with control.outage_during():
+    with control.cause_outage():
         assert call_for_code(lambda: desks.approve_refund(refund)) == "provider_unreachable"
     assert desks.approve_refund(refund).state is RefundState.SUBMITTED
     lost = desks.make_unknown_refund(other := desks.make_paid_payment())
@@ -368,7 +368,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
             assert worker.write(lambda tx: apply_refund_report(worker, tx, payment.id, report))
             others.append(desks.request_refund(payment, "1300"))
 
-    control.payments_control.move_refund(key, "completed")
+    control.payments_control.change_refund_state(key, "completed")
     monkeypatch.setattr(failpoints, "reach", report_before_resolve)
     assert desks.get_desk("op-b").refunds.resolve(refund.id, "completed", "seen", key).awaiting is None
     ours = desks.get_desk("owner").read_payment(payment.id)
@@ -402,7 +402,7 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
         1_300,
     )
     sent = desks.approve_refund(desks.request_refund(payment, "1300", set_aside_id=item))
-    desks._control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
+    desks._control.payments_control.change_refund_state(sent.provider_refund_key or "", "completed")
     desks.get_desk("op-b").refunds.probe(sent.id)
     assert (read_set_aside_state(), desks.get_desk("owner").read_payment(payment.id).refunded_minor) == (
         SetAsideState.REFUNDED,

@@ -264,7 +264,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (RefundState.SUBMITTED, WorkState.SCHEDULED, "poll")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
-    control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
+    control.payments_control.change_refund_state(refund.provider_refund_key or "", "completed")
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
     assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
     assert desk.check_payment_agrees(payment).refunded_minor == 100
@@ -285,7 +285,7 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
     """PayPay repeats a refund after REFUND_FAILED by itself: the refund stays accepted and isn't sent again."""
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk)
-    control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
+    control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
     found = desk.probe_refund(refund)
     assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
 
@@ -295,7 +295,7 @@ def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: San
     """A refund that Atom first accepted and then refused is failed, and its amount is free."""
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk, "atom")
-    control.payments_control.move_refund(refund.provider_refund_key or "", word)
+    control.payments_control.change_refund_state(refund.provider_refund_key or "", word)
     assert desk.probe_refund(refund).state is RefundState.FAILED
     assert desk.check_payment_agrees(payment).refundable_minor == 50_000
 
@@ -356,7 +356,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
     (first,) = list_open_cases(RefundState.SUBMITTED)
     with desk.console.acting_as("lead-b"):
         desk.console.alerts.acknowledge(first.id, "we look into it")
-    control.payments_control.move_refund(desk.read_refund(refund).provider_refund_key or "", "completed")
+    control.payments_control.change_refund_state(desk.read_refund(refund).provider_refund_key or "", "completed")
     (second,) = list_open_cases(RefundState.COMPLETED)
     assert (second.rule_id, second.acknowledged_by, second.observed != first.observed) == ("contradicted", None, True)
     assert list_open_cases(RefundState.COMPLETED) == [second]

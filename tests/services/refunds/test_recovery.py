@@ -191,7 +191,7 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
         capabilities = desk.vendors.get_reader("atom").capabilities
 
         def read_refund(self, order: RefundInstruction) -> Outcome[RefundReport]:
-            assert desk.machinery.submit_action.deliver(refund.operation_id or "", late)
+            assert desk.machinery.submit_action.deliver_outcome(refund.operation_id or "", late)
             report = RefundReport(
                 order.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, order.amount, order.provider_payment_id
             )
@@ -217,7 +217,7 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
         i=refund.id,
     )
     told: Outcome[RefundReport] = Outcome(kind, "refused", SendingCertainty.YES, status=400)
-    assert desk.machinery.submit_action.deliver(refund.operation_id or "", told)
+    assert desk.machinery.submit_action.deliver_outcome(refund.operation_id or "", told)
     now = desk.read_refund(refund)
     assert (now.state, now.certainty, now.operation_id) == (
         RefundState.SUBMITTING,
@@ -434,7 +434,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
             settle_by_report(desk, refund, reported)
             others.append(desk.request_refund(payment, "250"))
 
-    desk.control.payments_control.move_refund(there["key"], answered)
+    desk.control.payments_control.change_refund_state(there["key"], answered)
     monkeypatch.setattr(desk.context.failpoints, "reach", settle_before_resolve)
     number = str(there["id"]) if decision == "completed" else None
     assert call_for_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code

@@ -136,7 +136,7 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     desk.insert_team()
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment, "3000")
-    with control.outage_during():
+    with control.cause_outage():
         assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_unreachable"
     lower_limit(desk, "second_checker_above", 2_999)
     desk.move_clock(hours=1)

@@ -142,7 +142,7 @@ def test_an_unreachable_provider_keeps_approval_and_key(
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
-    with control.outage_during():
+    with control.cause_outage():
         kept = approve_and_expect(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
@@ -181,7 +181,7 @@ def test_the_age_of_an_unsent_refund_counts_from_its_approval(
     """
     refund = desk.request_refund(desk.make_paid_payment("ORD1", 50_000, provider), "100")
     approved_at = desk.context.now()
-    with control.outage_during():
+    with control.cause_outage():
         approve_and_expect(desk, refund, "provider_unreachable")
         for hours in (1, 20, 51, 1):
             desk.move_clock(hours=hours)
@@ -203,7 +203,7 @@ def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, co
     desk.insert_team()
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    with control.outage_during():
+    with control.cause_outage():
         approve_and_expect(desk, refund, "provider_unreachable")
     desk.disable_person("op-a")
     for _ in range(5):
@@ -364,10 +364,10 @@ def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatc
     desk.context.spool.set_cipher(desk.context.cipher)
     (entry,) = desk.context.spool.list_undelivered_entries(desk.context.database_id)
     assert entry.answer is not None
-    assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
+    assert desk.machinery.submit_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     before = desk.read_refund(refund)
     assert before.state is RefundState.SUBMITTED
-    assert desk.machinery.submit_action.deliver(entry.intent.operation_id, entry.answer)
+    assert desk.machinery.submit_action.deliver_outcome(entry.intent.operation_id, entry.answer)
     assert desk.read_refund(refund) == before
     assert len(desk.sql("SELECT id FROM audit_log WHERE what = 'refund.late_answer'")) == 1
     assert len(desk.sql("SELECT id FROM evidence WHERE source = 'paypay.refund'")) == 1

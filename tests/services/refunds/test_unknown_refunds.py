@@ -140,7 +140,7 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    desk.control.payments_control.move_refund("BACKOFFICE-01", "completed")
+    desk.control.payments_control.change_refund_state("BACKOFFICE-01", "completed")
     request_ids = RequestIdService(desk.context, IdempotencyCache())
     PaymentServiceBuilder(
         desk.context, desk.pipeline, desk.vendors, request_ids, desk.readers.payment_details
@@ -330,7 +330,7 @@ def test_a_list_without_a_refund_that_we_know_is_no_list(
     """
     payment = desk.make_paid_payment(minor=50_000, provider=provider)
     first = desk.approve_refund(desk.request_refund(payment, "100"))
-    desk.control.payments_control.move_refund(first.provider_refund_key or "", "completed")
+    desk.control.payments_control.change_refund_state(first.provider_refund_key or "", "completed")
     desk.move_clock(hours=2)
     desk.run_due_tasks()
     assert desk.read_refund(first).state is RefundState.COMPLETED

@@ -40,7 +40,7 @@ def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) ->
     payment = desk.make_paid_payment()
     earlier = desk.approve_refund(desk.request_refund(payment, "1000"))
     refund = desk.request_refund(payment, "1000", intended_repeat=True)
-    desk.control.payments_control.move_refund(earlier.provider_refund_key or "", "completed")
+    desk.control.payments_control.change_refund_state(earlier.provider_refund_key or "", "completed")
     desk.probe_refund(earlier)
     against = desk.refunds.read_refund(refund.id).risk_signals
     assert [(hit.rule, hit.id) for hit in against] == [("exact_lookalike", earlier.id)]

@@ -250,7 +250,9 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
+    control.payments_control.change_payment_state(
+        "paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False
+    )
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
     assert desk.read_refund(refund).state is RefundState.REQUESTED

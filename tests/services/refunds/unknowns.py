@@ -94,7 +94,7 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
             for after in (rule.first_answer_after_seconds, rule.last_answer_after_seconds):
                 if after == rule.last_answer_after_seconds and seconds <= 0:
                     world.clock.at = sent_at + scale.scale_delta(timedelta(seconds=after + seconds))
-                    world.take_effect(order)
+                    world.execute_late_instruction(order)
                 world.clock.at = max(world.clock.at, sent_at + scale.scale_delta(timedelta(seconds=after)))
                 world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:

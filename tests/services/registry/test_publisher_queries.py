@@ -19,7 +19,7 @@ from console.services.registry.publisher_queries import (
     REGISTRY_ANSWER_LIFETIME_SECONDS,
 )
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 
 WHOLE_DAY, DAY = date(2026, 11, 13), date(2026, 11, 16)
 KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check_digit("980000000002")
@@ -27,7 +27,7 @@ KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check
 
 @pytest.fixture
 def desk(
-    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[Console]:
     """A desk with a registry and an application id. One corporation is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
@@ -45,7 +45,7 @@ def count_queries(sandbox: Sandbox) -> int:
 
 
 def test_only_numbers_missing_in_the_registry_are_queried(
-    desk: Console, sandbox: Sandbox, hand_clock: HandClock
+    desk: Console, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
     """A number that the registry lacks is queried once; one that it has isn't queried."""
     known = desk.registry.find_corporation(KNOWN)
@@ -69,7 +69,7 @@ def test_only_numbers_missing_in_the_registry_are_queried(
 
 @pytest.mark.parametrize("fault", ["status:500", "status:404", "reset"])
 def test_an_unreachable_publisher_is_not_called_for_a_while(
-    desk: Console, sandbox: Sandbox, hand_clock: HandClock, fault: str
+    desk: Console, sandbox: Sandbox, hand_clock: ManualClock, fault: str
 ) -> None:
     """After a failed query no further query is sent for a while."""
     sandbox.control.add_fault(fault, call="registry_num", times=1)
@@ -83,7 +83,7 @@ def test_an_unreachable_publisher_is_not_called_for_a_while(
 
 
 def test_a_desk_without_an_application_id_calls_no_publisher(
-    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A desk without an application id sends no query."""
     with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_URL=sandbox.url)) as console:

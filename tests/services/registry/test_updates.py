@@ -30,7 +30,7 @@ from console.store.registry.reader import open_registry
 from console.store.registry.watched_folder import STATE_FILE_NAME
 from console.wiring.providers import open_registry_api
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, open_quick_desk
+from tests.support.quick_desks import ManualClock, open_quick_desk
 
 WHOLE_DAY, MON, TUE, WED, THU = (date(2026, 11, day) for day in (13, 16, 17, 18, 19))
 ROWS, SEED = 300, 5
@@ -71,7 +71,7 @@ class WatchedFolderDesk:
 
 
 @pytest.fixture
-def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Path) -> Iterator[WatchedFolderDesk]:
+def stage(home: Path, vendor: LedgerVendor, hand_clock: ManualClock, tmp_path: Path) -> Iterator[WatchedFolderDesk]:
     """A desk with a watched folder and without an application id."""
     with closing(open_quick_desk(home, vendor, hand_clock, REGISTRY_FOLDER=str(tmp_path))) as console:
         yield WatchedFolderDesk(console, tmp_path)
@@ -79,7 +79,7 @@ def stage(home: Path, vendor: LedgerVendor, hand_clock: HandClock, tmp_path: Pat
 
 @pytest.fixture
 def stage_with_api(
-    home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
+    home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[WatchedFolderDesk]:
     """A desk with an application id; the simulated publisher has the same registry as the folder's whole file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
@@ -272,7 +272,7 @@ def test_a_missing_day_is_reported_until_its_difference_appears(stage: WatchedFo
 
 
 def test_missing_days_are_requested_up_to_yesterday(
-    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
     """The desk asks the publisher for the days since the registry's date up to yesterday, 19 November; the publisher
     has differences of Monday to Wednesday, and none of Tuesday.
@@ -314,7 +314,7 @@ def test_a_leftover_of_a_killed_import_is_deleted(stage_with_api: WatchedFolderD
 
 
 def test_the_difference_of_today_is_not_requested(
-    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
     """The desk doesn't ask the publisher for the present day."""
     stage_with_api.put_whole()
@@ -382,7 +382,7 @@ def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")
 def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
-    stage: WatchedFolderDesk, hand_clock: HandClock
+    stage: WatchedFolderDesk, hand_clock: ManualClock
 ) -> None:
     """The scheduler runs the task, and `doctor` reports its failures."""
     stage.put_whole()

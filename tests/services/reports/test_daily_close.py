@@ -29,7 +29,7 @@ from console.store.reports import daily_close as store
 from console.wording.daily_close import format_daily_close_state
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
 from tests.support.report_rows import NOW, ReportRows
 
@@ -40,7 +40,7 @@ BEGIN, END = NOW - timedelta(hours=36), NOW - timedelta(hours=12)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
         yield opened

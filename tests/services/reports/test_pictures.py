@@ -15,7 +15,7 @@ from console.domain.reports.time_to_truth import UnknownOutcome, compute_percent
 from console.store.reports import queue_ages, refund_funnel, settlement, time_to_truth
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -23,7 +23,7 @@ TODAY, YESTERDAY = date(2026, 11, 20), date(2026, 11, 19)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as opened:
         yield opened

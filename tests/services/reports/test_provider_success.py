@@ -13,7 +13,7 @@ from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, c
 from console.store.reports import provider_success as store
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
 HOUR = timedelta(hours=1)
@@ -22,7 +22,7 @@ MIDNIGHT = datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     hand_clock.at = NOW
     with place.desk(vendor, hand_clock) as opened:
         yield opened

@@ -18,7 +18,7 @@ from tests.support import bulk_stage
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 
 BEFORE, DURING, AFTER = NUMBERS = invent_numbers(3, seed=24)
 DAY = timedelta(days=1)
@@ -38,7 +38,7 @@ def read_record(console: Console, number: str) -> CreditCheck:
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 def test_a_clock_jump_loses_and_doubles_no_purchase(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Purchases before, during and after the jump get no answer: each is charged once, and each is found by probes or
     waits for a person; those from the time of the right clock are found.
@@ -64,7 +64,7 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
 
 
 def test_a_postponed_record_is_due_after_a_clock_jump(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record and a saga that a clock a day ahead has postponed become due once; those postponed by a right clock
     stay.
@@ -95,7 +95,7 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 @pytest.mark.engines("sqlite")
 def test_a_bulk_run_continues_after_a_clock_jump(
-    place: Place, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+    place: Place, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row
     once.

@@ -17,7 +17,7 @@ from console.sandbox.server import Sandbox
 from console.services.process.context import act_as
 from console.store.alerts import outbox
 from console.store.records import assignments as takes
-from tests.support.alert_receiver import KEY, Receiver, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
@@ -32,15 +32,15 @@ EXPECTS_REFUSED_QUESTIONS = pytest.mark.expects_log(
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
+def receiver() -> Iterator[AlertReceiver]:
     with receive_alerts() as made:
         yield made
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver) -> Iterator[PaymentDesk]:
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertReceiver) -> Iterator[PaymentDesk]:
     """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
-    told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
+    told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY, "TIME_SCALE": "1"}
     clock.stop()
     with open_payment_desk(place, sandbox, clock, **told) as made:
         yield made
@@ -64,7 +64,7 @@ def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock:
         currency, minor = ("INR", 50_000) if provider == "atom" else ("JPY", 3_300)
         begun[number] = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment.id
         run_minutes(scene, clock, 2)
-        scene.money.move_payment(provider, number, "paid", notify=False)
+        scene.money.change_payment_state(provider, number, "paid", notify=False)
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
     for number, payment_id in begun.items():
@@ -85,7 +85,7 @@ def test_a_notice_refused_by_a_wrong_clock_is_made_up_for(
     old: its payment is booked by a poll.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
-    scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
+    scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
     post = scene.make_provider_notice("paypay", "ORD-1")
     clock.offset = jump
     told = scene.payments.receive_notice(post)
@@ -106,7 +106,7 @@ def test_a_notice_refused_by_a_wrong_clock_is_made_up_for(
 @pytest.mark.expects_log("events that are not taken are told of")
 @pytest.mark.engines("sqlite")
 def test_events_written_under_a_wrong_clock_are_published(
-    scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta
+    scene: PaymentDesk, clock: MovedClock, receiver: AlertReceiver, jump: timedelta
 ) -> None:
     """Events that were written or postponed under the wrong clock are sent soon, in order, and each
     is accepted once.
@@ -121,27 +121,27 @@ def test_events_written_under_a_wrong_clock_are_published(
             )
         )
         run_minutes(scene, clock, 1)
-    assert "a-3" not in receiver.ids
+    assert "a-3" not in receiver.event_ids
     refused.clear()
     receiver.got.clear()
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
-    assert sorted(receiver.ids) == ["a-2", "a-3", "b-1"]
-    assert receiver.ids.index("a-2") < receiver.ids.index("a-3")
+    assert sorted(receiver.event_ids) == ["a-2", "a-3", "b-1"]
+    assert receiver.event_ids.index("a-2") < receiver.event_ids.index("a-3")
     assert scene.list_open_rules("outbox") == []
 
 
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_a_clock_jump_raises_an_alert_once(
-    scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta
+    scene: PaymentDesk, clock: MovedClock, receiver: AlertReceiver, jump: timedelta
 ) -> None:
     """An alert before or during the jump is raised once and resolved once, by every clock."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
         started = scene.payments.start(scene.insert_order(number, 50_000, "INR"), "atom").payment.id
         scene.place.sql(f"UPDATE orders SET total_amount = 60000 WHERE merch_txn_id = '{number}'")
-        scene.money.move_payment("atom", number, "paid", notify=False)
+        scene.money.change_payment_state("atom", number, "paid", notify=False)
         scene.payments.probe(started)
         run_minutes(scene, clock, 1)
     clock.offset = timedelta()
@@ -162,7 +162,7 @@ def test_a_clock_jump_raises_an_alert_once(
         run_minutes(scene, clock, 2)
         clock.offset -= wrong
     assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
-    assert len(set(receiver.ids)) == 4
+    assert len(set(receiver.event_ids)) == 4
     assert scene.list_open_rules("order") == []
 
 

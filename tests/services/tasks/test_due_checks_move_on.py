@@ -11,8 +11,8 @@ from console.domain.tasks.retry_schedules import PURCHASE_PROBE_WAITS
 from console.services.tasks import due_tasks
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerReader, LedgerVendor
-from tests.support.places import CHECKS, Place
-from tests.support.quick_desks import HandClock
+from tests.support.places import CHECKS_TABLE, Place
+from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -21,12 +21,12 @@ ROUNDS = len(PURCHASE_PROBE_WAITS) + 2
 
 
 @pytest.fixture
-def vendor(hand_clock: HandClock) -> LedgerVendor:
+def vendor(hand_clock: ManualClock) -> LedgerVendor:
     return LedgerVendor(today=hand_clock.today, finds=True)
 
 
 @pytest.fixture
-def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Console]:
+def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 
@@ -36,7 +36,7 @@ def read_record(console: Console) -> CreditCheck:
     return console.lookup.find_records(NUMBER).credit_checks[0]
 
 
-def run_for_days(console: Console, clock: HandClock) -> None:
+def run_for_days(console: Console, clock: ManualClock) -> None:
     """Run the worker's tasks about credit checks often enough for each attempt of a schedule."""
     for _ in range(ROUNDS):
         clock.at += timedelta(days=1, hours=1)
@@ -49,14 +49,14 @@ def lose_the_answer(place: Place) -> None:
     has the answer's id.
     """
     place.sql(
-        f"UPDATE {CHECKS} SET status='pending', certainty='unknown', credit_check_id=NULL, work_state='scheduled',"
-        " work_reason='unknown', work_at=created_at, work_attempts=0, error_code='lapsed'",
+        f"UPDATE {CHECKS_TABLE} SET status='pending', certainty='unknown', credit_check_id=NULL,"
+        " work_state='scheduled', work_reason='unknown', work_at=created_at, work_attempts=0, error_code='lapsed'",
         "UPDATE operations SET state='unknown', ended_at=NULL WHERE action='credit-check.purchase'",
     )
 
 
 def test_a_purchase_without_the_list_call_needs_a_person(
-    console: Console, vendor: LedgerVendor, hand_clock: HandClock
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """The setting of AlarmBox's list was on when the purchase became unknown, and is off now: the purchase waits for
     a person.
@@ -75,7 +75,7 @@ def test_a_purchase_without_the_list_call_needs_a_person(
 
 
 def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
-    console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
 ) -> None:
     """The spool has the id of the answer, but AlarmBox doesn't show that check: after its schedule the purchase waits
     for a person.
@@ -94,14 +94,14 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
 
 
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
-    console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
 ) -> None:
     """A process died between AlarmBox's first 403 and the end of the record's schedule: the record doesn't stay due
     for ever.
     """
     vendor.readable = False
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    place.sql(f"UPDATE {CHECKS} SET viewing_over=1")
+    place.sql(f"UPDATE {CHECKS_TABLE} SET viewing_over=1")
     assert read_record(console).work.state is WorkState.SCHEDULED
     run_for_days(console, hand_clock)
     record = read_record(console)
@@ -112,7 +112,7 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
 
 @pytest.mark.expects_log("the fault at one credit check")
 def test_a_check_that_fails_here_delays_no_other_check(
-    console: Console, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One purchase always fails with a bug: it goes through its schedule to a person, and the purchase after it is
     probed although each run handles only one.

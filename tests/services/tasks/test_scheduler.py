@@ -25,7 +25,7 @@ from console.store.tasks import tasks as rows
 from console.wording.sentences.catalogue import translate
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.waiting import PATIENCE_SECONDS
 
 expects_task_failures = pytest.mark.expects_log("tasks fail here on purpose")
@@ -89,7 +89,7 @@ class CountedTasks:
 
 
 @pytest.fixture
-def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[CountedTasks]:
+def tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[CountedTasks]:
     """The counted tasks on a desk whose waits aren't scaled."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
         made = CountedTasks(console)
@@ -97,7 +97,7 @@ def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator
         made.heartbeat.close()
 
 
-def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A new task runs at once, then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due_tasks() == ()
@@ -120,7 +120,7 @@ def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
-def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A scheduler that looks rarely also runs the tasks that become due within a margin after the look, and no later
     ones.
     """
@@ -130,7 +130,7 @@ def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_cloc
     assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
-def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A run that handled a full batch may have left records, so the task's next run comes soon instead of after its
     interval.
     """
@@ -156,7 +156,7 @@ def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
 
 
 def test_a_single_run_waits_for_a_running_task_with_a_limit(
-    tasks: CountedTasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+    tasks: CountedTasks, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single run of all tasks waits a limited time for a task that another process runs, reports nothing done for
     it, and runs the others.
@@ -180,7 +180,7 @@ def test_a_single_run_waits_for_a_running_task_with_a_limit(
 
 
 @expects_task_failures
-def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
     a good run resets the wait.
     """
@@ -224,7 +224,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
     assert tasks.runs == ["probes", "probes", "refetches"]
 
 
-def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """The task of a process that died runs again as soon as its lease has expired, and not before."""
     context = tasks.context
     context.write(
@@ -241,7 +241,7 @@ def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, han
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
 
 
-def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A run whose lease was taken over stops before its next record, and doesn't overwrite the row
     of the other run.
     """
@@ -306,7 +306,7 @@ def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
 def test_a_jump_of_the_clock_postpones_nothing(
-    tasks: CountedTasks, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+    tasks: CountedTasks, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a jump of the clock by a day each task runs once at once, and is due an interval later."""
     off = [timedelta()]
@@ -321,7 +321,7 @@ def test_a_jump_of_the_clock_postpones_nothing(
 
 
 @expects_task_failures
-def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """A task that keeps failing has one alert, which closes when the task has run again."""
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
@@ -335,7 +335,7 @@ def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock
     assert tasks.list_task_alerts() == ()
 
 
-def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """Another process raises an alert about a run that doesn't end; the end of the run closes the alert."""
     seen: list[int] = []
 
@@ -356,7 +356,7 @@ def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: HandClo
     assert tasks.list_task_alerts() == ()
 
 
-def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
     """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
     tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(days=1)
@@ -380,7 +380,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
     assert tracing.find_correlation_id() is None
 
 
-def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
     """`doctor` reports tasks that have not run for long; none while they run or before any has run."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 

@@ -13,7 +13,7 @@ from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
 from console.domain.tasks.intervals import INTERVAL_OF_TASK
 from console.sandbox.server import Sandbox
-from tests.support.alert_receiver import KEY, receive_alerts
+from tests.support.alert_receiver import SIGNATURE_KEY, receive_alerts
 from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import call_for_ending
@@ -39,7 +39,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
     """
     with ExitStack() as stack:
         receiver = stack.enter_context(receive_alerts())
-        extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
+        extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
         extra |= {"REFUND_COOLING_OFF_SECONDS": "0"}
         scene = stack.enter_context(open_payment_desk(place, sandbox, clock, **extra))
         facts = make_settings(sandbox.url) | extra
@@ -60,7 +60,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         days.announce_file()
         for number in ("ORD-1", "ORD-2", "ORD-3"):
             scene.payments.start(scene.insert_order(number, 3300), "paypay")
-        scene.money.move_payment("paypay", "ORD-1", "paid")
+        scene.money.change_payment_state("paypay", "ORD-1", "paid")
         place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
             " SELECT id, 'SKU', 1, 'held', created_at FROM orders WHERE merch_txn_id = 'ORD-2'",

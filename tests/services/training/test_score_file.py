@@ -44,7 +44,7 @@ def _write_score_file(home: Path, values: dict[str, Any]) -> ScoreFile:
 
 
 @pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
-def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
+def test_an_unreadable_score_field_counts_as_missing(tmp_path: Path, strange: dict[str, Any]) -> None:
     """A field of an incident's row in the score file that the program can't read counts as missing. The overview
     still lists all incidents.
     """

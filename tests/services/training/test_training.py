@@ -79,7 +79,7 @@ def reconcile_day(console: Console, facts: IncidentFacts) -> object:
 def acknowledge_notice(console: Console, facts: IncidentFacts) -> object:
     """Acknowledge the unmatched notice of the incident's order."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
-    return console.alerts.acknowledge_each([case.id for case in item.cases], "done")
+    return console.alerts.acknowledge_alerts([case.id for case in item.cases], "done")
 
 
 def buy_check(console: Console, number: str, client: str = "1") -> None:
@@ -116,8 +116,8 @@ def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> N
         assert console.refunds.read_refund(made).record.state == state
 
 
-PlayIncident = Callable[[Console, IncidentFacts], object]
-WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, PlayIncident]] = {
+IncidentAction = Callable[[Console, IncidentFacts], object]
+WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, IncidentAction]] = {
     "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
     "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy_check(desk, facts["number"], "2")),
     "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy_check(desk, facts["number"])),
@@ -151,7 +151,7 @@ WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, PlayIncident]] = {
     ),
     "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
-RIGHT_PLAYS: Mapping[str, PlayIncident] = {
+RIGHT_PLAYS: Mapping[str, IncidentAction] = {
     "lost_answer": lambda desk, facts: desk.recovery.resolve(
         "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
     ),

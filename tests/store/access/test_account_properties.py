@@ -15,14 +15,14 @@ from tests.support.teams import Team, open_team
 
 
 @pytest.fixture
-def people(sql_server: servers.SqlServer) -> Iterator[Team]:
+def team(sql_server: servers.SqlServer) -> Iterator[Team]:
     with open_team(sql_server, {"lead-b": ("approver",)}) as made:
         yield made
 
 
 @pytest.fixture
-def owner(people: Team) -> Iterator[Database]:
-    database = Database(people.owner)
+def owner_database(team: Team) -> Iterator[Database]:
+    database = Database(team.owner)
     yield database
     database.close()
 
@@ -36,47 +36,47 @@ def grant_account_reads(people: Team, owner: Database) -> None:
     people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
 
 
-def test_an_account_without_read_rights_passes_the_check(people: Team, owner: Database) -> None:
+def test_an_account_without_read_rights_passes_the_check(team: Team, owner_database: Database) -> None:
     """An account that may not read `mysql.user` reports no fault if its server accepts connections only from this
     machine.
     """
-    assert read_check_result(owner) == (True, [])
-    person = Database(people.urls["lead-b"])
+    assert read_check_result(owner_database) == (True, [])
+    person = Database(team.urls["lead-b"])
     assert read_check_result(person) == (True, [])
     person.close()
 
 
-def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) -> None:
+def test_a_second_account_of_a_name_is_a_fault(team: Team, owner_database: Database) -> None:
     """A second database account with a person's name, for another host, is a fault: the triggers see only the name
     and would take the second account for the person."""
-    grant_account_reads(people, owner)
-    name = people.names["lead-b"]
-    assert read_check_result(owner) == (True, [])
-    people.server.sql(f"CREATE USER `{name}`@`127.0.0.1` IDENTIFIED BY 'other'")
+    grant_account_reads(team, owner_database)
+    name = team.names["lead-b"]
+    assert read_check_result(owner_database) == (True, [])
+    team.server.sql(f"CREATE USER `{name}`@`127.0.0.1` IDENTIFIED BY 'other'")
     try:
-        assert read_check_result(owner) == (False, [f"several_accounts {name}"])
+        assert read_check_result(owner_database) == (False, [f"several_accounts {name}"])
     finally:
-        people.server.sql(f"DROP USER `{name}`@`127.0.0.1`")
-    assert read_check_result(owner) == (True, [])
+        team.server.sql(f"DROP USER `{name}`@`127.0.0.1`")
+    assert read_check_result(owner_database) == (True, [])
 
 
-def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database) -> None:
+def test_an_account_without_a_password_is_a_fault(team: Team, owner_database: Database) -> None:
     """An account whose person has set an empty password is reported as `no_password`."""
-    grant_account_reads(people, owner)
-    with people.open_connection("lead-b") as line, line.cursor() as cursor:
+    grant_account_reads(team, owner_database)
+    with team.open_connection("lead-b") as line, line.cursor() as cursor:
         cursor.execute("SET PASSWORD = ''")
-    assert read_check_result(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
+    assert read_check_result(owner_database) == (False, [f"no_password {team.names['lead-b']}@%"])
 
 
 def test_an_unencrypted_remote_account_is_reported(
-    people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch
+    team: Team, owner_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the server accepts connections from other machines, an account that may connect without encryption is a
     fault. Missing password rules are reported too, but don't stop purchases."""
-    grant_account_reads(people, owner)
+    grant_account_reads(team, owner_database)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
-    assert read_check_result(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
-    found = {finding.name: finding for finding in fitness.check_fitness(owner)}["passwords"]
+    assert read_check_result(owner_database) == (False, [f"not_encrypted {team.names['lead-b']}@%"])
+    found = {finding.name: finding for finding in fitness.check_fitness(owner_database)}["passwords"]
     assert (found.has_passed, found.stops_purchases) == (False, False)
 
 
@@ -85,14 +85,14 @@ def test_an_unencrypted_remote_account_is_reported(
     [("127.0.0.1", False), ("::1", False), ("*", True), ("", True), ("127.0.0.1,10.0.0.5", True), ("0.0.0.0", True)],
 )
 def test_the_check_reads_the_addresses_at_which_a_server_listens(
-    owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool
+    owner_database: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool
 ) -> None:
     """The check reads the server's variable `bind_address`. It then reports whether the server accepts connections
     from other machines or only on loopback.
     """
     told_by_server = {"bind_address": address, "skip_networking": "OFF"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
-    with owner.read() as conn:
+    with owner_database.read() as conn:
         assert account_looks.accepts_remote_connections(conn) is is_so
 
 
@@ -107,27 +107,27 @@ def test_the_check_reads_the_addresses_at_which_a_server_listens(
     ],
 )  # fmt: skip
 def test_a_missing_limit_of_wrong_passwords_is_reported(
-    owner: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
+    owner_database: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
 ) -> None:
     """The check reports a fault if the server's limit of wrong passwords is switched off, or so high that it never
     takes effect."""
     told_by_server = {variable: limit, "validate_password.policy": "MEDIUM"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
-    with owner.read() as conn:
+    with owner_database.read() as conn:
         assert list(account_looks.find_missing_password_rules(conn)) == ["max_password_errors"] * is_missing
 
 
-def test_an_unknown_role_is_a_fault(people: Team, owner: Database) -> None:
+def test_an_unknown_role_is_a_fault(team: Team, owner_database: Database) -> None:
     """`db check` reports a person's role that doesn't exist at the server, and a role that has lost one of its
     rights."""
-    with owner.read() as conn:
+    with owner_database.read() as conn:
         assert grants.find_right_faults(conn) == ()
-    with owner.write_without_retries() as tx:
+    with owner_database.write_without_retries() as tx:
         tx.conn.execute(text("UPDATE operators SET roles = 'approver,auditor'"))
-    with owner.read() as conn:
+    with owner_database.read() as conn:
         assert [(fault.code, fault.object_name) for fault in grants.find_right_faults(conn)] == [
             ("missing_role", "auditor")
         ]
-    people.server.sql(f"REVOKE ALL PRIVILEGES ON `{people.database}`.refunds FROM `{people.database}/approver`")
-    with owner.read() as conn:
+    team.server.sql(f"REVOKE ALL PRIVILEGES ON `{team.database}`.refunds FROM `{team.database}/approver`")
+    with owner_database.read() as conn:
         assert "missing_grant" in {fault.code for fault in grants.find_right_faults(conn)}

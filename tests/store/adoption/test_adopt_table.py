@@ -173,7 +173,7 @@ def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Databa
     assert legacy_obstacles.find_obstacles(adopt_table.read_table(server_database)) == ()
 
 
-def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
+def test_unknown_columns_keep_their_values_and_defaults(database: Database, tmp_path: Path) -> None:
     """Columns that only the other application uses keep their values. New rows of the program get the defaults of
     these columns."""
     legacy.create_table_with_rows(
@@ -442,7 +442,9 @@ class TableReader:
         wait_until(lambda: self.reads > before + 1, "a read behind an ALTER")
 
 
-def test_a_long_reader_makes_no_queue(server_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blocked_alter_lets_other_readers_continue(
+    server_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While a long read blocks an ALTER TABLE, the adoption cancels the ALTER and tries again, so that other database
     sessions can read the table between two tries. After LONGEST_RETRY_SECONDS the adoption gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)

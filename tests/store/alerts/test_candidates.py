@@ -38,7 +38,7 @@ QUERY_BY_NAME: dict[str, Query] = {
 
 
 @pytest.fixture(scope="module")
-def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def sqlite_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     file = tmp_path_factory.mktemp("suspects") / "console.db"
     shutil.copy(empty_database, file)
     with closing(Database(f"sqlite:///{file}")) as opened:
@@ -46,7 +46,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
+def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as opened:
         server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:

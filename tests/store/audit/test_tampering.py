@@ -113,7 +113,7 @@ def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     return one
 
 
-def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
+def _change_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Write two invented persons into two rows. The verification names the row with the smaller id."""
     one, two = sorted(chance.sample([row[0] for row in desk.list_rows()], 2))
     desk.execute_without_triggers(
@@ -170,7 +170,14 @@ TAMPERINGS: list[Tampering] = [
         _append_copied_row,
         _insert_row_between,
     ),
-    *(_swap_row_ids, _swap_persons, _delete_newest_rows, _replace_newest_rows, _delete_whole_chain, _delete_all_rows),
+    *(
+        _swap_row_ids,
+        _change_persons,
+        _delete_newest_rows,
+        _replace_newest_rows,
+        _delete_whole_chain,
+        _delete_all_rows,
+    ),
 ]
 
 

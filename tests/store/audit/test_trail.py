@@ -37,7 +37,7 @@ def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
     return result.row_count
 
 
-def test_an_untouched_trail_holds(desk: DatabaseWithThreeChains) -> None:
+def test_an_unchanged_trail_passes_the_verification(desk: DatabaseWithThreeChains) -> None:
     """The verification of an unchanged audit trail counts every row and finds no wrong row. The verification of an
     empty trail counts no row."""
     assert count_verified_rows(desk) == 0
@@ -75,7 +75,7 @@ def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
+def test_pages_list_the_newest_entries_first(desk: DatabaseWithThreeChains) -> None:
     """A page of the audit trail has the newest entries first, and the next page begins below the last id. A page may
     be restricted to one person. A separate query returns all entries, the oldest first.
     """
@@ -129,7 +129,7 @@ def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, mon
     assert count_verified_rows(desk) == 60
 
 
-def test_verifying_while_others_write_accuses_nobody(desk: DatabaseWithThreeChains) -> None:
+def test_rows_written_during_a_verification_are_not_reported(desk: DatabaseWithThreeChains) -> None:
     """A verification reads the rows and the anchors at two moments. It reports no row as wrong that another thread
     writes between these reads."""
     with ThreadPoolExecutor(1) as pool:
@@ -190,7 +190,7 @@ def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: 
     assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2]
 
 
-class NotingClock(MovedClock):
+class RecordingClock(MovedClock):
     """A clock that records the instants that its `now` has returned in `told`."""
 
     def __init__(self) -> None:
@@ -203,7 +203,7 @@ class NotingClock(MovedClock):
 
 
 def append_with_clock(
-    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: NotingClock, *uptimes_us: int
+    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: RecordingClock, *uptimes_us: int
 ) -> list[datetime]:
     """Append three audit entries in one transaction at a desk with this clock. The desk reads the uptimes
     `uptimes_us` (microseconds) one after the other. Return the times of the entries."""
@@ -223,7 +223,7 @@ def test_times_of_entries_are_computed_in_microseconds(
     the middle of the read. With whole milliseconds an entry could be earlier than the answer after which it was
     written, and the timeline would show them in the wrong order.
     """
-    clock = NotingClock()
+    clock = RecordingClock()
     clock.offset = timedelta(hours=1)
     first, second, third = append_with_clock(desk, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250)
     assert (second - first, third - second) == (timedelta(microseconds=400), timedelta(microseconds=550))
@@ -236,6 +236,6 @@ def test_entries_have_the_time_of_a_desk_with_the_same_clock(
     """If the desk's clock differs from the server's clock by less than the duration of the read, audit entries get
     the desk's time, as the provider's answers do. So the timeline shows an answer before the change that follows it,
     even after a slow read."""
-    clock, hour_us = NotingClock(), 3_600_000_000
+    clock, hour_us = RecordingClock(), 3_600_000_000
     _, second, third = append_with_clock(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
     assert [second, third] == clock.told[1:]

@@ -23,7 +23,7 @@ from console.store.constraints.fitness import check_fitness
 from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
-from tests.store.forbidden import ForbiddenAct
+from tests.store.forbidden import ForbiddenStatements
 from tests.store.plain_connections import (
     PersonConnections,
     connect_as_guest,
@@ -37,15 +37,15 @@ from tests.support.servers import Cluster
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
-FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
-ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
+FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
+PERSON_BY_ROLE = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 
 
 pytestmark = pytest.mark.engines("mariadb")
 
 
 @pytest.fixture(scope="module")
-def people(engine: Engine) -> Iterator[Team]:
+def team(engine: Engine) -> Iterator[Team]:
     """Yield a team's database with records of every kind, on a server that allows a session to change NOW(). The
     tests of this module must not change it."""
     with open_server_with_movable_time(engine) as server, open_team(server) as made:
@@ -55,16 +55,16 @@ def people(engine: Engine) -> Iterator[Team]:
         yield made
 
 
-@pytest.mark.parametrize("role", ROLES)
-def test_forbidden_statements_are_refused_to_each_role(
-    people: Team, connections: PersonConnections, role: str
-) -> None:
+@pytest.mark.parametrize("role", PERSON_BY_ROLE)
+def test_forbidden_statements_are_refused_to_each_role(team: Team, connections: PersonConnections, role: str) -> None:
     """The database refuses each forbidden statement to the account of each role in a plain client. Afterwards all
     rows are unchanged."""
-    before = forbidden.read_all_rows(people)
-    let_through = [case.title for case in FORBIDDEN if execute_case(people, connections, ROLES[role], case) is None]
+    before = forbidden.read_all_rows(team)
+    let_through = [
+        case.title for case in FORBIDDEN if execute_case(team, connections, PERSON_BY_ROLE[role], case) is None
+    ]
     assert let_through == []
-    assert forbidden.read_all_rows(people) == before
+    assert forbidden.read_all_rows(team) == before
     print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
 
 
@@ -89,26 +89,26 @@ STATEMENT_BY_BYPASS = {
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
 def test_the_database_refuses_each_known_bypass_of_four_eyes(
-    people: Team, connections: PersonConnections, who: str
+    team: Team, connections: PersonConnections, who: str
 ) -> None:
     """The database refuses to the requester and to the approver each known way around the approval by two people.
     Afterwards all rows are unchanged."""
-    before, by_title = forbidden.read_all_rows(people), {case.title: case for case in FORBIDDEN}
+    before, by_title = forbidden.read_all_rows(team), {case.title: case for case in FORBIDDEN}
     refused = [
-        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(people, connections, who, by_title[title])
+        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(team, connections, who, by_title[title])
     ]
     print(f"demand 19: {who}: {len(refused)} of {len(STATEMENT_BY_BYPASS)} bypasses refused")
     assert refused == list(STATEMENT_BY_BYPASS)
-    assert forbidden.read_all_rows(people) == before
+    assert forbidden.read_all_rows(team) == before
 
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
 def test_each_forbidden_statement_has_its_own_message(
-    people: Team, connections: PersonConnections, case: ForbiddenAct
+    team: Team, connections: PersonConnections, case: ForbiddenStatements
 ) -> None:
     """An approver's account has the most rights. The database refuses each forbidden statement to it with the message
     of the right or the trigger rule that is meant to refuse this statement."""
-    told = execute_case(people, connections, "lead-b", case) or "let through"
+    told = execute_case(team, connections, "lead-b", case) or "let through"
     assert any(words in told for words in case.words.split("|")), told
 
 
@@ -124,7 +124,7 @@ def test_the_docs_list_each_forbidden_statement() -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_statements_with_the_own_name_are_accepted(people: Team, connections: PersonConnections, who: str) -> None:
+def test_statements_with_the_own_name_are_accepted(team: Team, connections: PersonConnections, who: str) -> None:
     """The database accepts an insert of an audit entry, of an operation and of evidence, and a renewal of a lease, if
     each has the account's own name and the right time.
     """
@@ -133,7 +133,7 @@ def test_statements_with_the_own_name_are_accepted(people: Team, connections: Pe
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
         " WHERE name = 'free'"
     )
-    assert [execute_statements(connections, who, fill_own_name(one, people, who)) for one in (*own, free)] == [
+    assert [execute_statements(connections, who, fill_own_name(one, team, who)) for one in (*own, free)] == [
         "",
         "",
         "",
@@ -143,16 +143,16 @@ def test_statements_with_the_own_name_are_accepted(people: Team, connections: Pe
 
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
-def test_only_a_worker_inserts_roots_of_the_trail(people: Team, connections: PersonConnections, what: str) -> None:
+def test_only_a_worker_inserts_roots_of_the_trail(team: Team, connections: PersonConnections, what: str) -> None:
     """The database accepts an audit root only from a worker's account. It also refuses a root whose action has an
     additional blank, which servers ignore when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
-            connections, who, fill_own_name(forbidden.make_audit_insert(what=what), people, who)
+            connections, who, fill_own_name(forbidden.make_audit_insert(what=what), team, who)
         )
     assert (
         execute_statements(
-            connections, "worker", fill_own_name(forbidden.make_audit_insert(what=what), people, "worker")
+            connections, "worker", fill_own_name(forbidden.make_audit_insert(what=what), team, "worker")
         )
         == ""
     )
@@ -164,7 +164,7 @@ def make_not_bought_statements(record: int) -> tuple[str, str]:
     return ended, forbidden.make_check_update(record, **forbidden.NOT_BOUGHT_COLUMNS)
 
 
-def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: PersonConnections) -> None:
+def test_a_denied_purchase_needs_a_second_approver(team: Team, connections: PersonConnections) -> None:
     """op-b has proposed that a purchase was not made. The database accepts this outcome only from another person who
     is an approver and has stored evidence."""
     proposed = forbidden.PROPOSED
@@ -173,7 +173,7 @@ def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: Pe
         return execute_statements(
             connections,
             who,
-            *(fill_own_name(one, people, who) for one in (*before, *make_not_bought_statements(proposed))),
+            *(fill_own_name(one, team, who) for one in (*before, *make_not_bought_statements(proposed))),
         )
 
     evidence = forbidden.make_evidence_insert(subject=proposed)
@@ -190,30 +190,30 @@ def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: Pe
         ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),
         ("roles = 'auditor'", "roles = 'operator'"),
     ):
-        with people.open_connection("owner") as owner, owner.cursor() as cursor:
-            cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", [people.names["op-b"]])
+        with team.open_connection("owner") as owner, owner.cursor() as cursor:
+            cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", [team.names["op-b"]])
             try:
                 assert "not bought: only" in store_second_decision("lead-b", evidence), (
                     "who proposed it may not decide any more"
                 )
             finally:
-                cursor.execute(f"UPDATE operators SET {back} WHERE name = %s", [people.names["op-b"]])
+                cursor.execute(f"UPDATE operators SET {back} WHERE name = %s", [team.names["op-b"]])
     assert store_second_decision("lead-b", evidence) == ""
 
 
-def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connections: PersonConnections) -> None:
+def test_a_failed_purchase_needs_a_definite_provider_answer(team: Team, connections: PersonConnections) -> None:
     """The database accepts a purchase as not bought only with a definite answer of the provider. This answer must be
     stored as evidence of the operation, together with the operation's answer key. A vague answer or another key is
     refused.
     """
     kept = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
-        f" ('credit-check', {forbidden.UNKNOWN}, 'op-2', {forbidden.UTC}, 'alarmbox.purchase', '{{me}}',"
+        f" ('credit-check', {forbidden.UNKNOWN}, 'op-2', {forbidden.NOW_SQL}, 'alarmbox.purchase', '{{me}}',"
         f" '{forbidden.HASH}', '{{{{summary}}}}', '')"
     )
 
     def store_answer(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
-        row = fill_own_name(kept, people, "worker").format(summary=summary)
+        row = fill_own_name(kept, team, "worker").format(summary=summary)
         ended, check = make_not_bought_statements(forbidden.UNKNOWN)
         return execute_statements(
             connections, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check
@@ -227,33 +227,33 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connec
     assert "not bought: only" in store_answer("UNKNOWN FAILED_DEFINITE")
 
 
-def test_a_failed_renewal_returns_the_claim(people: Team, connections: PersonConnections) -> None:
+def test_a_failed_renewal_returns_the_claim(team: Team, connections: PersonConnections) -> None:
     """The database lets a renewed credit check become live again only after its renewal has failed."""
     back = forbidden.make_check_update(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'error' WHERE id = {forbidden.RENEWAL}")
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'error' WHERE id = {forbidden.RENEWAL}")
         said = execute_statements(connections, "op-a", back)
-        cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'success' WHERE id = {forbidden.RENEWAL}")
+        cursor.execute(f"UPDATE {forbidden.CHECKS_TABLE} SET status = 'success' WHERE id = {forbidden.RENEWAL}")
     assert said == ""
 
 
-def test_a_person_without_the_right_inserts_no_purchase(people: Team, connections: PersonConnections) -> None:
+def test_a_person_without_the_right_inserts_no_purchase(team: Team, connections: PersonConnections) -> None:
     """The database accepts a purchase by the account of a person who may buy. It refuses a purchase by the worker's
     account, which may not buy.
     """
     purchase = forbidden.make_operation_insert().replace("credit-check.refetch", "credit-check.purchase")
-    assert execute_statements(connections, "op-a", fill_own_name(purchase, people, "op-a")) == ""
-    assert "may not buy" in execute_statements(connections, "worker", fill_own_name(purchase, people, "worker"))
+    assert execute_statements(connections, "op-a", fill_own_name(purchase, team, "op-a")) == ""
+    assert "may not buy" in execute_statements(connections, "worker", fill_own_name(purchase, team, "worker"))
 
 
 # ---------------------------------------------------------------- other applications
 
 
 @pytest.fixture(scope="module")
-def shop(people: Team) -> Iterator[Any]:
+def other_application_cursor(team: Team) -> Iterator[Any]:
     """Return a cursor of the other application's account, which has only the rights on the table of credit checks."""
-    with connect_as_guest(people, forbidden.CHECKS) as connection, connection.cursor() as cursor:
+    with connect_as_guest(team, forbidden.CHECKS_TABLE) as connection, connection.cursor() as cursor:
         yield cursor
 
 
@@ -265,72 +265,91 @@ def execute_as_shop(shop: Any, statement: str) -> str:
     return ""
 
 
-def test_another_application_keeps_writing_its_rows(shop: Any) -> None:
+def test_another_application_keeps_writing_its_rows(other_application_cursor: Any) -> None:
     """The database lets the other application insert rows with the original columns, change these rows, store their
     purchase and delete them."""
-    table = forbidden.CHECKS
+    table = forbidden.CHECKS_TABLE
     assert (
         execute_as_shop(
-            shop, f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')"
+            other_application_cursor,
+            f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')",
         )
         == ""
     )
     assert (
         execute_as_shop(
-            shop, f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90"
+            other_application_cursor,
+            f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90",
         )
         == ""
     )
-    assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
-    assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
-    assert execute_as_shop(shop, f"DELETE FROM {table} WHERE id = 90") == ""
+    assert execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
+    assert execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
+    assert execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = 90") == ""
 
 
-def test_another_application_writes_states_of_its_own_rows(shop: Any) -> None:
+def test_another_application_writes_states_of_its_own_rows(other_application_cursor: Any) -> None:
     """The other application, which had the table first, may write each of the three states into a new or an existing
     row. The database refuses any other state.
     """
-    table = forbidden.CHECKS
+    table = forbidden.CHECKS_TABLE
     for number, state in enumerate(("pending", "success", "error"), 93):
         row = f"({number}, {number}, '5010001192707', '{state}')"
         assert (
-            execute_as_shop(shop, f"INSERT INTO {table} (id, client_id, corporation_number, status) VALUES {row}")
+            execute_as_shop(
+                other_application_cursor,
+                f"INSERT INTO {table} (id, client_id, corporation_number, status) VALUES {row}",
+            )
             == ""
         )
         for word in ("error", "success", "pending"):
-            assert execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") == ""
+            assert (
+                execute_as_shop(other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}")
+                == ""
+            )
         for word in ("Success", "success ", "done", ""):
-            assert execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {number}") != ""
-        assert execute_as_shop(shop, f"DELETE FROM {table} WHERE id = {number}") == ""
+            assert (
+                execute_as_shop(other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {number}")
+                != ""
+            )
+        assert execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = {number}") == ""
     nonsense = f"INSERT INTO {table} (client_id, corporation_number, status) VALUES (93, '1', 'done')"
-    assert "original columns" in execute_as_shop(shop, nonsense)
+    assert "original columns" in execute_as_shop(other_application_cursor, nonsense)
 
 
-def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> None:
+def test_another_application_cannot_change_our_rows(team: Team, other_application_cursor: Any) -> None:
     """The database refuses to the other application changes of the program's columns, of the program's rows, of a
     bought credit check, and of the corporation number in a row that the program uses."""
-    table = forbidden.CHECKS
-    shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    table = forbidden.CHECKS_TABLE
+    other_application_cursor.execute(
+        f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')"
+    )
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
         assert "whose it is" in execute_as_shop(
-            shop, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
+            other_application_cursor, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
         )
-        assert "never deleted" in execute_as_shop(shop, f"DELETE FROM {table} WHERE id = 91")
-        assert execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
-        assert "whose it is" in execute_as_shop(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91")
+        assert "never deleted" in execute_as_shop(other_application_cursor, f"DELETE FROM {table} WHERE id = 91")
+        assert (
+            execute_as_shop(other_application_cursor, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
+        )
         assert "whose it is" in execute_as_shop(
-            shop, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT}"
+            other_application_cursor, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91"
+        )
+        assert "whose it is" in execute_as_shop(
+            other_application_cursor, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT}"
         )
         for ours in (91, forbidden.BOUGHT, forbidden.UNKNOWN):
             for word in ("pending", "success", "error"):
                 cursor.execute(f"SELECT status FROM {table} WHERE id = {ours}")
                 if cursor.fetchone() != (word,):
-                    said = execute_as_shop(shop, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}")
+                    said = execute_as_shop(
+                        other_application_cursor, f"UPDATE {table} SET status = '{word}' WHERE id = {ours}"
+                    )
                     assert "original columns" in said, (ours, word)
         for column, value in (("certainty", "'unknown'"), ("version", "2"), ("work_state", "'none'")):
             added = f"INSERT INTO {table} (client_id, corporation_number, {column}) VALUES (92, '1', {value})"
-            assert "original columns" in execute_as_shop(shop, added), column
+            assert "original columns" in execute_as_shop(other_application_cursor, added), column
         cursor.execute(f"DELETE FROM {table} WHERE id = 91")
 
 
@@ -456,10 +475,10 @@ def test_the_names_of_triggers_fit() -> None:
     )
 
 
-def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
+def test_the_owner_too_never_changes_the_trail(team: Team) -> None:
     """The triggers refuse changes of the audit trail to the schema account too, so that an administrator can't change
     it by accident."""
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("audit_log", "evidence", "approvals"):
             with pytest.raises(pymysql.MySQLError, match="never deleted"):
                 cursor.execute(f"DELETE FROM {table}")
@@ -520,7 +539,7 @@ def test_transitions_come_from_the_tables() -> None:
     """The triggers allow exactly the transitions of states that the program's transition tables contain."""
     bodies = {(one.table, one.event): one.body for one in server_triggers.make_all_triggers()}
     tables: dict[str, Mapping[Any, Collection[Any]]] = {
-        forbidden.CHECKS: states.CREDIT_CHECK_TRANSITIONS,
+        forbidden.CHECKS_TABLE: states.CREDIT_CHECK_TRANSITIONS,
         "operations": states.OPERATION_TRANSITIONS,
         "orders": states.ORDER_TRANSITIONS,
         "payments": PAYMENT_TRANSITIONS,
@@ -535,15 +554,15 @@ def test_transitions_come_from_the_tables() -> None:
 # ---------------------------------------------------------------- programs that are slow
 
 
-def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
+def test_a_process_with_an_old_time_reads_the_time_again(team: Team) -> None:
     """A process stops between reading the server's time and writing it into an audit entry. The trigger refuses the
     old time, and the program runs the transaction again with a new time."""
-    times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]
-    database = Database(people.urls["op-a"])
+    times = [f"{forbidden.NOW_SQL} - INTERVAL 1 MINUTE", forbidden.NOW_SQL]
+    database = Database(team.urls["op-a"])
 
     def append_entry_at_time(tx: Transaction) -> str:
         at = times.pop(0)
-        tx.conn.exec_driver_sql(forbidden.make_audit_insert(at=at).format(me=people.names["op-a"]))
+        tx.conn.exec_driver_sql(forbidden.make_audit_insert(at=at).format(me=team.names["op-a"]))
         raise LookupError("far enough")
 
     with pytest.raises(LookupError):
@@ -565,7 +584,7 @@ def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> N
         for node in galera_cluster.nodes:
             there = replace(made, server=node)
             lines = PersonConnections(there)
-            lines.wait("op-a")
+            lines.wait_for_replication("op-a")
             cases = [case for case in FORBIDDEN if "timestamp" not in case.sql[0]]  # its own server refuses that
             assert [case.title for case in cases if execute_case(there, lines, "op-a", case) is None] == []
             lines.close()

@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 
 from tests.store import forbidden_money, forbidden_worker
-from tests.store.money_scene import DECLINED, FREE, SUM, make_payment_update, make_refund_insert, make_reserve_update
+from tests.store.money_scene import (
+    DECLINED,
+    FREE,
+    REFUND_AMOUNT_MINOR,
+    make_payment_update,
+    make_refund_insert,
+    make_reserve_update,
+)
 from tests.store.plain_connections import PersonConnections, connect_as_guest, execute_for_refusal
 from tests.support.teams import Team
 from tests.support.waiting import wait_until
 
-CASES = (*forbidden_money.CASES, *forbidden_worker.CASES)
+FORBIDDEN_STATEMENTS = (*forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_worker.CASES)
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -22,7 +29,7 @@ pytestmark = pytest.mark.engines("mariadb")
 def test_triggers_refuse_statements_despite_too_many_grants(people: Team) -> None:
     """An account has all database rights by mistake. The triggers still refuse every statement that would otherwise
     fail because of a missing right."""
-    tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
+    tried = [case for case in FORBIDDEN_STATEMENTS if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
     with connect_as_guest(people, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
         with people.open_connection("owner") as owner, owner.cursor() as owners:
@@ -45,7 +52,7 @@ def test_ignored_errors_change_nothing(people: Team, connections: PersonConnecti
     me = people.names["lead-b"]
     written: dict[str, int] = {}
     with connections.open_new_connection("lead-b") as connection, connection.cursor() as cursor:
-        for case in CASES:
+        for case in FORBIDDEN_STATEMENTS:
             *before, last = (one.replace("{me}", me).replace("{other}", people.names["op-b"]) for one in case.sql)
             connection.begin()
             told = [execute_for_refusal(cursor, one) for one in before]
@@ -103,7 +110,7 @@ def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_uns
     """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any
     isolation level of its database session."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(make_payment_update(DECLINED, reserved_minor=str(SUM)))
+        cursor.execute(make_payment_update(DECLINED, reserved_minor=str(REFUND_AMOUNT_MINOR)))
     both = make_payment_update(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
     with people.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.store import money_scene as money
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.store.money_scene import (
     APPROVED,
     ASIDE,
@@ -19,10 +19,10 @@ from tests.store.money_scene import (
     FAILED_REFUND_COLUMNS,
     GIVEN_UP,
     LATE,
+    REFUND_AMOUNT_MINOR,
     SENDING,
     SENT_COLUMNS,
     SUBMITTED,
-    SUM,
     TWO,
     UNPAID,
     make_answer_insert,
@@ -43,8 +43,8 @@ from tests.store.plain_connections import (
 )
 from tests.support.teams import Team
 
-RELEASE_COLUMNS = {"reserved_minor": f"reserved_minor - {SUM}"}
-REFUNDED_COLUMNS = RELEASE_COLUMNS | {"refunded_minor": f"refunded_minor + {SUM}"}
+RELEASE_COLUMNS = {"reserved_minor": f"reserved_minor - {REFUND_AMOUNT_MINOR}"}
+REFUNDED_COLUMNS = RELEASE_COLUMNS | {"refunded_minor": f"refunded_minor + {REFUND_AMOUNT_MINOR}"}
 BACK_TO_APPROVED_COLUMNS = {"status": "'approved'", "certainty": "'known'"}
 
 pytestmark = pytest.mark.engines("mariadb")
@@ -63,7 +63,7 @@ class SqlClient:
 
 
 @pytest.fixture
-def desk(people: Team, connections: PersonConnections) -> SqlClient:
+def execute_as_person(people: Team, connections: PersonConnections) -> SqlClient:
     return SqlClient(people, connections)
 
 
@@ -71,35 +71,40 @@ def desk(people: Team, connections: PersonConnections) -> SqlClient:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_a_refund_request_after_its_reservation_is_accepted(desk: SqlClient, who: str) -> None:
+def test_a_refund_request_after_its_reservation_is_accepted(execute_as_person: SqlClient, who: str) -> None:
     """The database accepts a refund request after its amount was reserved: for the whole refundable amount, for a
     part of it, and with two approvers for a large amount. A second reservation of the same money is refused."""
-    assert desk(who, make_reserve_update(), make_refund_insert()) == ""
-    assert desk(who, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
-    large = {"checkers_needed": "2", "sends_after": f"{UTC} + INTERVAL 15 MINUTE"}
-    assert desk(who, make_reserve_update(BIG, 600_000), make_refund_insert(BIG, 600_000, **large)) == ""
-    assert "Duplicate entry" in desk(
+    assert execute_as_person(who, make_reserve_update(), make_refund_insert()) == ""
+    assert execute_as_person(who, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
+    large = {"checkers_needed": "2", "sends_after": f"{NOW_SQL} + INTERVAL 15 MINUTE"}
+    assert execute_as_person(who, make_reserve_update(BIG, 600_000), make_refund_insert(BIG, 600_000, **large)) == ""
+    assert "Duplicate entry" in execute_as_person(
         who, make_reserve_update(), make_refund_insert(), make_reserve_update(), make_refund_insert()
     )
 
 
-def test_a_second_refund_request_counts_the_first_reservation(desk: SqlClient) -> None:
+def test_a_second_refund_request_counts_the_first_reservation(execute_as_person: SqlClient) -> None:
     """For a second refund request, the database requires a reservation of exactly this request's amount in addition
     to the first request's reservation."""
-    assert desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED)) == ""
-    assert "own sum" in desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED, SUM + 1))
+    assert execute_as_person("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED)) == ""
+    assert "own sum" in execute_as_person(
+        "op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED, REFUND_AMOUNT_MINOR + 1)
+    )
 
 
-def test_a_refund_request_for_a_set_aside_is_accepted(desk: SqlClient) -> None:
+def test_a_refund_request_for_a_set_aside_is_accepted(execute_as_person: SqlClient) -> None:
     """A refund of a set-aside takes its amount from the set-aside sum, and the set-aside is marked when the refund
     exists. If the refund ends without money, the database accepts that the amount and the mark are restored."""
     taken = make_payment_update(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
     asked = (taken, make_refund_insert(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
-    assert desk("op-a", *asked, marked) == ""
+    assert execute_as_person("op-a", *asked, marked) == ""
     ended = make_refund_update("@made", status="'withdrawn'")
     freed = make_payment_update(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
-    assert desk("op-a", *asked, marked, ended, freed, money.make_update("set_asides", 1, status="'open'")) == ""
+    assert (
+        execute_as_person("op-a", *asked, marked, ended, freed, money.make_update("set_asides", 1, status="'open'"))
+        == ""
+    )
 
 
 SET_ASIDE_UPDATE = make_payment_update(
@@ -108,7 +113,7 @@ SET_ASIDE_UPDATE = make_payment_update(
 SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
 
 
-def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) -> None:
+def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person: SqlClient) -> None:
     """The worker may request the refund of a whole set-aside, with two approvers. The database refuses the worker's
     own vote for this request and the worker's own approval of it."""
     asked = (
@@ -117,15 +122,15 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) 
         "SET @made = LAST_INSERT_ID()",
     )
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
-    assert desk("worker", *asked, marked) == ""
-    assert "only an approver approves" in desk("worker", *asked, marked, make_vote_insert("@made"))
-    assert "nobody approves a refund of their own" in desk(
+    assert execute_as_person("worker", *asked, marked) == ""
+    assert "only an approver approves" in execute_as_person("worker", *asked, marked, make_vote_insert("@made"))
+    assert "nobody approves a refund of their own" in execute_as_person(
         "worker", *asked, make_refund_update("@made", status="'approved'")
     )
     ended = (make_refund_update("@made", status="'withdrawn'"), "SET @back = 1")
     freed = make_payment_update(ASIDE, set_aside_minor="set_aside_minor + 400", reserved_minor="reserved_minor - 400")
     again = (freed, money.make_update("set_asides", 1, status="'open'", refund_id="NULL"), *asked)
-    assert "asks for no refund" in desk("worker", *asked, marked, *ended, *again)
+    assert "asks for no refund" in execute_as_person("worker", *asked, marked, *ended, *again)
 
 
 @pytest.mark.parametrize("asked", [
@@ -146,30 +151,30 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) 
     "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
-def test_the_worker_may_request_no_other_refund(desk: SqlClient, asked: tuple[str, ...]) -> None:
+def test_the_worker_may_request_no_other_refund(execute_as_person: SqlClient, asked: tuple[str, ...]) -> None:
     """The database refuses each other refund request of the worker: with another amount, of another payment, of a
     set-aside that is already being refunded, or with only one approver."""
-    told = desk("worker", *asked)
+    told = execute_as_person("worker", *asked)
     assert "asks for no refund" in told or "in the name of somebody else" in told
 
 
-def test_an_approval_needs_its_vote_first(desk: SqlClient) -> None:
+def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
     """The database accepts an approval only after the approver's vote is stored. If two votes are needed, the first
     one raises the version of the refund and leaves its state unchanged."""
-    assert desk("lead-b", make_vote_insert(ASKED), make_refund_update(ASKED, status="'approved'")) == ""
-    assert desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO)) == ""
-    assert "only an approver" in desk("op-a", make_vote_insert(ASKED))
+    assert execute_as_person("lead-b", make_vote_insert(ASKED), make_refund_update(ASKED, status="'approved'")) == ""
+    assert execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO)) == ""
+    assert "only an approver" in execute_as_person("op-a", make_vote_insert(ASKED))
 
 
-def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> None:
+def test_a_second_vote_approves_the_refund(people: Team, execute_as_person: SqlClient) -> None:
     """A refund is approved with the second vote if an earlier vote of another approver exists. The database refuses
     the approval if that person is no longer an approver."""
     lead = people.names["lead-c"]
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
-        decided = desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        decided = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
-        demoted = desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
+        demoted = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'approver' WHERE name = %s", (lead,))
         _delete_votes(cursor, TWO)
     assert decided == ""
@@ -177,7 +182,7 @@ def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> Non
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
-def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient, change: str) -> None:
+def test_a_vote_for_a_former_requester_is_refused(people: Team, execute_as_person: SqlClient, change: str) -> None:
     """If the requester has lost the right to request, the database refuses a vote for the refund. If a vote is
     already stored, it refuses the approval.
     """
@@ -188,12 +193,12 @@ def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient,
         cursor.execute("SELECT roles FROM operators WHERE name = %s", (maker,))
         ((roles,),) = cursor.fetchall()
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        voted = desk("lead-b", make_vote_insert(ASKED))
+        voted = execute_as_person("lead-b", make_vote_insert(ASKED))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
         cursor.execute(make_vote_insert(ASKED, f"'{lead}'"))
-        approved = desk("lead-b", make_refund_update(ASKED, status="'approved'"))
+        approved = execute_as_person("lead-b", make_refund_update(ASKED, status="'approved'"))
         cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", (maker,))
-        refused = desk("lead-b", make_refund_update(ASKED, status="'approved'"))
+        refused = execute_as_person("lead-b", make_refund_update(ASKED, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = %s, disabled_at = NULL WHERE name = %s", (roles, maker))
         _delete_votes(cursor, ASKED)
     assert approved == ""
@@ -212,57 +217,68 @@ def _delete_votes(cursor: Any, of: int) -> None:
     cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{of}'")
 
 
-def test_declines_withdrawals_and_expiries_are_accepted(desk: SqlClient) -> None:
+def test_declines_withdrawals_and_expiries_are_accepted(execute_as_person: SqlClient) -> None:
     """An approver may decline a refund, its requester may withdraw it, and each account may write that its deadline
     has passed. The reserved amount is then released."""
     declined = make_refund_update(ASKED, status="'rejected'", declined_because="'not ours'")
-    assert desk("lead-b", declined, make_payment_update(ASKED, **RELEASE_COLUMNS)) == ""
-    assert "an approver declines" in desk("op-a", declined)
+    assert execute_as_person("lead-b", declined, make_payment_update(ASKED, **RELEASE_COLUMNS)) == ""
+    assert "an approver declines" in execute_as_person("op-a", declined)
     withdrawn = (make_refund_update(APPROVED, status="'withdrawn'"), make_payment_update(APPROVED, **RELEASE_COLUMNS))
-    assert desk("op-b", *withdrawn) == ""
-    assert "only who asked" in desk("lead-b", *withdrawn)
+    assert execute_as_person("op-b", *withdrawn) == ""
+    assert "only who asked" in execute_as_person("lead-b", *withdrawn)
     assert (
-        desk("worker", make_refund_update(LATE, status="'expired'"), make_payment_update(LATE, **RELEASE_COLUMNS))
+        execute_as_person(
+            "worker", make_refund_update(LATE, status="'expired'"), make_payment_update(LATE, **RELEASE_COLUMNS)
+        )
         == ""
     )
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_sent_refund_is_written_in_the_right_order(desk: SqlClient, who: str) -> None:
+def test_a_sent_refund_is_written_in_the_right_order(execute_as_person: SqlClient, who: str) -> None:
     """The database requires this order: first the refund, then the row of the journal. The provider's answer is
     stored before the refund gets its final state, and the payment's sums change last."""
     begun = money.make_sending_insert(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
-    assert desk(who, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
-    assert "only a refund that is approved" in desk(who, begun)
+    assert execute_as_person(who, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
+    assert "only a refund that is approved" in execute_as_person(who, begun)
     accepted = {"status": "'submitted'", "certainty": "'known'", "refund_txn_id": "'4711'"}
-    assert desk(who, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)) == ""
+    assert (
+        execute_as_person(
+            who, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)
+        )
+        == ""
+    )
     done = (
         make_answer_insert("HTTP 200 SUCCEEDED answered"),
         make_refund_update(SENDING, **COMPLETED_REFUND_COLUMNS),
         make_payment_update(SENDING, **REFUNDED_COLUMNS),
     )
-    assert desk(who, *done) == ""
+    assert execute_as_person(who, *done) == ""
     refused = (
         make_answer_insert("HTTP 400 FAILED_DEFINITE no"),
         make_refund_update(SENDING, **FAILED_REFUND_COLUMNS),
         make_payment_update(SENDING, **RELEASE_COLUMNS),
     )
-    assert desk(who, *refused) == ""
+    assert execute_as_person(who, *refused) == ""
     assert (
-        desk(who, make_answer_insert("UNKNOWN timeout"), make_refund_update(SENDING, work_state="'needs_review'"))
+        execute_as_person(
+            who, make_answer_insert("UNKNOWN timeout"), make_refund_update(SENDING, work_state="'needs_review'")
+        )
         == ""
     )
 
 
-def test_a_refund_returns_to_unsent_only_with_proof(desk: SqlClient) -> None:
+def test_a_refund_returns_to_unsent_only_with_proof(execute_as_person: SqlClient) -> None:
     """A refund may return to "not sent" with an answer to its sending that proves it was not executed, or with two
     answers of the provider that it doesn't know the refund."""
     assert (
-        desk("worker", make_answer_insert("AUTH http_401"), make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS))
+        execute_as_person(
+            "worker", make_answer_insert("AUTH http_401"), make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS)
+        )
         == ""
     )
     assert (
-        desk(
+        execute_as_person(
             "worker",
             make_answer_insert("FAILED_DEFINITE refused_connection"),
             make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS),
@@ -270,10 +286,10 @@ def test_a_refund_returns_to_unsent_only_with_proof(desk: SqlClient) -> None:
         == ""
     )
     absent = make_answer_insert("HTTP 404 NOT_FOUND no", source="paypay.refund_status")
-    assert desk("worker", absent, absent, make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS)) == ""
+    assert execute_as_person("worker", absent, absent, make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS)) == ""
 
 
-def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
+def test_a_second_person_decides_an_unknown_refund(execute_as_person: SqlClient) -> None:
     """op-b has proposed that an unknown refund was never made. The database accepts the same decision from lead-b, an
     approver with evidence, and refuses it from op-b and from an operator."""
     second = (
@@ -281,10 +297,10 @@ def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
         make_refund_update(GIVEN_UP, **FAILED_REFUND_COLUMNS),
         make_payment_update(GIVEN_UP, **RELEASE_COLUMNS),
     )
-    assert desk("lead-b", *second) == ""
+    assert execute_as_person("lead-b", *second) == ""
     for who in ("op-a", "op-b", "worker"):
-        assert "refunded: only the provider" in desk(who, *second)
-    assert "refunded: only the provider" in desk(
+        assert "refunded: only the provider" in execute_as_person(who, *second)
+    assert "refunded: only the provider" in execute_as_person(
         "lead-b", make_proof_insert(GIVEN_UP), make_refund_update(GIVEN_UP, **COMPLETED_REFUND_COLUMNS)
     )
 
@@ -293,15 +309,15 @@ def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_payment_moves_from_its_insertion_to_its_end(desk: SqlClient, who: str) -> None:
+def test_a_payment_moves_from_its_insertion_to_its_end(execute_as_person: SqlClient, who: str) -> None:
     """A payment is inserted without money. After the provider's notice is stored, the database accepts the changes of
     its state step by step, and then of the captured amount, the excess and the order."""
     begun = money.make_payment_insert(order_id=str(UNPAID), asked_minor="1000")
-    assert desk(who, begun) == ""
-    told = desk(
+    assert execute_as_person(who, begun) == ""
+    told = execute_as_person(
         who,
         "INSERT INTO payment_events (source, event_id, kind, received_at, done, body, who)"
-        f" SELECT 'bank', 'e2', 'x', {UTC}, 'unmatched', '', SUBSTRING_INDEX(USER(), '@', 1)",
+        f" SELECT 'bank', 'e2', 'x', {NOW_SQL}, 'unmatched', '', SUBSTRING_INDEX(USER(), '@', 1)",
     )
     assert (told == "") is (who == "worker"), told
     answered = (
@@ -313,43 +329,43 @@ def test_a_payment_moves_from_its_insertion_to_its_end(desk: SqlClient, who: str
         make_payment_update("@made", captured_minor="1000"), make_payment_update("@made", set_aside_minor="100"),
         make_insert("set_asides", payment_id="@made", account_id="1", amount_minor="100", currency="'JPY'",
         status="'open'",
-            created_at=UTC, changed_at=UTC),
+            created_at=NOW_SQL, changed_at=NOW_SQL),
     )  # fmt: skip
-    assert desk(who, *answered, money.make_update("orders", UNPAID, status="'paid'")) == ""
+    assert execute_as_person(who, *answered, money.make_update("orders", UNPAID, status="'paid'")) == ""
     partly = [step.replace("1000", "999") for step in answered]
     for paid in (partly, (begun,)):
-        assert "and in full" in desk(who, *paid, money.make_update("orders", UNPAID, status="'paid'"))
+        assert "and in full" in execute_as_person(who, *paid, money.make_update("orders", UNPAID, status="'paid'"))
 
 
-def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
+def test_two_people_decide_about_a_payment(execute_as_person: SqlClient) -> None:
     """op-b has proposed that a payment was reversed. The database accepts the same decision only from an approver
     with evidence.
     """
     second = (make_proof_insert(BIG, kind="payment"), make_payment_update(BIG, status="'reversed'"))
-    assert desk("lead-b", *second) == ""
-    assert "money has moved only" in desk("lead-b", second[1])
+    assert execute_as_person("lead-b", *second) == ""
+    assert "money has moved only" in execute_as_person("lead-b", second[1])
     for who in ("op-a", "op-b", "worker"):
-        assert "money has moved only" in desk(who, *second)
+        assert "money has moved only" in execute_as_person(who, *second)
 
 
-def test_the_worker_changes_accounts_within_their_limit(desk: SqlClient) -> None:
+def test_the_worker_changes_accounts_within_their_limit(execute_as_person: SqlClient) -> None:
     """The worker may reserve, book and release sums of a company's account within the account's limit. The database
     refuses sums above the limit.
     """
     back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
     held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
-    assert desk("worker", back, held) == ""
-    assert "its limit" in desk("worker", back, held, held)
+    assert execute_as_person("worker", back, held) == ""
+    assert "its limit" in execute_as_person("worker", back, held, held)
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_order_columns_accept_only_values_of_a_payment(desk: SqlClient, who: str) -> None:
+def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlClient, who: str) -> None:
     """The order's columns about its payment accept only the values of a payment of this order. The payment's token
     may be stored before the payment is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
-    assert desk(who, money.make_update("orders", money.BY_ATOM, **told)) == ""
-    assert desk(who, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
-    assert desk(who, money.make_update("orders", CANCELLED, payment_method="'paypay'")) == ""
+    assert execute_as_person(who, money.make_update("orders", money.BY_ATOM, **told)) == ""
+    assert execute_as_person(who, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
+    assert execute_as_person(who, money.make_update("orders", CANCELLED, payment_method="'paypay'")) == ""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.store import forbidden_worker as worker
-from tests.store.forbidden import UTC
+from tests.store.forbidden import NOW_SQL
 from tests.store.forbidden_worker import ENDED, FREE, HELD_BY_OTHER, OPEN, TAKEN_BEFORE, UNSEEN, make_plain_update
 from tests.store.money_scene import make_insert, make_update
 from tests.store.plain_connections import (
@@ -20,7 +20,7 @@ from tests.store.plain_connections import (
 )
 from tests.support.teams import Team
 
-WRITERS = ("op-a", "lead-b", "worker")
+ACCOUNTS_OF_EACH_ROLE = ("op-a", "lead-b", "worker")
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -38,42 +38,42 @@ class SqlClient:
 
 
 @pytest.fixture
-def desk(people: Team, connections: PersonConnections) -> SqlClient:
+def execute_as_person(people: Team, connections: PersonConnections) -> SqlClient:
     return SqlClient(people, connections)
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_task_row_is_begun_and_ended(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_task_row_is_begun_and_ended(execute_as_person: SqlClient, who: str) -> None:
     """The row of a due task may be inserted, and a run of the task may be begun and ended, even by another account
     than the one that inserted the row."""
-    made = make_insert("tasks", name="'outbox'", every_seconds="5", next_at=UTC)
+    made = make_insert("tasks", name="'outbox'", every_seconds="5", next_at=NOW_SQL)
     ended = "UPDATE tasks SET version = version + 1, ended_at = NULL, taken = 9, failures = 1, trouble = 'x'"
-    assert desk(who, made, ended) == ""
+    assert execute_as_person(who, made, ended) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_request_id_is_stored_and_answered(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_request_id_is_stored_and_answered(execute_as_person: SqlClient, who: str) -> None:
     """A person's account may store a request id in the person's own name, add its record and operation, end it with
     its answer, and use it again afterwards."""
     tied = "UPDATE request_ids SET subject_kind = 'payment', operation_id = 'o' WHERE person = '{me}'"
     ended = "UPDATE request_ids SET state = 'kept', answer = 'x', lease_expires = 0 WHERE person = '{me}'"
     anew = "UPDATE request_ids SET state = 'running', fence = fence + 1, answer = NULL WHERE person = '{me}'"
-    assert desk(who, worker.make_request_id_insert(), tied, ended, anew) == ""
+    assert execute_as_person(who, worker.make_request_id_insert(), tied, ended, anew) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_saga_moves_to_its_next_and_final_states(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_saga_moves_to_its_next_and_final_states(execute_as_person: SqlClient, who: str) -> None:
     """A saga may move to its next step and to each of its final states. After its end a new saga may begin for the
     same record."""
-    assert desk(who, make_update("sagas", OPEN, step="'expire'", attempts="0")) == ""
-    assert desk(who, make_update("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
+    assert execute_as_person(who, make_update("sagas", OPEN, step="'expire'", attempts="0")) == ""
+    assert execute_as_person(who, make_update("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
     for state in ("done", "compensated"):
-        ended = make_update("sagas", OPEN, state=f"'{state}'", ended_at=UTC, next_at="NULL")
-        assert desk(who, ended, worker.make_saga_insert(subject_id="1")) == ""
+        ended = make_update("sagas", OPEN, state=f"'{state}'", ended_at=NOW_SQL, next_at="NULL")
+        assert execute_as_person(who, ended, worker.make_saga_insert(subject_id="1")) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_an_alert_is_opened_acknowledged_and_resolved(execute_as_person: SqlClient, who: str) -> None:
     """An alert may be opened, acknowledged in the person's own name, and resolved. Afterwards an alert of the same
     rule and record may be opened again."""
     found = make_insert(
@@ -83,47 +83,53 @@ def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str)
         subject_id="1",
         observed="'a'",
         expected="'b'",
-        detected_at=UTC,
+        detected_at=NOW_SQL,
     )
-    settled = make_plain_update("alerts", UNSEEN, resolved_at=UTC)
-    assert desk(who, worker.make_acknowledge_update(UNSEEN), settled, found) == ""
+    settled = make_plain_update("alerts", UNSEEN, resolved_at=NOW_SQL)
+    assert execute_as_person(who, worker.make_acknowledge_update(UNSEEN), settled, found) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_facts_of_a_watched_corporation_may_be_stored(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_facts_of_a_watched_corporation_may_be_stored(execute_as_person: SqlClient, who: str) -> None:
     """An account may store a watched corporation for the first time, and may change its facts together with a newer
     registry date.
     """
     changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
-    assert desk(who, worker.make_watched_insert(), changed_facts) == ""
+    assert execute_as_person(who, worker.make_watched_insert(), changed_facts) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_an_outbox_event_is_stored_postponed_and_published(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_an_outbox_event_is_stored_postponed_and_published(execute_as_person: SqlClient, who: str) -> None:
     """An event of the outbox may be stored, postponed and marked as published."""
     late = make_plain_update(
-        "outbox", OPEN, attempts="attempts + 1", next_at=f"{UTC} + INTERVAL 1 HOUR", trouble="'timeout'"
+        "outbox", OPEN, attempts="attempts + 1", next_at=f"{NOW_SQL} + INTERVAL 1 HOUR", trouble="'timeout'"
     )
     assert (
-        desk(
-            who, worker.make_event_insert(), late, make_plain_update("outbox", OPEN, published_at=UTC, trouble="NULL")
+        execute_as_person(
+            who,
+            worker.make_event_insert(),
+            late,
+            make_plain_update("outbox", OPEN, published_at=NOW_SQL, trouble="NULL"),
         )
         == ""
     )
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_counts_of_a_reconciliation_only_rise(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_counts_of_a_reconciliation_only_rise(execute_as_person: SqlClient, who: str) -> None:
     """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
     and then the reconciliation may be ended."""
     counted = make_update("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
     opened = make_plain_update("reconciliation_rows", OPEN, case_opened="1")
-    ended = make_update("reconciliations", OPEN, state="'failed'", ended_at=UTC)
-    assert desk(who, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended) == ""
+    ended = make_update("reconciliations", OPEN, state="'failed'", ended_at=NOW_SQL)
+    assert (
+        execute_as_person(who, worker.make_run_insert(), counted, worker.make_difference_insert(), opened, ended)
+        == ""
+    )
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_bulk_run_is_created_and_executed(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_bulk_run_is_created_and_executed(execute_as_person: SqlClient, who: str) -> None:
     """A person stores a bulk run with its rows in their own name. The executing account may store the results, stop
     the run, continue it and end it."""
     made = (worker.make_bulk_run_insert(most="2"), "SET @made = LAST_INSERT_ID()")
@@ -132,33 +138,40 @@ def test_a_bulk_run_is_created_and_executed(desk: SqlClient, who: str) -> None:
         make_update("bulk_runs", "@made", state=f"'{state}'", most="1")
         for state in ("running", "stopped", "running", "done")
     ]
-    assert desk(who, *made, *rows, *states) == ""
-    result = make_plain_update("bulk_rows", OPEN, result="'done'", done_at=UTC)
-    assert desk(who, make_update("bulk_runs", OPEN, state="'running'"), result) == ""
+    assert execute_as_person(who, *made, *rows, *states) == ""
+    result = make_plain_update("bulk_rows", OPEN, result="'done'", done_at=NOW_SQL)
+    assert execute_as_person(who, make_update("bulk_runs", OPEN, state="'running'"), result) == ""
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_take_is_begun_extended_and_ended(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_take_is_begun_extended_and_ended(execute_as_person: SqlClient, who: str) -> None:
     """A person may take a record that has no take, or on which another person's take has ended. The take may then be
     extended and ended.
     """
     mine = worker.make_take_update(FREE)
-    given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
-    assert desk(who, worker.make_take_insert(), mine, given_up, mine) == ""
-    assert desk(who, worker.make_take_update(TAKEN_BEFORE)) == ""
-    assert "somebody else has" in desk(who, worker.make_take_update(HELD_BY_OTHER))
+    given_up = f"UPDATE takes SET until = {NOW_SQL} WHERE subject_id = {FREE}"
+    assert execute_as_person(who, worker.make_take_insert(), mine, given_up, mine) == ""
+    assert execute_as_person(who, worker.make_take_update(TAKEN_BEFORE)) == ""
+    assert "somebody else has" in execute_as_person(who, worker.make_take_update(HELD_BY_OTHER))
 
 
-def test_only_people_write_notes(desk: SqlClient) -> None:
+def test_only_people_write_notes(execute_as_person: SqlClient) -> None:
     """The database accepts a note from a person's account and refuses it from a worker's account."""
-    assert desk("op-a", worker.make_note_insert()) == desk("lead-b", worker.make_note_insert()) == ""
-    assert "this role notes nothing" in desk("worker", worker.make_note_insert())
+    assert (
+        execute_as_person("op-a", worker.make_note_insert())
+        == execute_as_person("lead-b", worker.make_note_insert())
+        == ""
+    )
+    assert "this role notes nothing" in execute_as_person("worker", worker.make_note_insert())
 
 
-@pytest.mark.parametrize("who", WRITERS)
-def test_a_stock_reservation_is_released(desk: SqlClient, who: str) -> None:
+@pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
+def test_a_stock_reservation_is_released(execute_as_person: SqlClient, who: str) -> None:
     """A reservation of stock may be released."""
-    assert desk(who, make_plain_update("stock_reservations", OPEN, status="'released'", updated_at=UTC)) == ""
+    assert (
+        execute_as_person(who, make_plain_update("stock_reservations", OPEN, status="'released'", updated_at=NOW_SQL))
+        == ""
+    )
 
 
 @pytest.fixture

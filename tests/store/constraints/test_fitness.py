@@ -29,18 +29,18 @@ def find_failed_checks(database: Database) -> dict[str, bool]:
     }
 
 
-def test_a_fresh_server_is_fit(on_server: Database) -> None:
+def test_a_fresh_server_is_fit(migrated_server_database: Database) -> None:
     """A database that the migrations created on a server with the recommended settings passes every check except the
     check of the largest transaction.
     """
-    assert {name for name in find_failed_checks(on_server) if name != "writeset"} == set()
+    assert {name for name in find_failed_checks(migrated_server_database) if name != "writeset"} == set()
 
 
-def test_all_derived_columns_are_stored(on_server: Database) -> None:
+def test_all_derived_columns_are_stored(migrated_server_database: Database) -> None:
     """On a server all derived columns are stored columns. With an indexed virtual column, the purge of a returning
     Galera node might never end."""
     found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
-    with on_server.read() as conn:
+    with migrated_server_database.read() as conn:
         derived = {str(extra) for extra, _ in conn.execute(found) if "GENERATED" in str(extra)}
     assert derived == {"STORED GENERATED"}
 
@@ -58,16 +58,16 @@ def test_an_embedded_database_without_its_triggers_is_unfit(tmp_path: Path) -> N
     database.close()
 
 
-def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
+def test_a_claim_index_that_is_not_unique_stops_purchases(migrated_server_database: Database) -> None:
     """An index with the name of the claim's index that isn't unique stops purchases."""
-    with on_server.write_without_retries() as tx:
+    with migrated_server_database.write_without_retries() as tx:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
         tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
-    assert find_failed_checks(on_server) == {"claim_index": True}
+    assert find_failed_checks(migrated_server_database) == {"claim_index": True}
 
 
-def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -> None:
+def test_a_missing_trigger_or_an_extra_right_stops_purchases(sql_server: SqlServer) -> None:
     """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both faults,
     and so does a person's account. On MySQL a person's account sees only the right, because MySQL doesn't show
     triggers to it."""
@@ -157,7 +157,7 @@ def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.
         database.close()
 
 
-def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
+def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> None:
     """If the server doesn't flush commits to the disk, purchases are refused and the program sends nothing. If
     database sessions can change the clock, the check reports it."""
     server_fixtures.require_server("mariadb")

@@ -50,69 +50,71 @@ def test_each_change_is_reported_once(database: Database) -> None:
 
 
 @pytest.mark.parametrize("others", [1, 2 * change_feed.INITIAL_OPEN_ID_COUNT])
-def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, others: int) -> None:
+def test_a_transaction_that_commits_late_is_not_missed(migrated_server_database: Database, others: int) -> None:
     """A transaction commits a change with a lower id than changes that were already read, one or thousands of them.
     The next read of the change feed returns it.
     """
-    mark, _ = read_new_changes(on_server, None)
-    with on_server.write_without_retries() as slow:
+    mark, _ = read_new_changes(migrated_server_database, None)
+    with migrated_server_database.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
-        announce_changes(on_server, *range(2, 2 + others))
-        mark, told = read_new_changes(on_server, mark)
+        announce_changes(migrated_server_database, *range(2, 2 + others))
+        mark, told = read_new_changes(migrated_server_database, mark)
         assert told == [*range(2, 2 + others)]
-        announce_changes(on_server, 1_000_000)
-        mark, told = read_new_changes(on_server, mark)
+        announce_changes(migrated_server_database, 1_000_000)
+        mark, told = read_new_changes(migrated_server_database, mark)
         assert told == [1_000_000]
-    mark, told = read_new_changes(on_server, mark)
+    mark, told = read_new_changes(migrated_server_database, mark)
     assert told == [1]
-    assert read_new_changes(on_server, mark)[1] == []
+    assert read_new_changes(migrated_server_database, mark)[1] == []
 
 
-def test_a_change_committed_after_the_first_read_is_reported(on_server: Database) -> None:
+def test_a_change_committed_after_the_first_read_is_reported(migrated_server_database: Database) -> None:
     """A change whose transaction began before the first read of the feed, and commits after it, is returned by the
     next read."""
-    with on_server.write_without_retries() as slow:
+    with migrated_server_database.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 1, NOW)
-        announce_changes(on_server, 2)
-        mark, _ = read_new_changes(on_server, None)
-    assert read_new_changes(on_server, mark)[1] == [1]
+        announce_changes(migrated_server_database, 2)
+        mark, _ = read_new_changes(migrated_server_database, None)
+    assert read_new_changes(migrated_server_database, mark)[1] == [1]
 
 
-def test_a_missing_id_stays_open_for_a_limited_time(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_id_stays_open_for_a_limited_time(
+    migrated_server_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An id that is missing between the read ids stays open for one to two periods. If the id's transaction commits
     in that time, the next read returns the change. So the mark of a reader contains a limited number of open ids."""
     clock = [0.0]
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
-    announce_changes(on_server, *range(20))
-    mark, _ = read_new_changes(on_server, None)
-    with on_server.write_without_retries() as slow:
+    announce_changes(migrated_server_database, *range(20))
+    mark, _ = read_new_changes(migrated_server_database, None)
+    with migrated_server_database.write_without_retries() as slow:
         credit_checks.announce_change(slow.conn, 99, NOW)
         for turn in range(1, 4):
             clock[0] += change_feed.OPEN_ID_SECONDS / 2
-            announce_changes(on_server, 100 + turn)
-            mark, told = read_new_changes(on_server, mark)
+            announce_changes(migrated_server_database, 100 + turn)
+            mark, told = read_new_changes(migrated_server_database, mark)
             assert told == [100 + turn]
-    mark, told = read_new_changes(on_server, mark)
+    mark, told = read_new_changes(migrated_server_database, mark)
     assert told == [99]
     for _ in range(2):
         clock[0] += change_feed.OPEN_ID_SECONDS
-        mark, told = read_new_changes(on_server, mark)
+        mark, told = read_new_changes(migrated_server_database, mark)
         assert told == []
     assert mark.read_ids == frozenset()
 
 
-def test_the_feed_of_a_restored_database_is_read_from_its_end(on_server: Database) -> None:
+def test_the_feed_of_a_restored_database_is_read_from_its_end(migrated_server_database: Database) -> None:
     """A database that was restored from a backup assigns ids of changes a second time. A desk then reads the feed
     from its present end on.
     """
-    announce_changes(on_server, *range(10))
-    mark, _ = read_new_changes(on_server, None)
-    with on_server.write_without_retries() as tx:
+    announce_changes(migrated_server_database, *range(10))
+    mark, _ = read_new_changes(migrated_server_database, None)
+    with migrated_server_database.write_without_retries() as tx:
         tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
-    mark, told = read_new_changes(on_server, mark)
+    mark, told = read_new_changes(migrated_server_database, mark)
     assert told == []
-    announce_changes(on_server, 77)
-    assert read_new_changes(on_server, mark)[1] == [77]
+    announce_changes(migrated_server_database, 77)
+    assert read_new_changes(migrated_server_database, mark)[1] == [77]
 
 
 def test_a_long_feed_is_read_in_several_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 NOW = datetime(2026, 11, 20, 3, tzinfo=UTC)
 _INSERT_CHANGE = insert(changes)
 _INSERT_LEASE = insert(leases)
-_RELEASE = update(leases).where(leases.c.name == bindparam("of")).values(lease_expires=0)
+_RELEASE_LEASE_STATEMENT = update(leases).where(leases.c.name == bindparam("of")).values(lease_expires=0)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def read_changed_ids(place: Place) -> list[int]:
     return [row_id for (row_id,) in place.sql("SELECT subject_id FROM changes ORDER BY id")]
 
 
-def test_deferred_statements_travel_with_the_next(place: Place, database: Database) -> None:
+def test_deferred_statements_are_sent_with_the_next_statement(place: Place, database: Database) -> None:
     """On MariaDB the program sends three statements in one packet, and COMMIT in a packet of its own. The server
     executes them in their order."""
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
@@ -108,7 +108,7 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
             raise credit_checks.StaleRow(count)
 
     def release_unknown(tx: Transaction) -> None:
-        execute_later(tx.conn, _RELEASE, {"of": "unknown"}, require_one_row)
+        execute_later(tx.conn, _RELEASE_LEASE_STATEMENT, {"of": "unknown"}, require_one_row)
         execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
 
     with pytest.raises(credit_checks.StaleRow):

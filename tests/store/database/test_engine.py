@@ -76,7 +76,7 @@ def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None
     other.close()
 
 
-def test_hooks_run_after_commit_only(database: Database) -> None:
+def test_functions_after_commit_do_not_run_after_a_rollback(database: Database) -> None:
     """A function that is registered to run after COMMIT doesn't run after a rollback."""
     seen: list[str] = []
     with database.write_without_retries() as tx:

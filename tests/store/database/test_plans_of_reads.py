@@ -21,7 +21,7 @@ _SMALL_TABLES = frozenset(
     }
 )  # fmt: skip
 """Tables whose rows don't become more with the years, and an alias in a condition on the rows of such a table."""
-_PRIMARY_KEY_WALK_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
+_PRIMARY_KEY_READ_PATTERN = re.compile(r" ORDER BY \w+\.id( DESC)?\s+LIMIT \?")
 """The end of a statement that reads rows by their primary key until the page is full."""
 
 Statements = dict[str, tuple[object, str]]
@@ -35,7 +35,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 @contextmanager
-def recorded_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
+def record_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
     """Record the SELECT statements of all database engines within the block. Yield the recorded statements, and a
     function that sets the name of the next read."""
     statements: Statements = {}
@@ -97,7 +97,7 @@ def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> 
 
 def test_no_read_of_a_screen_reads_a_whole_table(desk: SampleDesk) -> None:
     """Each statement finds its rows through an index, or reads rows by primary key until the page is full."""
-    with recorded_statements() as (statements, set_name):
+    with record_statements() as (statements, set_name):
         read_all_records(desk, set_name)
         read_counts_and_lists(desk.console, set_name)
     assert len(statements) > 100
@@ -106,7 +106,7 @@ def test_no_read_of_a_screen_reads_a_whole_table(desk: SampleDesk) -> None:
         for sql, (values, name) in statements.items():
             explained = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values)  # type: ignore[arg-type]  # as they were sent
             for step in plans.find_whole_table_steps([str(row[3]) for row in explained]):
-                is_walk = _PRIMARY_KEY_WALK_PATTERN.search(sql) is not None and " USING " not in step
+                is_walk = _PRIMARY_KEY_READ_PATTERN.search(sql) is not None and " USING " not in step
                 if step.split()[1] not in _SMALL_TABLES and not is_walk:
                     wrong.append((name, step, sql))
     assert wrong == []

@@ -44,7 +44,7 @@ _ROWS, _PAYMENTS = 5_000, 10_000
 
 
 @pytest.fixture(scope="module")
-def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def sqlite_database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     file = tmp_path_factory.mktemp("plans") / "console.db"
     shutil.copy(empty_database, file)
     opened = Database(f"sqlite:///{file}")
@@ -53,7 +53,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
+def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
     with mariadb_server.create_temporary_database() as url:
         opened = Database(url, without_time_limit=True)
         server_schema.create_schema(mariadb_server, url)
@@ -64,10 +64,10 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="module")
-def database_of_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
+def database_of_views(mariadb_server: Server, mariadb_database: Database) -> Iterator[Database]:
     """Yield the database of the views that accounts in team mode read. The test connects as administrator, because
     those accounts may not read the plan of a statement."""
-    with on_mariadb.read() as conn:
+    with mariadb_database.read() as conn:
         name = str(conn.engine.url.database)
         mariadb_server.sql(*make_view_statements(conn, name, replaces_existing=True))
     views = make_people_database_name(name)
@@ -162,10 +162,10 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
-def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -> None:
+def test_counts_are_read_from_the_index_alone(mariadb_database: Database, name: str) -> None:
     """The count of a queue reads only an index, and of the rows only the oldest one. The count of the queue `error`
     also reads each row, because it must look for a later success. Only MariaDB's plan shows this."""
-    steps = plans.read_plan_steps(on_mariadb, COUNT_QUERIES[f"count of {name}"])
+    steps = plans.read_plan_steps(mariadb_database, COUNT_QUERIES[f"count of {name}"])
     reads = [step for step in steps if step.startswith(("ref ", "range "))]
     assert reads
     alone = [step for step in reads if re.search("Using index(?! condition)", step)]
@@ -173,13 +173,13 @@ def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
-def test_a_later_page_by_age_enters_the_index_at_its_row(on_sqlite: Database, order: str) -> None:
+def test_a_later_page_by_age_enters_the_index_at_its_row(sqlite_database: Database, order: str) -> None:
     """The read of a later page of a queue sorted by age begins in the index at the last row of the page before."""
     last = SortPosition(datetime(2026, 4, 15, 3), 0, 0, 7)  # noqa: DTZ001  # without a zone, as columns store it
     bound = "state_since>?" if order == "oldest" else "state_since<?"
     for name in QUEUE_NAMES:
         steps = plans.read_plan_steps(
-            on_sqlite, plans.make_sorted_page_query(name, plans.INDEXED_ORDERS[order], last)
+            sqlite_database, plans.make_sorted_page_query(name, plans.INDEXED_ORDERS[order], last)
         )
         read = [step for step in steps if re.search(r"(seen_work|work_state)=\?", step)]
         assert read, (name, steps)
@@ -187,10 +187,10 @@ def test_a_later_page_by_age_enters_the_index_at_its_row(on_sqlite: Database, or
 
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
-def test_a_later_page_enters_the_index_at_its_row(on_sqlite: Database, queue: str) -> None:
+def test_a_later_page_enters_the_index_at_its_row(sqlite_database: Database, queue: str) -> None:
     """The read of a later page of a queue begins in the index at the last row of the page before (by work state, age
     and id), and not at the beginning of the queue."""
-    steps = plans.read_plan_steps(on_sqlite, _get_later_page_query(queue))
+    steps = plans.read_plan_steps(sqlite_database, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
         entered = [step for step in steps if f"{part.work_state.name}=? AND {rest}" in step]
@@ -198,11 +198,11 @@ def test_a_later_page_enters_the_index_at_its_row(on_sqlite: Database, queue: st
 
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
-def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -> None:
+def test_a_later_page_on_a_server_is_a_range(mariadb_database: Database, queue: str) -> None:
     """A server also reads a later page of a queue as a range of an index. A plan of the kind `ref` would begin at the
     start of the queue.
     """
-    steps = plans.read_plan_steps(on_mariadb, _get_later_page_query(queue))
+    steps = plans.read_plan_steps(mariadb_database, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
     stretches = len(part.conditions_by_queue[name])
     ranges = [step for step in steps if step.startswith("range ")]
@@ -213,13 +213,15 @@ def _get_later_page_query(queue: str) -> Query:
     return (PAGES | MERGED_PAGES)[f"{queue} later page"]
 
 
-def test_a_kept_table_has_a_form() -> None:
+def test_the_form_of_benchmark_tables_contains_a_hash() -> None:
     """The name of the form of the benchmark's stored tables contains a hash of their rows, the declared schema and
     the first migration. If one of these changes, the benchmark creates the tables again."""
     assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form())
 
 
-def test_views_of_people_use_the_indexes_of_their_tables(database_of_views: Database, on_mariadb: Database) -> None:
+def test_views_of_people_use_the_indexes_of_their_tables(
+    database_of_views: Database, mariadb_database: Database
+) -> None:
     """A query on the views for people, which mask the payer's name, reads no more whole tables and sorts no more
     often than the same query on the tables."""
     events = {
@@ -229,7 +231,7 @@ def test_views_of_people_use_the_indexes_of_their_tables(database_of_views: Data
     }
     asks: dict[str, Query] = {**PAGES, **COUNT_QUERIES, **events}
     for name, ask in asks.items():
-        steps, of_tables = plans.read_plan_steps(database_of_views, ask), plans.read_plan_steps(on_mariadb, ask)
+        steps, of_tables = plans.read_plan_steps(database_of_views, ask), plans.read_plan_steps(mariadb_database, ask)
         assert len(plans.find_whole_table_steps(steps)) <= len(plans.find_whole_table_steps(of_tables)), (
             name,
             steps,

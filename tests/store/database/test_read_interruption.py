@@ -16,7 +16,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
-ENDLESS = {
+ENDLESS_SQL = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT COUNT(*) FROM n",
     "mysql": "SELECT BENCHMARK(1000000000000000, SHA2('x', 512))",
 }
@@ -44,7 +44,7 @@ def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
                 unread_rows = conn.execute(text("SELECT 1 UNION ALL SELECT 2"))  # an open cursor
                 assert unread_rows.fetchone() is not None
                 has_begun.set()
-                conn.execute(text(ENDLESS[database.dialect]))
+                conn.execute(text(ENDLESS_SQL[database.dialect]))
 
         def run_endless_read(interruption: ReadInterruption) -> None:
             try:

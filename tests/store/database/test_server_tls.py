@@ -42,7 +42,7 @@ def server_with_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
         yield server
 
 
-def test_the_verified_connection_is_made(server_with_tls: servers.Server) -> None:
+def test_a_verified_server_is_connected_with_encryption(server_with_tls: servers.Server) -> None:
     """If the certificate chain and the name are right, the program connects with encryption."""
     assert server_with_tls.authority is not None
     assert read_tls_cipher(server_with_tls, server_with_tls.authority) != ""
@@ -61,7 +61,7 @@ def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path:
 @pytest.mark.parametrize(
     "certificate", [TlsProperties(names=("db.example.jp",)), TlsProperties(days=-1)], ids=["wrong host", "expired"]
 )
-def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties) -> None:
+def test_an_expired_or_wrong_host_certificate_is_refused(certificate: TlsProperties) -> None:
     """The program refuses a server certificate that is for another host, or that has expired."""
     server_fixtures.require_server("mariadb")
     with servers.start_private_mariadb(tls=certificate) as server:
@@ -69,7 +69,7 @@ def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties)
         assert read_connection_problem(server, server.authority) == "tls_unverified"
 
 
-def run_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
+def run_dump_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
     """Run the client program that makes dumps, with these TLS options, against the server `reached`, which is not the
     server that was verified before."""
     url = make_url(reached.admin_url)
@@ -91,11 +91,11 @@ def test_the_dump_program_verifies_the_server(
         options = server_dump.make_client_command(database, "mariadb", "mysql")
     finally:
         database.close()
-    good = run_client(server_with_tls, options)
+    good = run_dump_client(server_with_tls, options)
     assert (good.returncode, len(good.stdout.split())) == (0, 2), good.stderr
-    assert run_client(mariadb_server, options).returncode != 0
+    assert run_dump_client(mariadb_server, options).returncode != 0
     with servers.start_private_mariadb(tls=True) as impostor:
-        assert run_client(impostor, options).returncode != 0
+        assert run_dump_client(impostor, options).returncode != 0
     assert str(server_with_tls.authority) in " ".join(options)
 
 
@@ -158,7 +158,7 @@ def test_one_remote_node_requires_verification_of_all_nodes() -> None:
     assert server.arguments["ssl_verify_identity"] is True
 
 
-def test_no_other_place_makes_connections() -> None:
+def test_only_the_engine_modules_open_connections() -> None:
     """Only the modules of the two kinds of database engines open connections, so no other code can omit the TLS
     options.
     """

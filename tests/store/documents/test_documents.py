@@ -162,7 +162,9 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
     assert document_place.take(aside) == b"%PDF-1.7 another report"
 
 
-def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, document_place: DocumentPlace) -> None:
+def test_a_too_large_file_with_a_document_name_is_not_read(
+    documents: Documents, document_place: DocumentPlace
+) -> None:
     """The program doesn't read a file of more than 32 MiB under the name of a document, because it never stores one
     of that size. Storing the document again renames the large file."""
     documents.store(PDF)

@@ -81,11 +81,11 @@ def test_a_share_that_refuses_file_modes_stores_documents(
     """A document is stored even if the network share refuses to change the permissions of a file."""
     root.mkdir(parents=True)
     root.chmod(0o770)
-    monkeypatch.setattr(Path, "chmod", _make_refusing(errno.EPERM))
+    monkeypatch.setattr(Path, "chmod", _make_failing_function(errno.EPERM))
     assert documents.read(documents.store(PDF).path) == PDF
 
 
-def _make_refusing(number: int) -> Callable[..., NoReturn]:
+def _make_failing_function(number: int) -> Callable[..., NoReturn]:
     def raise_error(*_: object, **__: object) -> NoReturn:
         raise OSError(number, os.strerror(number))
 
@@ -97,8 +97,8 @@ def test_a_share_without_hard_links_stores_documents_by_renaming(
 ) -> None:
     """If a network share supports neither hard links nor syncing a folder, the program renames the temporary file to
     the document's name, and no temporary file remains."""
-    monkeypatch.setattr(Path, "hardlink_to", _make_refusing(errno.ENOTSUP))
-    monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.EINVAL))
+    monkeypatch.setattr(Path, "hardlink_to", _make_failing_function(errno.ENOTSUP))
+    monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.EINVAL))
     assert documents.read(documents.store(PDF).path) == PDF
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{PDF_SHA256}.pdf"]
 
@@ -108,7 +108,7 @@ def test_a_failed_sync_of_the_folder_refuses_the_document(
 ) -> None:
     """If syncing the folder fails because the disk is full, storing is refused. The program ignores only the error of
     a share that can't sync at all."""
-    monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.ENOSPC))
+    monkeypatch.setattr(documents_folder, "sync_folder", _make_failing_function(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
         documents.store(PDF)
     assert caught.value.code == "storage_full"
@@ -122,7 +122,7 @@ def test_an_unreachable_file_server_is_reported(
     program renames no document as damaged.
     """
     documents.store(PDF)
-    monkeypatch.setattr(os, "open", _make_refusing(number))
+    monkeypatch.setattr(os, "open", _make_failing_function(number))
     for attempt in (lambda: documents.read(STORED_PATH), lambda: documents.store(PDF)):
         with pytest.raises(ConsoleError) as caught:
             attempt()
@@ -132,7 +132,7 @@ def test_an_unreachable_file_server_is_reported(
 
 
 @pytest.mark.parametrize("left", ["nothing", "mount point"])
-def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
+def test_a_lost_mount_refuses_documents(root: Path, left: str) -> None:
     """If the database has documents but their folder is missing or empty, a mount is lost. Storing, reading and the
     check of write access are then refused, and nothing is created on the local disk."""
     if left == "mount point":
@@ -162,7 +162,7 @@ def test_a_lost_mount_refuses_documents_until_it_returns(root: Path) -> None:
     assert documents.read(documents.store(PDF).path) == PDF
 
 
-def test_a_person_may_begin_anew(root: Path) -> None:
+def test_a_folder_created_by_hand_is_used_after_a_loss(root: Path) -> None:
     """After the documents are lost for good, a person creates one of the subfolders by hand, and the program stores
     documents there again."""
     (root / "00").mkdir(parents=True)
@@ -205,7 +205,7 @@ def _replace_file_by_pipe(root: Path, secret: Path) -> None:
 @pytest.mark.parametrize(
     "trap", [_replace_file_by_link, _replace_folder_by_link, _replace_file_by_folder, _replace_file_by_pipe]
 )
-def test_traps_on_the_disk_are_not_walked_into(
+def test_a_link_folder_or_pipe_in_place_of_a_document_is_not_used(
     documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
 ) -> None:
     """A symbolic link, a folder or a pipe in place of a document is not read, and nothing is written through it."""

@@ -93,7 +93,7 @@ def test_only_a_bucket_url_is_taken(url: str) -> None:
 
 
 @pytest.mark.timeout(100)  # the library's own limit is two minutes
-def test_a_slow_bucket_is_bounded(bucket_server: BucketServer) -> None:
+def test_a_slow_bucket_is_given_up_at_the_time_limit(bucket_server: BucketServer) -> None:
     """The program gives up a bucket that accepts requests and never answers after the time limit, with the reason
     `timeout`.
     """

@@ -157,7 +157,7 @@ def test_a_deleted_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
+def test_thirty_harmful_pdfs_end_within_their_limits(tmp_path: Path) -> None:
     """Each of thirty harmful PDFs gives a picture of limited size or an error within the time limit of a request, and
     the main thread is never blocked."""
     assert len(pdf_bombs.HARMFUL_PDFS) == 30
@@ -216,7 +216,7 @@ def test_closing_ends_a_request_at_once() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
-def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rendering_process_has_limits_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that renders pages has limits of memory, core files and written files, gets no environment variable
     of the desk, and ends when the document is closed."""
     monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
@@ -266,7 +266,7 @@ def test_answers_of_the_rendering_process_are_checked(monkeypatch: pytest.Monkey
         assert _read_refusal_reason(act) == "crashed"
 
 
-def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_built_application_starts_itself_as_rendering_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A built application has no Python interpreter that could run a file, so it starts itself as the rendering
     process, with the argument `--pdf-child`."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)

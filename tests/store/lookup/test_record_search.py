@@ -143,7 +143,7 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
         assert (bool(group.records), group.is_partial) == (True, False)
 
 
-def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search for a corporation finds all of its records, including those that belong only to its orders. For a
     corporation with many records, it finds only the newest ones and marks the result as partial."""
     with database.read() as conn:

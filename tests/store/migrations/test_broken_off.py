@@ -30,7 +30,7 @@ _PART_COUNT = 8
 _BEFORE_FIRST_TABLES = 1
 """A statement of the first upgrade of a database, before which no table of the program exists."""
 _SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PART_COUNT))
-_each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
+_for_each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 """All statements, in parts of which the soak runs each; make test draws three statements."""
 
 
@@ -112,7 +112,7 @@ def read_schema_without_version(database: Database) -> dict[str, set[tuple[objec
     return {part: {row for row in rows if names.isdisjoint(row)} for part, rows in read_schema(database).items()}
 
 
-def make_oldest(database: Database) -> None:
+def downgrade_to_oldest_version(database: Database) -> None:
     """Change a server's database from the present version to the oldest version that has desk requests."""
     with database.write_without_retries() as tx:
         for statement in chain.from_iterable(STATEMENTS_BACK_TO_VERSION.values()):
@@ -121,7 +121,7 @@ def make_oldest(database: Database) -> None:
 
 
 @pytest.mark.engines("mariadb")
-@_each_part
+@_for_each_part
 def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On a server each statement of an upgrade commits by itself. After an interruption the next upgrade executes the
     remaining statements and keeps all rows."""
@@ -131,13 +131,13 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
             rows = read_unchanged_rows(tx.conn) | {"requests": []}
-        make_oldest(database)
+        downgrade_to_oldest_version(database)
         upgrade_until(database)  # also creates the triggers that `insert_rows` has dropped; later upgrades find them
-        make_oldest(database)
+        downgrade_to_oldest_version(database)
         statements = upgrade_until(database)
         assert statements > len(STATEMENTS_BACK_TO_VERSION)
         for number in choose_statements(statements, part):
-            make_oldest(database)
+            downgrade_to_oldest_version(database)
             upgrade_until(database, number)
             if migrate.read_meta_and_schema(database)["schema"] != SCHEMA_VERSION:
                 require_refused(database)
@@ -153,7 +153,7 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
 
 
 @pytest.mark.engines("mariadb")
-@_each_part
+@_for_each_part
 def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """The first upgrade of a new database is interrupted at any statement. A desk that opens this database then
     reports `schema_mismatch`, and the next upgrade creates the rest of the schema.
@@ -170,7 +170,7 @@ def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path:
 
 
 @pytest.mark.engines("sqlite")
-@_each_part
+@_for_each_part
 def test_an_interrupted_upgrade_of_a_file_is_rolled_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On SQLite all statements of an upgrade are one transaction. After an interruption the file is unchanged, and
     the next upgrade executes all statements."""

@@ -18,15 +18,15 @@ from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import open_empty_database, read_schema
 from tests.store.test_state_since import (
+    AUDIT_ENTRIES,
     BEGUN,
-    ENTRIES,
     EXPECTED_STATE_SINCE,
     INSERT_ENTRY_SQL,
-    OLD_ROWS,
+    INSERT_OLD_ROWS_SQL,
     WRITTEN,
     convert_to_instant,
 )
-from tests.support.places import CHECKS, Engine
+from tests.support.places import CHECKS_TABLE, Engine
 
 STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
     "0025": (),
@@ -40,7 +40,10 @@ STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
     "0021": ("ALTER TABLE mentions DROP COLUMN how",),
     "0020": tuple(
         f"ALTER TABLE {table} DROP INDEX ix_{name}_disagrees, DROP COLUMN disagrees"
-        for table, name in ((CHECKS, "credit_checks"), *((one, one) for one in ("orders", "payments", "refunds")))
+        for table, name in (
+            (CHECKS_TABLE, "credit_checks"),
+            *((one, one) for one in ("orders", "payments", "refunds")),
+        )
     ),
     "0019": ("DROP TABLE saved_views",),
     "0018": ("ALTER TABLE refunds DROP COLUMN reason_code",),
@@ -55,12 +58,12 @@ STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
 """Statements that turn a database of the next version back into one of this version, newest first. A new migration
 adds its entry.
 """
-REQUESTS = (
+INSERT_REQUESTS_SQL = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, state) VALUES"
     " ('a', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'ended'),"
     " ('b', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'lapsed')"
 )
-PERSON = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
+INSERT_PERSON_SQL = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
 
 
 def insert_rows(conn: Connection) -> None:
@@ -73,9 +76,13 @@ def insert_rows(conn: Connection) -> None:
         triggers = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name NOT LIKE '%!_no!_%' ESCAPE '!'"
     for name in conn.exec_driver_sql(triggers).scalars().all():
         conn.exec_driver_sql(f"DROP TRIGGER {name}")
-    for statement in (*OLD_ROWS.format(begun=BEGUN, written=WRITTEN).split(";"), PERSON, REQUESTS):
+    for statement in (
+        *INSERT_OLD_ROWS_SQL.format(begun=BEGUN, written=WRITTEN).split(";"),
+        INSERT_PERSON_SQL,
+        INSERT_REQUESTS_SQL,
+    ):
         conn.exec_driver_sql(statement)
-    for seq, (kind, subject, what) in enumerate(ENTRIES):
+    for seq, (kind, subject, what) in enumerate(AUDIT_ENTRIES):
         values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
         conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
 
@@ -87,7 +94,9 @@ def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",
         "payments": "SELECT id, status, certainty, asked_minor, created_at, changed_at FROM payments ORDER BY id",
         "orders": "SELECT id, status, total_amount, created_at, updated_at FROM orders ORDER BY id",
-        CHECKS: f"SELECT id, corporation_number, status, operation_id, claim_number FROM {CHECKS} ORDER BY id",
+        CHECKS_TABLE: (
+            f"SELECT id, corporation_number, status, operation_id, claim_number FROM {CHECKS_TABLE} ORDER BY id"
+        ),
         "audit_log": "SELECT id, at, what, subject_id FROM audit_log ORDER BY id",
     }
     return {name: [tuple(row) for row in conn.exec_driver_sql(sql)] for name, sql in asked.items()}
@@ -135,7 +144,7 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                     } == EXPECTED_STATE_SINCE, version
 
 
-MERCHANTS = {
+INSERT_MERCHANTS_SQL = {
     "merchant.alarmbox": "production ****-one 0123456789abcdef0123456789abcdef op-a",
     "merchant.paypay": "loopback **************0001 fedcba9876543210fedcba9876543210 worker",
 }
@@ -196,7 +205,7 @@ def test_the_version_before_is_installed_again_and_replaced(
         schema = read_schema(database)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
-            for name, value in MERCHANTS.items():
+            for name, value in INSERT_MERCHANTS_SQL.items():
                 migrate.write_meta(tx.conn, name, value)
             rows = read_unchanged_rows(tx.conn)
         migrate.upgrade(database)  # creates the triggers that `insert_rows` has dropped
@@ -225,7 +234,7 @@ def test_the_version_before_is_installed_again_and_replaced(
             assert upgraded[part] == expected, part
         with database.read() as conn:
             assert read_unchanged_rows(conn) == rows
-            assert dict(tuple(row) for row in conn.execute(stored)) == MERCHANTS
+            assert dict(tuple(row) for row in conn.execute(stored)) == INSERT_MERCHANTS_SQL
 
 
 @pytest.mark.engines("mariadb", "galera")

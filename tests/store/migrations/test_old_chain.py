@@ -20,7 +20,7 @@ from console.store.migrations import upgrade as migrate
 from console.store.schema.core import SCHEMA_VERSION
 from tests.support import server_fixtures
 from tests.support.adoptions import open_temporary_database
-from tests.support.places import CHECKS, Engine, get_nodes
+from tests.support.places import CHECKS_TABLE, Engine, get_nodes
 
 OLD_CHAIN = Path(__file__).parent / "old_chain" / "versions"
 _COLUMNS = """SELECT table_name, column_name, column_type, is_nullable, column_default, extra, generation_expression,
@@ -113,12 +113,15 @@ def test_rows_of_the_old_chain_stay_unchanged(engine: Engine, tmp_path: Path) ->
         with old.write_without_retries() as tx:
             tx.conn.exec_driver_sql("UPDATE limits SET value = 7 WHERE name = 'per_refund' AND currency = 'JPY'")
             tx.conn.exec_driver_sql(
-                f"INSERT INTO {CHECKS} (client_id, corporation_number, status) VALUES (1, '7010001065142', 'success')"
+                f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status)"
+                " VALUES (1, '7010001065142', 'success')"
             )
             named = tx.conn.exec_driver_sql("SELECT value FROM console_meta WHERE name = 'database_id'").scalar_one()
         migrate.upgrade(old)
         with old.read() as conn:
-            check = conn.exec_driver_sql(f"SELECT missing, claim_number, incomplete_accepted FROM {CHECKS}").one()
+            check = conn.exec_driver_sql(
+                f"SELECT missing, claim_number, incomplete_accepted FROM {CHECKS_TABLE}"
+            ).one()
             limits = conn.exec_driver_sql("SELECT count(*), min(value) FROM limits").one()
         assert tuple(check) == (1, "7010001065142", 0)
         assert tuple(limits) == (10, 7)

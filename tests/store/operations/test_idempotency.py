@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 
 from console.domain.records import OperationState
-from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService
+from console.services.guarded.idempotency import AcquiredIdempotencyKey, IdempotencyKeyService
 from console.services.process.context import ServiceContext
 from console.store.operations import idempotency
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 
 pytestmark = pytest.mark.engines("sqlite")
 DONE, FAILED, CALLING = OperationState.DONE, OperationState.FAILED, OperationState.CALLING
@@ -21,21 +21,21 @@ HOUR, MOMENT = timedelta(hours=1), timedelta(milliseconds=1)
 
 
 @pytest.fixture
-def context(place: Place, hand_clock: HandClock) -> Iterator[ServiceContext]:
+def context(place: Place, hand_clock: ManualClock) -> Iterator[ServiceContext]:
     with place.desk(LedgerVendor(), hand_clock) as console:
         yield console._context
 
 
-def acquire_key(context: ServiceContext, key: str) -> HeldIdempotencyKey:
+def acquire_key(context: ServiceContext, key: str) -> AcquiredIdempotencyKey:
     begun = IdempotencyKeyService(context).acquire_key(
         key, "3300 JPY", action="payment.start", subject=("payment", 1)
     )
-    assert isinstance(begun, HeldIdempotencyKey)
+    assert isinstance(begun, AcquiredIdempotencyKey)
     return begun
 
 
 def end_operation(
-    context: ServiceContext, of: HeldIdempotencyKey, state: OperationState = DONE, result: str | None = "paid"
+    context: ServiceContext, of: AcquiredIdempotencyKey, state: OperationState = DONE, result: str | None = "paid"
 ) -> bool:
     return context.write(
         lambda tx: idempotency.end_operation(tx.conn, of.operation_id, of.fence, state, result, context.now())
@@ -90,7 +90,7 @@ def test_a_process_with_another_fencing_token_ends_nothing(context: ServiceConte
     assert not end_operation(context, stranger)
 
 
-def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
+def test_a_repeated_end_succeeds_only_with_the_same_result(context: ServiceContext) -> None:
     """Ending an operation a second time returns True with the same state and result, and False with another state or
     result."""
     begun = acquire_key(context, "a")
@@ -114,7 +114,7 @@ def test_only_a_calling_operation_can_be_ended(context: ServiceContext) -> None:
 
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
-def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int) -> None:
+def test_a_freed_key_leaves_its_operation_under_another_key(context: ServiceContext, place_of: int) -> None:
     """Freeing a key stores its operation's row under another key, and leaves the keys of other rows unchanged."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
@@ -124,7 +124,7 @@ def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int)
     assert kept == ({"a", "b", "c"} - {one.key}) | {f"{one.key}#{one.operation_id}"}
 
 
-def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
+def test_a_freed_long_key_is_cut(context: ServiceContext) -> None:
     """The freed form of a key with more than 200 characters has the first 200 characters of the key and the
     operation's id.
     """
@@ -158,7 +158,7 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
         assert read_epoch(context, later) == (begun if counts else "")
 
 
-def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: HandClock) -> None:
+def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: ManualClock) -> None:
     """Each new epoch has a new text and begins at its creation. The rows of other leases are unchanged."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
@@ -188,7 +188,7 @@ def test_the_row_of_another_lease_is_not_read_as_an_epoch(context: ServiceContex
     assert found not in (first, None)
 
 
-def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> None:
+def test_forgetting_a_result_frees_its_key_and_replaces_the_epoch(context: ServiceContext) -> None:
     """When a result is forgotten, its key becomes free and the epoch is replaced, so that no process uses cached
     results of the former epoch."""
     begun = acquire_key(context, "a")

@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
-CACHE_AWAY_MESSAGE = "the cache is away ({}); the database answers alone"
+CACHE_UNREACHABLE_MESSAGE = "the cache is away ({}); the database answers alone"
 
 
 @contextmanager
@@ -70,13 +70,13 @@ def own_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def plain(own_server: RedisServer) -> Iterator[Redis]:
+def other_program_client(own_server: RedisServer) -> Iterator[Redis]:
     """Yield a Redis client of another program that may write to the same server."""
     with Redis.from_url(own_server.url) as client:
         yield client
 
 
-class HandUptime:
+class ManualUptime:
     """A clock of the machine's uptime that a test moves by hand. The time limit of an answer still uses the real
     time, plus the time that the test has added."""
 
@@ -90,8 +90,8 @@ class HandUptime:
 
 
 @pytest.fixture(autouse=True)
-def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
-    return HandUptime(monkeypatch)
+def uptime(monkeypatch: pytest.MonkeyPatch) -> ManualUptime:
+    return ManualUptime(monkeypatch)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def short_time_limits() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _raise_time_limits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raise the time limits of Redis in all tests without the fixture `short_time_limits`, because the machine may be
     busy.
     """
@@ -108,7 +108,7 @@ def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
 
 
-def is_stored(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
+def store_and_find_result(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "first") -> None:
     cache.store_result(KEY, PRINT, result, epoch)
 
 
@@ -134,7 +134,7 @@ def read_entry(client: Redis, name: bytes) -> bytes:
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     """A lookup with the same key and fingerprint returns the stored result, and so does `announce_use`."""
     assert cache.find_result(KEY, PRINT).result is None
-    is_stored(cache)
+    store_and_find_result(cache)
     assert cache.find_result(KEY, PRINT).result == RESULT
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
@@ -143,17 +143,17 @@ def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
     """The cache returns empty, Japanese and long results. It doesn't store a result that is too long; such a result
     is only in the database."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
-        is_stored(cache, result)
+        store_and_find_result(cache, result)
         assert cache.find_result(KEY, PRINT).result == result
     cache.store_result("other", PRINT, "x" * (caches.LARGEST_RESULT_BYTES + 1), "first")
     assert cache.find_result("other", PRINT) == caches.CacheLookup(epoch="first")
 
 
-def test_another_question_gets_no_answer(
+def test_a_lookup_with_other_values_finds_no_result(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """A lookup with another fingerprint, key, epoch, database or store key finds no result."""
-    is_stored(cache)
+    store_and_find_result(cache)
     assert cache.find_result(KEY, "9900 JPY").result is None
     assert cache.find_result(KEY + "0", PRINT).result is None
     with (
@@ -171,21 +171,23 @@ def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotenc
     process gets an answer without `is_missing`, because another process has announced the key."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
-    is_stored(cache)
+    store_and_find_result(cache)
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
-def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, plain: Redis) -> None:
+def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, other_program_client: Redis) -> None:
     """The names and values of entries contain no key, fingerprint or result in readable form. Redis deletes results
     and marks of running uses after their lifetime."""
     with open_cache(own_server.url) as cache:
         cache.announce_use(KEY, PRINT)
-        assert_ends(plain, caches.RUNNING_MARK_LIFETIME_MS)
-        is_stored(cache)
-        assert_ends(plain, caches.RESULT_LIFETIME_MS)
-        stored = read_only_entry_name(plain) + read_entry(plain, read_only_entry_name(plain))
+        assert_expires_after(other_program_client, caches.RUNNING_MARK_LIFETIME_MS)
+        store_and_find_result(cache)
+        assert_expires_after(other_program_client, caches.RESULT_LIFETIME_MS)
+        stored = read_only_entry_name(other_program_client) + read_entry(
+            other_program_client, read_only_entry_name(other_program_client)
+        )
         cache.forget_result(KEY)
-        assert_ends(plain, caches.FORGOTTEN_MARK_LIFETIME_MS)
+        assert_expires_after(other_program_client, caches.FORGOTTEN_MARK_LIFETIME_MS)
     assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
     assert (caches.RESULT_LIFETIME_MS, caches.RUNNING_MARK_LIFETIME_MS, caches.FORGOTTEN_MARK_LIFETIME_MS) == (
         24 * 3600_000,
@@ -194,7 +196,7 @@ def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer,
     )
 
 
-def assert_ends(client: Redis, after_ms: int) -> None:
+def assert_expires_after(client: Redis, after_ms: int) -> None:
     left = client.pttl(read_only_entry_name(client))
     assert isinstance(left, int)
     assert after_ms - 20_000 < left <= after_ms
@@ -209,10 +211,10 @@ def test_a_forgotten_result_is_forgotten_at_once(
     """After a result is forgotten, no process gets it from the cache, even with the former epoch, and a late write of
     another process doesn't restore it."""
     with open_cache(redis_server.url, database_id) as unaware:
-        is_stored(cache)
+        store_and_find_result(cache)
         cache.forget_result(KEY)
         assert unaware.find_result(KEY, PRINT).result is None
-        is_stored(unaware)
+        store_and_find_result(unaware)
         assert unaware.find_result(KEY, PRINT).result is None
 
 
@@ -224,17 +226,17 @@ def test_a_late_entry_belongs_to_its_epoch(
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
         client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
-    is_stored(cache, epoch="first")
+    store_and_find_result(cache, epoch="first")
     cache.refresh_epoch(lambda: "second")
     assert cache.find_result(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="second")
-    is_stored(cache, epoch="second")
+    store_and_find_result(cache, epoch="second")
     assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
+def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: ManualUptime) -> None:
     """If a process has read the epoch more than a second ago, it doesn't use the cache until it has read the epoch
     again from the database."""
-    is_stored(cache)
+    store_and_find_result(cache)
     uptime.pass_seconds(1.1)
     assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
     cache.refresh_epoch(lambda: "first")
@@ -242,11 +244,11 @@ def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, upt
 
 
 def test_an_answer_read_after_a_pause_is_ignored(
-    cache: RedisIdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
+    cache: RedisIdempotencyCache, uptime: ManualUptime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the process was stopped between its request to Redis and the answer, it ignores the answer, because the
     epoch may have ended meanwhile."""
-    is_stored(cache)
+    store_and_find_result(cache)
     ask = cache._redis_client.send_command
 
     def ask_and_pass_an_hour(*command: Any) -> Any:
@@ -261,7 +263,7 @@ def test_an_answer_read_after_a_pause_is_ignored(
 # Entries of strangers
 
 
-def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
+def make_damaging_functions(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     """Return functions that damage an entry, by the name of the damage."""
     good = read_entry(client, name)
     client.set("other", good)
@@ -285,43 +287,45 @@ def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     }
 
 
-def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, plain: Redis) -> None:
+def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, other_program_client: Redis) -> None:
     """Damaged entries (wrong bytes, other types, cut and changed values) give no result and no error. Afterwards the
     cache stores the next result."""
     with open_cache(own_server.url) as cache:
-        is_stored(cache)
-        name = read_only_entry_name(plain)
-        for why, spoil in make_damages(plain, name).items():
+        store_and_find_result(cache)
+        name = read_only_entry_name(other_program_client)
+        for why, spoil in make_damaging_functions(other_program_client, name).items():
             spoil()
             assert cache.find_result(KEY, PRINT).result is None, why
             assert cache.announce_use(KEY, PRINT).result is None, why
-            is_stored(cache)
+            store_and_find_result(cache)
             assert cache.state == "on", why
-        plain.delete(name)
-        is_stored(cache)
+        other_program_client.delete(name)
+        store_and_find_result(cache)
         assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer, plain: Redis) -> None:
+def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer, other_program_client: Redis) -> None:
     """An entry that was copied to the name of another key gives no result for that key."""
     with open_cache(own_server.url) as cache:
-        is_stored(cache)
-        name = read_only_entry_name(plain)
+        store_and_find_result(cache)
+        name = read_only_entry_name(other_program_client)
         cache.announce_use(KEY + "0", PRINT)
-        (other,) = set(list_entry_names(plain)) - {name}
-        plain.set(other, read_entry(plain, name))
+        (other,) = set(list_entry_names(other_program_client)) - {name}
+        other_program_client.set(other, read_entry(other_program_client, name))
         assert cache.find_result(KEY + "0", PRINT).result is None
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
 @pytest.mark.usefixtures("short_time_limits")
-def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_huge_value_is_not_read(
+    own_server: RedisServer, other_program_client: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
     """The cache stops reading a value of 50 MB after 64 KB, within the time limit of an answer."""
     with open_cache(own_server.url, caplog=caplog) as cache:
-        is_stored(cache)
-        plain.set(read_only_entry_name(plain), b"d" + bytes(50_000_000))
+        store_and_find_result(cache)
+        other_program_client.set(read_only_entry_name(other_program_client), b"d" + bytes(50_000_000))
         assert cache.find_result(KEY, PRINT).result is None
-    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("TimeoutError")]
+    assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
 
 
 INVALID_REDIS_VALUES = {
@@ -364,7 +368,7 @@ def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> N
 
 
 @pytest.mark.parametrize("answer", [b":17\r\n", b"+OK\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"$-1\r\n"])
-def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
+def test_a_redis_answer_of_another_type_gives_no_result(answer: bytes) -> None:
     """If Redis answers with a number, a word or a list in place of an entry, the cache has no result."""
     with start_strange_server(answer) as url:
         cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
@@ -379,14 +383,14 @@ def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
 
 @pytest.mark.expects_log("Redis is killed")
 @pytest.mark.usefixtures("short_time_limits")
-def test_a_killed_server_costs_one_line(
-    own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_killed_server_is_logged_once_and_found_again(
+    own_server: RedisServer, uptime: ManualUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the Redis server is killed, no lookup tries to connect for five seconds, and the log gets one line. When
     the server runs again, the cache connects by itself."""
     caplog.set_level(logging.INFO)
     with open_cache(own_server.url, caplog=caplog) as cache:
-        is_stored(cache)
+        store_and_find_result(cache)
         own_server.kill()
         with monkeypatch.context() as patch:
             connected: list[RedisClient] = []
@@ -401,18 +405,18 @@ def test_a_killed_server_costs_one_line(
         cache.find_result(KEY, PRINT)
         wait_until(lambda: cache.state == "on", "the cache to be back")
         wait_until(lambda: len(caplog.messages) == 2, "it to be told")
-    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("ConnectionError"), "the cache answers again"]
+    assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("ConnectionError"), "the cache answers again"]
 
 
 @pytest.mark.expects_log("Redis hangs")
 @pytest.mark.usefixtures("short_time_limits")
 def test_a_hung_server_is_waited_for_once(
-    own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    own_server: RedisServer, uptime: ManualUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Redis server hangs while a connection is open: one lookup waits for 40 ms. No later lookup waits, including
     the lookup that tests whether the server answers again."""
     with open_cache(own_server.url, caplog=caplog) as cache:
-        is_stored(cache)
+        store_and_find_result(cache)
         own_server.pause()
         began = time.monotonic()
         assert cache.find_result(KEY, PRINT).result is None
@@ -429,23 +433,25 @@ def test_a_hung_server_is_waited_for_once(
         cache.find_result(KEY, PRINT)
         wait_until(lambda: cache.state == "on", "the cache to be back")
         assert cache.find_result(KEY, PRINT).result == RESULT
-    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("TimeoutError")]
+    assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("TimeoutError")]
 
 
-def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) -> None:
+def test_an_emptied_redis_gives_no_result_and_no_log_line(
+    own_server: RedisServer, other_program_client: Redis
+) -> None:
     """After Redis is emptied, the cache has no result and logs nothing. A result that is stored again is returned."""
     with open_cache(own_server.url) as cache:
-        is_stored(cache)
-        plain.flushall()
+        store_and_find_result(cache)
+        other_program_client.flushall()
         assert cache.find_result(KEY, PRINT) == caches.CacheLookup(epoch="first")
-        is_stored(cache)
+        store_and_find_result(cache)
         assert cache.find_result(KEY, PRINT).result == RESULT
         assert cache.state == "on"
 
 
 @pytest.mark.expects_log("nobody is there")
 def test_a_missing_server_is_looked_for_in_the_background(
-    caplog: pytest.LogCaptureFixture, uptime: HandUptime
+    caplog: pytest.LogCaptureFixture, uptime: ManualUptime
 ) -> None:
     """If no server runs, creating the cache makes no connection. The first lookup starts the search for the server in
     the background, and the log gets one line."""
@@ -456,7 +462,7 @@ def test_a_missing_server_is_looked_for_in_the_background(
         wait_until(lambda: bool(caplog.messages), "it to be told")
         uptime.pass_seconds(5)
     cache.close()
-    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("ConnectionError")]
+    assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("ConnectionError")]
     assert cache.find_result(KEY, PRINT) == caches.CacheLookup()
 
 
@@ -467,9 +473,9 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
     """
     cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
-    is_stored(cache)
+    store_and_find_result(cache)
     cache.close()
-    assert caplog.messages == [CACHE_AWAY_MESSAGE.format("bad_profile")]
+    assert caplog.messages == [CACHE_UNREACHABLE_MESSAGE.format("bad_profile")]
 
 
 # Addresses and commands

@@ -11,7 +11,7 @@ from console.store.database.engine import Database
 from console.store.operations import leases, rate_gate
 from console.store.operations.leases import HoldingProcess, Lease
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock
+from tests.support.quick_desks import ManualClock
 from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -34,7 +34,7 @@ def require_lease(lease: Lease | None) -> Lease:
     return lease
 
 
-def read_fence(database: Database) -> int:
+def read_fencing_token(database: Database) -> int:
     """Return the fencing token of the lease's row. The token rises with each acquisition."""
     with database.read() as conn:
         return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{LEASE_NAME}'").scalar_one())
@@ -44,7 +44,7 @@ def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...
     """While a desk has the lease, another desk can read the holder and the beginning of the lease, but can't acquire
     the lease. After the release the other desk can acquire it, and the fencing token is higher."""
     here, there = databases
-    first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
+    first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
     with there.read() as conn:
         seen = leases.find_holder(conn, LEASE_NAME)
@@ -56,16 +56,16 @@ def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...
     with there.read() as conn:
         assert leases.find_holder(conn, LEASE_NAME) is None
     assert require_lease(acquire_lease(there, make_holder(place, "desk-2"))).token != first.token
-    assert read_fence(there) > first_fence
+    assert read_fencing_token(there) > first_fence
 
 
 def test_a_lease_expires_by_the_databases_clock(
-    databases: tuple[Database, ...], place: Place, hand_clock: HandClock
+    databases: tuple[Database, ...], place: Place, hand_clock: ManualClock
 ) -> None:
     """A lease expires at its time by the database's clock. A process whose lease has expired can't renew it, and
     can't release the lease of the next holder."""
     here, there = databases
-    lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
+    lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fencing_token(here)
     hand_clock.at += SOON
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
     hand_clock.at += LATER
@@ -75,12 +75,12 @@ def test_a_lease_expires_by_the_databases_clock(
     with here.read() as conn:
         seen = leases.find_holder(conn, LEASE_NAME)
     assert seen is not None
-    assert (seen.desk, read_fence(there)) == ("desk-2", lost_fence + 1)
+    assert (seen.desk, read_fencing_token(there)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
 
 
 def test_a_heartbeat_moves_the_end_of_its_lease(
-    databases: tuple[Database, ...], place: Place, hand_clock: HandClock
+    databases: tuple[Database, ...], place: Place, hand_clock: ManualClock
 ) -> None:
     """Another desk can't acquire a renewed lease. An expired lease can't be renewed, whether another desk has
     acquired it or not.
@@ -157,7 +157,7 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
 
 
 def test_a_call_starts_one_spacing_after_the_call_before(
-    databases: tuple[Database, ...], hand_clock: HandClock
+    databases: tuple[Database, ...], hand_clock: ManualClock
 ) -> None:
     """Calls of all desks to one provider start one spacing (seconds) apart. If the next reserved start is in the
     past, the next call starts now."""

@@ -29,7 +29,7 @@ class ComputedSums:
     refunded: int = 0
     aside: int = 0
 
-    def apply_move(self, name: str, x: int) -> bool:
+    def apply_change(self, name: str, x: int) -> bool:
         """Apply the balance change `name` of `_BALANCE_CHANGES` with the amount `x` to these sums. If the change
         would break a rule, change nothing and return False.
         """
@@ -88,7 +88,7 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
         name = draw.choice(list(_BALANCE_CHANGES))
         x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
         x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
-        allowed = expected.apply_move(name, x)
+        allowed = expected.apply_change(name, x)
         assert _BALANCE_CHANGES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
         assert read_sums(rows, payment.id) == expected, (seed, name, x)
         done += allowed

@@ -101,7 +101,7 @@ def test_amount_currency_and_ids_of_a_payment_never_change(rows: Connection, col
         payments.change_payment(rows, payment, NOW, **{column: 1})
 
 
-def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
+def test_a_payment_with_a_lapsed_start_is_unknown(rows: Connection) -> None:
     """A payment whose start has lapsed is read as unknown until a due task stores that. A payment that has reached a
     later state is read as stored."""
     payment = insert_begun_payment(rows)

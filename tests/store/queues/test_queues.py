@@ -24,7 +24,7 @@ from console.store.schema.core import credit_checks as table
 from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-EPOCH = EPOCH_START.replace(tzinfo=UTC)
+UNKNOWN_TIME = EPOCH_START.replace(tzinfo=UTC)
 NO_LAPSED_IDS: queues.LapsedIds = {}
 LAPSED_IDS: queues.LapsedIds = {
     "credit-check": frozenset({2, 7, 8, 30, 31, 55}),
@@ -38,7 +38,7 @@ each_queue = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
 WORK_STATES = ("none", "scheduled", "needs_review")
 
 
-def compute_since(number: int) -> datetime:
+def compute_state_start(number: int) -> datetime:
     """Return the time at which the state of the record `number` began. This time doesn't rise with the ids, records
     of all kinds can have the same time, and for every eleventh record it is unknown."""
     return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
@@ -61,7 +61,7 @@ def make_check_row(number: int, status: str, certainty: str, work: str, *, missi
         "certainty": certainty,
         "work_state": work,
         "changed_at": convert_to_naive_utc(NOW),
-        "state_since": compute_since(number),
+        "state_since": compute_state_start(number),
         "work_reason": None,
     }
 
@@ -75,7 +75,7 @@ def make_order_row(number: int, status: str, work: str) -> dict[str, object]:
         "status": status,
         "work_state": work,
         "updated_at": convert_to_naive_utc(NOW),
-        "state_since": compute_since(number),
+        "state_since": compute_state_start(number),
     }
 
 
@@ -88,7 +88,7 @@ def make_payment_row(number: int, status: str, certainty: str, work: str, **more
     return known | more | {
         "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
         "asked_minor": 3_300, "status": status, "certainty": certainty, "work_state": work, "created_at": at,
-        "changed_at": at, "state_since": compute_since(number),
+        "changed_at": at, "state_since": compute_state_start(number),
     }  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def make_refund_row(number: int, status: str, certainty: str, work: str, of: int
         "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
         "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
         "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
-        "state_since": compute_since(number), "work_reason": None,
+        "state_since": compute_state_start(number), "work_reason": None,
     }  # fmt: skip
 
 
@@ -300,7 +300,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
             assert [place for place, _ in found] == sorted(place for place, _ in found), limit
             assert len(found) == len(wanted), limit
             assert {(place.kind, place.id): one for place, one in found} == wanted, limit
-            ages = [(place.work_state, one.state_since or EPOCH) for place, one in found]
+            ages = [(place.work_state, one.state_since or UNKNOWN_TIME) for place, one in found]
             assert ages == sorted(ages), limit
         assert all(place.work_state == one.work.state for place, one in found if one.work.reason != "lapsed")
 

@@ -21,7 +21,7 @@ KIND, RECORD = "payment", 7
 
 
 @pytest.fixture
-def people(place: Place) -> Iterator[tuple[Database, Database]]:
+def databases_of_two_people(place: Place) -> Iterator[tuple[Database, Database]]:
     """Yield the database connections of two people."""
     with (
         closing(Database(place.url(FIRST_PERSON))) as mine,
@@ -47,11 +47,14 @@ def end_all_takes(place: Place) -> datetime:
     return NOW + 2 * HALF_AN_HOUR
 
 
-def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_record_has_one_take_at_a_time(place: Place, databases_of_two_people: tuple[Database, Database]) -> None:
     """Only the person who has taken a record can extend the take or release the record. Another person can take the
     record only after the release.
     """
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
+    (mine, theirs), (me, other) = (
+        databases_of_two_people,
+        (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON)),
+    )
     assert take_record(mine, me)
     assert take_record(mine, me)
     assert not take_record(theirs, other)
@@ -64,9 +67,12 @@ def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, D
     assert find_taker(mine) == other
 
 
-def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_take_ends_after_its_duration(place: Place, databases_of_two_people: tuple[Database, Database]) -> None:
     """A take lasts as long as requested. After its end another person can take the record."""
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
+    (mine, theirs), (me, other) = (
+        databases_of_two_people,
+        (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON)),
+    )
     assert take_record(mine, me)
     with mine.read() as conn:
         taken = takes.read_takes(conn, KIND, [RECORD])[RECORD]
@@ -79,10 +85,15 @@ def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Da
 
 
 @pytest.mark.engines("mariadb")
-def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_desk_with_a_wrong_clock_cannot_take_a_record(
+    place: Place, databases_of_two_people: tuple[Database, Database]
+) -> None:
     """A desk with a wrong clock can't take a record before the end of another person's take, and can't keep its own
     take longer than requested."""
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
+    (mine, theirs), (me, other) = (
+        databases_of_two_people,
+        (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON)),
+    )
     assert take_record(mine, me, NOW - timedelta(days=1))
     assert not take_record(theirs, other, NOW + timedelta(days=400))
     end_all_takes(place)
@@ -90,32 +101,36 @@ def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tu
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_person_takes_records_only_in_the_own_name(
+    place: Place, databases_of_two_people: tuple[Database, Database]
+) -> None:
     """The database refuses a take in another person's name, because it compares the name with the connected
     account.
     """
     with pytest.raises(ConsoleError) as refused:
-        take_record(people[0], place.get_account_name(OTHER_PERSON))
+        take_record(databases_of_two_people[0], place.get_account_name(OTHER_PERSON))
     assert refused.value.code == "not_allowed"
-    assert find_taker(people[0]) is None
+    assert find_taker(databases_of_two_people[0]) is None
 
 
-def test_an_empty_list_of_records_needs_no_query(people: tuple[Database, Database]) -> None:
+def test_an_empty_list_of_records_needs_no_query(databases_of_two_people: tuple[Database, Database]) -> None:
     """For an empty list of records the result is empty, and the program sends no query."""
-    with people[0].read() as conn:
+    with databases_of_two_people[0].read() as conn:
         assert takes.read_takes(conn, KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_only_one_of_simultaneous_takes_succeeds(place: Place, people: tuple[Database, Database]) -> None:
+def test_only_one_of_simultaneous_takes_succeeds(
+    place: Place, databases_of_two_people: tuple[Database, Database]
+) -> None:
     """If two people take a record at the same moment, one take succeeds, and both people get the name of the person
     who has taken the record.
     """
     names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     won = run_at_once(
-        people,
+        databases_of_two_people,
         lambda tx, i: takes.take_record(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2,
     )
     winners = {names[one] for one in won if one is not False}
     assert len(winners) == 1
-    assert {find_taker(database) for database in people} == winners
+    assert {find_taker(database) for database in databases_of_two_people} == winners

@@ -41,7 +41,7 @@ def test_votes_of_several_refunds_are_read_together(rows: Connection) -> None:
     assert approvals.read_voters_of_refunds(rows, []) == {}
 
 
-def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
+def test_a_refused_vote_raises_the_error(rows: Connection) -> None:
     """Storing a vote returns False only if the same person has already voted for the refund. It raises the error if
     the database refuses the row."""
     with pytest.raises(IntegrityError):

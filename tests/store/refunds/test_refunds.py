@@ -127,7 +127,7 @@ def test_a_person_approves_once(rows: Connection) -> None:
     ]
 
 
-def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
+def test_a_refund_with_a_lapsed_sending_is_unknown(rows: Connection) -> None:
     """A refund with a lapsed sending is read as unknown until a due task stores that. A refund that the provider has
     accepted stays known."""
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTING)

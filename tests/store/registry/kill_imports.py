@@ -116,7 +116,7 @@ def import_until_killed(registry: Path, folder: Path, names: list[str], tracer: 
     return os.WIFSIGNALED(status)
 
 
-def is_watched(frame: FrameType) -> bool:
+def is_registry_frame(frame: FrameType) -> bool:
     return frame.f_code.co_filename.endswith(WATCHED_FILES) and "registry" in frame.f_code.co_filename
 
 
@@ -127,7 +127,7 @@ def make_new_line_killer(index: int) -> Tracer:
     seen: set[tuple[str, int]] = set()
 
     def kill_at_new_line(frame: FrameType, event: str, _: Any) -> Any:
-        if not is_watched(frame):
+        if not is_registry_frame(frame):
             return None
         if event == "line":
             seen.add((frame.f_code.co_filename, frame.f_lineno))
@@ -143,7 +143,7 @@ def make_line_killer(index: int) -> Tracer:
     passed = [0]
 
     def later(frame: FrameType, event: str, _: Any) -> Any:
-        if not is_watched(frame):
+        if not is_registry_frame(frame):
             return None
         if event == "line":
             passed[0] += 1
@@ -158,7 +158,7 @@ def count_lines(registry: Path, folder: Path, names: list[str]) -> int:
     passed = [0]
 
     def count_line(frame: FrameType, event: str, _: Any) -> Any:
-        if not is_watched(frame):
+        if not is_registry_frame(frame):
             return None
         passed[0] += event == "line"
         return count_line

@@ -85,12 +85,12 @@ def kill_imports(rough: RegistryUnderImport, count: int) -> int:
     for scenario in SCENARIOS:
         rough.begin_scenario(scenario)
         began = time.monotonic()
-        assert not _is_killed(rough, 60)
+        assert not _import_and_kill(rough, 60)
         took[scenario] = time.monotonic() - began
     killed = 0
     while killed < count:
         longest = took[rough.begin_scenario()]
-        while _is_killed(rough, rough.chance.uniform(0, longest)):
+        while _import_and_kill(rough, rough.chance.uniform(0, longest)):
             killed += 1
             if rough.chance.random() < 0.5:
                 break
@@ -98,12 +98,12 @@ def kill_imports(rough: RegistryUnderImport, count: int) -> int:
     return killed
 
 
-def _is_killed(rough: RegistryUnderImport, seconds: float) -> bool:
+def _import_and_kill(rough: RegistryUnderImport, seconds: float) -> bool:
     """Start the import in a child process, and kill it after `seconds` seconds. Return False if the child ended
     before that.
     """
     # REGISTRY_ORDER: a difference that the killed import had committed
-    return _is_child_killed(rough.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
+    return _kill_child_after(rough.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
 
 
 def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
@@ -131,7 +131,7 @@ def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
         )
         for act in (publish, fetch):
             longest = _SHORTEST_DISTRIBUTION_SECONDS
-            while _is_child_killed(_fork(act), rough.chance.uniform(0, longest)):
+            while _kill_child_after(_fork(act), rough.chance.uniform(0, longest)):
                 killed, longest = killed + 1, longest * _LONGER_AFTER_DEATH
                 assert _read_registry_status(rough.registry) == after
                 if act is fetch:
@@ -172,7 +172,7 @@ def _read_registry_status(folder: Path) -> RegistryStatus:
     return status
 
 
-def _is_child_killed(child: int, seconds: float) -> bool:
+def _kill_child_after(child: int, seconds: float) -> bool:
     """Kill the child process after `seconds` seconds. Return False if the child ended before that."""
     signal.sigtimedwait(_CHILD_ENDED, seconds)
     with suppress(ProcessLookupError):

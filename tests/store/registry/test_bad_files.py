@@ -77,8 +77,8 @@ ROWS: dict[str, tuple[list[str], P, str]] = {
     "carriage return": (make_row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
 }  # fmt: skip
 
-UTF8 = make_csv_text(VALID_ROWS).encode()
-SHIFT_JIS = make_csv_text(VALID_ROWS).encode("cp932")
+UTF8_CSV = make_csv_text(VALID_ROWS).encode()
+SHIFT_JIS_CSV = make_csv_text(VALID_ROWS).encode("cp932")
 MANY_ROWS = [make_row(index) for index in range(ROW_COUNT)]
 FILE_WITH_CP932_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
@@ -87,25 +87,43 @@ BAD_CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "byte order mark alone": (b"\xef\xbb\xbf", P.NO_CORPORATION, None),
     "deleted rows alone": (make_csv_text([make_row(0, process="99"), make_row(1, latest="0")]).encode(),
     P.NO_CORPORATION, None),
-    "header": (make_csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
-    "header in Japanese": (make_csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
-    "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.MIXED_ENCODING, 5),
-    "UTF-8 at the end": (SHIFT_JIS + UTF8, P.MIXED_ENCODING, 5),
-    "Shift_JIS in the second block": (make_csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, ROW_COUNT + 1),
-    "UTF-8 in the second block": (make_csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, ROW_COUNT + 1),
-    "one field of UTF-8": (SHIFT_JIS + FILE_WITH_CP932_FIELD, P.MIXED_ENCODING, 5),
-    "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
+    "header": (make_csv_text([["sequenceNumber", *["name"] * 29]]).encode() + UTF8_CSV, P.UNEXPECTED_HEADER, 1),
+    "header in Japanese": (
+        make_csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8_CSV,
+        P.UNEXPECTED_HEADER,
+        1,
+    ),
+    "Shift_JIS at the end": (UTF8_CSV + SHIFT_JIS_CSV, P.MIXED_ENCODING, 5),
+    "UTF-8 at the end": (SHIFT_JIS_CSV + UTF8_CSV, P.MIXED_ENCODING, 5),
+    "Shift_JIS in the second block": (
+        make_csv_text(MANY_ROWS).encode() + SHIFT_JIS_CSV,
+        P.MIXED_ENCODING,
+        ROW_COUNT + 1,
+    ),
+    "UTF-8 in the second block": (
+        make_csv_text(MANY_ROWS).encode("cp932") + UTF8_CSV,
+        P.MIXED_ENCODING,
+        ROW_COUNT + 1,
+    ),
+    "one field of UTF-8": (SHIFT_JIS_CSV + FILE_WITH_CP932_FIELD, P.MIXED_ENCODING, 5),
+    "neither": (SHIFT_JIS_CSV.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
     "UTF-16": (make_csv_text(VALID_ROWS).encode("utf-16"), P.CONTROL_CHARACTER, 1),
     "half a character": (
-        UTF8 + make_csv_text([make_row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.MIXED_ENCODING, 5
+        UTF8_CSV + make_csv_text([make_row(5)]).encode().replace("東".encode(), "東".encode()[:2]),
+        P.MIXED_ENCODING,
+        5,
     ),
-    "quote left open": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.MISPLACED_QUOTES, 5),
-    "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.MISPLACED_QUOTES, 5),
-    "empty line": (UTF8 + b"\r\n" + UTF8, P.WRONG_FIELD_COUNT, 5),
+    "quote left open": (UTF8_CSV + UTF8_CSV.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa', 1), P.MISPLACED_QUOTES, 5),
+    "text behind a quote": (
+        UTF8_CSV + UTF8_CSV.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1),
+        P.MISPLACED_QUOTES,
+        5,
+    ),
+    "empty line": (UTF8_CSV + b"\r\n" + UTF8_CSV, P.WRONG_FIELD_COUNT, 5),
     "row in the second block": (make_csv_text([*MANY_ROWS, make_row(1, kind="1")]).encode(), P.VALUE_NOT_ALLOWED,
     ROW_COUNT + 1),
     "no line end at all": (b"9" * 3_000_000, P.FIELD_TOO_LONG, 1),
-    "cut": (UTF8[:-40], P.WRONG_FIELD_COUNT, 4),
+    "cut": (UTF8_CSV[:-40], P.WRONG_FIELD_COUNT, 4),
 }  # fmt: skip
 
 
@@ -153,7 +171,7 @@ def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
     def write_damaged(folder: Path) -> Path:
         path = folder / f"{FILE_NAME}.zip"
         with zipfile.ZipFile(path, "w", packing) as archive:
-            archive.writestr(f"{FILE_NAME}.csv", UTF8)
+            archive.writestr(f"{FILE_NAME}.csv", UTF8_CSV)
         content = bytearray(path.read_bytes())
         content[80:120] = b"\xff" * 40
         path.write_bytes(content)
@@ -166,7 +184,7 @@ def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
     def write_renamed(folder: Path) -> Path:
         path = folder / f"{zip_name}.zip"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(f"{csv_name}.csv", UTF8)
+            archive.writestr(f"{csv_name}.csv", UTF8_CSV)
         return path
 
     return write_renamed
@@ -179,7 +197,7 @@ def make_folder(folder: Path) -> Path:
 
 def write_plain_csv(folder: Path) -> Path:
     path = folder / f"{FILE_NAME}.csv"
-    path.write_bytes(UTF8)
+    path.write_bytes(UTF8_CSV)
     return path
 
 
@@ -195,8 +213,8 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "damaged BZIP2": (make_damaged_writer(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
     "no ZIP": (write_plain_csv, P.INCOMPLETE_ZIP),
     "bomb": (write_zip_bomb, P.TOO_LARGE_UNPACKED),
-    "two CSV": (lambda folder: write_zip(folder, FILE_NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
-    "a program": (lambda folder: write_zip(folder, FILE_NAME, UTF8, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
+    "two CSV": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"more.csv": UTF8_CSV}), P.NOT_ONE_CSV),
+    "a program": (lambda folder: write_zip(folder, FILE_NAME, UTF8_CSV, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
     "no name": (make_renamed_writer("registry", "registry"), P.WRONG_FILE_NAME),
     "no such day": (make_renamed_writer("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
     "two days": (make_renamed_writer("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),

@@ -67,7 +67,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.fixture(params=DAMAGES)
-def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def damaged_registry(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
     with closing(sqlite3.connect(_find_file_in_use(registry))) as connection:
@@ -76,43 +76,45 @@ def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return registry
 
 
-def _require_damage(call: Callable[[], object]) -> None:
+def _require_damage_report(call: Callable[[], object]) -> None:
     with pytest.raises(ConsoleError) as caught:
         call()
     assert caught.value.code is ErrorCode.BAD_PROFILE
     assert caught.value.detail["problem"] == SettingProblem.DESK_FILE_DAMAGED
 
 
-def test_a_damaged_registry_is_reported(damaged: Path) -> None:
+def test_a_damaged_registry_is_reported(damaged_registry: Path) -> None:
     """Reading the status of a damaged registry is refused with `bad_profile`."""
-    reader = open_registry(damaged)
+    reader = open_registry(damaged_registry)
     assert reader is not None
     with closing(reader):
-        _require_damage(reader.read_status)
+        _require_damage_report(reader.read_status)
 
 
-def test_a_difference_changes_no_damaged_registry(damaged: Path, tmp_path: Path) -> None:
+def test_a_difference_changes_no_damaged_registry(damaged_registry: Path, tmp_path: Path) -> None:
     """The import of a difference into a damaged registry is refused with `bad_profile`."""
-    _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, DIFFERENCE_FILE_NAME, ROWS[:1])]))
+    _require_damage_report(
+        lambda: import_registry_files(damaged_registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, ROWS[:1])])
+    )
 
 
-def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -> None:
+def test_whole_files_replace_a_damaged_registry(damaged_registry: Path, tmp_path: Path) -> None:
     """The import of a whole file replaces a damaged registry."""
-    assert import_registry_files(damaged, [tmp_path / f"{WHOLE_FILE_NAME}.zip"]).rows == len(ROWS)
-    reader = open_registry(damaged)
+    assert import_registry_files(damaged_registry, [tmp_path / f"{WHOLE_FILE_NAME}.zip"]).rows == len(ROWS)
+    reader = open_registry(damaged_registry)
     assert reader is not None
     with closing(reader):
         assert reader.find(make_number(7)) is not None
-    assert len([path for path in damaged.iterdir() if path.is_dir()]) == 1
+    assert len([path for path in damaged_registry.iterdir() if path.is_dir()]) == 1
 
 
-def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -> None:
+def test_a_desk_fetches_the_teams_registry_anew(damaged_registry: Path, tmp_path: Path) -> None:
     """A desk with a damaged registry fetches the team's registry, which replaces the damaged one."""
     documents = Documents((tmp_path / "documents").as_uri())
     worker = tmp_path / "worker"
     import_registry_files(worker, [tmp_path / f"{WHOLE_FILE_NAME}.zip"])
     publish_registry(worker, documents)
-    status = fetch_registry(damaged, documents)
+    status = fetch_registry(damaged_registry, documents)
     assert status is not None
     assert status.rows == len(ROWS)
 

@@ -128,7 +128,7 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
         ((OSAKA_FILE_NAME, "diff_20251104"), (OSAKA_FILE_NAME,), P.OLDER_THAN_REGISTRY, OSAKA_FILE_NAME, ""),
     ],
 )  # fmt: skip
-def test_no_order_is_taken_that_skips_or_repeats(
+def test_a_difference_that_skips_or_repeats_a_day_is_refused(
     files: Path, tmp_path: Path, taken: tuple[str, ...], names: tuple[str, ...], problem: P, file: str, missing: str
 ) -> None:
     """A difference is refused if it skips a day, repeats a day, goes back, or would lose prefectures. The registry in

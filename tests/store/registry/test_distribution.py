@@ -24,7 +24,7 @@ from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket
 NEXT_FILE_NAME = "00_zenkoku_all_20251128"
 
 
-class RegistryTeam:
+class PublishedRegistry:
     """A worker's registry, the folder of the documents, and files in the publisher's format."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
@@ -64,12 +64,12 @@ class RegistryTeam:
 
 
 @pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegistryTeam:
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PublishedRegistry:
     monkeypatch.setattr(distribution, "PART_BYTES", 4096)
-    return RegistryTeam(tmp_path)
+    return PublishedRegistry(tmp_path)
 
 
-def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTeam) -> None:
+def test_a_desk_fetches_the_base_once_and_then_the_differences(team: PublishedRegistry) -> None:
     """A desk fetches the base once and afterwards only the differences. After the next whole file the desk fetches
     the new base, and the worker deletes the parts of the former base."""
     assert team.fetch_names("desk") == []
@@ -101,7 +101,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
     ]
 
 
-def test_differences_that_were_not_published_travel_in_a_new_base(team: RegistryTeam) -> None:
+def test_differences_that_were_not_published_travel_in_a_new_base(team: PublishedRegistry) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the worker publishes a new base next
     time, so that desks miss no change."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -112,7 +112,7 @@ def test_differences_that_were_not_published_travel_in_a_new_base(team: Registry
     assert team.fetch_names("desk") == ["丙", "乙"]
 
 
-def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
+def test_a_desk_keeps_its_newer_registry(team: PublishedRegistry) -> None:
     """A desk whose own registry is newer than the published registry keeps its own registry."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])])
@@ -120,7 +120,7 @@ def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
 
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
-def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> None:
+def test_damaged_published_files_are_refused(team: PublishedRegistry, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry. When the files are repaired, the next fetch
     succeeds."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -156,7 +156,7 @@ def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> N
     assert team.fetch_names("desk") == ["乙"]
 
 
-def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: RegistryTeam) -> None:
+def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: PublishedRegistry) -> None:
     """After an upgrade a desk still fetches the registry that a worker of the former program version has published,
     until a worker of the new version publishes it again."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -179,7 +179,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
-def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: str) -> None:
+def test_a_damaged_manifest_is_refused_and_replaced(team: PublishedRegistry, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     manifest = team.root / "registry.json"
@@ -194,7 +194,7 @@ def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: 
 
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
-def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dict[str, int]) -> None:
+def test_a_newer_programs_manifest_is_not_replaced(team: PublishedRegistry, more: dict[str, int]) -> None:
     """A manifest of a newer program may have keys that this program doesn't know. The worker doesn't treat such a
     manifest as damaged, and doesn't replace it."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -207,7 +207,7 @@ def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dic
     assert team.read_manifest() == newer
 
 
-def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_a_base_is_not_fetched_again(team: PublishedRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a fetch was stopped or killed, the next fetch continues with the next part of the base."""
     team.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
     parts, asked = team.read_manifest()["base"]["parts"], list[str]()
@@ -231,7 +231,7 @@ def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: py
 
 
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
-    team: RegistryTeam, monkeypatch: pytest.MonkeyPatch
+    team: PublishedRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch holds the import lock during the import of differences, and until it has deleted the fetched files."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
@@ -250,10 +250,10 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     assert team.folder / "desk" / "fetched" in deleted
 
 
-def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
+def test_the_registry_is_distributed_by_a_bucket(tmp_path: Path) -> None:
     """In a bucket, as in a folder, the worker replaces the manifest and deletes old parts."""
     with start_bucket_server() as served:
-        team = RegistryTeam(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
+        team = PublishedRegistry(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
         team.publish_companies(WHOLE_FILE_NAME, "甲")
         team.publish_companies("diff_20251104", "乙")
         assert team.fetch_names("desk") == ["乙"]

@@ -34,7 +34,7 @@ ROWS = 40
         pytest.param("difference", 1, 90, marks=pytest.mark.soak),
     ],
 )
-def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
+def test_an_import_killed_at_any_line_can_continue(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
     """The import is killed with SIGKILL at each line of the import and of the swap of the files. The registry in use
     remains complete, and the next import continues. Outside of a soak only every third or fifth line is tested."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
@@ -59,7 +59,9 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
         pytest.param("disk", 500, 100, marks=pytest.mark.soak),
     ],
 )
-def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_path: Path) -> None:
+def test_killed_or_simultaneous_imports_leave_a_complete_registry(
+    what: str, count: int, fewest: int, tmp_path: Path
+) -> None:
     """Imports are killed at random moments, begun by four processes at the same time, or have no disk space. After
     each import the registry in use is complete, and the next import continues. The tests use a small disk in memory
     where the system allows one."""

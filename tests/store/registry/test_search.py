@@ -59,8 +59,8 @@ ROWS = {
     "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
 }
-NUMBER_OF = {key: make_number(1000 + index) for index, key in enumerate(ROWS)}
-KEY_OF = {value: key for key, value in NUMBER_OF.items()}
+NUMBER_BY_KEY = {key: make_number(1000 + index) for index, key in enumerate(ROWS)}
+KEY_BY_NUMBER = {value: key for key, value in NUMBER_BY_KEY.items()}
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def search_and_check(registry: RegistryReader, text: str, **others: object) -> l
     found = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)
-    return [KEY_OF.get(one.number, one.name) for one in found]
+    return [KEY_BY_NUMBER.get(one.number, one.name) for one in found]
 
 
 def test_the_best_match_comes_first(registry: RegistryReader) -> None:
@@ -109,7 +109,7 @@ def test_the_best_match_comes_first(registry: RegistryReader) -> None:
 
 def test_corporations_with_our_records_come_first(registry: RegistryReader) -> None:
     """Corporations with records in this database come first in the results of a search."""
-    ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], make_number(3)]
+    ours = [NUMBER_BY_KEY["part, open"], NUMBER_BY_KEY["beginning, closed"], NUMBER_BY_KEY["English"], make_number(3)]
     assert search_and_check(registry, "緑川", our_numbers=ours)[:3] == [
         "beginning, closed",
         "part, open",
@@ -157,11 +157,11 @@ def test_corporations_with_our_records_come_first(registry: RegistryReader) -> N
         ("緑川隠", []),
         ("緑川消", []),
         ("緑川旧", []),
-        (NUMBER_OF["whole"], ["whole"]),
-        (NUMBER_OF["whole"][1:], ["whole"]),
-        (NUMBER_OF["whole"][:11], ["whole"]),
-        (NUMBER_OF["whole"][1:11], ["whole"]),
-        (NUMBER_OF["hidden"], ["hidden"]),
+        (NUMBER_BY_KEY["whole"], ["whole"]),
+        (NUMBER_BY_KEY["whole"][1:], ["whole"]),
+        (NUMBER_BY_KEY["whole"][:11], ["whole"]),
+        (NUMBER_BY_KEY["whole"][1:11], ["whole"]),
+        (NUMBER_BY_KEY["hidden"], ["hidden"]),
     ],
 )
 def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, expected: list[str]) -> None:
@@ -174,7 +174,7 @@ def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, e
 
 def test_a_hidden_corporation_is_found_only_by_its_number(registry: RegistryReader) -> None:
     """A corporation that the publisher has hidden is found only by its complete number."""
-    hidden = NUMBER_OF["hidden"]
+    hidden = NUMBER_BY_KEY["hidden"]
     assert search_and_check(registry, hidden) == ["hidden"]
     assert "hidden" not in search_and_check(registry, hidden[:10], limit=1000)
     assert "hidden" not in search_and_check(registry, "緑川", our_numbers=[hidden], limit=1000)
@@ -184,7 +184,7 @@ def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
     """With a prefecture the search finds only corporations of this prefecture."""
     assert search_and_check(registry, "緑川", prefecture="大阪") == ["in Osaka"]
     assert search_and_check(
-        registry, "緑川", prefecture="27", our_numbers=[NUMBER_OF["whole"], NUMBER_OF["in Osaka"]]
+        registry, "緑川", prefecture="27", our_numbers=[NUMBER_BY_KEY["whole"], NUMBER_BY_KEY["in Osaka"]]
     ) == ["in Osaka"]
     assert "in Osaka" not in search_and_check(registry, "緑川", prefecture="tokyo")
     assert search_and_check(registry, "緑川", prefecture="火星") == []
@@ -193,8 +193,8 @@ def test_a_prefecture_restricts_the_search(registry: RegistryReader) -> None:
 @pytest.mark.parametrize("key", ["whole", "hidden"])
 def test_a_prefecture_restricts_a_complete_number(registry: RegistryReader, key: str) -> None:
     """A prefecture also restricts the search for a complete number."""
-    assert search_and_check(registry, NUMBER_OF[key], prefecture="東京") == [key]
-    assert key not in search_and_check(registry, NUMBER_OF[key], prefecture="大阪")
+    assert search_and_check(registry, NUMBER_BY_KEY[key], prefecture="東京") == [key]
+    assert key not in search_and_check(registry, NUMBER_BY_KEY[key], prefecture="大阪")
 
 
 def test_a_frequent_text_returns_the_requested_number(registry: RegistryReader) -> None:
@@ -327,7 +327,7 @@ def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryRead
     ] == []
 
 
-def test_no_text_is_an_error(registry: RegistryReader) -> None:
+def test_query_words_and_long_texts_raise_no_error(registry: RegistryReader) -> None:
     """Words of SQLite's query language are searched as ordinary words, and only the beginning of a long text is used.
     Neither kind of text raises an error."""
     for text in (*WORDS, *LONG_NAME):

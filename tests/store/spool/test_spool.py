@@ -119,7 +119,7 @@ def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
     assert spool.list_undelivered_entries(DATABASE) == ()
 
 
-def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
+def test_storing_an_answer_without_intent_raises_an_error(spool: Spool) -> None:
     """Storing an answer without an intent raises an error, so that the caller recognises that the answer isn't
     stored.
     """
@@ -128,7 +128,7 @@ def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
     assert caught.value.detail["problem"] == "answer_without_intent"
 
 
-def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
+def test_a_stored_answer_is_encrypted_in_every_file(tmp_path: Path, spool: Spool) -> None:
     """No file of the desk contains the text of a stored answer, or a number in the answer, in readable form."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", replace(PURCHASE_ANSWER, evidence="CANARY-極秘"))
@@ -219,7 +219,7 @@ def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
         answers.encode_answer(PURCHASE_ANSWER).replace("company_name", "name"),
     ],
 )
-def test_other_text_is_no_answer(text: str) -> None:
+def test_a_text_that_was_not_encoded_is_refused(text: str) -> None:
     """Decoding refuses a text that `encode_answer` didn't write, as a whole."""
     with pytest.raises(ValueError):
         answers.decode_answer(text)
@@ -380,7 +380,7 @@ def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: 
     restored.close()
 
 
-def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
+def test_a_copied_spool_on_a_full_disk_voids_no_operation(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copied spool is on a full disk, so the program can't change the states of its operations. Even then the

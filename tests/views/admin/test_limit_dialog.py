@@ -17,7 +17,7 @@ from console.views.runtime.context import WindowContext
 from tests.support.inline_runner import InlineRunner
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import open_quick_desk
-from tests.views.runtime.test_lost_answers import Lossy
+from tests.views.runtime.test_lost_answers import ServicesWithLostAnswers
 
 NAME, CURRENCY = "second_checker_above", "JPY"
 
@@ -32,7 +32,7 @@ def find_limit(desk: Console, name: str = NAME) -> Limit:
     return next(one for one in desk.limits.list_limits() if (one.name, one.currency) == (name, CURRENCY))
 
 
-def make_window_context(desk: Console, lossy: Lossy, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
+def make_window_context(desk: Console, lossy: ServicesWithLostAnswers, qtbot: QtBot) -> tuple[WindowContext, QWidget]:
     context = WindowContext(desk.settings, InlineRunner(), desk._context.clock)
     context.operator = "adm-f"
     parent = QWidget()
@@ -51,7 +51,7 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
     limit is proposed once. The dialog of a second administrator already contains the proposed value, and this person
     sets the limit.
     """
-    lossy = Lossy(desk)
+    lossy = ServicesWithLostAnswers(desk)
     context, parent = make_window_context(desk, lossy, qtbot)
     before = find_limit(desk)
     assert before.value is not None
@@ -77,7 +77,7 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
 @pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
 def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
     """With an invalid amount in the field, the dialog's button is disabled and states the reason."""
-    context, parent = make_window_context(desk, Lossy(desk), qtbot)
+    context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     dialog = LimitDialog(context, find_limit(desk), parent)
     type_value(dialog, text)
     assert not dialog.main_button.isEnabled()
@@ -86,7 +86,7 @@ def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
 @pytest.mark.usefixtures("appearance")
 def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: QtBot) -> None:
     """The dialog shows a limit that is a duration in words. The field for its value, in seconds, names this unit."""
-    context, parent = make_window_context(desk, Lossy(desk), qtbot)
+    context, parent = make_window_context(desk, ServicesWithLostAnswers(desk), qtbot)
     period = find_limit(desk, "cooling_off_seconds")
     assert format_limit_value(context, period, 900) == "15 minutes"
     assert format_limit_value(context, period, 5401) == "1 hour 30 minutes 1 second"

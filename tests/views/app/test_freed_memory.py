@@ -36,7 +36,7 @@ os._exit(0)
 """
 
 
-def count_kept_bytes(home: Path, beginning: str) -> int:
+def measure_unreturned_bytes(home: Path, beginning: str) -> int:
     """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return by how many bytes its
     memory is larger afterwards than before.
     """
@@ -52,11 +52,11 @@ def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
     """A window's process returns freed blocks of 20 MB to the operating system. A process without this setting keeps
     most of them.
     """
-    assert count_kept_bytes(tmp_path, _WINDOW) < 5_000_000
-    assert count_kept_bytes(tmp_path, "") > 50_000_000
+    assert measure_unreturned_bytes(tmp_path, _WINDOW) < 5_000_000
+    assert measure_unreturned_bytes(tmp_path, "") > 50_000_000
 
 
-def test_another_system_has_no_such_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_setting_is_skipped_on_other_systems(monkeypatch: pytest.MonkeyPatch) -> None:
     """On an operating system without this setting, `return_large_blocks` changes nothing and returns False."""
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not freed_memory.return_large_blocks()

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from console.views.app.garbage_collection import GarbageCollectionTimer
 
 
-def resume_tests() -> None:
+def restore_collector_state() -> None:
     """Restore the garbage collector's state in a test process that has shown a window: the existing objects are
     frozen, and automatic collection is off.
     """
@@ -24,7 +24,7 @@ def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
     made = GarbageCollectionTimer(qapp)
     yield made
     made.stop()
-    resume_tests()
+    restore_collector_state()
 
 
 def drop_widget(freed_by: list[threading.Thread]) -> None:
@@ -73,4 +73,4 @@ def test_python_collects_by_itself_again(qapp: QApplication) -> None:
     assert not gc.isenabled()
     collector.stop()
     assert gc.isenabled()
-    resume_tests()
+    restore_collector_state()

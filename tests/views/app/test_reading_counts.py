@@ -31,9 +31,9 @@ class WindowCounts:
         self.refresh = BackgroundRefresh(self.context, self.context)
         self.context.store_services(console)
         self.refresh.stop_timers()
-        self.do_all()
+        self.execute_all_tasks()
 
-    def do_all(self) -> None:
+    def execute_all_tasks(self) -> None:
         while self.runner.waiting:
             self.runner.execute_oldest_task()
 
@@ -68,5 +68,5 @@ def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console:
     desk.context.change_operator("lead-b")
     stored: list[str | None] = []
     desk.context.work_counts_changed.connect(lambda: stored.append(desk.context.work_counts.person))
-    desk.do_all()
+    desk.execute_all_tasks()
     assert stored == ["lead-b"]

@@ -37,19 +37,19 @@ def list_decision_keys(page: ApprovalsPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
 
 
-def read_words(widget: RefundRequestPanel) -> list[str]:
+def read_shown_texts(widget: RefundRequestPanel) -> list[str]:
     content = widget.widget()
     assert content is not None
     return [label.plain for label in content.findChildren(TextLabel) if label.plain]
 
 
-def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
+def test_risk_signals_are_above_automatic_checks(appearance: object) -> None:
     """A refund request shows its risk signals above the automatic checks, with the requester's answer below each
     signal.
     """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(None, MATCHED_RISK_SIGNAL))
-    texts = read_words(detail)
+    texts = read_shown_texts(detail)
     against = texts.index("4 refunds were requested for this customer in 30 days.")
     assert texts[against + 1] == "op-a answers: “four returns of one order”"
     assert against < texts.index("Automatic checks")
@@ -83,11 +83,11 @@ def test_the_parts_of_the_money_add_up_in_every_state(
     captured, *parts = content.findChildren(MoneyPanel)[0]._shown_parts
     assert sum(shown.amount_minor for shown in parts) == captured.amount_minor == 12_000
     is_waiting = state in (RefundState.REQUESTED, RefundState.APPROVED)
-    texts = read_words(detail)
+    texts = read_shown_texts(detail)
     assert ("This request" in texts, "No risk signals found" in texts) == (is_waiting, is_waiting)
 
 
-def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
+def test_a_provider_answer_is_recent_for_fifteen_minutes(appearance: object) -> None:
     """A provider's answer counts as recent for 15 minutes. If the answer is older or missing, the request shows a
     sentence about that.
     """
@@ -107,7 +107,7 @@ def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: ob
     """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
-    texts = read_words(detail)
+    texts = read_shown_texts(detail)
     heading = texts.index(f"Now, v{make_view().payment.version}")
     assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
 
@@ -380,7 +380,7 @@ def test_a_bar_hides_no_line_of_a_request_that_was_read(
     sheet.hide()
 
 
-def test_set_asides_offer_their_refund(appearance: object) -> None:
+def test_an_empty_page_of_set_asides_offers_no_refund(appearance: object) -> None:
     """If no money is set aside, the page shows the text of an empty list and hides the button that requests a
     refund.
     """

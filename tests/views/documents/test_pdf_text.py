@@ -18,7 +18,7 @@ from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_
         ("", ""),
     ],
 )
-def test_marks_of_the_library_are_no_text(text: str, clean: str) -> None:
+def test_control_characters_of_the_pdf_library_are_removed(text: str, clean: str) -> None:
     assert clean_pdf_text(text) == clean
 
 

@@ -25,21 +25,21 @@ from console.views.widgets.base import TextLabel
 from tests.views.invented_checks import NOW, make_check, make_window_context
 
 CHECK = make_check(incomplete=("pdf",), pdf_file_path=None)
-REF = ("credit-check", CHECK.id)
+CHECK_REF = ("credit-check", CHECK.id)
 TOTALS = (CompanyTotals("JPY", 248_500, 41_000, 0, 500), CompanyTotals("INR", 12_345))
 
 
 def make_event(source: str, who: str, what: str, step: TimelineEventKind = TimelineEventKind.CHANGE) -> TimelineEvent:
     facts = {"from": who, "told": what}
-    return TimelineEvent(NOW, step, who, what, REF[0], str(REF[1]), source, "1", facts=facts)
+    return TimelineEvent(NOW, step, who, what, CHECK_REF[0], str(CHECK_REF[1]), source, "1", facts=facts)
 
 
 ROWS: dict[str, tuple[Any, ...]] = {
-    "documents": (CompanyDocument(REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, is_current=True)),),
-    "notes": (Note(1, *REF, "op-c", "the payer is Hanako", NOW),),
+    "documents": (CompanyDocument(CHECK_REF, Document("ab/c.pdf", "ab" * 32, 182_000, NOW, is_current=True)),),
+    "notes": (Note(1, *CHECK_REF, "op-c", "the payer is Hanako", NOW),),
     "history": (
-        CompanyEvent(REF, make_event("audit_log", "op-a", "credit-check.purchase")),
-        CompanyEvent(REF, make_event("payment_events", "paypay", "Transaction", step=TimelineEventKind.NOTICE)),
+        CompanyEvent(CHECK_REF, make_event("audit_log", "op-a", "credit-check.purchase")),
+        CompanyEvent(CHECK_REF, make_event("payment_events", "paypay", "Transaction", step=TimelineEventKind.NOTICE)),
     ),
 }
 
@@ -53,7 +53,7 @@ class LookupService:
 
     def __getattr__(self, name: str) -> Any:
         def note_and_read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
-            assert refs == (REF,)
+            assert refs == (CHECK_REF,)
             self.reads.append(name)
             if self.fails:
                 raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})

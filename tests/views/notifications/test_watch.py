@@ -62,7 +62,7 @@ class RecordingTray(DesktopMessageTray):
         self._link = link
 
 
-class WatchedDesk(CoveredWindow):
+class BackgroundWindow(CoveredWindow):
     """A window in the background whose notification watcher uses a desktop that can show messages."""
 
     def __init__(self) -> None:
@@ -91,13 +91,13 @@ class WatchedDesk(CoveredWindow):
 
 
 @pytest.fixture
-def desk(appearance: object) -> WatchedDesk:
-    made = WatchedDesk()
+def desk(appearance: object) -> BackgroundWindow:
+    made = BackgroundWindow()
     made.read()
     return made
 
 
-def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
+def test_a_new_event_is_shown_once(desk: BackgroundWindow) -> None:
     """An event is shown once, even if one read of the events misses it in between. A click on its message opens its
     record.
     """
@@ -115,7 +115,7 @@ def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
     """Events of the first read, after a start or after another person has signed in at the window, are not shown as
     new.
     """
-    desk = WatchedDesk()
+    desk = BackgroundWindow()
     desk.read(ARRIVED_EVENT, DECIDED_EVENT, ENDED_RUN_EVENT)
     desk.context.operator = "lead-b"
     desk.read(MENTION_EVENT, person="op-a")  # an answer that comes after the change of person
@@ -125,7 +125,7 @@ def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
     assert desk.texts == ["Payment 6 was handed over to you."]
 
 
-def test_several_events_are_one_message(desk: WatchedDesk) -> None:
+def test_several_events_are_one_message(desk: BackgroundWindow) -> None:
     """Several new events are shown as one message, and a click on it opens the list of messages."""
     desk.read(ARRIVED_EVENT, MENTION_EVENT, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
     ((text, link),) = desk.desktop.shown
@@ -144,7 +144,7 @@ def test_several_events_are_one_message(desk: WatchedDesk) -> None:
     ]
 
 
-def test_a_covered_window_says_nothing_of_the_record(desk: WatchedDesk) -> None:
+def test_a_covered_window_says_nothing_of_the_record(desk: BackgroundWindow) -> None:
     """While the window is locked or no person is signed in, a notification leaves out the kind and the number of the
     record.
     """
@@ -154,13 +154,13 @@ def test_a_covered_window_says_nothing_of_the_record(desk: WatchedDesk) -> None:
     desk.window_cover.remove_cover()
 
 
-def test_the_window_in_front_needs_no_desktop(desk: WatchedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_window_in_front_needs_no_desktop(desk: BackgroundWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.window, "isActiveWindow", lambda: True)
     desk.read(DECIDED_EVENT)
     assert (len(desk.toasts), desk.texts) == (1, [])
 
 
-def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
+def test_each_kind_has_a_switch(desk: BackgroundWindow) -> None:
     """A person can switch off each kind of event, and the choice is stored at once. An event that arrives while its
     kind is off isn't shown later.
     """
@@ -180,7 +180,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     assert len(desk.toasts) == 1
 
 
-def test_a_bulk_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
+def test_a_bulk_run_of_this_window_has_its_own_toast(desk: BackgroundWindow) -> None:
     """The end of a bulk run of this window gives no toast from the notification watcher, because the bulk run has its
     own toast. The desktop still shows a message.
     """

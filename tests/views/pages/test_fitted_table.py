@@ -7,7 +7,7 @@ from console.views.pages.static_table import StaticTable
 from console.views.tables.columns import AgeCell, Column
 from tests.views.invented_checks import make_window_context
 
-WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
+WIDTH_BY_COLUMN = {"since": 112, "record": 150, "who": 80, "next": 300}
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,8 @@ def test_a_hidden_column_leaves_no_gap(
     scroll.
     """
     columns = [
-        Column(name, name, wide, lambda line: str(line), is_stretched=name == "next") for name, wide in WIDTHS.items()
+        Column(name, name, wide, lambda line: str(line), is_stretched=name == "next")
+        for name, wide in WIDTH_BY_COLUMN.items()
     ]
     table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", hideable_columns=("since", "who"))
     qtbot.addWidget(table)
@@ -29,7 +30,7 @@ def test_a_hidden_column_leaves_no_gap(
     table.show()
     table.show_rows([1, 2])
     header, at = table.horizontalHeader(), 0
-    for place, name in enumerate(WIDTHS):
+    for place, name in enumerate(WIDTH_BY_COLUMN):
         assert table.isColumnHidden(place) == (name not in visible_columns)
         if name in visible_columns:
             assert header.sectionViewportPosition(place) == at, name

@@ -31,22 +31,22 @@ class TabbedPage(QWidget):
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> tuple[PageScrollArea, TabbedPage]:
+def shown_page(qtbot: QtBot) -> tuple[PageScrollArea, TabbedPage]:
     page = TabbedPage()
     area = PageScrollArea(page)
     qtbot.addWidget(area)
     area.resize(_WIDE_PX, _HIGH_PX)
     area.show()
-    settle()
+    process_events()
     return area, page
 
 
-def settle() -> None:
+def process_events() -> None:
     for _ in range(5):
         QApplication.processEvents()
 
 
-def is_in_sight(area: PageScrollArea, widget: QWidget) -> bool:
+def is_fully_visible(area: PageScrollArea, widget: QWidget) -> bool:
     top = widget.mapTo(area.viewport(), QPoint(0, 0)).y()
     return 0 <= top <= top + widget.height() <= area.viewport().height()
 
@@ -58,97 +58,99 @@ def find_tab_rows_bottom(page: TabbedPage) -> int:
 
 
 def test_an_opened_tab_does_not_scroll_a_page_that_becomes_lower_later(
-    shown: tuple[PageScrollArea, TabbedPage],
+    shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
     """The contents of an opened tab are visible without scrolling, so the page doesn't scroll to them. When a bar
     appears above the page, and when the bar goes again, the page stays at its top."""
-    area, page = shown
+    area, page = shown_page
     page.tab_bar.setCurrentIndex(1)
-    settle()
+    process_events()
     assert area.verticalScrollBar().value() == 0
     for height_px in (find_tab_rows_bottom(page) - 60, _HIGH_PX, 240):
         area.resize(_WIDE_PX, height_px)
-        settle()
+        process_events()
         assert area.verticalScrollBar().value() == 0, height_px
     assert area.verticalScrollBar().maximum() > 0
 
 
 def test_an_opened_tab_below_the_first_view_keeps_its_place_at_other_heights(
-    shown: tuple[PageScrollArea, TabbedPage],
+    shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
-    area, page = shown
+    area, page = shown_page
     area.resize(_WIDE_PX, 200)
-    settle()
+    process_events()
     page.tab_bar.setCurrentIndex(1)
-    settle()
+    process_events()
     bar_top = page.tab_bar.mapTo(page, QPoint(0, 0)).y()
     assert area.verticalScrollBar().value() == bar_top
     for height_px in (150, 200):
         area.resize(_WIDE_PX, height_px)
-        settle()
+        process_events()
         assert area.verticalScrollBar().value() == bar_top, height_px
 
 
-def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown_page: tuple[PageScrollArea, TabbedPage]) -> None:
     """A tab that was opened below the visible part remains the first visible line only until the page shows other
     contents. Other contents begin at the top, even if the page couldn't scroll to the tab."""
-    area, page = shown
+    area, page = shown_page
     page.list.setModel(QStringListModel(["Line"], page.list))
     area.resize(_WIDE_PX, page.minimumSizeHint().height())
-    settle()
+    process_events()
     assert area.verticalScrollBar().maximum() == 0
     page.tab_bar.setCurrentIndex(1)
-    settle()
+    process_events()
     area.scroll_to_top()
     area.resize(_WIDE_PX, 200)
-    settle()
+    process_events()
     assert area.verticalScrollBar().maximum() > 0
     assert area.verticalScrollBar().value() == 0
 
 
-def test_a_focused_field_stays_visible_when_the_page_becomes_lower(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+def test_a_focused_field_stays_visible_when_the_page_becomes_lower(
+    shown_page: tuple[PageScrollArea, TabbedPage],
+) -> None:
     """The focused field at the end of a page would be hidden when the page becomes lower: the page scrolls as far as
     needed. If the focus is at the top, the page stays at its top."""
-    area, page = shown
+    area, page = shown_page
     page.last_edit.setFocus()
-    assert is_in_sight(area, page.last_edit)
+    assert is_fully_visible(area, page.last_edit)
     area.resize(_WIDE_PX, 240)
-    settle()
-    assert is_in_sight(area, page.last_edit)
+    process_events()
+    assert is_fully_visible(area, page.last_edit)
     area.scroll_to_top()
     page.first_edit.setFocus()
     area.resize(_WIDE_PX, 200)
-    settle()
+    process_events()
     assert area.verticalScrollBar().value() == 0
 
 
-def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown_page: tuple[PageScrollArea, TabbedPage]) -> None:
     """If the person has scrolled away from the focused field, a page that becomes lower keeps its first visible
     line.
     """
-    area, page = shown
+    area, page = shown_page
     area.resize(_WIDE_PX, 240)
     page.last_edit.setFocus()
-    settle()
+    process_events()
     area.verticalScrollBar().setValue(0)
     area.resize(_WIDE_PX, 200)
-    settle()
+    process_events()
     assert area.verticalScrollBar().value() == 0
 
 
 def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
-    shown: tuple[PageScrollArea, TabbedPage],
+    shown_page: tuple[PageScrollArea, TabbedPage],
 ) -> None:
     """A list scrolls by itself, and its current line is visible. The page becomes so low that it scrolls as a whole,
     with the list as high as its lines. The current line is still visible then, and also when the page is high again.
     """
-    area, page = shown
+    area, page = shown_page
     page.list.setFocus()
     page.list.setCurrentIndex(page.list.model().index(30, 0))
-    settle()
+    process_events()
     assert area.verticalScrollBar().maximum() == 0
     for height_px in (240, _HIGH_PX):
         area.resize(_WIDE_PX, height_px)
-        settle()
+        process_events()
         line = page.list.visualRect(page.list.currentIndex())
         assert page.list.viewport().visibleRegion().contains(line), height_px

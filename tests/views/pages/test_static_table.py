@@ -26,7 +26,7 @@ MakeTable = Callable[..., TableOrEmptyState]
 
 
 @pytest.fixture
-def show_ids(appearance: object, qtbot: QtBot) -> MakeTable:
+def make_shown_table(appearance: object, qtbot: QtBot) -> MakeTable:
     def make_table(*ids: int, grouped: bool = False) -> TableOrEmptyState:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
@@ -63,16 +63,16 @@ def list_ids(table: StaticTable) -> list[int]:
     return [line.id for line in table.rows.iterate_loaded_rows()]
 
 
-def find_row_under(table: StaticTable, at: QPoint) -> object:
+def get_row_at(table: StaticTable, at: QPoint) -> object:
     return table.rows.row_at(table.rowAt(at.y()))
 
 
 @pytest.mark.parametrize("grouped", [False, True])
-def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> None:
+def test_no_row_moves_under_the_pointer(make_shown_table: MakeTable, grouped: bool) -> None:
     """While the pointer is on a row, an automatic read moves no row: it updates the contents at once, marks removed
     rows, and adds new rows above the pointer only when the pointer leaves.
     """
-    both = show_ids(11, 12, 21, 22, grouped=grouped)
+    both = make_shown_table(11, 12, 21, 22, grouped=grouped)
     table = both.table
     row = table.rows.find_row(21)
     assert row is not None
@@ -80,7 +80,7 @@ def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> N
     at = QPoint(20, table.rowViewportPosition(row) + 5)
     both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], is_automatic=True)
     assert list_ids(table) == [11, 12, 21, 22]
-    assert find_row_under(table, at) == Line(21, 2)
+    assert get_row_at(table, at) == Line(21, 2)
     removed, stays = table.rows.find_row(11), table.rows.find_row(12)
     assert removed is not None
     assert stays is not None
@@ -91,8 +91,8 @@ def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> N
     assert [table.get_row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
 
 
-def test_rows_below_the_pointer_are_inserted_immediately(show_ids: MakeTable) -> None:
-    both = show_ids(1, 2, 3)
+def test_rows_below_the_pointer_are_inserted_immediately(make_shown_table: MakeTable) -> None:
+    both = make_shown_table(1, 2, 3)
     move_pointer_to(both.table, 1)
     both.show_rows([Line(1), Line(2), Line(3), Line(4)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 3, 4]
@@ -100,11 +100,11 @@ def test_rows_below_the_pointer_are_inserted_immediately(show_ids: MakeTable) ->
     assert list_ids(both.table) == [1, 2, 4]
 
 
-def test_requested_rows_are_shown_at_once(show_ids: MakeTable) -> None:
+def test_requested_rows_are_shown_at_once(make_shown_table: MakeTable) -> None:
     """Rows that a person has requested are shown at once, wherever the pointer is. Automatically read rows are shown
     at once while the pointer is outside the list.
     """
-    both = show_ids(2, 3)
+    both = make_shown_table(2, 3)
     both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
     assert list_ids(both.table) == [1, 2, 3]
     move_pointer_to(both.table, 1)
@@ -112,11 +112,11 @@ def test_requested_rows_are_shown_at_once(show_ids: MakeTable) -> None:
     assert list_ids(both.table) == [0, 1, 2]
 
 
-def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
+def test_the_last_row_stays_below_the_pointer(make_shown_table: MakeTable) -> None:
     """If an automatic read removes the last row under the pointer, the row stays, marked as removed. The text of the
     empty list appears when the pointer leaves.
     """
-    both = show_ids(1)
+    both = make_shown_table(1)
     move_pointer_to(both.table, 0)
     both.show_rows([], is_automatic=True)
     assert both.currentWidget() is both.table
@@ -125,10 +125,10 @@ def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
     assert both.currentWidget() is both.empty_state
 
 
-def test_an_empty_list_is_announced(show_ids: MakeTable) -> None:
+def test_an_empty_list_is_announced(make_shown_table: MakeTable) -> None:
     """The reason for an empty list is announced each time that it replaces rows, but not again while it is shown."""
     with collect_announcements() as heard:
-        both = show_ids()
+        both = make_shown_table()
         both.show_rows([])
         assert [one.sentence for one in heard] == ["nothing"]
         both.show_rows([Line(1)])

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from console.domain.bulk.records import STILL_UNKNOWN, BulkRunWithHolder
-from console.domain.error_reasons import UnknownReason
+from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, BulkRunWithHolder
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
@@ -41,7 +41,11 @@ def list_reasons() -> set[str]:
         for code in re.findall(r'(?:return|else) "([a-z_]+)"|"([a-z_]+)" if', source)
         for code in code
     }
-    codes |= {UnknownReason[name].value for source in sources for name in re.findall(r"UnknownReason\.(\w+)", source)}
+    codes |= {
+        OutcomeUnknownReason[name].value
+        for source in sources
+        for name in re.findall(r"OutcomeUnknownReason\.(\w+)", source)
+    }
     judging = inspect.getsource(bulk_judging)
     own = set(re.findall(r'ForecastKind\.[A-Z]+, "([a-z_]+)"', judging)) | {bulk_judging.ACTION_ALREADY_DONE_REASON}
     own |= {ErrorCode[name].value for name in re.findall(r"ForecastKind\.[A-Z]+, ErrorCode\.([A-Z_]+)", judging)}
@@ -108,7 +112,7 @@ def test_rows_are_tallied_by_outcome() -> None:
         == "1 known now, 1 still unknown, 2 skipped"
     )
     assert bulk_words.format_result_counts({"done": 2}, BulkAction.REFETCH, context) == "2 fetched"
-    row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN)
+    row = BulkRow(1, "payment", 5, 7, "done", STILL_UNKNOWN_OUTCOME)
     assert bulk_words.make_result_cell(row, BulkAction.PROBE, context).word == "still unknown"
     unknown = make_payment(certainty=Certainty.UNKNOWN)
     assert bulk_words.make_record_state_cell(unknown, context).word == "Unknown"

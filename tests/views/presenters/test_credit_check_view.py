@@ -38,7 +38,7 @@ def make_view(
     )
 
 
-UNKNOWN = make_check(
+UNKNOWN_CHECK = make_check(
     state=CheckState.PENDING,
     certainty=Certainty.UNKNOWN,
     credit_check_id=None,
@@ -99,7 +99,7 @@ def test_the_provider_side_shows_its_last_answer(answer: str, word: str) -> None
     """The provider's side shows the provider's last answer in words. The words for never asked, no answer, not found
     and refused differ, and none of them looks like a success.
     """
-    ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN, answer=answer), make_window_context())
+    ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN_CHECK, answer=answer), make_window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
@@ -147,7 +147,7 @@ def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
     assert [part.is_missing for part in parts] == [False, False, False, True]
     assert (parts[3].text, parts[3].detail) == ("PDF incomplete", "next attempt 15:58:05")
     assert not any(
-        part.is_missing for part in facts.make_document_summaries(make_view(UNKNOWN), make_window_context())
+        part.is_missing for part in facts.make_document_summaries(make_view(UNKNOWN_CHECK), make_window_context())
     )
     assert not any(
         part.is_missing for part in facts.make_document_summaries(make_view(make_check(), PDF), make_window_context())
@@ -157,7 +157,7 @@ def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
 @pytest.mark.parametrize(
     ("record", "expected"),
     [
-        (UNKNOWN, ("resolve", "probe")),
+        (UNKNOWN_CHECK, ("resolve", "probe")),
         (CHECK_WITHOUT_PDF, ("refetch", "probe")),
         (make_check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
         (make_check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
@@ -178,7 +178,8 @@ def test_a_proposal_waits_for_the_second_person() -> None:
     "needs a person".
     """
     assert (
-        case_words.get_page_badge_keys(make_view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+        case_words.get_page_badge_keys(make_view(UNKNOWN_CHECK, awaiting="second_person"))[2]
+        == "work.waiting_for_approval"
     )
 
 

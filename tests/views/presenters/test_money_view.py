@@ -200,7 +200,7 @@ def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> N
     assert len({(part.fill_pattern, part.tone) for part in parts[1:]}) == 4, "two parts look alike"
 
 
-def test_an_unknown_amount_is_violet_as_a_link_too(appearance: Appearance) -> None:
+def test_a_linked_unknown_amount_has_the_colour_of_unknown(appearance: Appearance) -> None:
     """In the strip of amounts, a link on an unknown amount has the colour for unknown outcomes, and not the colour of
     links. The test looks for the colour in the pixels.
     """
@@ -230,12 +230,12 @@ def test_all_amounts_of_the_money_strip_share_one_row(appearance: Appearance, sc
     panel.grab()
     amounts: list[QWidget] = [*panel.part_buttons.values(), panel.refundable_amount_label]
     amounts += [label for label in panel.findChildren(TextLabel) if label.plain == "¥0"]
-    bottoms = {amount.mapTo(panel, QPoint(0, find_lowest_ink(amount))).y() for amount in amounts}
+    bottoms = {amount.mapTo(panel, QPoint(0, find_lowest_text_row(amount))).y() for amount in amounts}
     assert len(amounts) > 3
     assert max(bottoms) - min(bottoms) <= scale / 2, bottoms  # a zero is rounder than a one at its foot
 
 
-def find_lowest_ink(amount: QWidget) -> int:
+def find_lowest_text_row(amount: QWidget) -> int:
     """Return the lowest pixel row in which a letter or digit is painted, without the underline of a link. If the
     amount has no comma, this is the lower end of the digits.
     """
@@ -357,7 +357,7 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
     assert money_facts.format_refundable_change(done) == "¥220,000"
 
 
-def test_rupees_stay_rupees() -> None:
+def test_rupees_have_indian_grouping_and_two_decimals() -> None:
     """Amounts in rupees are shown with Indian digit grouping and two decimals."""
     parts, _ = money_facts.make_money_parts(
         replace(MONEY_PARTS, currency="INR", captured=12_345_600), make_window_context()

@@ -32,7 +32,7 @@ def test_states_are_grouped_by_their_kind_of_record(appearance: object) -> None:
     assert shown["Conditions: Refunds"]["completed"] == "Refunded"
 
 
-def test_other_conditions_stand_in_one_group(appearance: object) -> None:
+def test_other_conditions_are_in_one_group(appearance: object) -> None:
     for text in ("status", "kind:", "certainty:un"):
         groups = group_completions(list_completions(text, len(text)), make_window_context())
         assert [title for title, _ in groups] == ["Conditions"], text

@@ -18,18 +18,18 @@ from tests.views.invented_checks import make_window_context
 
 
 @pytest.fixture
-def sentence(appearance: object) -> QueueFilterBar:
+def filter_bar(appearance: object) -> QueueFilterBar:
     return QueueFilterBar(make_window_context())
 
 
-def test_chosen_and_typed_conditions_form_one_filter(sentence: QueueFilterBar) -> None:
+def test_chosen_and_typed_conditions_form_one_filter(filter_bar: QueueFilterBar) -> None:
     """Conditions from the lists and typed operators form one filter; other words are searched, and an invalid
     condition is reported.
     """
     for name, operator in (("provider", "provider:paypay"), ("age", "age:>1d"), ("owner", "owner:me")):
-        sentence.chip_by_list_name[name].setCurrentIndex(sentence.chip_by_list_name[name].findData(operator))
-    sentence.edit.setText("さくら certainty:unknown amount:lots")
-    parsed = sentence.parsed_filter
+        filter_bar.chip_by_list_name[name].setCurrentIndex(filter_bar.chip_by_list_name[name].findData(operator))
+    filter_bar.edit.setText("さくら certainty:unknown amount:lots")
+    parsed = filter_bar.parsed_filter
     assert format_filter(parsed.record_filter) == "provider:paypay certainty:unknown age:>1d owner:op-a"
     assert (parsed.words, parsed.problems) == ("さくら", ("amount:lots",))
 
@@ -52,36 +52,36 @@ def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, la
     assert bar.further_lists.isVisible()
 
 
-def test_every_entry_of_the_filter_is_a_valid_condition(sentence: QueueFilterBar) -> None:
+def test_every_entry_of_the_filter_is_a_valid_condition(filter_bar: QueueFilterBar) -> None:
     """Every entry in each drop-down list of the filter bar is a valid condition and has a text."""
-    for name, chip in sentence.chip_by_list_name.items():
+    for name, chip in filter_bar.chip_by_list_name.items():
         for place in range(chip.count()):
             chip.setCurrentIndex(place)
             assert chip.currentText()
             assert "queue." not in chip.currentText()
-            sentence.sort_order  # noqa: B018  # an order that can't be read is the queue's own one
-            assert not sentence.parsed_filter.problems
-            assert not sentence.parsed_filter.words
-            assert bool(sentence.parsed_filter.record_filter) is (place > 0 and name != "sort")
+            filter_bar.sort_order  # noqa: B018  # an order that can't be read is the queue's own one
+            assert not filter_bar.parsed_filter.problems
+            assert not filter_bar.parsed_filter.words
+            assert bool(filter_bar.parsed_filter.record_filter) is (place > 0 and name != "sort")
         chip.setCurrentIndex(0)
 
 
-def test_a_restored_filter_has_all_its_conditions(sentence: QueueFilterBar) -> None:
+def test_a_restored_filter_has_all_its_conditions(filter_bar: QueueFilterBar) -> None:
     """A restored filter has all its conditions, including one that no drop-down list offers. The key Esc removes the
     conditions and leaves the sort order unchanged.
     """
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
-    sentence.show_filter(text, "-client")
-    assert sorted(sentence.text.split()) == sorted(text.split())
-    assert sentence.chip_by_list_name["age"].currentText() == "older than 2 d"
-    assert sentence.chip_by_list_name["certainty"].operator == "certainty:unknown"
-    assert not sentence.chip_by_list_name["certainty"].isHidden()
-    assert sentence.edit.text() == "flavour:sweet"
-    assert sentence.sort_order == QueueSortOrder(SortColumn.CLIENT, is_descending=True)
-    sentence.clear_filter()
-    assert not sentence.text
-    assert sentence.sort_order.column is SortColumn.CLIENT
-    assert sentence.chip_by_list_name["age"].count() == sentence.chip_by_list_name["age"].findData("age:<1d") + 1
+    filter_bar.show_filter(text, "-client")
+    assert sorted(filter_bar.text.split()) == sorted(text.split())
+    assert filter_bar.chip_by_list_name["age"].currentText() == "older than 2 d"
+    assert filter_bar.chip_by_list_name["certainty"].operator == "certainty:unknown"
+    assert not filter_bar.chip_by_list_name["certainty"].isHidden()
+    assert filter_bar.edit.text() == "flavour:sweet"
+    assert filter_bar.sort_order == QueueSortOrder(SortColumn.CLIENT, is_descending=True)
+    filter_bar.clear_filter()
+    assert not filter_bar.text
+    assert filter_bar.sort_order.column is SortColumn.CLIENT
+    assert filter_bar.chip_by_list_name["age"].count() == filter_bar.chip_by_list_name["age"].findData("age:<1d") + 1
 
 
 @pytest.mark.parametrize(
@@ -114,33 +114,33 @@ def test_a_condition_of_no_list_stands_in_words(
         assert sentence.chip_by_list_name[name].operator == operator
 
 
-def test_a_list_of_further_conditions_is_visible_while_it_is_used(sentence: QueueFilterBar) -> None:
+def test_a_list_of_further_conditions_is_visible_while_it_is_used(filter_bar: QueueFilterBar) -> None:
     """A drop-down list of a further condition appears when the person selects the condition. Several selected values
     are shown as a number in words, and the filter contains all of them. The list of causes offers the causes in the
     queue.
     """
-    assert {name for name, chip in sentence.chip_by_list_name.items() if chip.isHidden()} == set(
+    assert {name for name, chip in filter_bar.chip_by_list_name.items() if chip.isHidden()} == set(
         OPTIONAL_FILTER_LIST_NAMES
     )
     asked: list[bool] = []
-    sentence.causes_requested.connect(lambda: asked.append(True))
+    filter_bar.causes_requested.connect(lambda: asked.append(True))
     for name in ("status", "cause"):
-        place = sentence.further_lists.findData(name)
-        sentence.further_lists.activated.emit(place)
-        assert not sentence.chip_by_list_name[name].isHidden()
-        assert sentence.further_lists.currentIndex() == 0
+        place = filter_bar.further_lists.findData(name)
+        filter_bar.further_lists.activated.emit(place)
+        assert not filter_bar.chip_by_list_name[name].isHidden()
+        assert filter_bar.further_lists.currentIndex() == 0
     assert asked == [True]
-    sentence.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
-    words = [sentence.chip_by_list_name["cause"].itemText(place) for place in range(4)]
+    filter_bar.offer_causes([CauseGroup("timeout", 12), CauseGroup(None, 3), CauseGroup("<b>odd", 1)])
+    words = [filter_bar.chip_by_list_name["cause"].itemText(place) for place in range(4)]
     assert [text.split(" (")[0].split("（")[0] for text in words][2:] == ["no cause", "<b>odd"]
-    sentence.chip_by_list_name["cause"].setCurrentIndex(2)
-    assert format_filter(sentence.parsed_filter.record_filter) == "cause:-"
+    filter_bar.chip_by_list_name["cause"].setCurrentIndex(2)
+    assert format_filter(filter_bar.parsed_filter.record_filter) == "cause:-"
     states = "cancelled,completed,delivered,error,expired,failed,paid,pending,refunded,shipped"
     text = f"kind:order,payment status:{states} certainty:known,unknown work:none cause:a,b,c,d"
     text += " since:2026-11-18 client:7"
-    sentence.show_filter(text)
-    assert format_filter(sentence.parsed_filter.record_filter) == text
-    shown = [sentence.chip_by_list_name[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
+    filter_bar.show_filter(text)
+    assert format_filter(filter_bar.parsed_filter.record_filter) == text
+    shown = [filter_bar.chip_by_list_name[name].currentText() for name in OPTIONAL_FILTER_LIST_NAMES]
     assert shown == [
         "Order, Payment",
         "10 states",
@@ -151,13 +151,13 @@ def test_a_list_of_further_conditions_is_visible_while_it_is_used(sentence: Queu
         "client:7",
     ]
     assert max(map(len, shown)) <= 20
-    sentence.clear_filter()
-    assert not sentence.text
-    assert all(sentence.chip_by_list_name[name].isHidden() for name in OPTIONAL_FILTER_LIST_NAMES)
+    filter_bar.clear_filter()
+    assert not filter_bar.text
+    assert all(filter_bar.chip_by_list_name[name].isHidden() for name in OPTIONAL_FILTER_LIST_NAMES)
 
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
-def test_every_column_sorts(queue: str, appearance: object) -> None:
+def test_a_queue_can_be_sorted_by_every_column(queue: str, appearance: object) -> None:
     """A queue can be sorted by every column except the column of check boxes."""
     keys = {column.key for column in make_queue_columns(make_window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}

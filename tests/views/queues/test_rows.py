@@ -69,7 +69,7 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
 
 
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])
-def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, appearance: object) -> None:
+def test_a_list_grouped_by_work_has_no_work_column(queue: str, grouped: bool, appearance: object) -> None:
     """A queue that is grouped by work leaves out the column "work", because the group row shows it. The columns of
     state and certainty remain.
     """

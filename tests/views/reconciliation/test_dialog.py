@@ -17,11 +17,11 @@ from tests.views.invented_runs import ReconcileServices
 
 PROVIDERS = ("paypay", "atom", "bank")
 YESTERDAY = date(2026, 11, 19)
-OpenDialog = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
+OpenDialogFunction = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
 
 
 @pytest.fixture
-def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialog:
+def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialogFunction:
     def open_dialog_of_provider(
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
@@ -45,7 +45,7 @@ def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
     dialog._handle_typed_day()
 
 
-def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDialog) -> None:
+def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDialogFunction) -> None:
     """If there are several providers, the dialog preselects none, and the button is disabled until the person has
     selected one. A single provider is preselected.
     """
@@ -73,7 +73,7 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDia
     ],
 )
 def test_an_invalid_day_has_its_error_and_no_button(
-    open_dialog: OpenDialog, first: str, last: str, wrong: str
+    open_dialog: OpenDialogFunction, first: str, last: str, wrong: str
 ) -> None:
     """The field with an invalid day shows the error, and the button is disabled."""
     dialog, services, _ = open_dialog()
@@ -88,7 +88,7 @@ def test_an_invalid_day_has_its_error_and_no_button(
     dialog.reject()
 
 
-def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialog) -> None:
+def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialogFunction) -> None:
     """The first press disables the button, so a second press begins no second run. Afterwards the dialog shows the
     counts and a link to the run.
     """
@@ -108,7 +108,7 @@ def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialog) -> None:
     assert routes == [ReconcileRoute(3)]
 
 
-def test_a_dry_run_opens_no_run(open_dialog: OpenDialog) -> None:
+def test_a_dry_run_opens_no_run(open_dialog: OpenDialogFunction) -> None:
     """After a dry run the dialog offers no link to a run, because the dry run has written nothing."""
     dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
@@ -120,7 +120,7 @@ def test_a_dry_run_opens_no_run(open_dialog: OpenDialog) -> None:
     dialog.reject()
 
 
-def test_a_refused_run_is_explained(open_dialog: OpenDialog) -> None:
+def test_a_refused_run_is_explained(open_dialog: OpenDialogFunction) -> None:
     """The dialog explains a refused run, and has no button left that could begin it again."""
     dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
@@ -130,7 +130,7 @@ def test_a_refused_run_is_explained(open_dialog: OpenDialog) -> None:
     dialog.reject()
 
 
-def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialog) -> None:
+def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialogFunction) -> None:
     """After ten seconds the person can close the dialog. The run continues, and another one can't be begun
     meanwhile.
     """

@@ -39,11 +39,11 @@ from tests.views.invented_runs import (
 )
 
 FILE_LINE_INSTANT = "2026-11-19T03:00:00Z"
-ShowPage = Callable[..., ReconcilePage]
+ShowPageFunction = Callable[..., ReconcilePage]
 
 
 @pytest.fixture
-def show_page(qtbot: QtBot, appearance: object) -> ShowPage:
+def show_page(qtbot: QtBot, appearance: object) -> ShowPageFunction:
     """Return a function that shows the reconciliation page for a route."""
 
     def show_runs(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
@@ -71,7 +71,7 @@ def record_requested_routes(at: WindowContext) -> list[Route]:
     return routes
 
 
-def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPage) -> None:
+def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPageFunction) -> None:
     """The page of a run shows its counts with names, and the daily file with its lines, sums and checksum. It also
     shows which earlier run has read the same file content.
     """
@@ -101,7 +101,7 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPage) -> None:
     )
 
 
-def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
+def test_the_advice_follows_the_last_answer(show_page: ShowPageFunction) -> None:
     """Before the provider has answered about the payment, the page advises a probe. If the difference remains after
     an answer, the page shows the time of the answer and advises to open the payment. A probe is still possible."""
     assert AMOUNT_DIFFERENCE.payment is not None
@@ -125,7 +125,7 @@ def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
     ("reason", "is_named"), [(None, False), (WorkReason.MOVE_ORDER, True), (WorkReason.NOT_MOVED, True)]
 )
 def test_the_key_m_is_shown_only_for_an_unpaid_order(
-    show_page: ShowPage, reason: WorkReason | None, is_named: bool
+    show_page: ShowPageFunction, reason: WorkReason | None, is_named: bool
 ) -> None:
     """The shortcut bar shows the key M only on a row whose order is known to be unpaid. On other rows the service
     would refuse the key's action."""
@@ -135,7 +135,7 @@ def test_the_key_m_is_shown_only_for_an_unpaid_order(
     assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
-def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: ShowPage) -> None:
+def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: ShowPageFunction) -> None:
     """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
     there are no differences.
     """
@@ -190,7 +190,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
     assert item.action == action  # type: ignore[attr-defined]
 
 
-def test_a_difference_opens_its_payment(show_page: ShowPage) -> None:
+def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     """Opening a difference shows its payment. From there the person can go to the other payments of the list, and
     back to this run.
     """
@@ -203,7 +203,7 @@ def test_a_difference_opens_its_payment(show_page: ShowPage) -> None:
     assert replaced == [ReconcileRoute(3)]
 
 
-def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPage) -> None:
+def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFunction) -> None:
     """For an open difference the page offers to open the payment, to probe it and to add a note. For an unreadable
     row it offers no action, and names what helps.
     """
@@ -222,7 +222,7 @@ def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPage) 
     assert "announce the file again" in page.footer.advice_label.plain
 
 
-def test_each_tab_has_one_kind_of_difference(show_page: ShowPage) -> None:
+def test_each_tab_has_one_kind_of_difference(show_page: ShowPageFunction) -> None:
     """Each tab has the rows of one kind of difference and their number in its name. An empty tab shows the text of an
     empty list.
     """
@@ -249,7 +249,9 @@ def test_each_tab_has_one_kind_of_difference(show_page: ShowPage) -> None:
         (RunState.FAILED, "Failed.", False),
     ],
 )
-def test_a_bar_states_the_state_of_a_run(show_page: ShowPage, state: RunState, lead: str, goes_on: bool) -> None:
+def test_a_bar_states_the_state_of_a_run(
+    show_page: ShowPageFunction, state: RunState, lead: str, goes_on: bool
+) -> None:
     """A bar names the state of the run. Only an interrupted run can be continued."""
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
@@ -277,7 +279,7 @@ def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
-def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPage) -> None:
+def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPageFunction) -> None:
     """Without any reconciliation the page shows only the text of the empty list."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
@@ -294,7 +296,7 @@ def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPage
     assert not page.begin_button.isHidden()
 
 
-def test_the_focus_stays_on_the_page(show_page: ShowPage) -> None:
+def test_the_focus_stays_on_the_page(show_page: ShowPageFunction) -> None:
     """If a tab has no rows, the focus is on a button of the page, so that the shortcut keys still work. If the tab
     has rows, the focus is in the table.
     """
@@ -309,7 +311,7 @@ def test_the_focus_stays_on_the_page(show_page: ShowPage) -> None:
     assert page.focusWidget() is page.table
 
 
-def test_previous_and_next_lead_along_the_runs(show_page: ShowPage) -> None:
+def test_previous_and_next_lead_along_the_runs(show_page: ShowPageFunction) -> None:
     """The keys [ and ], and the list of runs, open older and newer runs. At the last run in a direction the button
     for this direction is hidden.
     """
@@ -333,7 +335,7 @@ def test_previous_and_next_lead_along_the_runs(show_page: ShowPage) -> None:
     assert routes == [ReconcileRunsRoute()]
 
 
-def test_an_auditor_can_only_open_records(show_page: ShowPage) -> None:
+def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
     """For an auditor, the buttons that begin, continue, probe and add a note are disabled, and their reasons name the
     people who may use them. The button that opens a record is enabled.
     """

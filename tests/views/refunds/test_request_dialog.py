@@ -13,14 +13,14 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.access.permissions import APPROVER
-from console.domain.error_reasons import ExceedsReason, InProgressReason, LimitReason
+from console.domain.error_reasons import ExceedsCapturedReason, InProgressReason, OverLimitReason
 from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.records import Person
 from console.views.refunds.request_dialog import RefundDialog
-from console.views.refunds.request_form import EXACT_LOOKALIKE_RULE, RefundForm
-from console.views.refunds.request_review import OrderNumberCheck
+from console.views.refunds.request_form import EQUAL_RECENT_REFUND_RULE, RefundForm
+from console.views.refunds.request_review import OrderNumberConfirmation
 from console.views.refunds.texts import format_checkers
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import TextLabel
@@ -31,7 +31,9 @@ from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import OPEN_SET_ASIDE, make_payment, make_plan, make_refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
-LOOKALIKE_SIGNAL = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
+LOOKALIKE_SIGNAL = RiskSignal(
+    EQUAL_RECENT_REFUND_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8
+)
 
 
 class RefundServices:
@@ -122,7 +124,7 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
     assert made.amount_edit.selectedText() == "12,000"
 
 
-def test_every_hit_needs_an_answer(appearance: object) -> None:
+def test_every_risk_signal_needs_an_answer(appearance: object) -> None:
     """The form is disabled until the requester has answered each risk signal. The answers are sent with the
     request.
     """
@@ -138,7 +140,7 @@ def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
     An answer in words isn't enough.
     """
     made = make_form(LOOKALIKE_SIGNAL)
-    made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
+    made._answer_field_by_rule[EQUAL_RECENT_REFUND_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
     assert made.find_disabled_reason() == "Confirm that the repeated refund is intended."
     made.intended_repeat_box.setChecked(True)
     assert made.find_disabled_reason() == ""
@@ -150,12 +152,12 @@ def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> N
     made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(make_plan(PAYER, LOOKALIKE_SIGNAL))
-    assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOKALIKE_RULE: ""}
+    assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EQUAL_RECENT_REFUND_RULE: ""}
 
 
 def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
     """The reason why a request is refused contains the limit and the already used amount."""
-    broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
+    broken = RuleCheck(OverLimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = make_form(checks=(broken,))
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
 
@@ -164,7 +166,7 @@ def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
 def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
     """If the amount exceeds a limit, the form shows this first, because no reason or answer to a warning can make
     this request possible."""
-    broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
+    broken = RuleCheck(OverLimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = RefundForm(make_window_context(), make_plan(*hits, checks=(broken,)), None)
     assert made.reason_code is None
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
@@ -176,7 +178,7 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     """
     made = RefundForm(
         make_window_context(),
-        make_plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
+        make_plan(checks=(RuleCheck(ExceedsCapturedReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
         OPEN_SET_ASIDE,
     )
     assert made.amount_edit.text() == "6,000"
@@ -250,13 +252,13 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
     assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
 
 
-def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None:
+def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) -> None:
     """While another refund of the payment has an unknown outcome, the form is disabled and shows the reason exactly
     once, beside the disabled button.
     """
     broken = (
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
-        RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
+        RuleCheck(OverLimitReason.LIMIT_PER_REFUND, True),
     )
     made = make_plan(refusal_code="refund_unknown", refusal_facts={"refund": 9}, checks=broken)
     dialog, _, _ = open_dialog(parent, qtbot, made)
@@ -270,7 +272,7 @@ def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None
     assert not dialog.main_button.isEnabled()
 
 
-def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
+def test_an_old_answer_requires_a_probe_before_the_request(parent: QWidget, qtbot: QtBot) -> None:
     """If the gateway's answer is old, the request button is disabled, and the probe button is shown beside the
     reason.
     """
@@ -309,7 +311,7 @@ def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: Qt
     review.order_number_check.field.edit.setText("0442")  # type: ignore[union-attr]  # a line
     assert dialog.main_button.isEnabled()
     assert desk.requests == []
-    assert OrderNumberCheck(make_window_context(), "A-1").find_disabled_reason() != ""
+    assert OrderNumberConfirmation(make_window_context(), "A-1").find_disabled_reason() != ""
 
 
 def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:

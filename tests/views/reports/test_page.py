@@ -79,7 +79,7 @@ OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
 """The other reports: the figures, the rows of the table, and what the picture must tell."""
 
 
-class Reports:
+class ReportServices:
     """A replacement of the service `reports` with these figures. Without figures, reading them raises an error."""
 
     def __init__(self, success: ProviderSuccess | None = SUCCESS_REPORT) -> None:
@@ -94,7 +94,7 @@ class Reports:
         return self.success
 
 
-def make_page(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
+def make_page(reports: ReportServices, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
     context = make_window_context()
     context.language = language
     context.store_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
@@ -118,7 +118,7 @@ def test_a_report_switches_between_picture_and_table(
     """A key shows the table in place of the chart and gives the table the focus. The accessible description of the
     chart contains its figures.
     """
-    page = make_page(Reports(), qtbot, language)
+    page = make_page(ReportServices(), qtbot, language)
     section = get_chart_section(page)
     assert section.stack.currentWidget() is not section.table
     spoken = section.chart.accessibleDescription()
@@ -140,7 +140,7 @@ def test_every_picture_has_its_figures_in_words(
     """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
     if not all rows were counted. Bars with different meanings have different fills.
     """
-    page = make_page(Reports(), qtbot, language)
+    page = make_page(ReportServices(), qtbot, language)
     for name, (_, row_count, figures) in OTHER_REPORTS.items():
         section = next(one for one in page.sections if one.name == name)
         assert isinstance(section, ChartSection)
@@ -162,14 +162,14 @@ def test_no_part_of_a_report_is_outside_of_the_page(qtbot: QtBot, appearance: Ap
     """Each widget of the page belongs to the page, including the widgets of tabs that were not opened. A widget
     without a parent would be a window of its own."""
     widgets_before = QApplication.topLevelWidgets()
-    page = make_page(Reports(), qtbot)
+    page = make_page(ReportServices(), qtbot)
     added = [widget for widget in QApplication.topLevelWidgets() if widget not in widgets_before]
     assert [widget for widget in added if widget.parent() is None] == [page]
 
 
 def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
     """If a report has no figures, the page says so, and offers neither a chart nor a table."""
-    page = make_page(Reports(EMPTY_SUCCESS_REPORT), qtbot)
+    page = make_page(ReportServices(EMPTY_SUCCESS_REPORT), qtbot)
     section = get_chart_section(page)
     assert section.stack.currentWidget() is section.empty_state
     assert not section.switch_button.isVisibleTo(page)
@@ -179,7 +179,7 @@ def test_figures_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) 
     """After a failed read, a bar says so and the earlier figures remain. The bar disappears after the next successful
     read.
     """
-    reports = Reports()
+    reports = ReportServices()
     page = make_page(reports, qtbot)
     reports.success = None
     page.refresh("asked")
@@ -227,7 +227,7 @@ def test_fills_of_a_chart_differ_in_grey_too(
     assert all(0 < count < 250 for count in inked[1:]), inked
 
 
-class Closes(Reports):
+class DailyCloseServices(ReportServices):
     """A replacement of the service `reports` with one daily close, and of the service `daily_closes`, which records
     the files that it writes.
     """
@@ -264,7 +264,7 @@ def test_the_daily_close_is_shown_and_exported(
     points = (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     changes = (DailyCloseChange("captured", "JPY", nothing, one), DailyCloseChange("unknown", before="refund 3"))
     first = FirstClose(NOW, "fin-d")
-    reports = Closes(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))
+    reports = DailyCloseServices(DailyClose("atom", NOW.date(), money, unknown, None, points, NOW, first, changes))
     context = make_window_context()
     context.language = language
     services = SimpleNamespace(reports=reports, daily_closes=reports, acting_as=nullcontext)

@@ -28,7 +28,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     },
     "credit_checks": {"make_plan", "read_credit_check"},
     "daily_closes": {"write"},  # a file of this desk and an audit entry
-    "desk_status": {"read_desk_update", "list_unneeded_credentials", "forget_credentials"},  # no record
+    "desk_status": {"read_desk_update", "list_unneeded_credentials", "delete_unneeded_credentials"},  # no record
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
@@ -44,7 +44,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "own_requests": {"list_recent", "withdraw"},  # the id of a withdrawal follows from the request's
     "payments": {"read_payment", "read_order", "list_set_asides"},
     "pdfs": {"open_pages", "open_comparison", "list_versions", "count_pages"},
-    "pdf_copies": {"save"},  # a file of this desk and an audit entry
+    "pdf_copy_writer": {"save"},  # a file of this desk and an audit entry
     # an audit entry
     "printouts": {"read_list", "write_audit_entry_of_record_printout", "write_audit_entry_of_pdf_printout"},
     "person_state": {"read_entries", "change_entries"},  # files of this desk
@@ -110,7 +110,7 @@ def find_called_methods() -> frozenset[tuple[str, str]]:
 
 
 @cache
-def find_acts_of_window() -> frozenset[tuple[str, str]]:
+def find_acting_calls() -> frozenset[tuple[str, str]]:
     """Return the service and method of each acting call of the window."""
     return frozenset(
         (service, method)
@@ -120,7 +120,7 @@ def find_acts_of_window() -> frozenset[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
-def test_ids_come_from_the_context_alone(source: Path) -> None:
+def test_request_ids_come_only_from_the_window_context(source: Path) -> None:
     """Each acting call of the window passes the request id that its function was given. Only WindowContext makes
     request ids.
     """
@@ -132,7 +132,7 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
             assert source.name == "context.py", f"line {node.lineno}: asks for ids"
     for service, method, call, parameters in find_calls(source):
         ids = [word.value for word in call.keywords if word.arg == "request_id"]
-        if (service, method) not in find_acts_of_window():
+        if (service, method) not in find_acting_calls():
             assert not ids, f"line {call.lineno}: {service}.{method} is said to change nothing"
             continue
         assert len(ids) == 1, f"line {call.lineno}: {service}.{method} without a request id"
@@ -140,15 +140,15 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
         assert ids[0].id in parameters, f"line {call.lineno}: an id from outside the call"
 
 
-def test_the_search_finds_the_known_acts() -> None:
+def test_the_search_finds_the_known_acting_calls() -> None:
     """The search finds the known acting calls of the window. If it found none, the other tests would check nothing
     and pass.
     """
     parsed = [call[:2] for source in SOURCES for call in find_calls(source)]
     assert find_called_methods() == set(parsed)
-    assert len([call for call in parsed if call in find_acts_of_window()]) == 41
-    assert {method for _, method in find_acts_of_window()} == {
-        "acknowledge_each", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
+    assert len([call for call in parsed if call in find_acting_calls()]) == 41
+    assert {method for _, method in find_acting_calls()} == {
+        "acknowledge_alerts", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
         "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",
         "purchase", "refetch", "reject", "request", "resolve", "run", "set_limit", "set_switch", "stop", "take",
@@ -156,7 +156,7 @@ def test_the_search_finds_the_known_acts() -> None:
     }  # fmt: skip
 
 
-def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
+def test_exactly_the_acting_calls_have_a_request_id_parameter(tmp_path: Path) -> None:
     """The methods of services that have a parameter for a request id are exactly the acting calls of the window. A
     call that is listed as one that changes nothing has no such parameter.
     """
@@ -166,7 +166,7 @@ def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
             for service, method in find_called_methods()
             if _has_request_id_parameter(desk, service, method)
         }
-    assert taking == find_acts_of_window()
+    assert taking == find_acting_calls()
 
 
 def _has_request_id_parameter(desk: Console, service: str, method: str) -> bool:

@@ -21,15 +21,15 @@ from console.views.widgets.controls.inputs import Field
 from console.views.widgets.display.placeholders import EmptyState, replace_by_empty_state
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
-from tests.support.announcements import HeardSentence, collect_announcements
+from tests.support.announcements import SentAnnouncement, collect_announcements
 
 INSTANT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 VIEWS = Path(__file__).parents[3] / "console" / "views"
-MakeWindow = Callable[[], QWidget]
+MakeWindowFunction = Callable[[], QWidget]
 
 
 @pytest.fixture
-def announced_texts() -> Iterator[list[HeardSentence]]:
+def announced_texts() -> Iterator[list[SentAnnouncement]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -89,13 +89,13 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
     ],
 )
 def test_a_refusal_interrupts(
-    window: QWidget, announced_texts: list[HeardSentence], tone: Tone, icon_name: str, is_urgent: bool
+    window: QWidget, announced_texts: list[SentAnnouncement], tone: Tone, icon_name: str, is_urgent: bool
 ) -> None:
     add_widget(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
-    assert announced_texts == [HeardSentence("Not done. Why.", is_urgent)]
+    assert announced_texts == [SentAnnouncement("Not done. Why.", is_urgent)]
 
 
-def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """A bar that is hidden and shown again is not announced again. A new text of the bar is announced."""
     bar = NotificationBar("Changed", "By lead-b.")
     add_widget(window, bar)
@@ -108,7 +108,7 @@ def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[HeardSen
 
 
 def test_a_bar_of_an_opening_window_is_read_with_the_window(
-    window: QWidget, announced_texts: list[HeardSentence]
+    window: QWidget, announced_texts: list[SentAnnouncement]
 ) -> None:
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(NotificationBar("This costs money", "¥300."))
@@ -117,7 +117,7 @@ def test_a_bar_of_an_opening_window_is_read_with_the_window(
     dialog.close()
 
 
-def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """The title and the bar of a dialog's result are announced in one sentence, so that the urgent announcement of
     the bar doesn't interrupt the title.
     """
@@ -130,13 +130,13 @@ def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[HeardSe
     dialog.main_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close_text="Close")
     assert announced_texts == [
-        HeardSentence("Asking…", False),
-        HeardSentence("Not bought. The provider refused.", True),
+        SentAnnouncement("Asking…", False),
+        SentAnnouncement("Not bought. The provider refused.", True),
     ]
     dialog.close()
 
 
-def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     dialog = DialogFrame("Refund", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
@@ -146,7 +146,9 @@ def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_t
     dialog.close()
 
 
-def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_the_same_error_of_a_field_is_announced_once(
+    window: QWidget, announced_texts: list[SentAnnouncement]
+) -> None:
     """A field that is checked at every key press shows the same error each time, but the announcer announces it only
     once.
     """
@@ -154,17 +156,17 @@ def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_
     add_widget(window, field)
     for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
         field.show_error(words)
-    assert announced_texts == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
+    assert announced_texts == [SentAnnouncement("Wrong digit.", True), SentAnnouncement("Too long.", True)]
 
 
-def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     button = KeyButton("Verify")
     add_widget(window, button)
     button.set_busy("Verifying…")
-    assert announced_texts == [HeardSentence("Verifying…", False)]
+    assert announced_texts == [SentAnnouncement("Verifying…", False)]
 
 
-def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """The announcer stores messages with their time and record, the newest first. The record of a toast may differ
     from the record of the page.
     """
@@ -192,7 +194,7 @@ def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     assert announcer.announcements[0].route is None
 
 
-def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_texts: list[SentAnnouncement]) -> None:
     """While the window is locked, only the messages of the lock are announced, and they aren't stored. The other
     messages are announced after the unlocking.
     """
@@ -204,7 +206,7 @@ def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_text
     cover.append(lock)
     add_widget(window, NotificationBar("Changed", "By lead-b."))
     add_widget(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
-    assert announced_texts == [HeardSentence("Not unlocked. Wrong password.", True)]
+    assert announced_texts == [SentAnnouncement("Not unlocked. Wrong password.", True)]
     assert [*announcer.announcements] == []
     cover.clear()
     announcer.announce_waiting_sentences()
@@ -255,7 +257,9 @@ def test_only_the_announcer_sends_announcements() -> None:
     assert makers == {"runtime/announcer.py"}
 
 
-def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_list_that_is_still_empty_is_announced_once(
+    window: QWidget, announced_texts: list[SentAnnouncement]
+) -> None:
     """A list that is read again after an action of another person, and is still empty for the same reason, isn't
     announced again. Another reason is announced, and so is the same reason after rows were shown.
     """

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from console.domain.error_reasons import UnknownReason
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ErrorCode
 from console.settings.named_values_file import NamedValues
 from console.views.runtime.person_state import PersonValues
@@ -14,10 +14,10 @@ from console.views.runtime.request_id import AttemptRequestIds
 from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 
-NOTE = ("note", "payment", 5, "called")
+NOTE_ATTEMPT = ("note", "payment", 5, "called")
 
 
-class Disk:
+class StoredValues:
     """The stored values that remain when a process ends."""
 
     def __init__(self) -> None:
@@ -46,31 +46,31 @@ class Disk:
 
 
 def get_sent_id(attempts: AttemptRequestIds) -> str:
-    request_id = attempts.get_request_id(NOTE)
+    request_id = attempts.get_request_id(NOTE_ATTEMPT)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # what the context does before a call
     return request_id
 
 
 def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
-    disk = Disk()
+    disk = StoredValues()
     first = get_sent_id(disk.restart_process())
     assert get_sent_id(disk.restart_process()) == first
-    assert disk.restart_process().get_request_id((*NOTE, "other")) != first
+    assert disk.restart_process().get_request_id((*NOTE_ATTEMPT, "other")) != first
 
 
 @pytest.mark.parametrize(
     "failure",
     [
         None,
-        Failure(ErrorCode.OUTCOME_UNKNOWN, {"reason": UnknownReason.NO_LIST_CALL}),
+        Failure(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.NO_LIST_CALL}),
         Failure(ErrorCode.POSSIBLE_REPEAT),
     ],
 )
 def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) -> None:
-    disk = Disk()
+    disk = StoredValues()
     attempts = disk.restart_process()
     first = get_sent_id(attempts)
-    attempts.end_attempt(NOTE, first, failure)
+    attempts.end_attempt(NOTE_ATTEMPT, first, failure)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # the timer would
     assert disk.values == {}
     assert get_sent_id(disk.restart_process()) != first

@@ -62,7 +62,7 @@ from tests.support.inline_runner import InlineRunner
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
-from tests.views.runtime.test_acts_have_ids import find_acts_of_window
+from tests.views.runtime.test_acts_have_ids import find_acting_calls
 
 WRITTEN_TABLES = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
@@ -71,10 +71,10 @@ WRITTEN_TABLES = (
 )  # fmt: skip
 NUMBER = NUMBERS[0]
 ClickFunction = Callable[[], None]
-SENT_ACTS = find_acts_of_window()
+ACTING_CALLS = find_acting_calls()
 
 
-class Lossy:
+class ServicesWithLostAnswers:
     """The real services. While `loses` is True, a call is executed and then its answer is lost."""
 
     def __init__(self, console: Console) -> None:
@@ -88,12 +88,12 @@ class Lossy:
 
 
 class _Service:
-    def __init__(self, lossy: Lossy, name: str, real: Any) -> None:
+    def __init__(self, lossy: ServicesWithLostAnswers, name: str, real: Any) -> None:
         self._lossy, self._name, self._real = lossy, name, real
 
     def __getattr__(self, method: str) -> Any:
         attribute = getattr(self._real, method)
-        if (self._name, method) not in SENT_ACTS:
+        if (self._name, method) not in ACTING_CALLS:
             return attribute
 
         def note_and_call(*arguments: Any, **named: Any) -> Any:
@@ -111,14 +111,14 @@ class _Service:
 
 
 @dataclass
-class Seat:
+class PersonWindow:
     """The window context of a person, whose calls are executed at once. Its pages and dialogs are made, but not
     shown.
     """
 
     stage: MoneyStage
     desk: Console
-    lossy: Lossy
+    lossy: ServicesWithLostAnswers
     context: WindowContext
     parent: QWidget
     page: Page
@@ -153,13 +153,13 @@ class Seat:
             self.stage.checker.refunds.approve(refund.id)
         return self.stage.maker.refunds.read_refund(refund.id).record
 
-    def freeze_bulk_run(self) -> BulkRun:
+    def create_bulk_run(self) -> BulkRun:
         """Create a bulk run of this person that takes one record, and return it before its execution."""
         record = self.buy_check()
         return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
-def prepare_purchase(at: Seat) -> ClickFunction:
+def prepare_purchase(at: PersonWindow) -> ClickFunction:
     def click() -> None:
         dialog = PurchaseDialog(at.context, at.desk.credit_checks.make_plan(NUMBER), "1", at.parent)
         dialog._buy_check()
@@ -167,12 +167,12 @@ def prepare_purchase(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_refetch(at: Seat) -> ClickFunction:
+def prepare_refetch(at: PersonWindow) -> ClickFunction:
     record = at.buy_check("pdf_missing", "pdf")
     return lambda: RefetchDialog(at.context, record, at.parent)._refetch_parts()
 
 
-def prepare_resolve(at: Seat) -> ClickFunction:
+def prepare_resolve(at: PersonWindow) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
 
     def make_filled_dialog() -> ResolveDialog:
@@ -186,7 +186,7 @@ def prepare_resolve(at: Seat) -> ClickFunction:
     return lambda: dialogs.pop()._send_decision()
 
 
-def prepare_resolve_money(at: Seat) -> ClickFunction:
+def prepare_resolve_money(at: PersonWindow) -> ClickFunction:
     refund = at.make_unknown_refund()
 
     def make_filled_dialog() -> ResolveMoneyDialog:
@@ -202,7 +202,7 @@ def prepare_resolve_money(at: Seat) -> ClickFunction:
     return lambda: dialogs.pop()._send_decision()
 
 
-def prepare_note(at: Seat) -> ClickFunction:
+def prepare_note(at: PersonWindow) -> ClickFunction:
     record = at.buy_check()
 
     def click() -> None:
@@ -213,7 +213,7 @@ def prepare_note(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_unmask(at: Seat) -> ClickFunction:
+def prepare_unmask(at: PersonWindow) -> ClickFunction:
     shown = at.make_paid_payment()
 
     def click() -> None:
@@ -224,18 +224,18 @@ def prepare_unmask(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_take(at: Seat) -> ClickFunction:
+def prepare_take(at: PersonWindow) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
-def prepare_give_back(at: Seat) -> ClickFunction:
+def prepare_give_back(at: PersonWindow) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     at.desk.recovery.take("credit-check", record.id)
     return lambda: collaboration.give_back("credit-check", record.id)
 
 
-def prepare_hand_over(at: Seat) -> ClickFunction:
+def prepare_hand_over(at: PersonWindow) -> ClickFunction:
     record = at.buy_check()
     at.desk.recovery.take("credit-check", record.id)
 
@@ -247,7 +247,7 @@ def prepare_hand_over(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_end_mention(at: Seat) -> ClickFunction:
+def prepare_end_mention(at: PersonWindow) -> ClickFunction:
     record = at.buy_check()
     me, maker = at.desk.people.read_acting_person().name, at.stage.maker.people.read_acting_person().name
     if not at.desk.people.list_people():  # without registered people, a name is a text
@@ -261,35 +261,35 @@ def prepare_end_mention(at: Seat) -> ClickFunction:
     return buttons.done_button.click
 
 
-def prepare_probe(at: Seat) -> ClickFunction:
+def prepare_probe(at: PersonWindow) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
     return lambda: at.acts.probe(record)
 
 
-def prepare_probe_payment(at: Seat) -> ClickFunction:
+def prepare_probe_payment(at: PersonWindow) -> ClickFunction:
     payment = at.make_paid_payment()
     return lambda: at.acts.probe(payment)
 
 
-def prepare_probe_refund(at: Seat) -> ClickFunction:
+def prepare_probe_refund(at: PersonWindow) -> ClickFunction:
     refund = at.make_unknown_refund()
     return lambda: at.acts.probe(refund)
 
 
-def prepare_probe_in_dialog(at: Seat) -> ClickFunction:
+def prepare_probe_in_dialog(at: PersonWindow) -> ClickFunction:
     payment = at.make_paid_payment()
     dialog = RefundDialog(at.context, at.desk.refunds.make_plan(payment.id), None, at.parent)
     return dialog._probe_payment
 
 
-def prepare_move_order(at: Seat) -> ClickFunction:
+def prepare_move_order(at: PersonWindow) -> ClickFunction:
     insert_order(at.stage.place, "ORD-1", 3_000)
     at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = at.make_paid_payment()
-    return lambda: at.acts.move_order(replace(payment))  # the page reads it again after each answer
+    return lambda: at.acts.set_order_paid(replace(payment))  # the page reads it again after each answer
 
 
-def prepare_refund(at: Seat) -> ClickFunction:
+def prepare_refund(at: PersonWindow) -> ClickFunction:
     plan = at.desk.refunds.make_plan(at.make_paid_payment().id)
 
     def click() -> None:
@@ -301,7 +301,7 @@ def prepare_refund(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_approve(at: Seat) -> ClickFunction:
+def prepare_approve(at: PersonWindow) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -311,7 +311,7 @@ def prepare_approve(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_reject(at: Seat) -> ClickFunction:
+def prepare_reject(at: PersonWindow) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -322,7 +322,7 @@ def prepare_reject(at: Seat) -> ClickFunction:
     return click
 
 
-def make_incident(at: Seat) -> Incident:
+def make_incident(at: PersonWindow) -> Incident:
     payment, now = at.make_paid_payment(), at.desk._context.now()
     raised = at.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
@@ -331,16 +331,16 @@ def make_incident(at: Seat) -> Incident:
     return at.desk.incidents.read_incident(raised.id)
 
 
-def make_incident_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
+def make_incident_case(act: str, *before: str) -> Callable[[PersonWindow], ClickFunction]:
     """Return a case that executes this action on the page of incidents. Before it, the actions `before` are executed
     through the service.
     """
 
-    def prepare(at: Seat) -> ClickFunction:
+    def prepare(at: PersonWindow) -> ClickFunction:
         incident = make_incident(at)
         for name in before:
             if name == "acknowledge":
-                at.desk.alerts.acknowledge_each([alert.id for alert in incident.alerts], "")
+                at.desk.alerts.acknowledge_alerts([alert.id for alert in incident.alerts], "")
             elif name == "snooze":
                 at.desk.incidents.snooze(incident.id, at.desk._context.now() + timedelta(hours=1))
             else:
@@ -354,10 +354,12 @@ def make_incident_case(act: str, *before: str) -> Callable[[Seat], ClickFunction
     return prepare
 
 
-def make_incident_dialog_case(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], ClickFunction]:
+def make_incident_dialog_case(
+    make: Callable[..., IncidentDialog], *before: str
+) -> Callable[[PersonWindow], ClickFunction]:
     """Return a case that executes the action of this dialog for incidents."""
 
-    def prepare(at: Seat) -> ClickFunction:
+    def prepare(at: PersonWindow) -> ClickFunction:
         incident = make_incident(at)
         if "resolve" in before:
             incident = at.desk.incidents.resolve(incident.id, "done")
@@ -375,12 +377,12 @@ def make_incident_dialog_case(make: Callable[..., IncidentDialog], *before: str)
     return prepare
 
 
-def prepare_withdraw(at: Seat) -> ClickFunction:
+def prepare_withdraw(at: PersonWindow) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
     return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
 
 
-def prepare_acknowledge(at: Seat) -> ClickFunction:
+def prepare_acknowledge(at: PersonWindow) -> ClickFunction:
     payment, now = at.make_paid_payment(), at.desk._context.now()
     raised = at.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
@@ -397,7 +399,7 @@ def prepare_acknowledge(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_create_run(at: Seat) -> ClickFunction:
+def prepare_create_run(at: PersonWindow) -> ClickFunction:
     record = at.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
     return lambda: _forget_run(
@@ -409,27 +411,27 @@ def _forget_run(dialog: BulkDialog) -> None:
     dialog.task = dialog._request = None  # leaves the run as it is
 
 
-def prepare_run(at: Seat) -> ClickFunction:
-    frozen = at.freeze_bulk_run()
+def prepare_run(at: PersonWindow) -> ClickFunction:
+    frozen = at.create_bulk_run()
     return lambda: _execute_run(at, frozen)
 
 
-def _execute_run(at: Seat, frozen: BulkRun) -> None:
+def _execute_run(at: PersonWindow, frozen: BulkRun) -> None:
     background_run.execute_run_in_background(at.context, frozen, 1, lambda: None, at.failures.append)
 
 
-def prepare_stop(at: Seat) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.freeze_bulk_run())
+def prepare_stop(at: PersonWindow) -> ClickFunction:
+    dialog = BulkDialog(at.context, at.parent, at.create_bulk_run())
     return dialog._stop_run
 
 
-def prepare_discard(at: Seat) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.freeze_bulk_run())
+def prepare_discard(at: PersonWindow) -> ClickFunction:
+    dialog = BulkDialog(at.context, at.parent, at.create_bulk_run())
     return dialog._discard_run
 
 
-def prepare_leave(at: Seat) -> ClickFunction:
-    frozen = at.freeze_bulk_run()
+def prepare_leave(at: PersonWindow) -> ClickFunction:
+    frozen = at.create_bulk_run()
 
     def click() -> None:
         dialog = BulkDialog(at.context, at.parent, frozen)
@@ -439,7 +441,7 @@ def prepare_leave(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_reconcile(at: Seat) -> ClickFunction:
+def prepare_reconcile(at: PersonWindow) -> ClickFunction:
     at.make_paid_payment()
 
     def click() -> None:
@@ -449,7 +451,7 @@ def prepare_reconcile(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_reconcile_on(at: Seat) -> ClickFunction:
+def prepare_continue_reconciliation(at: PersonWindow) -> ClickFunction:
     at.make_paid_payment()
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
@@ -458,7 +460,7 @@ def prepare_reconcile_on(at: Seat) -> ClickFunction:
     return lambda: acts.resume_run(item)
 
 
-def prepare_set_switch(at: Seat) -> ClickFunction:
+def prepare_set_switch(at: PersonWindow) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
@@ -472,7 +474,7 @@ def prepare_set_switch(at: Seat) -> ClickFunction:
 VIEW_CONTENT = ViewContent("unknown", "provider:paypay")
 
 
-def prepare_save_view(at: Seat) -> ClickFunction:
+def prepare_save_view(at: PersonWindow) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
@@ -483,7 +485,7 @@ def prepare_save_view(at: Seat) -> ClickFunction:
     return click
 
 
-def prepare_rename_view(at: Seat) -> ClickFunction:
+def prepare_rename_view(at: PersonWindow) -> ClickFunction:
     view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
 
     def click() -> None:
@@ -494,12 +496,12 @@ def prepare_rename_view(at: Seat) -> ClickFunction:
     return click
 
 
-def make_view_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
+def make_view_case(act: str, *before: str) -> Callable[[PersonWindow], ClickFunction]:
     """Return a case that deletes or restores a saved view from the page's menu. Before it, the actions `before` are
     executed through the service.
     """
 
-    def prepare(at: Seat) -> ClickFunction:
+    def prepare(at: PersonWindow) -> ClickFunction:
         view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
         for name in before:
             view = getattr(at.desk.saved_views, name)(view.id)
@@ -514,7 +516,7 @@ def make_view_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     return prepare
 
 
-ACTS: Mapping[str, tuple[Callable[[Seat], ClickFunction], tuple[str, str]]] = {
+ACTS: Mapping[str, tuple[Callable[[PersonWindow], ClickFunction], tuple[str, str]]] = {
     "buy": (prepare_purchase, ("credit_checks", "purchase")),
     "fetch again": (prepare_refetch, ("credit_checks", "refetch")),
     "decide a credit check": (prepare_resolve, ("recovery", "resolve")),
@@ -534,7 +536,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], ClickFunction], tuple[str, str]]] = {
     "approve": (prepare_approve, ("refunds", "approve")),
     "reject": (prepare_reject, ("refunds", "reject")),
     "withdraw": (prepare_withdraw, ("refunds", "withdraw")),
-    "acknowledge": (prepare_acknowledge, ("alerts", "acknowledge_each")),
+    "acknowledge": (prepare_acknowledge, ("alerts", "acknowledge_alerts")),
     "undo an acknowledgement": (
         make_incident_case("undo_acknowledgement", "acknowledge"),
         ("alerts", "undo_each_acknowledgement"),
@@ -552,15 +554,15 @@ ACTS: Mapping[str, tuple[Callable[[Seat], ClickFunction], tuple[str, str]]] = {
     "discard": (prepare_discard, ("bulk", "discard")),
     "leave a frozen run": (prepare_leave, ("bulk", "discard")),
     "reconcile": (prepare_reconcile, ("reconciliation", "run")),
-    "go on reconciling": (prepare_reconcile_on, ("reconciliation", "run")),
+    "go on reconciling": (prepare_continue_reconciliation, ("reconciliation", "run")),
     "save a view": (prepare_save_view, ("saved_views", "save_view")),
     "rename a view": (prepare_rename_view, ("saved_views", "rename_view")),
     "delete a view": (make_view_case("delete"), ("saved_views", "delete_view")),
     "restore a view": (make_view_case("restore", "delete_view"), ("saved_views", "restore_view")),
     "set read-only": (prepare_set_switch, ("read_only_switches", "set_switch")),
 }
-CHECKERS = {"approve", "reject", "set read-only"}
-ACTS_TESTED_ELSEWHERE = {("limits", "set_limit")}
+ACTIONS_OF_APPROVER = {"approve", "reject", "set read-only"}
+CALLS_TESTED_ELSEWHERE = {("limits", "set_limit")}
 """Administrators change limits, and none sits here: see `tests/views/admin/test_limit_dialog.py`."""
 
 
@@ -571,40 +573,40 @@ def payment_stage(place: Place) -> Iterator[MoneyStage]:
 
 
 @pytest.fixture
-def make_seat(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
+def make_person_window(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], PersonWindow]:
     """Return a function that opens the window context of a person who has the right to execute the action with a
     given name.
     """
 
-    def make_seat_for(act: str) -> Seat:
-        desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
+    def make_seat_for(act: str) -> PersonWindow:
+        desk = payment_stage.checker if act in ACTIONS_OF_APPROVER else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
         context.operator = desk.people.read_acting_person().name
-        lossy, parent = Lossy(desk), QWidget()
+        lossy, parent = ServicesWithLostAnswers(desk), QWidget()
         parent.resize(1280, 800)
         qtbot.addWidget(parent)
         context.store_services(lossy)  # type: ignore[arg-type]  # the services, looked up by name
         context.store_people(desk.people.list_people())
         page = Page(context)
         page.setParent(parent)
-        return Seat(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
+        return PersonWindow(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
 
     return make_seat_for
 
 
-def test_the_table_has_every_act() -> None:
-    assert {call for _, call in ACTS.values()} | ACTS_TESTED_ELSEWHERE == SENT_ACTS
+def test_every_acting_call_has_a_case() -> None:
+    assert {call for _, call in ACTS.values()} | CALLS_TESTED_ELSEWHERE == ACTING_CALLS
 
 
 @pytest.mark.expects_log("an order that is not moved is told")
 @pytest.mark.parametrize("act", sorted(ACTS))
 def test_a_click_after_a_lost_answer_repeats_the_request_id(
-    make_seat: Callable[[str], Seat], place: Place, act: str
+    make_person_window: Callable[[str], PersonWindow], place: Place, act: str
 ) -> None:
     """After a lost answer, a second click sends the same request id. Nothing more is written to the database or sent
     to a provider, and the person gets the answer to the first call.
     """
-    seat = make_seat(act)
+    seat = make_person_window(act)
     prepare, (service, method) = ACTS[act]
     click = prepare(seat)
     seat.lossy.loses = True
@@ -631,6 +633,6 @@ def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN_TABLES]
 
 
-def count_requests(seat: Seat) -> int:
+def count_requests(seat: PersonWindow) -> int:
     """Return the number of requests that the providers have received."""
     return len(seat.stage.sandbox.control.read_requests())

@@ -19,21 +19,21 @@ from console.views.runtime.tasks import Failure
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 
-NOTE = ("note", "payment", 5, "called")
+NOTE_ATTEMPT = ("note", "payment", 5, "called")
 
 
-class NotesAlone:
+class NoteServices:
     """Services that only store notes. They record the request ids, and the first calls raise the given errors."""
 
     def __init__(self, *failing: ConsoleError) -> None:
         self.failing, self.ids = list(failing), list[str]()
 
     @property
-    def recovery(self) -> "NotesAlone":
+    def recovery(self) -> "NoteServices":
         return self
 
     @property
-    def lookup(self) -> "NotesAlone":
+    def lookup(self) -> "NoteServices":
         return self
 
     def find_record_numbers(self, _subjects: Collection[str]) -> Mapping[str, str]:
@@ -49,16 +49,16 @@ class NotesAlone:
         return Note(1, kind, int(id), "op-a", words, at=None)  # type: ignore[arg-type]  # nobody looks
 
 
-Dialogs = Callable[[str], NoteDialog]
+OpenNoteDialog = Callable[[str], NoteDialog]
 
 
 @pytest.fixture
-def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs]:
+def open_note_dialogs(qtbot: Any, appearance: object) -> Callable[[NoteServices], OpenNoteDialog]:
     """Return a function that opens a window with the given services. It returns another function, which opens a note
     dialog with a given text.
     """
 
-    def open_window_at(desk: NotesAlone) -> Dialogs:
+    def open_window_at(desk: NoteServices) -> OpenNoteDialog:
         parent = QWidget()
         qtbot.addWidget(parent)
         at: WindowContext = make_window_context()
@@ -76,12 +76,14 @@ def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs
 
 
 @pytest.mark.parametrize("code", ["database_unreachable", "in_progress", "usage", "internal_error"])
-def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
+def test_a_retry_after_no_answer_has_the_same_id(
+    open_note_dialogs: Callable[[NoteServices], OpenNoteDialog], code: str
+) -> None:
     """If a note fails because the connection broke or another call was running, the next attempt has the same request
     id, in the same dialog and in a new one.
     """
-    desk = NotesAlone(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
-    opened = dialogs_on(desk)
+    desk = NoteServices(ConsoleError(ErrorCode(code)), ConsoleError(ErrorCode(code)))
+    opened = open_note_dialogs(desk)
     dialog = opened("called")
     dialog.submit_form()
     dialog.submit_form()
@@ -93,37 +95,39 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
 
 @pytest.mark.parametrize("code", ["outcome_unknown", "provider_refused", "possible_repeat"])
 def test_a_press_after_a_refusal_gets_a_new_request_id(
-    dialogs_on: Callable[[NotesAlone], Dialogs], code: str
+    open_note_dialogs: Callable[[NoteServices], OpenNoteDialog], code: str
 ) -> None:
     """The refusal of a call is stored under the call's request id. A second press of the button therefore sends a new
     request id.
     """
-    desk = NotesAlone(ConsoleError(ErrorCode(code)))
-    dialog = dialogs_on(desk)("called")
+    desk = NoteServices(ConsoleError(ErrorCode(code)))
+    dialog = open_note_dialogs(desk)("called")
     dialog.submit_form()
     dialog.submit_form()
     first, second = desk.ids
     assert first != second
 
 
-def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
+def test_other_words_are_another_attempt(open_note_dialogs: Callable[[NoteServices], OpenNoteDialog]) -> None:
     """A note with a changed text is another attempt and gets another request id. With the first id the service would
     refuse it as a different request.
     """
-    desk = NotesAlone(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
-    opened = dialogs_on(desk)
+    desk = NoteServices(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
+    opened = open_note_dialogs(desk)
     opened("called").submit_form()
     opened("called twice").submit_form()
     first, second = desk.ids
     assert first != second
 
 
-def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
+def test_the_same_note_is_written_twice_on_purpose(
+    open_note_dialogs: Callable[[NoteServices], OpenNoteDialog],
+) -> None:
     """If the same note is written in two dialogs one after the other, and each gets an answer, the two calls have
     different request ids.
     """
-    desk = NotesAlone()
-    opened = dialogs_on(desk)
+    desk = NoteServices()
+    opened = open_note_dialogs(desk)
     opened("called").submit_form()
     opened("called").submit_form()
     assert len(set(desk.ids)) == 2
@@ -134,19 +138,19 @@ def test_a_late_answer_does_not_end_the_next_attempt() -> None:
     the second click doesn't end this third attempt.
     """
     attempts = AttemptRequestIds()
-    first = attempts.get_request_id(NOTE)
-    assert attempts.get_request_id(NOTE) == first
-    attempts.end_attempt(NOTE, first)
-    third = attempts.get_request_id(NOTE)
-    attempts.end_attempt(NOTE, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
-    assert attempts.get_request_id(NOTE) == third != first
+    first = attempts.get_request_id(NOTE_ATTEMPT)
+    assert attempts.get_request_id(NOTE_ATTEMPT) == first
+    attempts.end_attempt(NOTE_ATTEMPT, first)
+    third = attempts.get_request_id(NOTE_ATTEMPT)
+    attempts.end_attempt(NOTE_ATTEMPT, first, Failure(ErrorCode.OUTCOME_UNKNOWN))
+    assert attempts.get_request_id(NOTE_ATTEMPT) == third != first
 
 
-def test_an_act_pressed_twice_runs_once(qtbot: Any, appearance: object) -> None:
+def test_a_button_pressed_twice_makes_one_call(qtbot: Any, appearance: object) -> None:
     """While a caller's call runs, a second call of the same caller for the same attempt isn't executed; after the
     answer it is. Another caller of the same attempt gets an answer of its own.
     """
-    desk, at, caller, other = NotesAlone(), make_window_context(), QWidget(), QWidget()
+    desk, at, caller, other = NoteServices(), make_window_context(), QWidget(), QWidget()
     answers: list[QWidget] = []
     for widget in (caller, other):
         qtbot.addWidget(widget)
@@ -161,7 +165,7 @@ def test_an_act_pressed_twice_runs_once(qtbot: Any, appearance: object) -> None:
 
         at.run_acting_call(
             call_and_press_again, lambda _note: answers.append(by), lambda _failure: None,
-            caller=by, label="Note", make_toast=lambda _note: Toast(""), attempt=NOTE,
+            caller=by, label="Note", make_toast=lambda _note: Toast(""), attempt=NOTE_ATTEMPT,
         )  # fmt: skip
 
     press_note_button(caller, caller, caller)

@@ -74,7 +74,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     assert answers.in_gui_thread
 
 
-def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """A ConsoleError of a call is delivered as a Failure with the same code and facts."""
 
     def raise_already_purchased() -> None:
@@ -180,7 +180,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
     assert (running.state, waiting.state) == ("cancelled", "cancelled")
 
 
-def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_running_acting_call_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """An acting call that may have been sent can't be cancelled: its answer is awaited and delivered."""
     gate, begun = threading.Event(), threading.Event()
 
@@ -216,7 +216,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
     assert len(progress) <= 10
 
 
-def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_cancelled_call_ends_at_its_next_check(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """After `cancel` of a call that reports progress, the call ends at its next check, and no result is delivered."""
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 

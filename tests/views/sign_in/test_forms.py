@@ -64,7 +64,7 @@ def press_enter(form: SignInForm | UnlockForm) -> None:
     QTest.keyClick(focus, Qt.Key.Key_Return)
 
 
-def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
+def test_enter_submits_name_and_password(qtbot: QtBot) -> None:
     """At first the focus is in the first empty field. The key Enter in a field submits the name and the password, and
     the form is disabled until the answer.
     """
@@ -82,7 +82,7 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     assert "pass word" not in repr(EnteredAccount("op-a", "pass word", must_store_password=True))
 
 
-def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
+def test_enter_submits_from_check_box_and_language_buttons(qtbot: QtBot) -> None:
     """The key Enter also submits the form while the focus is on the check box or on a language button."""
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "pass word")

@@ -11,7 +11,7 @@ from console.views.tables.columns import AgeCell, Column, RowGroup, StateCell, m
 from console.views.tables.paged_model import PagedModel
 from tests.support.inline_runner import InlineRunner
 
-PAGE = 10  # the tester walks over all rows at every signal: small pages keep that quick
+PAGE_SIZE = 10  # the tester walks over all rows at every signal: small pages keep that quick
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
     ) -> WatchedModel:
         store, runner = Store(count), InlineRunner(paused=paused)
         model = PagedModel(
-            COLUMNS, lambda row: row.id, runner, get_group=group_of, task_label="list", rows_per_page=PAGE
+            COLUMNS, lambda row: row.id, runner, get_group=group_of, task_label="list", rows_per_page=PAGE_SIZE
         )
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         made.append(WatchedModel(store, runner, model, tester))

@@ -14,9 +14,9 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import MAX_LOADED_PAGES, PagedModel
-from tests.views.tables.conftest import PAGE, Row, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, Row, WatchedModel
 
-MakeModel = Callable[..., WatchedModel]
+MakeModelFunction = Callable[..., WatchedModel]
 
 
 def list_ids(model: PagedModel) -> list[int | None]:
@@ -31,7 +31,7 @@ def scroll_down(model: PagedModel, to: int) -> None:
         model.set_visible_rows(first, first + 2)
 
 
-def test_a_short_list_is_read_once(watched_model: MakeModel) -> None:
+def test_a_short_list_is_read_once(watched_model: MakeModelFunction) -> None:
     """A list of seven rows is read with one call, and has seven rows and no placeholder."""
     list_model = watched_model(7)
     assert list_ids(list_model.model) == list(range(7))
@@ -39,14 +39,14 @@ def test_a_short_list_is_read_once(watched_model: MakeModel) -> None:
     assert list_model.store.cursors == [None]
 
 
-def test_an_empty_list_is_empty(watched_model: MakeModel) -> None:
+def test_an_empty_list_is_empty(watched_model: MakeModelFunction) -> None:
     """No rows means no placeholders either."""
     list_model = watched_model(0)
     assert list_model.model.rowCount() == 0
     assert not list_model.model.is_loading
 
 
-def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModel, qtbot: QtBot) -> None:
+def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModelFunction, qtbot: QtBot) -> None:
     """A slow answer shows bars in place of rows: an empty list has none, and tells Qt of no row."""
     list_model = watched_model(0)
     model, changed = list_model.model, []
@@ -57,7 +57,7 @@ def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModel, 
     assert changed == []
 
 
-def test_asking_a_placeholder_starts_no_read(watched_model: MakeModel) -> None:
+def test_asking_a_placeholder_starts_no_read(watched_model: MakeModelFunction) -> None:
     """Until the answer arrives, the rows are placeholders without data, and asking a placeholder for its data starts
     no read.
     """
@@ -72,29 +72,29 @@ def test_asking_a_placeholder_starts_no_read(watched_model: MakeModel) -> None:
     assert index.data() == "A-3"
 
 
-def test_scrolling_reads_the_next_page(watched_model: MakeModel) -> None:
+def test_scrolling_reads_the_next_page(watched_model: MakeModelFunction) -> None:
     """The model reads the next page when a row behind the middle of the last page becomes visible."""
     list_model = watched_model(500)
     assert list_model.store.cursors == [None]
-    list_model.model.set_visible_rows(PAGE // 2, PAGE // 2 + 3)
-    assert list_model.store.cursors == [None, PAGE - 1]
-    assert list_model.model.rowCount() < 3 * PAGE
+    list_model.model.set_visible_rows(PAGE_SIZE // 2, PAGE_SIZE // 2 + 3)
+    assert list_model.store.cursors == [None, PAGE_SIZE - 1]
+    assert list_model.model.rowCount() < 3 * PAGE_SIZE
 
 
-def test_only_a_few_pages_are_kept_in_memory(watched_model: MakeModel) -> None:
+def test_only_a_few_pages_are_kept_in_memory(watched_model: MakeModelFunction) -> None:
     """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
     list_model = watched_model(500)
-    scroll_down(list_model.model, 12 * PAGE)
+    scroll_down(list_model.model, 12 * PAGE_SIZE)
     loaded = [number for number, page in enumerate(list_model.model._page_cache.pages) if page.entries is not None]
     assert len(loaded) <= MAX_LOADED_PAGES
-    assert list_model.model.rowCount() > 11 * PAGE
+    assert list_model.model.rowCount() > 11 * PAGE_SIZE
     before = list_model.model.rowCount()
     list_model.model.set_visible_rows(0, 4)
-    assert list_ids(list_model.model)[:PAGE] == list(range(PAGE))
+    assert list_ids(list_model.model)[:PAGE_SIZE] == list(range(PAGE_SIZE))
     assert list_model.model.rowCount() == before
 
 
-def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: MakeModel) -> None:
+def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: MakeModelFunction) -> None:
     """The current row stays the same record though rows came above it; an unchanged row isn't repainted."""
     list_model = watched_model(8)
     model, changed = list_model.model, []
@@ -108,31 +108,31 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: M
     assert changed == [(8, 8)]
 
 
-def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModel) -> None:
+def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModelFunction) -> None:
     """After a row on the first page is gone, the page boundary moves: no record is doubled, none is lost."""
-    list_model = watched_model(3 * PAGE)
-    scroll_down(list_model.model, 3 * PAGE)
-    assert list_ids(list_model.model) == list(range(3 * PAGE))
+    list_model = watched_model(3 * PAGE_SIZE)
+    scroll_down(list_model.model, 3 * PAGE_SIZE)
+    assert list_ids(list_model.model) == list(range(3 * PAGE_SIZE))
     del list_model.store.rows[5]
     list_model.model.set_visible_rows(0, 4)
     list_model.model.read_again()
-    scroll_down(list_model.model, 3 * PAGE)
+    scroll_down(list_model.model, 3 * PAGE_SIZE)
     assert list_ids(list_model.model) == sorted(list_model.store.rows)
 
 
-def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModel) -> None:
+def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModelFunction) -> None:
     """After a re-read of a list that has become shorter, the model removes the missing rows."""
-    list_model = watched_model(3 * PAGE)
-    scroll_down(list_model.model, 3 * PAGE)
-    for number in range(PAGE + 4, 3 * PAGE):
+    list_model = watched_model(3 * PAGE_SIZE)
+    scroll_down(list_model.model, 3 * PAGE_SIZE)
+    for number in range(PAGE_SIZE + 4, 3 * PAGE_SIZE):
         del list_model.store.rows[number]
-    list_model.model.set_visible_rows(PAGE, PAGE + 4)
+    list_model.model.set_visible_rows(PAGE_SIZE, PAGE_SIZE + 4)
     list_model.model.read_again()
-    assert list_model.model.rowCount() == PAGE + 4
+    assert list_model.model.rowCount() == PAGE_SIZE + 4
     assert list_model.model.is_complete
 
 
-def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModel) -> None:
+def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModelFunction) -> None:
     """The model replaces the row of a changed record with the new row, without a re-read of the list."""
     list_model = watched_model(5)
     assert list_model.model.replace_row(Row(2, version=9))
@@ -141,7 +141,7 @@ def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: Make
     assert list_model.store.cursors == [None]
 
 
-def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModel) -> None:
+def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModelFunction) -> None:
     """A failed re-read keeps the rows, emits the failure, and isn't repeated automatically."""
     list_model = watched_model(5)
     failures: list[Failure] = []
@@ -165,7 +165,7 @@ def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModel) -> None
     assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
 
-def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> None:
+def test_the_answer_to_an_earlier_query_is_dropped(watched_model: MakeModelFunction) -> None:
     """Two questions, answers in either order: only the newest question's rows are shown."""
     list_model = watched_model(5, paused=True)
     other = {7: Row(7)}
@@ -176,7 +176,7 @@ def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> N
     assert list_ids(list_model.model) == [7]
 
 
-def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
+def test_chosen_rows_are_chosen_by_key(watched_model: MakeModelFunction) -> None:
     """A selected row stays selected after a re-read that moves it; another query clears the selection."""
     list_model = watched_model(10)
     list_model.model.set_row_selected(4)
@@ -191,7 +191,7 @@ def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
     assert list_model.model.selected_keys == set()
 
 
-def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
+def test_a_row_is_read_out_whole(watched_model: MakeModelFunction) -> None:
     """The first cell is the row as one sentence, amount in words and state included; the others are cells."""
     model = watched_model(3).model
     names = [model.index(1, column).data(Qt.ItemDataRole.AccessibleTextRole) for column in range(model.columnCount())]
@@ -209,14 +209,14 @@ def test_a_bare_number_is_spoken_with_its_column_title() -> None:
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
 
-def group_by_parity(row: Row) -> RowGroup:
+def group_below_three(row: Row) -> RowGroup:
     """Put the rows below 3 into one group and the others into another one."""
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
 
-def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
+def test_headings_stand_where_a_group_begins(watched_model: MakeModelFunction) -> None:
     """A heading is a row of its own that can't be chosen or opened and is read out as itself."""
-    model = watched_model(5, group_of=group_by_parity).model
+    model = watched_model(5, group_of=group_below_three).model
     assert model.list_heading_rows() == [0, 4]
     assert model.row_at(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
@@ -225,16 +225,16 @@ def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
     assert model.selected_keys == set()
 
 
-def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> None:
+def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModelFunction) -> None:
     """The second page of a group begins without repeating its heading."""
-    list_model = watched_model(2 * PAGE, group_of=group_by_parity)
-    scroll_down(list_model.model, 2 * PAGE)
+    list_model = watched_model(2 * PAGE_SIZE, group_of=group_below_three)
+    scroll_down(list_model.model, 2 * PAGE_SIZE)
     assert list_model.model.list_heading_rows() == [0, 4]
-    assert list_model.model.row_count == 2 * PAGE
+    assert list_model.model.row_count == 2 * PAGE_SIZE
 
 
 @pytest.mark.parametrize("role", [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole])
-def test_headers_have_their_titles(watched_model: MakeModel, role: Qt.ItemDataRole) -> None:
+def test_headers_have_their_titles(watched_model: MakeModelFunction, role: Qt.ItemDataRole) -> None:
     """Each column has a title, on screen and for screen readers; the column of check boxes has one for screen readers
     alone.
     """
@@ -257,12 +257,12 @@ steps = st.lists(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, grouped=st.booleans())
 def test_a_re_read_after_any_sequence_has_the_stored_rows(
-    watched_model: MakeModel, steps: list[tuple[str, int]], grouped: bool
+    watched_model: MakeModelFunction, steps: list[tuple[str, int]], grouped: bool
 ) -> None:
     """After any sequence of scrolling, re-reads and changes of the stored rows, a re-read makes the model show the
     stored rows.
     """
-    list_model = watched_model(4 * PAGE, group_of=group_by_parity if grouped else None)
+    list_model = watched_model(4 * PAGE_SIZE, group_of=group_below_three if grouped else None)
     model, rows = list_model.model, list_model.store.rows
     for name, number in steps:
         if name == "see":

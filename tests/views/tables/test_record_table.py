@@ -14,13 +14,13 @@ from console.views.runtime.page_fetch import FetchedPage
 from console.views.tables.columns import RowGroup
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import Appearance, current_appearance
-from tests.views.tables.conftest import PAGE, Row, WatchedModel
+from tests.views.tables.conftest import PAGE_SIZE, Row, WatchedModel
 
-MakeTable = Callable[..., RecordTable]
+MakeTableFunction = Callable[..., RecordTable]
 
 
 @pytest.fixture
-def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable:
+def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTableFunction:
     def make_table(count: int, **keys: Any) -> RecordTable:
         view = RecordTable(watched_model(count, **keys).model, "Credit checks")
         qtbot.addWidget(view)
@@ -38,14 +38,14 @@ def group_in_pairs(row: Row) -> RowGroup:
     return RowGroup(row.id // 2, f"Group {row.id // 2}")
 
 
-def test_the_focus_brings_a_current_row(table: MakeTable) -> None:
+def test_the_focus_brings_a_current_row(table: MakeTableFunction) -> None:
     """A list that gets the focus by Tab makes its first row current, and never a heading."""
     view = table(5, group_of=group_in_pairs)
     assert view.current_item == Row(0)
     assert view.ring_row == 1
 
 
-def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
+def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> None:
     """Down from the last row of a group leads to the first row of the next."""
     view = table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):
@@ -55,7 +55,7 @@ def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
     assert view.current_item == Row(3)
 
 
-def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
+def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction, qtbot: QtBot) -> None:
     """Enter opens the current row as the service gave it; Space ticks its box."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_Down)
@@ -66,7 +66,7 @@ def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
     assert view.rows.selected_keys == {1}
 
 
-def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
+def test_shift_and_arrow_keys_extend_the_selection(table: MakeTableFunction) -> None:
     """Shift with the arrow keys selects from the row where it began, in both directions and past headings. Any other
     key ends that selection.
     """
@@ -85,14 +85,14 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
     assert view.rows.selected_keys == {0, 1, 3, 4}
 
 
-def test_a_letter_key_does_not_search_the_table(table: MakeTable, qtbot: QtBot) -> None:
+def test_a_letter_key_does_not_search_the_table(table: MakeTableFunction, qtbot: QtBot) -> None:
     """A letter key doesn't search in the table, because the page uses it as a shortcut."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
     assert view.current_item == Row(0)
 
 
-def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
+def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> None:
     """A click on the box chooses, a double click elsewhere opens."""
     view = table(5)
     middle = view.rowViewportPosition(2) + 16
@@ -104,10 +104,10 @@ def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
     assert opened.args == [Row(2)]
 
 
-def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -> None:
+def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: QtBot) -> None:
     """After a re-read with new rows above, the same record is current, at the same height of the screen."""
-    view = table(3 * PAGE)
-    view.rows.set_visible_rows(0, PAGE)
+    view = table(3 * PAGE_SIZE)
+    view.rows.set_visible_rows(0, PAGE_SIZE)
     view.go_to_row(8)
     view.verticalScrollBar().setValue(6 * 32 + 5)
     at = view.rowViewportPosition(8)
@@ -119,7 +119,7 @@ def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -
     assert view.rowViewportPosition(10) == at
 
 
-def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
+def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) -> None:
     """The current row stays visible when a re-read moves it to another group, and when a bar makes the
     table lower.
     """
@@ -142,7 +142,7 @@ def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
     assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
 
 
-def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTable, qtbot: QtBot) -> None:
+def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTableFunction, qtbot: QtBot) -> None:
     """The person is on another page while a bar makes the pages lower, so the table is lower when it is shown
     again. Its current row, the last visible one before, is visible then, too."""
     view = table(9)
@@ -156,16 +156,16 @@ def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTab
         assert view.is_current_item_visible_in(view.viewport().height()), height_px
 
 
-def test_scrolling_reads_the_visible_pages(table: MakeTable) -> None:
+def test_scrolling_reads_the_visible_pages(table: MakeTableFunction) -> None:
     """Scrolling to the end brings the next page, until the list is whole."""
-    view = table(3 * PAGE)
+    view = table(3 * PAGE_SIZE)
     for _ in range(12):
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
     assert view.rows.is_complete
-    assert view.rows.rowCount() == 3 * PAGE
+    assert view.rows.rowCount() == 3 * PAGE_SIZE
 
 
-def test_a_screen_reader_gets_rows(table: MakeTable) -> None:
+def test_a_screen_reader_gets_rows(table: MakeTableFunction) -> None:
     """In the accessibility tree the table has its name, and each cell has the spoken text of its row."""
     view = table(3)
     tree = QAccessible.queryAccessibleInterface(view)
@@ -179,7 +179,7 @@ def read_pixel(view: RecordTable, x: int, y: int) -> str:
     return view.viewport().grab().toImage().pixelColor(x, y).name().upper()
 
 
-def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, qtbot: QtBot) -> None:
+def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTableFunction, qtbot: QtBot) -> None:
     """The current row has fill and ring while the list has the focus, fill and mark when it has not."""
     view, values = table(3), current_appearance().colours_by_name
     assert read_pixel(view, 300, 0) == values["focus"]
@@ -189,7 +189,7 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, 
     assert read_pixel(view, 1, 5) == values["accent"]
 
 
-def test_only_the_row_under_the_mouse_is_tinted(table: MakeTable) -> None:
+def test_only_the_row_under_the_mouse_is_tinted(table: MakeTableFunction) -> None:
     """Only the row under the mouse has the hover colour, over its whole width."""
     view, values = table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
@@ -199,7 +199,7 @@ def test_only_the_row_under_the_mouse_is_tinted(table: MakeTable) -> None:
     assert read_pixel(view, 590, 72) == values["base"]
 
 
-def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
+def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTableFunction) -> None:
     """A row that is no longer in the list has a mark at the left and says so, until the list is read again."""
     view, values = table(3), current_appearance().colours_by_name
     view.mark_removed_rows([2], "gone")
@@ -214,7 +214,7 @@ def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
     assert read_pixel(view, 1, 70) == values["base"]
 
 
-def test_scrolling_paints_only_new_rows(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrolling_paints_only_new_rows(table: MakeTableFunction, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scrolling by two rows paints only these rows, not the whole list."""
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
@@ -256,7 +256,7 @@ def test_placeholders_appear_only_after_a_delay(
     )
 
 
-def test_compact_rows_are_24_px(table: MakeTable, appearance: Appearance) -> None:
+def test_compact_rows_are_24_px(table: MakeTableFunction, appearance: Appearance) -> None:
     """Density changes the rows that are on the screen."""
     view = table(5)
     assert view.rowHeight(0) == 32

@@ -24,7 +24,7 @@ def test_the_themes_name_the_same_colours() -> None:
     assert set(tokens().get_colours("high_contrast")) == light
 
 
-def test_roles_are_those_of_the_file() -> None:
+def test_type_roles_equal_those_of_the_token_file() -> None:
     """Code can name every type role of the file, and no other."""
     assert set(get_args(TextRoleName)) == set(tokens().type)
 
@@ -41,7 +41,7 @@ def test_a_drawing_stays_within_its_box(name: str) -> None:
     assert box.bottom() <= 15.25
 
 
-def test_an_unknown_name_is_no_size() -> None:
+def test_an_unknown_token_name_raises_an_error() -> None:
     """A misspelt token is an error, never a made-up value."""
     with pytest.raises(KeyError):
         tokens().px("spacing", "page_margins")

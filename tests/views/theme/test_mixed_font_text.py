@@ -78,7 +78,7 @@ def test_identifiers_are_figures(identifier: str) -> None:
     assert split_identifier_font_runs(identifier) == ((identifier, True),)
 
 
-def test_a_comma_is_no_figure() -> None:
+def test_a_comma_has_the_text_font() -> None:
     """The comma of an amount is drawn in the text font."""
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
     assert split_amount_font_runs("¥12,000") == parts
@@ -179,7 +179,7 @@ DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 @pytest.mark.parametrize("mark", DIRECTION_MARKS)
-def test_a_name_turns_no_amount_round(appearance: object, mark: str) -> None:
+def test_direction_marks_in_a_name_are_removed(appearance: object, mark: str) -> None:
     """A mark of the direction of writing in a name would show what stands after it in reverse order. It is left out
     wherever a text is painted or read out; the stored answer shows it as its escape."""
     text = f"ｶﾌﾞ{mark}商店 ¥12,000"

@@ -30,7 +30,7 @@ def test_a_theme_reaches_palette_and_sheet(
     assert appearance.colour("text").name().upper() == colours["text"]
 
 
-def test_the_sheet_leaves_no_gap() -> None:
+def test_every_placeholder_of_the_style_sheet_is_filled() -> None:
     """Every value of the style sheet comes from the tokens: none is left unfilled."""
     assert "$" not in make_style_sheet("dark", 1.5)
 
@@ -98,7 +98,7 @@ def test_digits_have_one_width(appearance: Appearance) -> None:
     assert len(widths) == 1
 
 
-def test_a_veil_is_translucent() -> None:
+def test_an_rgba_colour_keeps_its_alpha_value() -> None:
     """A colour written as `rgba()` keeps its alpha value."""
     assert parse_colour("rgba(27,31,36,0.45)").alpha() == 115
 

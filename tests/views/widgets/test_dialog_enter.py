@@ -94,7 +94,7 @@ def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
     assert dialog.outcomes == []
 
 
-def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
+def test_enter_submits_a_form_without_risk_from_any_input(qtbot: QtBot) -> None:
     """In a form without risk, Enter submits from any input, and only if the form is complete."""
     dialog = open_form(qtbot, SubmittingForm)
     assert dialog.main_button.key == "Enter"

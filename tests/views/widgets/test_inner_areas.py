@@ -45,7 +45,7 @@ class ListPage(QWidget):
 
 
 @pytest.fixture
-def shown(qtbot: QtBot) -> tuple[PageScrollArea, ListPage]:
+def shown_list_page(qtbot: QtBot) -> tuple[PageScrollArea, ListPage]:
     page = ListPage()
     area = PageScrollArea(page)
     qtbot.addWidget(area)
@@ -66,11 +66,11 @@ def can_scroll(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) ->
     return area.verticalScrollBar().maximum() > 0
 
 
-def test_a_list_in_a_low_window_does_not_scroll(shown: tuple[PageScrollArea, ListPage]) -> None:
+def test_a_list_in_a_low_window_does_not_scroll(shown_list_page: tuple[PageScrollArea, ListPage]) -> None:
     """In a low window the list of the open tab is as high as its lines, whichever tab that is and however many lines
     come; the field of a text that is typed stays as it is. In a high window the list scrolls by itself.
     """
-    area, page = shown
+    area, page = shown_list_page
     assert can_scroll(area)
     assert not can_scroll(page.list)
     assert can_scroll(page.note)
@@ -95,9 +95,9 @@ def test_a_list_in_a_low_window_does_not_scroll(shown: tuple[PageScrollArea, Lis
     assert can_scroll(page.list)
 
 
-def test_keys_and_wheel_move_the_page(shown: tuple[PageScrollArea, ListPage]) -> None:
+def test_keys_and_wheel_move_the_page(shown_list_page: tuple[PageScrollArea, ListPage]) -> None:
     """The current line comes into sight, a page is a page of the window, and the wheel is not caught by the list."""
-    area, page = shown
+    area, page = shown_list_page
     bar = area.verticalScrollBar()
     page.list.setFocus()
     page.list.setCurrentIndex(page.lines.index(0))
@@ -132,7 +132,7 @@ def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
     assert table.verticalScrollBar().maximum() == 0
 
 
-class AreaWithHigherContentBesideABar(QScrollArea):
+class AreaWithContentHigherWhenNarrow(QScrollArea):
     """An area whose content is higher if it is narrower, such as a strip of panels that stand in two lines then."""
 
     def __init__(self) -> None:
@@ -164,7 +164,7 @@ def test_no_bar_takes_a_part_of_the_width_even_for_a_moment(qtbot: QtBot) -> Non
     """The contents of an area are replaced by others. A bar takes a part of the width, and the contents may become so
     high by it that they need the bar, which they don't at the whole width.
     """
-    page, head, inner = QWidget(), QWidget(), AreaWithHigherContentBesideABar()
+    page, head, inner = QWidget(), QWidget(), AreaWithContentHigherWhenNarrow()
     head.setMinimumHeight(HEAD_PX)
     layout = QVBoxLayout(page)
     layout.addWidget(head)

@@ -295,7 +295,7 @@ def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -
     assert scrolled is False
 
 
-def test_cut_words_are_whole_in_the_name() -> None:
+def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:
     """A company name that is cut on the screen is given in full in tooltip and accessible name, never as markup."""
     words = ElidedLabel("<b>A very long company name</b>")
     assert words.accessibleName() == "<b>A very long company name</b>"
@@ -339,7 +339,7 @@ def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, 
     assert not box.overlay.isVisible()
 
 
-def test_arrows_walk_the_answers_while_typing(show_widget: ShowWidget, qtbot: QtBot) -> None:
+def test_arrow_keys_move_through_the_results_while_typing(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """While the focus is in the search input, the arrow keys move through the results, past headings and disabled
     entries; Enter opens the current one.
     """
@@ -353,7 +353,7 @@ def test_arrows_walk_the_answers_while_typing(show_widget: ShowWidget, qtbot: Qt
     QTest.keyClick(box.input, Qt.Key.Key_Up)
     QTest.keyClick(box.input, Qt.Key.Key_Up)
     assert box.list.get_current_key() == 17
-    with qtbot.waitSignal(box.picked) as picked:
+    with qtbot.waitSignal(box.result_picked) as picked:
         QTest.keyClick(box.input, Qt.Key.Key_Return)
     assert picked.args == [17]
     assert not box.is_open
@@ -484,7 +484,9 @@ def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot
     qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
 
 
-TEXTS = RepeatedEventTexts(lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}")
+REPEATED_EVENT_TEXTS = RepeatedEventTexts(
+    lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}"
+)
 
 
 def make_line(at: int, words: str, actor: str = "worker") -> TimelineLine:
@@ -495,7 +497,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     """Three or more repeated events are one line with their number and oldest time, also a repeated sequence of
     events. Enter shows all of them.
     """
-    timeline = TimelineList("Timeline", repeated_event_texts=TEXTS)
+    timeline = TimelineList("Timeline", repeated_event_texts=REPEATED_EVENT_TEXTS)
     qtbot.addWidget(timeline)
     pairs = [make_line(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
     lines = [
@@ -533,7 +535,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     assert list_timeline_lines() == ["15:55 took it", *closed]
 
 
-def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
+def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
     """Ten megabytes of lines would stop the window for half a minute; nothing of them gets into the field."""
     told: list[dict[str, int]] = []
 

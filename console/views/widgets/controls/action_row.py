@@ -11,7 +11,7 @@ from console.views.widgets.base import make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
 _BUTTON_GAP_PX = 8
-_MAX_FITTINGS = 3  # a layout that follows from the second fitting finds the same buttons
+_MAX_FIT_ATTEMPTS = 3  # a layout that follows from the second fitting finds the same buttons
 _TWO_LINE_REASON_WIDTH_RATIO = (
     0.6  # width of a sentence in two lines, as a part of its width in one: lines end between words
 )
@@ -102,7 +102,7 @@ class ActionRow(QWidget):
             self._must_fit_again = True
             return
         self._is_fitting = True
-        for _ in range(_MAX_FITTINGS):
+        for _ in range(_MAX_FIT_ATTEMPTS):
             self._must_fit_again = False
             self._show_fitting_buttons()
             if not self._must_fit_again:

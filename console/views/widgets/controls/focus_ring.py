@@ -53,7 +53,7 @@ class FocusRing(QFocusFrame):
         self.setStyle(self._ring_style)
         self._radius = 0
 
-    def surround(self, widget: QWidget | None, gap_px: int = 0) -> None:
+    def surround_widget(self, widget: QWidget | None, gap_px: int = 0) -> None:
         """Show the ring around a widget, at a distance of `gap_px` px. If the widget is None, hide the ring."""
         self._ring_style.ring_distance_px = gap_px + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap_px
@@ -82,11 +82,11 @@ class FocusRingMover(QObject):
     def _move_ring(self, _old: QWidget | None, new_widget: QWidget | None) -> None:
         gap = getattr(new_widget, "focus_ring", None)
         if self._ring is not None and shiboken6.isValid(self._ring):
-            self._ring.surround(None)
+            self._ring.surround_widget(None)
         elif gap is not None:
             self._ring = FocusRing()  # there is no ring yet, or it was destroyed with its window
         if self._ring is not None and gap is not None:
-            self._ring.surround(new_widget, gap)
+            self._ring.surround_widget(new_widget, gap)
 
     def refresh(self) -> None:
         """Show the focus ring with its new gap, because the attribute `focus_ring` of the focused widget has

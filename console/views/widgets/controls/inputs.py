@@ -272,7 +272,7 @@ class CheckBox(QCheckBox):
             is_partly_checked=state == Qt.CheckState.PartiallyChecked,
             is_enabled=self.isEnabled(),
         )
-        _draw_text_beside_indicator(painter, self)
+        _draw_text_next_to_indicator(painter, self)
 
 
 class RadioButton(QRadioButton):
@@ -305,7 +305,7 @@ class RadioButton(QRadioButton):
         draw_radio_button(
             painter, _compute_indicator_rect(self), is_checked=self.isChecked(), is_enabled=self.isEnabled()
         )
-        _draw_text_beside_indicator(painter, self)
+        _draw_text_next_to_indicator(painter, self)
 
 
 def _compute_indicator_rect(button: QAbstractButton) -> QRectF:
@@ -322,7 +322,7 @@ def _measure_check_or_radio_button(button: QAbstractButton) -> QSize:
     return QSize(round(side_px + 8 + text_width) + 1, current_appearance().control_height("target_min"))
 
 
-def _draw_text_beside_indicator(painter: QPainter, button: QAbstractButton) -> None:
+def _draw_text_next_to_indicator(painter: QPainter, button: QAbstractButton) -> None:
     """Draw the text of a check box or radio button at the right of its box or ring."""
     painter.setPen(current_appearance().colour("text" if button.isEnabled() else "disabled_text"))
     x = _compute_indicator_rect(button).right() + 8

@@ -21,7 +21,7 @@ _PAGE_STEP_BY_KEY = {
     Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
     Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
 }
-_WATCHED_PROPERTY = "is_watched_inner_area"
+_OBSERVED_AREA_PROPERTY = "is_watched_inner_area"
 """Qt property of an inner area whose events this module already receives."""
 
 
@@ -94,8 +94,8 @@ class InnerScrollAreas(QObject):
     def _fit_after_changes_of(self, area: QAbstractScrollArea) -> None:
         """Call `fit_inner_areas` again after each change of the contents of `area`, and when `area` is shown in place
         of an EmptyState."""
-        if not area.property(_WATCHED_PROPERTY):
-            area.setProperty(_WATCHED_PROPERTY, True)
+        if not area.property(_OBSERVED_AREA_PROPERTY):
+            area.setProperty(_OBSERVED_AREA_PROPERTY, True)
             area.installEventFilter(self)
             for bar in (area.verticalScrollBar(), area.horizontalScrollBar()):
                 bar.rangeChanged.connect(self._fit_again_later)

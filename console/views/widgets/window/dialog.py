@@ -220,7 +220,7 @@ class DialogFrame(QDialog):
                 return content_layout.totalHeightForWidth(self.width() - 2)
             return content_layout.totalSizeHint().height()
 
-        self._order_tab_stops()
+        self._set_order_of_tab_key()
         dialog_layout.activate()
         height = dialog_layout.totalSizeHint().height()
         if dialog_layout.hasHeightForWidth():  # otherwise Qt returns -1 as the height for a width
@@ -251,7 +251,7 @@ class DialogFrame(QDialog):
         if event.pos() != QPoint():
             self._position_on_screen = event.pos()
 
-    def _order_tab_stops(self) -> None:
+    def _set_order_of_tab_key(self) -> None:
         """Set the order in which the Tab key visits the controls. If `set_main_button_first` was called with True,
         the main button follows the Cancel button. Otherwise the fields of the content follow the Cancel button, and
         the main button follows the fields."""
@@ -270,7 +270,7 @@ class DialogFrame(QDialog):
         """If `is_first` is True, let the Tab key go from Cancel directly to the main button. Otherwise let it go from
         Cancel to the fields of the content and then to the main button."""
         self._is_main_button_first = is_first
-        self._order_tab_stops()
+        self._set_order_of_tab_key()
 
     def open(self) -> None:
         """Show the dialog. If the window already shows a dialog of the same class and title, reject this dialog
@@ -450,7 +450,7 @@ class DialogFrame(QDialog):
                 self._overlay.cover_window()
             toast_stack = self._find_toast_stack()
             if toast_stack is not None:
-                toast_stack.start_showing_in(self)
+                toast_stack.show_toasts_in_dialog(self)
             self.main_button.setEnabled(False)
             self.find_first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._enable_main_button)
@@ -459,7 +459,7 @@ class DialogFrame(QDialog):
     def _remove_dialog_from_window(self) -> None:
         toast_stack = self._find_toast_stack()
         if toast_stack is not None:
-            toast_stack.stop_showing_in(self)
+            toast_stack.stop_showing_toasts_in_dialog(self)
         if self._overlay is not None:
             self._overlay.deleteLater()
             self._overlay = None
@@ -509,7 +509,7 @@ class DialogFrame(QDialog):
         if is_enter and self.main_button.key == "Ctrl+Enter" and modifiers & Qt.KeyboardModifier.ControlModifier:
             self.press_main_button()
         elif is_enter:
-            self._act_on_enter()
+            self._handle_enter_key()
         elif event.key() in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab) and modifiers & Qt.KeyboardModifier.ControlModifier:
             show_adjacent_tab(self, 1 if event.key() == Qt.Key.Key_Tab else -1)
         else:
@@ -529,7 +529,7 @@ class DialogFrame(QDialog):
             self.hint.show_text(self.too_early_text)
             announce(self, self.too_early_text, icon_name="square_bang", tone="care")
 
-    def _act_on_enter(self) -> None:
+    def _handle_enter_key(self) -> None:
         """Handle the Enter key. If a button has the focus, press this button. While the dialog's action runs, do
         nothing else. If `submits_on_enter` is True and the main button isn't disabled with a reason, press the main
         button. Otherwise move the focus to the next input, or to the first one if no input has the focus. If the
@@ -543,11 +543,11 @@ class DialogFrame(QDialog):
         elif self.submits_on_enter and not self._disabled_reason:
             self.press_main_button()
         elif stops := self._list_content_stops():
-            self._focus_stop_after(focused_widget, stops)
+            self._move_focus_to_next_stop(focused_widget, stops)
         elif self.cancel_button.isEnabled():
             self.cancel_button.click()
 
-    def _focus_stop_after(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
+    def _move_focus_to_next_stop(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
         """Move the focus to the widget after `focused_widget` in `stops`, the widgets of the content that the Tab key
         visits. After the last widget, move the focus to the main button, or to the button that closes the dialog if
         there is no main button. If the main button is disabled, announce the reason and don't move the focus, so that

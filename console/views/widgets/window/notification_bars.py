@@ -314,16 +314,16 @@ class ToastStack(QObject):
             self.place_toasts()
         toast.show()
 
-    def start_showing_in(self, dialog: "ToastDialog") -> None:
-        """From now on, until `stop_showing_in` is called, show the newest toast and all later toasts in this dialog.
-        Remove the older toasts."""
+    def show_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
+        """From now on, until `stop_showing_toasts_in_dialog` is called, show the newest toast and all later toasts in
+        this dialog. Remove the older toasts."""
         self._dialogs.append(dialog)
         for toast in self._toasts[:-1]:
             self._remove_toast(toast)
         for toast in self._toasts:
             self._place_toast(toast)
 
-    def stop_showing_in(self, dialog: "ToastDialog") -> None:
+    def stop_showing_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
         """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in an
         open dialog below this dialog."""
         if dialog in self._dialogs:

@@ -61,8 +61,8 @@ class SearchBox(QObject):
     - closed: the person has closed the box without picking a result.
     """
 
-    typed = Signal(str)
-    picked = Signal(object)
+    text_changed = Signal(str)
+    result_picked = Signal(object)
     closed = Signal()
 
     def __init__(
@@ -87,7 +87,7 @@ class SearchBox(QObject):
         self.frame.hide()
         self.list = ResultList(accessible_name)
         self.input = _SearchInput(accessible_name, self.list)
-        self.input.textEdited.connect(self.typed)
+        self.input.textEdited.connect(self.text_changed)
         self.input.returnPressed.connect(self._pick_current_result)
         self.input.installEventFilter(self)
         self.list.picked.connect(self._pick_result)
@@ -137,7 +137,7 @@ class SearchBox(QObject):
         self.frame.raise_()
         self.frame.show()
         self.input.setFocus()
-        self.typed.emit("")
+        self.text_changed.emit("")
 
     @Slot()
     def close(self) -> None:
@@ -194,7 +194,7 @@ class SearchBox(QObject):
             self._insert_completion(key)
             return
         self._hide_box()
-        self.picked.emit(key)
+        self.result_picked.emit(key)
 
     @property
     def cursor_index(self) -> int:
@@ -209,7 +209,7 @@ class SearchBox(QObject):
         self.input.setCursorPosition(len(completion.text[: completion.cursor].encode("utf-16-le")) // 2)
         self.input.setFocus()
         announce(self.input, completion.text.strip(), is_stored=False)
-        self.typed.emit(completion.text)
+        self.text_changed.emit(completion.text)
 
     def _hide_box(self) -> None:
         self.frame.hide()
@@ -236,10 +236,10 @@ class SearchBox(QObject):
         if watched is self._window and event.type() == QEvent.Type.Resize and self.frame.isVisible():
             self._set_geometry()
         if watched is self.input and event.type() == QEvent.Type.KeyPress and isinstance(event, QKeyEvent):
-            return self._act_on_input_key(event)
+            return self._handle_input_key(event)
         return False
 
-    def _act_on_input_key(self, event: QKeyEvent) -> bool:
+    def _handle_input_key(self, event: QKeyEvent) -> bool:
         """Handle a key that was pressed in the input: Esc closes the box, Tab inserts the first completion,
         Ctrl+Enter picks all records that match the text. Return True if the input must not get the key."""
         if event.key() == Qt.Key.Key_Escape:

@@ -233,11 +233,11 @@ class StatusBar(Surface):
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
         for cell in cells:
             excess = (
-                _hide_to_reduce_excess(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
+                _hide_widget_if_too_wide(cell, excess, cell.measure_needed_width()) if cell.is_due_tasks else excess
             )
         for cell in reversed(cells):
             if cell.hideable_label is not None:
-                excess = _hide_to_reduce_excess(
+                excess = _hide_widget_if_too_wide(
                     cell.hideable_label, excess, cell.hideable_label.sizeHint().width() + _CELL_GAP_PX
                 )
         for cell in reversed(cells[1:]):
@@ -245,7 +245,7 @@ class StatusBar(Surface):
                 width_without_spare = (
                     cell.measure_needed_width() - cell.hideable_label.sizeHint().width() - _CELL_GAP_PX
                 )
-                excess = _hide_to_reduce_excess(cell, excess, width_without_spare)
+                excess = _hide_widget_if_too_wide(cell, excess, width_without_spare)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -300,7 +300,7 @@ def _measure_needed_width(cell: QWidget) -> int:
     return cell.sizeHint().width() if link is None else link.sizeHint().width() + 2 * 10 + 1
 
 
-def _hide_to_reduce_excess(widget: QWidget, excess_px: int, width_px: int) -> int:
+def _hide_widget_if_too_wide(widget: QWidget, excess_px: int, width_px: int) -> int:
     """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show the widget.
     `width_px` is the width in px that the bar gains if the widget is hidden. Return the excess that remains, in px;
     it is 0 or negative if the contents fit."""

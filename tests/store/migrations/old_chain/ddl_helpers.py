@@ -15,7 +15,7 @@ from console.store.constraints.sqlite_money import SQLITE_CONSTRAINTS
 
 LEGACY = "hansha_alarmbox_credit_checks"
 _ON_SERVERS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
-_ORIGINAL = ("purchased_at", "expired_at")
+_ORIGINAL_DATE_COLUMNS = ("purchased_at", "expired_at")
 """Columns that other applications write keep their type."""
 
 
@@ -26,7 +26,7 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
     if sa.inspect(op.get_bind()).has_table(name):
         return
     if on_server():
-        parts = tuple(_for_server(part) for part in parts)
+        parts = tuple(_adapt_to_server(part) for part in parts)
         options |= _ON_SERVERS
     op.create_table(name, *parts, **options)
 
@@ -41,7 +41,7 @@ def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> 
 def add_column(table: str, column: sa.Column[Any]) -> None:
     """Add a column, unless the column exists or its table belongs to another application and waits for adoption."""
     if column.name not in _columns(table) and not waits_for_adoption(table):
-        op.add_column(table, _for_server(column) if on_server() else column)
+        op.add_column(table, _adapt_to_server(column) if on_server() else column)
 
 
 def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
@@ -75,14 +75,14 @@ def on_server() -> bool:
     return op.get_bind().dialect.name != "sqlite"
 
 
-def _for_server(part: Any) -> Any:
+def _adapt_to_server(part: Any) -> Any:
     """Return the part of a table in the form that servers need. Derived columns are stored columns there: over
     indexed virtual columns, the purge of a returning Galera node may never end (decision 0019).
     """
     if isinstance(part, sa.Column) and part.computed is not None:
         part.computed.persisted = True
     elif isinstance(part, sa.Column):
-        if isinstance(part.type, sa.DateTime) and part.name not in _ORIGINAL:
+        if isinstance(part.type, sa.DateTime) and part.name not in _ORIGINAL_DATE_COLUMNS:
             part.type = mysql.DATETIME(fsp=6)
         elif isinstance(part.type, sa.Text):
             part.type = mysql.MEDIUMTEXT()

@@ -10,7 +10,7 @@ revision = "0004"
 down_revision = "0003"
 
 _OPEN_PAYMENT = "CASE WHEN status IN ('approved', 'requested', 'submitting') THEN payment_id END"
-_VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
+_VOTED_REFUND_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 # Initial values: name, yen, paise; seconds for the last one.
 _LIMITS = (
     ("per_refund", 1_000_000, 500_000_00),
@@ -29,12 +29,14 @@ def upgrade() -> None:
     _payments()
     _refunds()
     _set_asides()
-    add_column("approvals", sa.Column("vote_of", sa.String(length=40), sa.Computed(_VOTE_OF, persisted=False)))
+    add_column(
+        "approvals", sa.Column("vote_of", sa.String(length=40), sa.Computed(_VOTED_REFUND_SQL, persisted=False))
+    )
     create_index("uq_approvals_vote", "approvals", ["vote_of", "person"], unique=True)
-    _start_limits()
+    _insert_initial_limits()
 
 
-def _start_limits() -> None:
+def _insert_initial_limits() -> None:
     """Insert the initial limits if the table has no rows, so that later changes by people are not replaced."""
     bind, limits = op.get_bind(), sa.table("limits", sa.column("name"), sa.column("currency"), sa.column("value"))
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:

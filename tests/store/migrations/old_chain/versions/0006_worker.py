@@ -18,7 +18,7 @@ _OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
 _OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 # Of several equal open alerts the first stays open. The subquery has another level because MySQL can't read the table
 # that an UPDATE changes.
-_CLOSE_DOUBLES = """
+_CLOSE_DUPLICATE_ALERTS_SQL = """
     UPDATE alerts SET resolved_at = detected_at WHERE id IN (SELECT id FROM (
         SELECT later.id FROM alerts first JOIN alerts later ON later.rule_id = first.rule_id
             AND later.subject_kind = first.subject_kind AND later.subject_id = first.subject_id
@@ -29,7 +29,7 @@ _CLOSE_DOUBLES = """
 
 
 def upgrade() -> None:
-    _history()
+    _add_reconciliation_indexes()
     _alerts()
     _bulk_rows()
     _bulk_runs()
@@ -49,7 +49,7 @@ def upgrade() -> None:
 def _alerts() -> None:
     add_column("alerts", sa.Column("acknowledged_at", sa.DateTime()))
     add_column("alerts", sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_ALERT, persisted=False)))
-    op.execute(_CLOSE_DOUBLES)
+    op.execute(_CLOSE_DUPLICATE_ALERTS_SQL)
     create_index("uq_alerts_open", "alerts", ["rule_id", "subject_kind", "open_subject"], unique=True)
     create_index("ix_alerts_open", "alerts", ["resolved_at"], unique=False)
     create_index("ix_alerts_rule", "alerts", ["rule_id", "resolved_at"], unique=False)
@@ -252,7 +252,7 @@ def _tasks() -> None:
     create_index("ix_tasks_next", "tasks", ["next_at"], unique=False)
 
 
-def _history() -> None:
+def _add_reconciliation_indexes() -> None:
     """Add the indexes through which a reconciliation reads records in the order of their times."""
     create_index("ix_payments_over", "payments", ["status", "certainty", "payment_expires_at"], unique=False)
     create_index("ix_payments_paid", "payments", ["provider", "paid_at"], unique=False)
