@@ -32,7 +32,7 @@ class AlertSettings:
 
     @property
     def publisher_kind(self) -> Literal["webhook", "kafka"] | None:
-        """The kind of publisher that is configured; None if none is."""
+        """The kind of the configured publisher of alerts; None if no publisher is configured."""
         return "webhook" if self.webhook else "kafka" if self.brokers else None
 
     def require_usable_publisher(self, get_secret: Callable[[str], str | None]) -> str:

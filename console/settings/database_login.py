@@ -62,15 +62,17 @@ class DatabaseSignIn(HiddenSecrets):
 
     @property
     def user(self) -> str | None:
-        """The name of the database account in use; before the sign-in, the name of the account that would be used.
-        On SQLite, the operator's name in the settings. None if no name is known. This may read the keyring."""
+        """The name of the database account in use. Before the sign-in, the name of the account with which the process
+        would sign in. On SQLite, the operator's name in the settings. None if no name is known. This property may
+        read the keyring."""
         if self._account_in_use is not None:
             return self._account_in_use[0][0]
         return self._find_expected_user() or (self._read_last_signed_in_user() if self.is_server else None)
 
     def find_user_without_error(self) -> str | None:
-        """Return the name of the database account in use or, before the sign-in, of the account that would be used.
-        Return None if no name is known, or if the keyring, which may contain the name, can't be read."""
+        """Return the name of the database account in use or, before the sign-in, of the account with which the
+        process would sign in. Return None if no name is known, or if the keyring, which may contain the name, can't
+        be read."""
         try:
             return self.user
         except ConsoleError:
@@ -102,7 +104,7 @@ class DatabaseSignIn(HiddenSecrets):
         return self._secrets.has_keyring()
 
     def database_url(self) -> str:
-        """Return the URL of the database, with the name and password of the account. It must not be shown.
+        """Return the URL of the database, with the name and password of the account. Don't show this URL to people.
 
         Raises bad_profile: `sign_in_missing` if no account is known, `sign_in_unnamed` if the environment has a
         password but no name, `keyring_failed` if the keyring can't be read.
@@ -182,9 +184,9 @@ class DatabaseSignIn(HiddenSecrets):
             return False
 
     def sign_out(self) -> bool:
-        """Delete the keyring's entries of this database's account, then require a new sign-in in this process.
-        Return True if the keyring had such an entry. Raises bad_profile if the keyring fails; then the account stays
-        in use, and the keyring may still have the password."""
+        """Delete the keyring's entries of this database's account, then require a new sign-in in this process. Return
+        True if the keyring had such an entry. If the keyring fails, raises bad_profile; then the account stays in
+        use, and the keyring may still contain the password."""
         user = self.user
         entries = (
             [self._last_signed_in_user_entry_name]
@@ -210,8 +212,9 @@ class DatabaseSignIn(HiddenSecrets):
         return (user, password) if user and password else None
 
     def _read_stored_account(self) -> DatabaseAccount | None:
-        """Return the name and password from the keyring: those of the account whose name is configured, otherwise
-        of the account that has signed in last. Return None if they aren't stored."""
+        """Return the name and password of an account from the keyring. This is the account whose name is configured
+        or, without such a name, the account that has signed in last. Return None if the keyring doesn't contain both
+        name and password."""
         user = self._find_expected_user() or self._read_last_signed_in_user()
         password = (
             self._secrets.read_keyring_entry(self._make_password_entry_name(user), DATABASE_PASSWORD_SECRET_NAME)
@@ -228,8 +231,8 @@ class DatabaseSignIn(HiddenSecrets):
         return unquote(self._url_parts.get("user") or "") or self._configured_operator
 
     def _read_last_signed_in_user(self) -> str | None:
-        """Return the name of the account that last signed in to this database on this desk, as the keyring has it;
-        None if none is stored."""
+        """Return the name of the account that last signed in to this database on this desk. The name is read from the
+        keyring; None if the keyring doesn't have it."""
         return self._secrets.read_keyring_entry(self._last_signed_in_user_entry_name, DATABASE_PASSWORD_SECRET_NAME)
 
     def _make_password_entry_name(self, user: str) -> str:
@@ -242,8 +245,8 @@ class DatabaseSignIn(HiddenSecrets):
     # -- building the URL
 
     def _set_account_in_use(self, account: DatabaseAccount, source: AccountSource) -> str:
-        """Use the account, which comes from `source`, from now on, and return the database URL with its name and
-        password."""
+        """Set `account` (name and password) as the account in use; `source` is the source from which it comes. Return
+        the database URL with the account's name and password."""
         self._account_in_use = account, source
         return self._make_account_url(account)
 

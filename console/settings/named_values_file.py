@@ -1,9 +1,9 @@
 """A small private JSON file of named values, which several windows of one person may change at the same time.
 
-A change reads the current content under a lock, changes the values, and replaces the whole file atomically: the
-last writer of a value wins, other values stay, and a reader never sees a half-written file. If a file is damaged,
-comes from a newer program, or can be changed by another account, it is renamed (set aside), and reading returns no
-values.
+A change holds a lock, reads the current content, changes the values, and replaces the whole file atomically. If two
+writers change the same value, the value of the last writer counts; the other values stay. A reader never sees a file
+that is only partly written. If a file is damaged, comes from a newer program, or can be changed by another account,
+it is renamed (set aside), and reading returns no values.
 """
 
 import json
@@ -31,8 +31,8 @@ class UnreadableNamedValuesFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NamedValues:
-    """The values in a NamedValuesFile, by name; no values if the file is missing or could not be used. If it could
-    not be used, `set_aside_path` is the path to which it was renamed; otherwise None."""
+    """The values in a NamedValuesFile, by name. There are no values if the file is missing or can't be used. A file
+    that can't be used is renamed, and `set_aside_path` is its new path; otherwise `set_aside_path` is None."""
 
     values: Mapping[str, JsonValue] = field(default_factory=dict)
     set_aside_path: Path | None = None
@@ -43,9 +43,9 @@ def _return_unchanged(content: bytes) -> bytes:
 
 
 class NamedValuesFile:
-    """Reads and changes the file `path`, which has values by name, such as "ja" with the name `language`. Several
-    threads and processes may use this file at the same time. `encode` converts the bytes of the file before they are
-    written, `decode` after they are read, for example to encrypt and decrypt the file."""
+    """Reads and changes the file `path`, which contains values by name, such as "ja" with the name `language`.
+    Several threads and processes may use this file at the same time. `encode` converts the bytes before they are
+    written to the file, `decode` converts them after they are read. This can be used to encrypt the file."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class NamedValuesFile:
         self._encode, self._decode = encode, decode
 
     def read(self) -> NamedValues:
-        """Return the values. There are none if the file is missing or can't be used; a file that can't be used is
-        renamed. Raises storage_full if it can't be renamed."""
+        """Return the values of the file. There are no values if the file is missing or can't be used; a file that
+        can't be used is renamed. Raises storage_full if it can't be renamed."""
         try:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
@@ -81,8 +81,8 @@ class NamedValuesFile:
         return hold_exclusive_file_lock(self.path.with_name(self.path.name + ".lock"))
 
     def _read_or_set_file_aside(self) -> NamedValues:
-        """Return the values. If the file can't be used, rename it and return no values. The caller must hold the
-        lock."""
+        """Return the values of the file. If the file can't be used, rename it and return no values. The caller must
+        hold the lock."""
         try:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
@@ -142,8 +142,8 @@ class NamedValuesFile:
 
 
 def _require_unshared_file(status: os.stat_result) -> None:
-    """Raise UnreadableNamedValuesFile if the file with this status can be changed by an account other than the
-    current user and the administrator."""
+    """Raise UnreadableNamedValuesFile if another account can change the file with this status. The current user and
+    the administrator don't count as other accounts."""
     if os.name == "nt":
         return
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or status.st_uid not in (0, os.geteuid()):

@@ -13,9 +13,9 @@ _PERSON_FILE_NAME_DIGITS = 24
 
 
 def get_person_file_path(home: Path, person: str, suffix: str) -> Path:
-    """Return the path of a private file of this person. The file's name is computed from the person's name, which
-    may contain characters that file names can't have; the name "" stands for a desk without named people. `suffix`
-    is the end of the file's name, different for each kind of file, such as `.preferences.json`."""
+    """Return the path of a private file of this person. The file's name is computed from the person's name, because
+    the person's name may contain characters that file names can't have. The name "" is used for a desk without named
+    people. `suffix` is the end of the file's name, different for each kind of file, such as `.preferences.json`."""
     return (
         home / PEOPLE_FOLDER_NAME / (hashlib.sha256(person.encode()).hexdigest()[:_PERSON_FILE_NAME_DIGITS] + suffix)
     )

@@ -52,7 +52,7 @@ def is_open_to_others(path: Path) -> bool:
 
 
 def may_write_to(path: Path) -> bool:
-    """Return True if this process may write to the file, or create files in the folder."""
+    """Return True if this process has the permission to write to the file or, for a folder, to create files in it."""
     mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
@@ -63,7 +63,7 @@ def is_on_read_only_file_system(path: Path) -> bool:
 
 
 def find_unwritable_path(sqlite_file: Path) -> Path | None:
-    """Return the first path to which this process may not write, of those that SQLite needs to open the file: its
+    """Return the first path that this process may not write to, among those that SQLite needs to open the file: its
     folder, the file itself, and the side files of SQLite (`-wal`, `-shm`, `-journal`). A path that doesn't exist is
     skipped. Return None if this process may write to all paths that exist."""
     side_files = (sqlite_file.with_name(sqlite_file.name + suffix) for suffix in SQLITE_SIDE_FILE_SUFFIXES)
@@ -73,9 +73,9 @@ def find_unwritable_path(sqlite_file: Path) -> Path | None:
 
 @contextmanager
 def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
-    """Hold a lock during the block, so that only one process of the desk at a time executes the block. `path` is
-    the file of the lock. Another process waits for at most 30 seconds; the operating system releases the lock
-    if the process ends. Raises storage_full if the lock can't be acquired.
+    """Context manager: hold a lock during the block, so that only one process of the desk at a time executes the
+    block. `path` is the file of the lock. A process waits for the lock for at most 30 seconds. The operating system
+    releases the lock when its process ends. Raises storage_full if the lock can't be acquired.
     """
     import sqlite3
 

@@ -1,5 +1,5 @@
-"""The reader of the profile file `profile.toml` of a desk. It refuses unknown keys; the error about a mistake
-names the line."""
+"""Read the profile file `profile.toml` of a desk. Unknown keys are refused; the error about a mistake contains the
+number of the line."""
 
 import os
 import re
@@ -43,9 +43,9 @@ def read_profile(file: Path) -> dict[str, RawSetting]:
     """Return the settings in the profile file, by the name of the setting; an empty dictionary if the file is
     missing.
 
-    Raises bad_profile if the file can't be read or parsed, is larger than 1 MiB, can be changed by another account,
-    or has an unknown key or a value of a wrong type. The error has the file and, for a mistake in a line, line and
-    key.
+    Raises bad_profile if the file can't be read or parsed, is larger than 1 MiB, or can be changed by another
+    account. Also raises bad_profile for an unknown key and for a value of a wrong type. The error contains the file
+    and, for a mistake in a line, the line and the key.
     """
     content = _read_profile_bytes(file)
     if content is None:
@@ -77,11 +77,12 @@ def _read_profile_bytes(file: Path) -> bytes | None:
 def _require_unshared_path(
     file: Path, status: os.stat_result, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
 ) -> None:
-    """Check that only the current user or the administrator can write to the profile file or to its folder; `status`
-    is the status of the one that is checked. Raises bad_profile if another account can write to it; detail.problem is
-    `problem`, and `facts` are added to the detail.
+    """Check that only the current user or the administrator can write to the profile file or to its folder. `status`
+    is the status of the checked file or folder. Raises bad_profile if another account can write to it; detail.problem
+    is `problem`, and `facts` are added to the detail.
 
-    A folder with the sticky bit is accepted, because in it an account can't replace the files of another account.
+    A folder with the sticky bit is accepted, because in such a folder an account can't replace the files of another
+    account.
     """
     if os.name == "nt":
         return
@@ -129,10 +130,10 @@ def _parse_profile(file: Path, content: bytes) -> dict[str, object]:
 def _flatten_entries(
     table: Mapping[str, object], sections: Collection[str], prefix: str = ""
 ) -> Iterator[tuple[str, object]]:
-    """Yield each value of the profile file with its full key, such as `alarmbox.url` for `{"alarmbox": {"url":
-    …}}`. `sections` are the names of the tables that contain keys, such as `alarmbox`; `prefix` is the section that
-    `table` is, with a dot ("": the whole file). Any other table is yielded as a value, and the caller refuses it
-    because of its type."""
+    """Yield each value of the profile file with its full key, such as `alarmbox.url` for `{"alarmbox": {"url": …}}`.
+    `sections` are the names of the tables that contain keys, such as `alarmbox`. `prefix` is the name of the section
+    `table` with a dot, or "" for the whole file. A table that isn't in `sections` is yielded as a value; the caller
+    refuses such a value because of its type."""
     for key, value in table.items():
         if isinstance(value, dict) and not prefix and key in sections:
             yield from _flatten_entries(value, sections, f"{key}.")

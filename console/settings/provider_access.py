@@ -33,14 +33,15 @@ class SettingSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccess:
-    """The hosts of a provider, and the names of its secrets and settings. The names of secrets have no provider
-    prefix.
+    """The hosts of a provider, and the names of its secrets and settings. The names of secrets are without the
+    provider's prefix.
 
-    - `hosts`: the provider's own hosts, each with the name of its environment; a profile file may name only these
+    - `hosts`: the provider's own hosts, each with the name of its environment; a profile file may use only these
+      hosts
     - `credentials`: secrets that enable the provider when all of them are set
     - `additional_secrets`: other secrets that a call needs
-    - `merchant`: the one of these secrets that names our merchant, and stays the same if a key is replaced; "" if
-      no secret does
+    - `merchant`: the name of the secret that identifies our merchant and stays the same if a key is replaced; "" if
+      there is no such secret
     - `keys`: keys in the provider's section of the profile file
     - `variables`: other full keys of the profile file (such as `receiver.x`), each with its environment variable
       without `CONSOLE_`
@@ -68,13 +69,13 @@ ProviderSettingsT = TypeVar("ProviderSettingsT", bound=PaymentProviderSettings)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ConfiguredProvider(ProviderTraits, Generic[ProviderSettingsT]):
-    """The part of a payment provider's plugin that concerns settings: `access` has its hosts and the names of its
-    secrets; `read_settings` reads its settings.
+    """The part of a payment provider's plugin that concerns settings. `access` has the provider's hosts and the names
+    of its secrets. `read_settings` reads the provider's settings.
 
     `read_settings` gets the source of the settings, the configured origin (None: the provider's own hosts), and the
-    additional hosts that a profile file may name. It raises bad_profile for an invalid setting. `list_environments`
-    returns the names of the provider's environments whose URLs are in the settings: normally one name; several if a
-    profile file mixes the URLs of several environments.
+    additional hosts that a profile file may use. It raises bad_profile for an invalid setting. `list_environments`
+    returns the names of the provider's environments to which the URLs in the settings belong. Normally this is one
+    name; there are several names if a profile file mixes the URLs of several environments.
     """
 
     access: ProviderAccess
@@ -145,8 +146,8 @@ def _add_provider_prefix(provider: str, names: Sequence[str]) -> tuple[str, ...]
 
 
 def get_setting_name_by_profile_key() -> Mapping[str, str]:
-    """Return the keys that the profile file can have about providers, each with the name of its setting. This name
-    is that of the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
+    """Return a mapping from each provider key that the profile file can have to the name of its setting. This name is
+    the name of the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
     keys: dict[str, str] = {}
     for name, access in get_access_by_provider().items():
         own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
@@ -155,8 +156,8 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
 
 
 def find_environment(url: str, access: ProviderAccess) -> str:
-    """Return the name of the provider's environment to which this URL belongs, such as `production`. For a URL on
-    this machine return `loopback`, and for a host that isn't one of the provider's own hosts return the host."""
+    """Return the name of the provider's environment to which this URL belongs, such as `production`. Return
+    `loopback` for a URL on this machine, and the host for a URL of a host that isn't one of the provider's own."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
     return LOOPBACK if is_loopback_url(f"{parts.scheme}://{parts.netloc}") else access.hosts.get(host, host)

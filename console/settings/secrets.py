@@ -59,9 +59,9 @@ def find_system_keyring() -> Keyring | None:
 
 
 class HiddenSecrets:
-    """Base class of objects that contain secrets. `repr` returns a fixed text, copying returns the object itself,
-    and pickling raises TypeError. So a secret can't get into a log line, a copy as a dictionary, or another
-    process by accident.
+    """Base class of objects that contain secrets. Its methods prevent that a secret gets into a log line, a copy as a
+    dictionary, or another process by accident: `repr` returns a fixed text, copying returns the object itself, and
+    pickling raises TypeError.
     """
 
     def __repr__(self) -> str:
@@ -78,9 +78,9 @@ class HiddenSecrets:
 
 
 class SecretStore(HiddenSecrets):
-    """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the
-    keyring. `env` are the environment variables, `home` is the desk's home folder. `urls` are the configured URLs by
-    setting name, which may contain a password; None: no URL is configured. `find_keyring` returns the keyring of the
+    """Reads the secrets of a desk by name (such as `ALARMBOX_CLIENT_ID`) from environment variables or the keyring.
+    `env` are the environment variables, `home` is the desk's home folder. `urls` maps setting names to the configured
+    URLs, which may contain a password; None if no URL is configured. `find_keyring` returns the keyring of the
     operating system, None if there is none."""
 
     def __init__(
@@ -142,8 +142,8 @@ class SecretStore(HiddenSecrets):
     # -- entries of the keyring; `variable` is the secret's name in the environment, which may be set instead
 
     def has_keyring(self) -> bool:
-        """Return True if the operating system has a keyring, even a locked one (to read a locked keyring, call
-        `read_keyring_entry`, which raises bad_profile then).
+        """Return True if the operating system has a keyring, even if the keyring is locked. Reading an entry of a
+        locked keyring with `read_keyring_entry` raises bad_profile.
         """
         try:
             return self._open_keyring() is not None
@@ -215,8 +215,8 @@ class SecretStore(HiddenSecrets):
             return self._open_keyring()
 
     def _find_or_create_key(self, secret_name: str) -> str | None:
-        """Return the key with this name from the keyring; create it if it is missing. A lock prevents two
-        processes of the desk from creating it twice. Return None if there is no keyring."""
+        """Return the key with this name from the keyring; create the key if it is missing. A lock prevents two
+        processes of the desk from creating two different keys. Return None if there is no keyring."""
         import secrets
 
         if self._find_keyring(secret_name) is None:
@@ -258,9 +258,9 @@ def _read_secret_file(variable: str, file: Path) -> str:
     """Return the secret in a file, without the byte order mark and the final newline that editors add. `variable` is
     the environment variable that names the file.
 
-    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), is empty or
-    larger than 64 KiB, or has a line break or a control character inside the secret: no provider has such secrets,
-    and they would break headers and signatures.
+    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), or is empty
+    or larger than 64 KiB. Also raises bad_profile if the secret contains a line break or a control character: no
+    provider has such secrets, and they would break headers and signatures.
     """
     try:
         with open_ordinary_file(file) as secret_file:

@@ -62,14 +62,15 @@ class Settings:
     purchases, refunds and starts of payments acquire no lease. `allows_test_numbers`: AlarmBox's test numbers are
     accepted as corporation numbers. `refund_cooling_off_seconds` replaces the cooling-off period of every refund.
 
-    Secrets, and URLs that may contain a password, are not fields: methods read them by name, so
-    that no `repr`, `asdict` or pickle contains them.
+    Secrets, and URLs that may contain a password, are not fields. Methods read them by name, so that no `repr`,
+    `asdict` or pickle contains them.
 
-    A field is None if the setting isn't set. Then `operator`: the operator has no name; `clients`: every client
-    id is accepted; `contact_name`, `contact_telephone`: the sign-in names no person; `database_path`: the
-    database is on a server; a value of `provider_urls`: the provider's own hosts are used;
-    `refund_cooling_off_seconds`: the cooling-off period in the table `limits` holds; `receiver_certificate`: this
-    desk has no certificate."""
+    A field is None if the setting isn't set. This means, for `operator`: the operator has no name; for `clients`:
+    every client id is accepted; for `contact_name` and `contact_telephone`: the sign-in shows no contact person; for
+    `database_path`: the database is on a server; for a value of `provider_urls`: the provider's own hosts are used;
+    for `refund_cooling_off_seconds`: the cooling-off period in the table `limits` is used; for
+    `receiver_certificate`: this desk has no certificate.
+    """
 
     home: Path
     database_path: Path | None  # the SQLite file; None for a server
@@ -115,7 +116,7 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL of the database; for a server it contains the password, so it must not be shown.
+        """The SQLAlchemy URL of the database. For a server it contains the password, so don't show it to people.
 
         Raises bad_profile if the database account or its password is unknown, so that a person must sign in.
         """
@@ -137,13 +138,14 @@ class Settings:
         return self.provider_urls[provider]
 
     def get_provider_settings(self, provider: ConfiguredProvider[ProviderSettingsT]) -> ProviderSettingsT:
-        """Return the settings of a payment provider, in the type that its `read_settings` returns."""
+        """Return the settings of a payment provider. Their type is the one that the provider's `read_settings`
+        returns."""
         return cast(ProviderSettingsT, self.provider_settings[provider.name])
 
     def is_on_loopback(self, provider: str) -> bool:
-        """Return True if an origin is configured for the provider, and this origin is on this machine. Return False
-        for another origin, for a provider without a configured origin (its own hosts are used), and for the sender of
-        signed notices, which never has an origin.
+        """Return True if an origin is configured for the provider and this origin is on this machine. Return False
+        for any other origin, and for a provider without a configured origin, because its own hosts are used. Also
+        return False for the sender of signed notices, which never has an origin.
         """
         url = self.provider_urls.get(provider)
         return url is not None and is_loopback_url(url)
@@ -171,7 +173,8 @@ class Settings:
         }
 
     def read_merchant(self, provider: str) -> ProviderMerchant:
-        """Return the merchant as which this desk calls a provider. This may read the keyring."""
+        """Return our merchant at the provider, under which this desk calls this provider. This may read the
+        keyring."""
         access, url = get_access_by_provider()[provider], self.get_provider_url(provider)
         environments: Collection[str] = (PRODUCTION,)
         plugins = provider_registry.list_providers_of_type(ConfiguredProvider)
@@ -200,8 +203,8 @@ class Settings:
         )
 
     def list_credential_variables(self) -> tuple[str, ...]:
-        """Return the names of the environment variables that contain one of these secrets, or the path of a file
-        with one: the secrets of providers, the keys that sign notices, and the store key. Variables that aren't set
+        """Return the names of those environment variables that contain a secret of a provider, a key that signs
+        notices, or the store key, or that contain the path of a file with such a secret. Variables that aren't set
         are left out."""
         names = self.secrets.list_secret_names_in_environment()
         notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
@@ -333,8 +336,9 @@ def load_settings(
 def _read_provider_url(
     provider: str, access: ProviderAccess, setting_source: "_SettingSource", hosts: Collection[str]
 ) -> str | None:
-    """Return the origin that is configured for the provider; None if none is. Raises bad_profile for an invalid
-    URL, and for a host in a profile file that is neither the provider's own nor one of `hosts`."""
+    """Return the origin that is configured for the provider; None if no origin is configured. Raises bad_profile for
+    an invalid URL. Also raises bad_profile for a host in a profile file that is neither one of the provider's own
+    hosts nor one of `hosts`."""
     known_hosts = {*access.hosts, *hosts}
     return setting_source.get(
         f"{provider.upper()}_URL", lambda raw: require_known_host(raw, parse_provider_url(raw), known_hosts), None
@@ -406,7 +410,7 @@ def _get_home_folder(env: Mapping[str, str]) -> Path:
 
 
 def _is_valid_unicode(value: str) -> bool:
-    """Return True unless the text has surrogates, which stand for bytes that are not UTF-8."""
+    """Return True if the text has no surrogates. Python uses surrogates in a text for bytes that are not UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,5 +1,5 @@
-"""Files that get their name only when they are complete. Until then, other processes can't find a file under its
-final name; if the writing fails, the file is deleted."""
+"""Create files that get their name only when they are complete. Until then, other processes can't find the file under
+its final name. If the writing fails, the file is deleted."""
 
 import errno
 import hashlib
@@ -16,8 +16,8 @@ _UNNAMED_FILE_FLAG = getattr(os, "O_TMPFILE", 0)
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedFile:
-    """A file that is being written and doesn't have its final name yet. `final_path` is the path that `publish` gives
-    it; `temporary_path` is its present path, None for a file without a name.
+    """A file that is being written and doesn't have its final name yet. `final_path` is the path that the method
+    `publish` gives to the file. `temporary_path` is the file's present path, None if the file has no name yet.
     """
 
     file: BinaryIO
@@ -44,9 +44,9 @@ class UnfinishedFile:
 
 @contextmanager
 def open_unfinished_file(final_path: Path) -> Iterator[UnfinishedFile]:
-    """Yield a new file in the folder of `final_path`; only its owner can read it. When the block ends without
-    `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), it disappears even if the process
-    is killed.
+    """Context manager: yield a new file in the folder of `final_path`; only its owner can read it. If the block ends
+    without calling `publish`, the file is deleted. On systems with unnamed files (O_TMPFILE), the file disappears
+    even if the process is killed.
 
     Raises FileExistsError if `final_path` exists, and another OSError if the folder doesn't exist or no file can be
     written into it.

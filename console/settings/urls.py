@@ -38,11 +38,12 @@ def parse_provider_url(raw: RawSetting, private_networks: Sequence[str] = ()) ->
 
 
 def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain: str | None = None) -> str:
-    """Return the URL. Raises bad_profile if the setting comes from a profile file and the URL's host is neither one
-    of `hosts` nor a host under `domain` (None: no domain is allowed) nor this machine.
+    """Return the URL if its host is allowed. An environment variable may contain any host. In a profile file, the
+    host must be one of `hosts`, a host under `domain` (None: no domain is allowed), or this machine. Raises
+    bad_profile for any other host in a profile file.
 
-    An environment variable may name any host. A profile file may have been written by another person, and the
-    program sends credentials to the host that it names.
+    The reason is that another person may have written the profile file, and the program sends credentials to the host
+    in it.
     """
     base_url = parse_base_url(url.partition("://")[0] + "://" + urlsplit(url).netloc)
     is_in_domain = domain is not None and base_url.host.endswith(domain)
@@ -52,8 +53,8 @@ def require_known_host(raw: RawSetting, url: str, hosts: Collection[str], domain
 
 
 def parse_hosts(raw: RawSetting) -> tuple[str, ...]:
-    """Return the hosts in a text that separates them by commas. A profile file may name these hosts in addition to
-    the providers' own hosts. Raises bad_profile for an invalid host."""
+    """Return the hosts in a text that separates them by commas. A profile file may use these hosts in addition to the
+    providers' own hosts. Raises bad_profile for an invalid host."""
     try:
         return tuple(parse_base_url(f"https://{part.strip()}").host for part in raw.text.split(","))
     except ConsoleError as unfit:
@@ -76,9 +77,10 @@ def is_loopback_url(url: str) -> bool:
 
 def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     """Return the URL of the database and, for SQLite, the absolute path of its file (None for a server). Raises
-    bad_profile for an invalid URL, and for a database in memory, because purchases in it would be lost. A server's
-    URL with two `@` is invalid: the part of the password after the first `@` would count as the server's name, which
-    messages and logs show.
+    bad_profile for an invalid URL, and for a database in memory, because purchases in such a database would be lost.
+
+    A server's URL with two `@` is invalid. The part of the password after the first `@` would count as the server's
+    name, which messages and logs show.
     """
     _require_no_password_in_url(raw)
     if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text) and _QUERY_PATTERN.sub("", raw.text).count("@") < 2:
@@ -149,7 +151,8 @@ def make_folder_url(folder: Path) -> str:
 
 
 def mask_password(url: str) -> str:
-    """Return a URL with its password, also one in its query, replaced by `***`, so that it may be shown."""
+    """Return a URL in a form that may be shown to people: its password, and a password in its query, is replaced by
+    `***`."""
     query = _QUERY_PATTERN.search(url)
     end = query.start() if query else len(url)
     without_password = re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url[:end], flags=re.S)

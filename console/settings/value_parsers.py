@@ -37,7 +37,7 @@ class RawSetting:
     """A setting as text, before it is parsed. `name` is the environment variable or the key in the profile file;
     `file` is the profile file, None for an environment variable.
 
-    The methods parse the text. They raise bad_profile with this name and the code of the mistake.
+    The methods parse the text. They raise bad_profile with the name of the setting and the code of the mistake.
     """
 
     name: str
@@ -122,8 +122,8 @@ class RawSetting:
         return tuple(self._normalise_by(ip_network, part.strip()) for part in self.text.split(","))
 
     def _normalise_by(self, parse: Callable[[str], object], text: str) -> str:
-        """Return the value that `parse` returns for `text`, converted to text. Raises bad_profile if `parse` raises
-        ValueError."""
+        """Parse `text` with the function `parse`, and return the parsed value as text. Raises bad_profile if `parse`
+        raises ValueError."""
         try:
             return str(parse(text))
         except ValueError as cause:
@@ -150,9 +150,10 @@ class RawSetting:
         return path
 
     def find_file_mode(self, path: Path) -> int | None:
-        """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if nothing is there.
-        Raises bad_profile if the operating system can't read the mode, because the name is too long or a folder above
-        can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14 on.)"""
+        """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if the path doesn't
+        exist. Raises bad_profile if the operating system can't read the mode, because the name is too long or a
+        folder above can't be read. (In these cases, `Path.exists` and `Path.is_dir` return False from Python 3.14
+        on.)"""
         try:
             return path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError):

@@ -337,7 +337,7 @@ def test_each_key_acts_or_shows_the_reason(
     may change nothing, and an operator with orders, settled records, empty lists and the ends of lists.
     """
     monkeypatch.setattr(
-        RecordActionHandlers, "move_order", lambda *_: recorded_actions.append(("move_order", ("", 0)))
+        RecordActionHandlers, "set_order_paid", lambda *_: recorded_actions.append(("move_order", ("", 0)))
     )
     person.opening.context.change_operator(who)
     payment, check = desk.list_payments("complete")[-1], desk.list_checks("incomplete")[0]

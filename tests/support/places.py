@@ -200,7 +200,7 @@ class _OpenConnection:
 
 
 def _is_main_thread() -> bool:
-    """Return True in the main thread. Only this thread uses the connection that is kept open, because it could be
+    """Return True in the main thread. Only this thread uses the connection that stays open, because it could be
     closed while another thread uses it.
     """
     return threading.current_thread() is threading.main_thread()

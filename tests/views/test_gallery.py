@@ -1,4 +1,4 @@
-"""Every control can be drawn in every theme, also with larger text."""
+"""Tests that every control can be painted in every theme, with normal and larger text."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.views.gallery import render_sheet
 
 @pytest.mark.parametrize(("theme", "scale"), [("light", 1.0), ("dark", 1.5), ("high_contrast", 1.0)])
 def test_the_gallery_has_every_tone(tmp_path: Path, theme: ThemeName, scale: float) -> None:
-    """The picture has the theme's ground, and each tone of it somewhere."""
+    """The picture of the gallery has the theme's background colour, and contains the colour of each tone."""
     image = QImage(str(render_sheet(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
     values = tokens().get_colours(theme)
     pixels = bytes(image.constBits())

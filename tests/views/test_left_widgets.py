@@ -1,4 +1,4 @@
-"""Windows that a test leaves open are deleted after it: tests/support/left_widgets.py."""
+"""Tests that windows which a test leaves open are deleted after the test, by tests/support/left_widgets.py."""
 
 import gc
 
@@ -10,7 +10,7 @@ from tests.support.left_widgets import delete_new_windows, list_windows
 
 
 def make_self_holding_page() -> None:
-    """Make a page that only its own button references, through the function that the button calls."""
+    """Make a page to which only its own button has a reference, through the function that the button calls."""
     page = QWidget()
     button = QPushButton(page)
     button.clicked.connect(lambda: page.setEnabled(False))
@@ -26,8 +26,8 @@ def test_a_page_that_holds_itself_is_deleted(qapp: QApplication) -> None:
 
 
 def test_a_window_from_before_the_test_is_kept(qapp: QApplication) -> None:
-    """A window that existed before the test, such as that of a fixture with a longer life, is not deleted, and
-    neither are its parts.
+    """A window that existed before the test, such as the window of a longer-lived fixture, is not deleted. Its child
+    widgets are not deleted either.
     """
     window = QWidget()
     part = QObject(window)

@@ -1,5 +1,5 @@
-"""Lines of Japanese labels end between phrases, at every width; what is copied has no marks. The tour of
-`tests/legible` looks at the labels of every screen.
+"""Tests that lines of Japanese labels end between phrases at every width, and that copied texts contain no marks for
+line ends. `tests/legible` checks the labels of every screen.
 """
 
 import pytest
@@ -21,7 +21,7 @@ SENTENCE = (
 
 @pytest.mark.parametrize("width", range(170, 700, 37))
 def test_a_wrapped_label_ends_its_lines_between_phrases(width: int) -> None:
-    """All of the sentence is there, and no number, amount or time is on two lines."""
+    """A wrapped label shows the whole sentence, and no number, amount or time is divided between two lines."""
     label = TextLabel(SENTENCE, wraps_lines=True)
     label.resize(width, 400)
     lines = read_label_lines(label)
@@ -47,14 +47,16 @@ def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
 
 @pytest.mark.parametrize("mark", [WORD_JOINER, POSSIBLE_BREAK])
 def test_marks_between_phrases_have_no_width(mark: str) -> None:
-    """The invisible marks between phrases have the width zero in every font."""
+    """The invisible marks between phrases have a width of zero in every font."""
     for role in ("small", "body", "section", "title"):
         metrics = current_appearance().font_metrics(role)
         assert metrics.horizontalAdvance(mark.join("結果が不明")) == metrics.horizontalAdvance("結果が不明")
 
 
 def test_figures_have_the_same_pieces_with_marks() -> None:
-    """A sum, a time and a number are the same pieces with marks around them as without."""
+    """A sum, a time and a number are divided into the same font runs with and without the invisible marks around
+    them.
+    """
     figures = {piece for piece, is_figure in split_font_runs(prevent_line_ends_in_numbers(SENTENCE)) if is_figure}
     marked = keep_phrases_whole(prevent_line_ends_in_numbers(SENTENCE))
     assert {piece for piece, is_figure in split_font_runs(marked) if is_figure} == figures
@@ -62,7 +64,7 @@ def test_figures_have_the_same_pieces_with_marks() -> None:
 
 @pytest.mark.parametrize(("text", "mark"), [(SENTENCE, WORD_JOINER), ("https://desk.example/" * 4, POSSIBLE_BREAK)])
 def test_copied_and_spoken_texts_have_no_line_break_marks(text: str, mark: str) -> None:
-    """A selection on the clipboard, the accessible name and the label's own text have no marks."""
+    """A selection on the clipboard, the accessible name and the label's own text contain no marks for line ends."""
     label = TextLabel(text, wraps_lines=True, is_selectable=True)
     label.resize(300, 400)
     label.show()

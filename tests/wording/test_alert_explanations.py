@@ -1,5 +1,5 @@
-"""The explanation of an order with an alert: complete sentences for each rule, with the observed facts and their
-time.
+"""Tests of the explanation of an order with an alert: each rule has complete sentences, with the observed facts and
+their time.
 """
 
 from collections.abc import Mapping
@@ -49,8 +49,8 @@ def explain_broken_rule(name: str) -> Explanation:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", RECORDS_BY_BROKEN_RULE)
 def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
-    """Each rule has three whole sentences: verdict, reason, next step. The last two name the payment that settles it,
-    and no two rules have the same reason.
+    """Each rule has three complete sentences: verdict, reason and next step. The reason and the next step name the
+    payment that can settle the mismatch, and no two rules have the same reason.
     """
     check_sentences_complete(explain_broken_rule(name), language)
     told = make_sentences(explain_broken_rule(name), language)

@@ -1,5 +1,5 @@
-"""The catalogues of sentences: both languages are complete, every used key exists, and facts are formatted as the
-sentence demands.
+"""Tests of the catalogues of sentences: both languages are complete, every used key exists, and facts are formatted
+as the sentence requires.
 """
 
 import json
@@ -54,8 +54,8 @@ def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
 
 
 def test_providers_bring_their_words_in_both_languages() -> None:
-    """Each sentence of a payment provider exists in both languages, and its key isn't one of the program's own
-    catalogue.
+    """Each sentence that a payment provider's plugin adds exists in both languages, and its key isn't in the
+    program's own catalogue.
     """
     for provider in list_providers_of_type(ProviderTraits):
         assert f"provider.{provider.name}" in provider.words
@@ -65,7 +65,9 @@ def test_providers_bring_their_words_in_both_languages() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_role_has_a_word(language: str) -> None:
-    """Each role has a word, and the refusal of each right names the roles by these words."""
+    """Each role has a word. The refusal because of a missing right names the roles that have this right by these
+    words.
+    """
     sentences = read_sentences(language)
     assert [role for role in sorted(ALL_ROLES) if f"role.{role}" not in sentences] == []
     for right, roles in ROLES_BY_RIGHT.items():
@@ -75,12 +77,12 @@ def test_each_role_has_a_word(language: str) -> None:
 
 
 def test_both_languages_ask_for_the_same_facts() -> None:
-    """A sentence has the same placeholders in both languages."""
+    """A sentence has the same placeholders for facts in both languages."""
     assert [key for key in JA if list_placeholder_names(JA[key]) != list_placeholder_names(EN[key])] == []
 
 
 def test_a_full_sentence_has_a_shorter_variant() -> None:
-    """For each key `….full`, whose sentence has one more fact, the key without `.full` exists, too."""
+    """For each key that ends in `.full`, whose sentence has one more fact, the key without `.full` exists too."""
     fuller = [key for key in JA if key.endswith(".full")]
     assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
     assert [
@@ -91,7 +93,9 @@ def test_a_full_sentence_has_a_shorter_variant() -> None:
 
 
 def test_every_word_family_that_a_sentence_names_exists() -> None:
-    """Every family of words that a placeholder names, such as `{cause:@cause}`, exists."""
+    """Every family of words that a placeholder names, such as `cause` in `{cause:@cause}`, exists in the
+    catalogue.
+    """
     families = {
         family for text in (*JA.values(), *EN.values()) for family in re.findall(r"[@|]([\w.*-]+)(?=[|}])", text)
     }
@@ -102,7 +106,7 @@ def test_every_word_family_that_a_sentence_names_exists() -> None:
 
 
 def test_words_of_states_are_those_of_the_look() -> None:
-    """The words of badges in the style tokens are those of lists and exports."""
+    """The words of badges in the style tokens equal the words that lists and exports use."""
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]
     assert {name: (badge["ja"], badge["en"]) for name, badge in badges.items()} == {
@@ -126,8 +130,8 @@ def test_japanese_sentences_are_polite_and_whole() -> None:
 
 
 def test_each_language_has_its_own_ellipsis() -> None:
-    """Japanese texts use "…" and English texts three full stops. No text has an exclamation mark, and no English one
-    the word "please".
+    """Japanese texts use "…" and English texts use three full stops. No text has an exclamation mark, and no English
+    text has the word "please".
     """
     assert [key for key, text in JA.items() if "..." in text or "!" in text or "！" in text] == []
     assert [key for key, text in EN.items() if "…" in text or "!" in text or "please" in text.lower()] == []
@@ -143,8 +147,8 @@ def test_english_contains_no_japanese() -> None:
 
 
 def test_every_error_message_states_the_consequence() -> None:
-    """Each message says what happened, what it means for the money or the record, and the next step: two sentences at
-    the least.
+    """Each error message has at least two sentences. They state what happened, what it means for the money or the
+    record, and the next step.
     """
     assert [code for code in EXIT_STATUS if f"error.{code}" not in JA] == []
     short = [
@@ -157,7 +161,9 @@ def test_every_error_message_states_the_consequence() -> None:
 
 
 def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
-    """Each message about a claimed corporation number begins with the agreed sentence, on which scripts rely."""
+    """Each message about a claimed corporation number begins with the same fixed sentence, because scripts compare
+    it.
+    """
     for key, text in JA.items():
         if key.startswith("error.already_purchased"):
             assert text.startswith(ALREADY_PURCHASED_TEXT), key
@@ -177,8 +183,8 @@ def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
 
 
 def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
-    """The message about a wrong check digit names known numbers, grouped in digits; without any it is still a
-    complete sentence.
+    """The message about a wrong check digit names the known candidates for the number, grouped in digits. Without
+    candidates it is still a complete sentence.
     """
     detail = {"reason": "CHECK_DIGIT", "candidates": ["7123456789012", "1180301018771"]}
     text = format_error_message(rebuild_error(ErrorCode.INVALID_CORPORATION_NUMBER, detail), "ja")
@@ -190,8 +196,8 @@ def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
 
 
 def test_the_most_particular_message_wins() -> None:
-    """The message for the most specific part of a detail is used: the hint before the reason, the reason before the
-    code. An unknown part falls back to the next one.
+    """An error has the message for the most specific part of its detail: the hint comes before the reason, and the
+    reason before the code. If there is no message for a part, the next part is used.
     """
     for detail, key in [
         ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
@@ -207,7 +213,7 @@ def test_the_most_particular_message_wins() -> None:
 
 
 def test_a_holder_is_named_with_the_time() -> None:
-    """The message names the holder of a lease and the time since when, in each form of the holder."""
+    """The message about a held lease names its holder and the time since when it is held, for each kind of holder."""
     holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
     for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):
         text = format_error_message(rebuild_error(ErrorCode.LEASE_TIMEOUT, {"holder": given, "since": NOW}), "ja")
@@ -222,15 +228,15 @@ def test_a_holder_is_named_with_the_time() -> None:
 
 @pytest.mark.expects_log("a missing key is an error in the log")
 def test_a_missing_key_shows_itself_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """A missing wording key is shown itself and logged."""
+    """If a wording key is missing, the key itself is shown as the text, and the log gets an entry."""
     with caplog.at_level(logging.ERROR):
         assert translate("no.such.key", "ja", fact=1) == "no.such.key"
     assert "no.such.key" in caplog.text
 
 
 def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
-    """Facts have the form that the sentence demands: times in Japan, grouped numbers, words for codes, and lists
-    joined as in the language.
+    """Facts are formatted as the sentence requires: times in Japanese time, numbers in groups, words for codes, and
+    lists joined as usual in the language.
     """
     facts = {"at": NOW, "of": 5, "attempt": 2}
     assert translate("next.refetch_scheduled", "ja", **facts).startswith(
@@ -248,7 +254,9 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
 
 
 def test_roles_of_which_one_suffices_are_joined_by_or() -> None:
-    """Roles of which one is enough are joined by "or"; a comma would mean that one person needs all of them."""
+    """A list of roles of which one is enough is joined by "or". A comma would mean that one person needs all of
+    them.
+    """
     facts = {"needs": ["admin", "approver"], "people": ["lead-b", "lead-c"]}
     assert (
         translate("reason.role_people", "en", **facts) == "Needs the role administrator or approver: lead-b, lead-c."
@@ -265,7 +273,9 @@ def test_a_code_without_a_word_is_shown_itself() -> None:
 
 
 def test_foreign_text_cannot_leave_its_line() -> None:
-    """A name with line ends or direction marks, or a pasted book, can't change what the sentence says."""
+    """A fact with line ends, direction marks or a very long text is cleaned and cut, so that it can't change the
+    meaning of the sentence around it.
+    """
     text = translate("error.not_found", "en", kind="credit-check", id="1\n2\u202e3" + "x" * 10_000)
     assert "\n" not in text
     assert "\u202e" not in text
@@ -273,13 +283,13 @@ def test_foreign_text_cannot_leave_its_line() -> None:
 
 
 def test_a_fact_is_no_template() -> None:
-    """Braces in a fact are shown as text and not replaced."""
+    """Braces in a fact are shown as text, and not replaced by other facts."""
     assert "{problem.__class__}" in translate("error.usage", "en", problem="{problem.__class__}")
 
 
 def test_a_timeline_line_lists_changed_fields() -> None:
-    """A line of a timeline lists each changed field with its old and new value; a refused action has its own
-    sentence.
+    """A line of a timeline lists each changed field with its old and new value. A refused action has a sentence of
+    its own.
     """
     changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
     entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
@@ -315,8 +325,8 @@ def test_ages_are_formatted(age: timedelta, ja: str, en: str) -> None:
 
 
 def test_instants_are_formatted() -> None:
-    """Instants are written in Japanese time with the zone, in a short form for lists, and as the last valid day for
-    an end at midnight.
+    """Instants are written in Japanese time with the time zone, and in a short form in lists. An end at midnight is
+    written as the last valid day.
     """
     assert wording.format_instant(NOW) == "2026-11-20 15:04:05 JST"
     assert wording.format_instant(NOW, "short") == "11-20 15:04"
@@ -341,7 +351,9 @@ CLOCK_SENTENCES = sorted(key for key, text in wording.read_sentences("en").items
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 @pytest.mark.parametrize("key", CLOCK_SENTENCES)
 def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) -> None:
-    """A read-only switch that was set on Friday is not "since 15:04:05" on Monday: that is read as today."""
+    """A sentence about a time on another day contains the day. Without it, "since 15:04:05" on Monday would be read
+    as today, although the read-only switch was set on Friday.
+    """
     names = wording.list_placeholder_names(wording.read_sentences(language)[key])
     context = FileTextContext(language, lambda: NOW + timedelta(days=3))
     told = context.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
@@ -352,7 +364,9 @@ def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) ->
 
 
 def test_a_short_time_of_another_day_has_its_date() -> None:
-    """In the status bar and the list of recent records a time has no seconds; a time of another day has its date."""
+    """In the status bar and in the list of recent records, a time has no seconds, and a time of another day has its
+    date.
+    """
     for later, told in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
         assert wording.format_minute_instant(NOW, NOW + later) == told
 
@@ -390,7 +404,7 @@ def test_numbers_counts_and_sizes_are_formatted() -> None:
 
 
 def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The words don't depend on the working directory."""
+    """The word catalogues are found in every working directory."""
     monkeypatch.chdir(tmp_path)
     read_sentences.cache_clear()
     assert translate("app.name", "ja") == "サポートコンソール"
@@ -398,8 +412,8 @@ def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_the_words_promise_no_unknown_outcome(language: str) -> None:
-    """The words promise no end of a running call, and say of an unknown one neither that it failed nor that it
-    didn't.
+    """The texts predict no time for the end of a running call. About an unknown outcome they state neither that the
+    call failed nor that nothing was charged.
     """
     words = wording.get_program_sentences(language)
     assert not re.search("seconds|soon|秒|まもなく", words["queue.pending.hint"])
@@ -409,7 +423,9 @@ def test_the_words_promise_no_unknown_outcome(language: str) -> None:
 
 
 def test_a_list_of_different_records_names_the_kind_of_each() -> None:
-    """In a list of different records each has its kind in front of its number, also a refund."""
+    """In a list of records of different kinds, each number has the kind of its record in front of it, including
+    refunds.
+    """
     assert format_record_reference("refund", 4, "ja") == "返金 R-4"
     assert format_record_reference("payment", 4, "en", "ORD-1") == "Payment ORD-1"
     assert format_record_reference("credit-check", 4, "en") == "Credit check 4"
@@ -427,5 +443,7 @@ def test_a_list_of_different_records_names_the_kind_of_each() -> None:
     ],
 )
 def test_joined_sentences_keep_their_punctuation(sentences: tuple[str, ...], text: str) -> None:
-    """A person's words and titles have no full stop; Japanese sentences have no space between them."""
+    """When texts are joined, a person's words and titles get no full stop, and Japanese sentences get no space
+    between them.
+    """
     assert wording.join_sentences(sentences) == text

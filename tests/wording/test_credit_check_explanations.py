@@ -1,4 +1,6 @@
-"""The verdict, reason and next step of a credit check are complete sentences in both languages in every situation."""
+"""Tests that the verdict, the reason and the next step of a credit check are complete sentences in both languages in
+every situation.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -70,13 +72,15 @@ SITUATIONS: dict[str, CreditCheck] = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
-    """Each situation has a verdict, a reason and a next step, with every fact that they name."""
+    """Each situation of a credit check has a verdict, a reason and a next step, and every fact that these sentences
+    name is present.
+    """
     check_sentences_complete(explain_credit_check(SITUATIONS[situation], NOW), language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
-    """After the first of two decisions the next step says that a second person is missing."""
+    """After the first of two decisions, the next step says that the decision of a second person is missing."""
     step = make_sentences(
         explain_credit_check(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language
     )[2]
@@ -98,7 +102,9 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
 def test_a_sentence_of_a_credit_check_contains_its_facts(
     situation: str, part: int, japanese: str, english: str
 ) -> None:
-    """The sentences of a situation contain its attempts, its missing parts, its cause and its number."""
+    """The sentences about a credit check contain the facts of its situation: the attempts, the missing parts, the
+    cause and the number.
+    """
     explained = explain_credit_check(SITUATIONS[situation], NOW)
     assert japanese in make_sentences(explained, "ja")[part]
     assert english in make_sentences(explained, "en")[part]
@@ -116,7 +122,9 @@ def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
 
 
 def test_an_unknown_record_is_refused_as_unknown() -> None:
-    """A re-fetch of an unknown purchase doesn't say that the purchase is still running."""
+    """The refusal of a re-fetch of an unknown purchase says that the outcome is unknown, and not that the purchase is
+    still running.
+    """
     error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN, "state": "pending"})
     assert "結果が不明" in format_error_message(error, "ja")
     assert "処理中" in format_error_message(
@@ -128,7 +136,9 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
     "code", ["provider_auth", "rate_limited", "provider_unreachable", "stale_view", "in_progress"]
 )
 def test_a_refusal_beside_an_unknown_purchase_excludes_only_new_charges(code: str) -> None:
-    """The message says that the refused call cost nothing new; the earlier unknown purchase may have been charged."""
+    """If the record has an unknown purchase, the message of a refused call says that nothing new was charged. It
+    doesn't say that nothing was charged, because the earlier purchase may have been charged.
+    """
     error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
     assert "新たな料金は発生していません" in format_error_message(error, "ja")
     assert "othing new was charged" in format_error_message(error, "en")

@@ -1,4 +1,6 @@
-"""Rules of the English texts: unwanted phrases, singular and plural, quotation marks, and buttons."""
+"""Tests of rules for the English texts: unwanted phrases, singular and plural, quotation marks, and names of
+buttons.
+"""
 
 import re
 import string
@@ -98,7 +100,9 @@ NOUNS = frozenset(
 
 
 def remove_facts(sentence: str) -> str:
-    """Return the sentence without its placeholders, but with both forms of `{n:record/records}`."""
+    """Return the sentence without its placeholders, except for the two forms of a word such as
+    `{n:record/records}`.
+    """
     parts = string.Formatter().parse(sentence)
     return "".join(
         text + (f" {form.replace('/', ' ')} " if form and "/" in form else "") for text, _, form, _ in parts
@@ -106,27 +110,29 @@ def remove_facts(sentence: str) -> str:
 
 
 def iterate_counted_facts(sentence: str) -> Iterator[str]:
-    """Yield the names of the sentence's facts that are numbers of things."""
+    """Yield the names of the facts in the sentence that are counts."""
     for _, name, form, _ in string.Formatter().parse(sentence):
         if name and (name in COUNT_FACT_NAMES or form == "count" or "/" in (form or "")):
             yield name
 
 
 def render_with_count(key: str, number: int) -> str:
-    """Return the sentence with this number as each of its counts; other facts are words."""
+    """Return the sentence with the given number as each of its counts, and with words as its other facts."""
     facts = {name: "x" for _, name, _, _ in string.Formatter().parse(EN[key]) if name}
     return translate(key, "en", **{**facts, **dict.fromkeys(iterate_counted_facts(EN[key]), number)})
 
 
 @pytest.mark.parametrize(("phrase", "reason"), REASON_BY_UNUSED_PHRASE.items(), ids=list(REASON_BY_UNUSED_PHRASE))
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
-    """No English text has one of these phrases, for each of which a plainer one is used."""
+    """No English text contains the given phrase, because a plainer phrase is used instead."""
     pattern = re.compile(phrase, re.IGNORECASE)
     assert {key: text for key, text in EN.items() if pattern.search(remove_facts(text))} == {}, reason
 
 
 def test_no_sentence_shows_a_code() -> None:
-    """A word with an underscore is a name of the program. Only what an administrator types is shown."""
+    """No English sentence contains a word with an underscore, because such words are names of the program. Only words
+    that an administrator types are allowed.
+    """
     shown = {
         (key, word) for key, text in EN.items() for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", remove_facts(text))
     }
@@ -168,12 +174,12 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
     [(0, "records"), (1, "record"), (2, "records"), (1000, "records"), ("1", "record"), ("1,000+", "records")],
 )
 def test_a_number_chooses_the_form_of_a_word(number: object, word: str) -> None:
-    """Only the number 1, also as text, chooses the singular."""
+    """Only the number 1, also as text, gives the singular form of a word."""
     assert choose_singular_or_plural(number, "record/records") == word
 
 
 def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
-    """English sentences have the form that agrees with the count; Japanese sentences have no such forms."""
+    """In English sentences a word has the form that agrees with the count. Japanese sentences have no such forms."""
     assert translate("lookup.found", "en", count=1) == "1 record."
     assert translate("lookup.found", "en", count=1204) == "1,204 records."
     assert [
@@ -185,8 +191,8 @@ BUTTON_KEYS = sorted(key for key in EN if BUTTONS.fullmatch(key))
 
 
 def test_english_buttons_begin_with_a_verb_or_noun() -> None:
-    """An English button begins with a verb or noun of the list, has no full stop, and only its first word and names
-    have capitals.
+    """An English button begins with a verb or noun of the lists in this module, and has no full stop. Only its first
+    word and names begin with capitals.
     """
     assert len(BUTTON_KEYS) > 100
     labels = {key: EN[key] for key in BUTTON_KEYS}
@@ -207,7 +213,7 @@ LABEL_KEYS_PATTERN = (
 
 
 def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
-    """Labels, options and cells begin with a capital letter."""
+    """English labels, options and cells begin with a capital letter."""
     assert {key: text for key, text in EN.items() if re.match(LABEL_KEYS_PATTERN, key) and text[:1].islower()} == {}
 
 
@@ -221,8 +227,9 @@ def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
     ],
 )
 def test_a_typed_reason_that_ends_with_a_full_stop_gets_no_second_one(note: str, sentence: str) -> None:
-    """The typed text stays as it is; the full stop of the sentence is left out behind it, with or without a quotation
-    mark, also in the middle of a text. Another mark, such as an ellipsis, stays."""
+    """If a typed text ends with a full stop, the sentence leaves out its own full stop after it, with or without a
+    quotation mark, also in the middle of a longer text. The typed text is unchanged. Another mark at its end, such as
+    an ellipsis, stays too."""
     assert translate("timeline.read_only.on", "en", note=note) == sentence
     assert join_after_fact("Reason: done.", ". Then") == "Reason: done. Then"
     assert join_after_fact("Reason: done.", "...") == "Reason: done...."

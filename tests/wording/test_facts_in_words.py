@@ -1,4 +1,6 @@
-"""Nothing that people read has amounts in minor units, codes instead of words, or the ids of payments and orders."""
+"""Tests that the texts on screens contain no amounts in minor units, no codes in place of words, and no internal ids
+of payments and orders.
+"""
 
 import re
 from collections import defaultdict
@@ -27,7 +29,7 @@ _ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
 def find_raw_parts(text: str) -> list[str]:
-    """Return the parts of a text that people shouldn't read: codes, raw ids and amounts in minor units."""
+    """Return the parts of a text that people should not see: codes, internal ids and amounts in minor units."""
     return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
 
 
@@ -80,7 +82,9 @@ FINDINGS: Mapping[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("stored", FINDINGS)
 def test_a_stored_finding_is_words_and_money(stored: str) -> None:
-    """A stored finding is shown in words in both languages; an amount without a stored currency is left out."""
+    """A stored mismatch of an alert is shown with words and formatted amounts in both languages. An amount without a
+    stored currency is left out.
+    """
     for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
         text = wording.format_finding(stored, language)
         assert find_raw_parts(text) == [], text
@@ -89,7 +93,9 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
 
 
 def test_raw_answers_have_codes_and_words() -> None:
-    """The summary of an answer has its HTTP status and the provider's word; no sentence has them."""
+    """The summary of a provider's answer contains its HTTP status and the provider's own word. Sentences contain
+    neither of them.
+    """
     summaries = {
         "HTTP 599 UNKNOWN http_599": "unknown (server error) · HTTP 599",
         "OTS0600 3250075 INR": "Failed (OTS0600) ₹32,500.75",
@@ -109,14 +115,16 @@ def test_a_state_is_written_with_a_capital_letter_everywhere() -> None:
 
 @pytest.mark.parametrize("type", PAYMENT_STATE_BY_NOTICE_TYPE)
 def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
-    """Each type of a signed notice has a word in both languages, used by the queue of unmatched notices, its file and
-    the timelines.
+    """Each type of a signed notice has a word in both languages. The queue of unmatched notices, its exported file
+    and the timelines use this word.
     """
     assert [find_raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
 
 
 def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
-    """A provider's code for a notice is shown after the words; so is an unknown type of notice."""
+    """A provider's unknown code in a notice is shown after the words about it, and so is an unknown type of
+    notice.
+    """
     types = (("paypay", "COMPLETED"), ("atom", "OTS0600"), ("bank", "account.closed"))
     assert [format_notice_type(*type, "ja") for type in types] == [
         "支払い完了（COMPLETED）",
@@ -127,8 +135,8 @@ def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_program_acts_under_a_word_in_every_sentence(language: str) -> None:
-    """The program as an acting person has a word in every sentence with a person, and Japanese sentences have no
-    English word for it.
+    """If the program itself has acted, every sentence that names the acting person has a word for the program. In
+    Japanese sentences this is not an English word.
     """
     acts = {"maker", "who", "holder", "person", "owner"}
     sentences = {
@@ -146,7 +154,9 @@ def test_the_program_acts_under_a_word_in_every_sentence(language: str) -> None:
 
 
 def test_only_words_of_one_kind_are_translated() -> None:
-    """A provider's word that means one thing for payments and another for refunds stays as it is."""
+    """A provider's word that has one meaning for payments and another for refunds is shown unchanged, without a
+    translation.
+    """
     prefix = "provider_state."
     kinds: dict[str, set[str]] = defaultdict(set)
     for key in wording.read_sentences("en"):
@@ -157,7 +167,9 @@ def test_only_words_of_one_kind_are_translated() -> None:
 
 
 def test_the_other_value_tells_the_currency() -> None:
-    """If an alert stores the currency on one side only, the amount of the other side is formatted with it."""
+    """If only one of the two values of an alert has a currency, the amount in the other value is formatted with the
+    same currency.
+    """
     assert wording.format_finding("completed 251000", "en", "COMPLETED 249900 INR") == "Completed ₹2,510.00"
 
 
@@ -186,8 +198,8 @@ def iterate_entries() -> Iterator[TimelineEntry]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_audit_action_has_a_sentence(language: str) -> None:
-    """The sentence of each audit action has no raw codes, ids or minor units; timelines, the audit page and packs use
-    it.
+    """Timelines, the audit page and evidence packs use the sentence of each audit action. It contains no codes,
+    internal ids or minor units.
     """
     told = {
         f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in iterate_entries()
@@ -216,7 +228,7 @@ STORY_STEPS = {
 @pytest.mark.parametrize("what", STORY_STEPS)
 @pytest.mark.parametrize("reason", REASONS)
 def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, language: str) -> None:
-    """The sentence of each timeline event names a related record by its number and has no raw code."""
+    """The sentence of each timeline event names a related record by its number, and contains no code."""
     step, source = STORY_STEPS[what]
     story = TimelinePage("refund", "30", (), names=NAMES)
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
@@ -231,7 +243,7 @@ def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, langu
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CODES)
 def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
-    """The sentence of each error has no raw fact, and its amounts have the currency of the record."""
+    """The sentence of each error contains no unformatted fact, and its amounts have the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
     text = wording.format_error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
     assert [part for part in find_raw_parts(text) if part != "request_id"] == [], text
@@ -248,7 +260,9 @@ def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_story_cuts_only_a_corporation_number_into_groups(language: str) -> None:
-    """In a timeline only a corporation number is grouped, not an order number with 13 digits."""
+    """In a timeline only a corporation number is shown in groups of digits. An order number with 13 digits is shown
+    unchanged.
+    """
     facts = {"name": "1763950000123", "state": "pending", "minor": 500, "currency": "JPY"}
     for kind, shown in (("credit-check", "1 7639 5000 0123"), ("refund", "1763950000123")):
         story = TimelinePage(

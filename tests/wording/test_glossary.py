@@ -1,4 +1,6 @@
-"""The glossary's terms are sorted, exist in the code, and are the words on the screens in both languages."""
+"""Tests of the glossary: its terms are sorted, exist in the code, and are the words on the screens in both
+languages.
+"""
 
 import importlib
 import re
@@ -17,7 +19,7 @@ EMPTY_CELL = "—"
 
 
 class Term(NamedTuple):
-    """One row of the table."""
+    """One row of the glossary's table."""
 
     english: str
     japanese: str
@@ -44,7 +46,7 @@ def test_terms_are_in_order_and_each_has_a_meaning() -> None:
 
 @pytest.mark.parametrize("term", read_terms(), ids=lambda term: term.english)
 def test_a_term_is_in_the_code(term: Term) -> None:
-    """The column "In the code" of each term names an existing module, class, function or table column."""
+    """The column "In the code" of each term names a module, class, function or table column that exists."""
     if not term.code.startswith("console."):
         table, column = term.code.split(".")
         assert column in TABLES[table].c
@@ -65,13 +67,13 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
 
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])
 def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
-    """Each Japanese word, name in the code and text on screen belongs to one term of the glossary only."""
+    """Each Japanese word, each name in the code and each wording key belongs to only one term of the glossary."""
     values = [value for term in read_terms() if (value := getattr(term, column)) != EMPTY_CELL]
     assert sorted({value for value in values if values.count(value) > 1}) == []
 
 
 def test_most_terms_are_words_on_screen() -> None:
-    """More than 20 terms of the glossary have a wording key; the other terms belong to the machinery and are not
-    shown.
+    """More than 20 terms of the glossary have a wording key. The screens don't show the other terms, which are
+    internal.
     """
     assert len(TERMS_ON_SCREEN) > 20

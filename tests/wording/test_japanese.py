@@ -1,4 +1,4 @@
-"""Rules of the Japanese texts: style, one word for each thing, spaces and punctuation."""
+"""Tests of rules for the Japanese texts: their style, one word for each meaning, spaces and punctuation."""
 
 import re
 from collections import Counter
@@ -67,7 +67,9 @@ COMMAND_PATTERN = re.compile(r"(chmod|pip install)[^。]*")
 
 @pytest.mark.parametrize("word", REASON_BY_FORBIDDEN_WORD)
 def test_no_sentence_has_a_forbidden_word(word: str) -> None:
-    """No Japanese text has one of these words, which have the wrong style or are a second name for a thing."""
+    """No Japanese text contains one of the forbidden words, which have the wrong style or are a second word for the
+    same meaning.
+    """
     found = []
     for key, text in WORDS.items():
         for allowed in ALLOWED_WORDS_BY_PART.get(word, ()):
@@ -78,8 +80,8 @@ def test_no_sentence_has_a_forbidden_word(word: str) -> None:
 
 
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
-    """A Japanese text has a space between Japanese and Latin letters or digits (PDF を取得, 24 時間), and none beside
-    Japanese punctuation.
+    """A Japanese text has a space between Japanese and Latin letters or digits (PDF を取得, 24 時間), and no space
+    next to Japanese punctuation.
     """
     touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9]")
     spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
@@ -96,7 +98,7 @@ KIND_BY_LATIN_VALUE = {
 
 @pytest.mark.parametrize("fact", [*KIND_BY_LATIN_VALUE, "処理中", timedelta(hours=2)], ids=str)
 def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
-    """A complete Japanese sentence follows the rule of spaces, whatever kind of fact is filled in."""
+    """A Japanese sentence with filled-in facts follows the rule of spaces for each kind of fact."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
     for key, text in WORDS.items():
         if "://" in text:
@@ -127,14 +129,17 @@ def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
     ],
 )
 def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> None:
-    """Between Japanese text and a Latin fact a space is added; after a Japanese fact the space before a particle is
-    removed. No space follows a full stop, and no full stop stands before a comma or a closing bracket.
+    """When a sentence is filled in, a space is added between Japanese text and a Latin fact. After a Japanese fact
+    the space before a particle is removed. No space follows a full stop, and no full stop comes before a comma or a
+    closing bracket.
     """
     assert join_around_fact(before, after) == joined
 
 
 def test_japanese_texts_have_japanese_punctuation() -> None:
-    """Japanese texts have 「」 for quotations, （） around Japanese, no full-width colon and no nested brackets."""
+    """Japanese texts use 「」 for quotations and （） around Japanese, and have no full-width colon and no nested
+    brackets.
+    """
     for key, text in WORDS.items():
         bare = COMMAND_PATTERN.sub("¤", text)
         assert '"' not in text, key
@@ -147,7 +152,7 @@ def test_japanese_texts_have_japanese_punctuation() -> None:
 
 @pytest.mark.parametrize("family", ["cause", "refusal", "outcome", "pack.why"])
 def test_a_word_shown_in_brackets_contains_no_brackets(family: str) -> None:
-    """Words that sentences show in brackets contain no brackets and no full stop."""
+    """Words that a sentence shows in brackets contain no brackets and no full stop themselves."""
     words = {key: text for key, text in WORDS.items() if key.startswith(family + ".")}
     assert words
     assert {key: text for key, text in words.items() if re.search(r"[（）()。]", text)} == {}
@@ -166,12 +171,12 @@ def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
 
 
 def test_a_question_of_a_dialog_has_no_mark() -> None:
-    """A question in Japanese, such as 〜しますか, has no punctuation at its end."""
+    """A Japanese question of a dialog, such as 〜しますか, has no punctuation at its end."""
     assert [key for key, text in WORDS.items() if re.search(r"か[。？?]$", text)] == []
 
 
 def test_each_term_has_one_word() -> None:
-    """No two terms of the glossary have the same Japanese word."""
+    """Each Japanese word in the glossary belongs to only one term."""
     counted = Counter(term.japanese for term in read_terms())
     assert {word for word, count in counted.items() if count > 1} == set()
 

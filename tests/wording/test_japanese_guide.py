@@ -1,4 +1,4 @@
-"""The names that the Japanese guide quotes are texts of the screens."""
+"""Tests that the names which the Japanese guide quotes are texts of the screens."""
 
 import re
 from pathlib import Path

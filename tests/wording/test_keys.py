@@ -1,4 +1,4 @@
-"""Every wording key that the program uses exists, and every family of words is used."""
+"""Tests that every wording key that the program uses exists, and that every family of words is used."""
 
 import re
 from collections.abc import Iterator
@@ -49,8 +49,8 @@ FAMILIES_OF_WINDOW_WORDS = frozenset(
 
 
 def test_every_key_that_the_program_asks_for_exists() -> None:
-    """Each key in the code is in the catalogue; if a part of the key is variable, at least one key of the catalogue
-    matches.
+    """Each wording key in the code is in the catalogue. If a part of the key is variable, at least one key of the
+    catalogue matches it.
     """
     asked = word_use.find_keys(ROOT, FAMILIES)
     assert len(asked) > 50
@@ -59,14 +59,14 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
 
 
 def test_no_family_of_words_lies_unused() -> None:
-    """Every family of words is named by code or by a sentence; an unused family must be removed."""
+    """Code or a sentence uses every family of words; an unused family must be removed."""
     named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
     assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
 
 
 def test_no_sentence_lies_unused() -> None:
-    """Every key is used by code or by another sentence, by its name or by a pattern."""
+    """Code or another sentence uses every wording key, by its name or by a pattern."""
     texts = {key.text for key in word_use.find_keys(ROOT, FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
     families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
@@ -87,8 +87,8 @@ def test_every_timeline_action_has_words() -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> None:
-    """The members of AuditAction and the keys of the family `timeline` are the same; results and `.full` are further
-    forms of a key.
+    """The members of AuditAction equal the keys of the word family `timeline`. Keys for results, and keys that end in
+    `.full`, are only other forms of such a key.
     """
     told = {key.removeprefix("timeline.") for key in read_sentences(language) if key.startswith("timeline.")} - {
         "other"
@@ -104,21 +104,21 @@ def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> Non
 
 
 def test_every_audit_action_is_written() -> None:
-    """Every member of AuditAction is used in the code, by its name or by a text that becomes it."""
+    """Code uses every member of AuditAction, by its name or by a text that is converted to it."""
     named = word_use.find_audit_actions(ROOT)
     assert [action for action in AuditAction if not any(one.covers_key(action) for one in named)] == []
     assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
 
 
 def test_no_text_stands_for_an_audit_action() -> None:
-    """A call that writes the audit trail uses a member of AuditAction, not its text."""
+    """A call that writes the audit trail passes a member of AuditAction, and not its text."""
     actions = set(AuditAction)
     texts = [one for one in word_use.find_literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]
     assert texts == []
 
 
 def test_an_audit_action_of_another_version_is_shown_as_stored() -> None:
-    """An audit action that this program doesn't know is kept as its text and isn't a member of AuditAction."""
+    """An audit action that this program doesn't know stays a text and is shown unchanged."""
     other = AuditAction("gift.send.lapsed")
     assert (other, str(other), f"{other}", other.value) == ("gift.send.lapsed",) * 4
     assert other not in set(AuditAction)
@@ -127,21 +127,23 @@ def test_an_audit_action_of_another_version_is_shown_as_stored() -> None:
 
 
 def test_every_error_raised_has_a_code_and_words() -> None:
-    """Each code that is raised has a message."""
+    """Each error code that the code raises has a message."""
     raised = word_use.find_arguments(ROOT, {"ConsoleError": 0})
     assert len(raised) > 30
     assert [code for code in raised if f"error.{code.text}" not in WORDS] == []
 
 
 def test_every_error_code_has_words_and_is_raised() -> None:
-    """The enumeration and the catalogue name the same codes; a member that nobody raises or returns is dead."""
+    """The enumeration of error codes and the catalogue have the same codes, and code raises or returns each of
+    them.
+    """
     assert {f"error.{code}" for code in ErrorCode} - WORDS == set()
     source = "".join(file.read_text(encoding="utf-8") for file in ROOT.rglob("*.py") if file.name != "errors.py")
     assert [code for code in ErrorCode if f"ErrorCode.{code.name}" not in source] == []
 
 
 def test_every_reason_of_work_has_words() -> None:
-    """The enumeration WorkReason and the keys `work.reason.…` have the same reasons."""
+    """The members of WorkReason equal the reasons in the wording keys `work.reason.…`."""
     assert {f"work.reason.{reason}" for reason in WorkReason} == {
         key for key in WORDS if key.startswith("work.reason.")
     }
@@ -163,13 +165,13 @@ def _get_parts(declared: object) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("code", sorted({code for code, _ in _iterate_reasons()} - CODES_WITHOUT_SHOWN_FACTS))
 def test_every_reason_of_a_refusal_has_words(code: str) -> None:
-    """Each reason of an error code has a message of its own, or a word that a message contains."""
+    """Each reason of an error code has either a message of its own, or a word that a message contains."""
     reasons = {reason for of, reason in _iterate_reasons() if of == code}
     assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
 
 
 def test_every_reason_is_given_by_some_refusal() -> None:
-    """Each member of the enumerations of reasons and problems is used in the code."""
+    """Code uses each member of the enumerations of reasons and problems."""
     source = "".join(
         file.read_text(encoding="utf-8")
         for file in ROOT.rglob("*.py")
@@ -185,13 +187,13 @@ def test_every_reason_is_given_by_some_refusal() -> None:
 
 
 def test_every_problem_of_a_setting_has_a_sentence() -> None:
-    """Each problem of a setting has a sentence that shows how to write the setting."""
+    """Each problem of a setting has a sentence that shows the right form of the setting."""
     assert len(SettingProblem) > 20
     assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDS} == set()
 
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
-    """Each reason of an outcome has words for a list and for a sentence."""
+    """Each reason of an outcome has one text for lists and one for sentences."""
     reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
@@ -202,7 +204,9 @@ CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database"
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
-    """In the history of a record, the sentence of a refused action contains the words of the refusal's reason."""
+    """In the timeline of a record, the sentence about a refused action contains words for the reason of the
+    refusal.
+    """
     at, refused_status, untold = datetime(2026, 11, 20, tzinfo=UTC), 3, []
     for code, reason in _iterate_reasons():
         if EXIT_STATUS[code] != refused_status or code in CODES_WITHOUT_RECORD:
@@ -220,7 +224,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_a_line_of_history_never_shows_a_code(language: str) -> None:
-    """Each refusal's code has short words for the history of its record."""
+    """Each error code of a refusal has short words for the timeline of its record."""
     codes = set(EXIT_STATUS) - {"internal_error"}
     assert [
         code

@@ -1,4 +1,4 @@
-"""Every kind of record that an alert, an audit entry or a note can name has a word in both languages."""
+"""Tests that every kind of record that an alert, an audit entry or a note can name has a word in both languages."""
 
 import ast
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ STEP_KINDS = {"payment_timeout"}
 
 
 def iterate_kinds() -> Iterator[tuple[str, str]]:
-    """Yield each kind of record in the services: constants named …KIND, and arguments `kind=`."""
+    """Yield each kind of record that the code of the services names: in constants named …KIND, and in arguments
+    `kind=`.
+    """
     for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):

@@ -1,5 +1,5 @@
-"""Tests the places where a line of Japanese may end: between phrases, never inside words and numbers, and without a
-change of the text.
+"""Tests of the places where a line of Japanese may end: between phrases, and never inside words and numbers.
+Splitting a text leaves its characters unchanged.
 """
 
 import pytest
@@ -36,7 +36,7 @@ from console.wording.sentences.line_breaks import (
     ],
 )  # fmt: skip
 def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> None:
-    """A Japanese text is split into these phrases, also if a phrase contains a Latin word or a number with its
+    """A Japanese text is split into the expected phrases, even if a phrase contains a Latin word or a number with its
     counter.
     """
     assert "|".join(split_phrases(text)) == phrases
@@ -54,24 +54,24 @@ def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> N
     ],
 )
 def test_a_line_can_end_between_phrases_alone(text: str, kept: str) -> None:
-    """The marks that `keep_phrases_whole` adds: `~` stands for a word joiner, `_` for a no-break space, `|` for an
-    invisible possible line end. Punctuation needs none.
+    """`keep_phrases_whole` adds the expected marks, so that a line can end only between phrases. In the examples `~`
+    is a word joiner, `_` a no-break space, and `|` an invisible possible line end. Punctuation needs no marks.
     """
     marked = kept.replace("~", WORD_JOINER).replace("_", NO_BREAK_SPACE).replace("|", POSSIBLE_BREAK)
     assert keep_phrases_whole(text) == marked
 
 
 def test_a_phrase_that_is_too_long_for_a_line_may_end_anywhere() -> None:
-    """A phrase that is longer than a line, such as a company's name, gets no marks inside; the other phrases are kept
-    whole.
+    """A phrase that is longer than a line, such as a company's name, gets no marks inside, so that its lines can end
+    anywhere. The other phrases are not divided.
     """
     name = "東京国際総合情報技術研究開発機構関東甲信越地域統括事業本部"
     assert keep_phrases_whole(f"決済、{name}") == f"決{WORD_JOINER}済、{name}"
 
 
 def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
-    """A Latin word that is longer than a line, such as a web address, gets possible line ends; an id of 32 characters
-    doesn't.
+    """A Latin word that is longer than a line, such as a web address, gets possible line ends inside. An id of 32
+    characters gets none.
     """
     address = "https://desk.example/" + 5 * "0123456789abcdef"
     marked = allow_breaks_in_long_words(f"See {address}.")
@@ -81,7 +81,9 @@ def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
 
 
 def test_phrases_of_each_japanese_text_join_to_the_text() -> None:
-    """Without the added marks each Japanese text is unchanged, and its phrases together are the whole text."""
+    """For each Japanese text, the marked text without its marks equals the text, and its phrases joined together
+    equal the text too.
+    """
     for text in read_sentences("ja").values():
         assert remove_line_break_marks(keep_phrases_whole(text)) == text
         assert "".join(split_phrases(text)) == text

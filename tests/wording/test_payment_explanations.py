@@ -1,4 +1,6 @@
-"""Verdict, why and next step of every situation of a payment, an order and a refund, in both languages."""
+"""Tests of the verdict, the reason and the next step in every situation of a payment, an order and a refund, in both
+languages.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -198,14 +200,16 @@ SITUATIONS: dict[str, Explanation] = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
-    """Each situation has a verdict, a reason and a next step, with every fact that they name."""
+    """Each situation of a payment, order or refund has a verdict, a reason and a next step, and every fact that these
+    sentences name is present.
+    """
     check_sentences_complete(SITUATIONS[situation], language)
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])
 def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
-    """The sentences about a payment or refund of unknown outcome never say that it failed, and the next step has a
-    command.
+    """The sentences about a payment or refund with an unknown outcome never say that it failed, and the next step has
+    a command.
     """
     explained = SITUATIONS[situation]
     for language in LANGUAGES:
@@ -232,14 +236,14 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
     ],
 )
 def test_a_sentence_of_a_payment_contains_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
-    """The sentences of a situation contain its amounts, attempts, days and people."""
+    """The sentences of each situation contain its amounts, attempts, days and people."""
     assert japanese in make_sentences(SITUATIONS[situation], "ja")[part]
     assert english in make_sentences(SITUATIONS[situation], "en")[part]
 
 
 def test_a_reversal_states_the_amount_and_the_unpaid_order() -> None:
-    """The verdict of a reversed payment has the amount that was taken back and that the order is still paid. If the
-    gateway's state differs from ours, the next step is to compare them.
+    """The verdict of a reversed payment states the amount that was taken back, and that its order still counts as
+    paid. If the gateway's state differs from ours, the next step is to compare the two states.
     """
     gone = replace(PAYMENT, state=PaymentState.REVERSED, provider="atom", provider_minor=12_000)
     for refunded_minor, taken in ((0, "¥12,000"), (2_000, "¥10,000")):
@@ -258,8 +262,8 @@ def test_a_reversal_states_the_amount_and_the_unpaid_order() -> None:
 
 
 def test_only_a_recently_paid_atom_payment_is_reversible() -> None:
-    """A bank can reverse a paid payment of Atom until the end of the second day in India after it; other payments and
-    states have no such deadline.
+    """A bank can reverse a paid payment of Atom until the end of the second day in India after the payment. Other
+    payments and states have no such deadline.
     """
     atom = replace(PAYMENT, provider="atom", paid_at=datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC))
     until = find_reversal_deadline(atom)
@@ -286,7 +290,7 @@ def test_a_next_step_for_a_person_has_command_and_roles() -> None:
 def test_the_message_about_an_unknown_outcome_names_the_kind_of_record(
     record: Payment | Refund, reason: str | None
 ) -> None:
-    """The message about an unknown payment or refund speaks of a payment or refund, not of a purchase."""
+    """The message about an unknown payment or refund contains the word "payment" or "refund", and not "purchase"."""
     error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
     for language in ("en", "ja"):
         told = format_error_message(error, language)
@@ -299,8 +303,8 @@ def test_the_message_about_an_unknown_outcome_names_the_kind_of_record(
     "situation", [name for name in SITUATIONS if "nobody" in name or "without an approver" in name]
 )
 def test_a_next_step_without_an_approver_names_an_administrator(situation: str) -> None:
-    """If no other approver exists, the next step is an administrator's, and no action is offered to people who can't
-    do it.
+    """If no other approver exists, the next step is for an administrator, and the page offers no action to people who
+    can't execute it.
     """
     explained = SITUATIONS[situation]
     if situation == "refund that nobody can approve":  # by a rule, not for want of people

@@ -1,4 +1,4 @@
-"""The saga of a timed-out payment has words: each step, each state, each reason."""
+"""Tests that each step, each state and each reason in the saga of a timed-out payment has words."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The help explains each term of the glossary that the screens show, and every state, in both languages."""
+"""Tests that the help explains each term of the glossary that the screens show, and every state, in both
+languages.
+"""
 
 import pytest
 
@@ -30,14 +32,18 @@ def test_each_state_is_explained(language: Language) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_word_has_one_meaning_and_a_meaning_one_word(language: Language) -> None:
-    """In the help each word has one meaning and each meaning one word; each meaning ends with a full stop."""
+    """In the help each word has one explanation and each explanation belongs to one word. Each explanation ends with
+    a full stop.
+    """
     terms = list_terms(language)
     assert len({term.word for term in terms}) == len({term.meaning for term in terms}) == len(terms)
     assert [term for term in terms if not term.meaning.endswith("." if language == "en" else "。")] == []
 
 
 def test_a_term_is_found_at_the_beginning_of_a_word() -> None:
-    """An English term is found at the beginning of a word, also as a plural, and a Japanese term at any place."""
+    """In a text, the help finds an English term at the beginning of a word, also in the plural, and a Japanese term
+    at any position.
+    """
     english = {term.name: term for term in list_terms("en")}
     japanese = {term.name: term for term in list_terms("ja")}
     assert is_term_in_text(english["refund"], "Three refunds wait", "en")

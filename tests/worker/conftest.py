@@ -1,4 +1,6 @@
-"""A receiver for each test, on its own port, with a real desk and the sandbox behind it."""
+"""Fixtures for tests of the receiver: each test has a receiver on a port of its own, with a real desk and the
+sandbox.
+"""
 
 from collections.abc import Iterator
 
@@ -12,10 +14,10 @@ from tests.worker.running_receiver import TOKEN, RunningReceiver, run_receiver
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox) -> Iterator[PaymentDesk]:
-    """Yield a desk that takes payments and has a channel token.
+    """Yield a desk that receives notices of payments and has a channel token for the live feed.
 
-    It waits for a provider as long as in production: after the answer to a notice the desk asks the provider only
-    once, and no due task of these tests asks again.
+    The desk waits as long between two questions to a provider as in production. So after a notice it asks the
+    provider only once, and no due task of these tests asks again.
     """
     with open_payment_desk(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
         yield made

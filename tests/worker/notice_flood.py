@@ -1,5 +1,5 @@
-"""A worker process receives a flood of malformed requests and slow clients, while real notices come from three
-sources. Each real notice must be booked once and answered in time, and each malformed request must get the answer of
+"""A flood of malformed requests and slow clients for a worker process, while real notices come from three sources.
+The worker must book each real notice once and answer it in time, and must give each malformed request the answer for
 its kind.
 """
 
@@ -41,7 +41,7 @@ _REFUSAL_RESPONSE = (
 
 @dataclass
 class DeliveryTries:
-    """The duration of each try of a notice by source (seconds), and the errors of failed tries."""
+    """The durations of all tries to deliver a notice, by source (seconds), and the errors of failed tries."""
 
     took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in SENDER_TIMEOUT_SECONDS})
     again: Counter[str] = field(default_factory=Counter)
@@ -64,8 +64,8 @@ class DeliveryTries:
 
 @dataclass
 class WorkerSamples:
-    """Samples of the worker process over time: its memory (kB), its open files, and the duration of each answer of
-    `/healthz` (seconds).
+    """Samples of the worker process over time: its memory (kB), its number of open files, and the duration of each
+    answer of `/healthz` (seconds).
     """
 
     kilobytes: list[int] = field(default_factory=list)
@@ -82,8 +82,9 @@ class WorkerSamples:
         self.health.append(time.perf_counter() - began)
 
     def compute_growth(self) -> float:
-        """Return the median memory of the last quarter of the samples, divided by that of the second quarter: 1 if
-        the memory is constant. A peak would only show how many connections were open at that moment.
+        """Return the median memory of the last quarter of the samples, divided by the median of the second quarter.
+        The result is 1 if the memory is constant. The maximum isn't used, because it depends on the number of
+        connections that were open at one moment.
         """
         quarter = max(1, len(self.kilobytes) // 4)
         return median(self.kilobytes[-quarter:]) / median(self.kilobytes[quarter : 2 * quarter])
@@ -98,8 +99,8 @@ class WorkerSamples:
 
 @dataclass(frozen=True, slots=True)
 class FloodResult:
-    """The results of a flood: `heard` counts the answers by kind of malformed request, `slow` is the number of slow
-    connections.
+    """The results of a flood. `heard` counts the answers by kind of malformed request, and `slow` is the number of
+    slow connections.
     """
 
     heard: dict[str, Counter[str]]
@@ -125,8 +126,10 @@ class FloodResult:
 
 
 def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> FloodResult:
-    """Run a flood of `seconds` seconds with `rate` malformed requests and `each_second` real notices a second, and
-    `slow` slow connections. Raises AssertionError if a notice wasn't booked exactly once, or for a wrong answer.
+    """Run a flood of `seconds` seconds. Each second it has `rate` malformed requests and `each_second` real notices;
+    `slow` slow connections are open all the time.
+
+    Raises AssertionError if a notice wasn't booked exactly once, or if a request got a wrong answer.
     """
     count = max(3, int(seconds * each_second))
     with Sandbox() as sandbox, open_payment_desk(place, sandbox) as scene:
@@ -193,8 +196,8 @@ def _watch_worker(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None
 def _deliver_notices(
     worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: DeliveryTries
 ) -> None:
-    """Send each notice at its time, by a sender that waits as long as its source does and tries again after a
-    failure.
+    """Send each notice at its planned time. The sender waits for the answer as long as the notice's source does, and
+    tries again after a failure.
     """
     begun, pause = time.monotonic(), Event()
     with ThreadPoolExecutor(32) as senders:
@@ -235,15 +238,17 @@ def _is_settled(scene: PaymentDesk) -> bool:
 
 
 def _check_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
-    """Check that each notice has exactly one event, booked its money, paid its order and led to no alert."""
+    """Check that each notice has exactly one event, that its money is booked and its order is paid, and that it
+    raised no alert.
+    """
     notice_deliveries.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
     assert events == [(len(posts),)]
 
 
 def check_answers(flood: FloodResult) -> None:
-    """Check that each kind of malformed request got its own answer, or the end of its connection because no place was
-    free, and nothing else.
+    """Check that each malformed request got the answer for its kind, or that its connection was closed because no
+    place was free.
     """
     for name in KIND_NAMES:
         kind = make_message(name, Random(0)).answer

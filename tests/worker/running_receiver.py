@@ -23,8 +23,8 @@ LONG_SECONDS = PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer of the receiver. `raw` has all bytes of it except the header `date`; `status` is 0 if the
-    connection ended without an answer."""
+    """An HTTP answer of the receiver. `raw` has all bytes of the answer except its header `date`. `status` is 0 if
+    the connection ended without an answer."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RunningReceiver:
-    """A receiver that runs in a thread of the test, with its address."""
+    """A receiver of notices that runs in a thread of the test process, and its address."""
 
     host: str
     port: int
@@ -50,7 +50,9 @@ class RunningReceiver:
         return socket.create_connection((self.host, self.port), LONG_SECONDS)
 
     def send_bytes(self, *pieces: bytes) -> Answer:
-        """Send these bytes on a new connection, read until the receiver closes it, and return the answer."""
+        """Send these bytes on a new connection, read until the receiver closes the connection, and return the
+        answer.
+        """
         with self.open_connection() as line:
             for piece in pieces:
                 try:
@@ -66,14 +68,16 @@ class RunningReceiver:
         return self.send_bytes(format_request("GET", path, b"", {"connection": "close"}))
 
     def deliver_notice(self, post: ReceivedNotice, **headers: str) -> Answer:
-        """Send a notice as its sender sends it, and return the answer."""
+        """Send the notice as its source would send it, and return the answer."""
         path = PATHS.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
 def post_notice(port: int, post: ReceivedNotice, seconds: float = LONG_SECONDS) -> int:
-    """Send a notice to the receiver on this port, wait at most `seconds`, and return the status of the answer. Raises
-    OSError and http.client.HTTPException."""
+    """Send a notice to the receiver on this port, wait at most `seconds`, and return the HTTP status of the answer.
+
+    Raises OSError or http.client.HTTPException if there is no valid answer.
+    """
     line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
         line.request("POST", PATHS.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers))
@@ -104,7 +108,7 @@ def read_all(line: socket.socket) -> bytes:
 
 
 def parse_answer(raw: bytes) -> Answer:
-    """Return the first HTTP answer in these bytes; with the status 0 if they are empty."""
+    """Return the first HTTP answer in these bytes, or an answer with the status 0 if there are no bytes."""
     if not raw:
         return Answer(0, {}, b"")
     found = http.client.HTTPResponse(_Bytes(raw))  # type: ignore[arg-type]  # all that it asks of a socket
@@ -127,7 +131,7 @@ class _Bytes:
 
 @contextmanager
 def run_receiver(console: Console, **options: Any) -> Iterator[RunningReceiver]:
-    """Run a receiver of this console in a thread until the end of the block; `options` are fields of
+    """Run a receiver of this console in a thread until the end of the block. `options` are fields of
     ReceiverOptions."""
     told = ReceiverOptions(**options)
     app, stop = make_receiver_app(console, told), threading.Event()

@@ -1,5 +1,5 @@
-"""The receiver rejects connections of an address whose requests it has refused too often, but not of an address that
-has lately sent a genuine notice.
+"""Tests that the receiver rejects connections from an address after too many refused requests, except from an address
+that has recently sent a genuine notice.
 """
 
 import socket
@@ -40,7 +40,7 @@ class HandClock:
 
 
 def test_the_allowance_of_refusals_fills_again() -> None:
-    """The allowance of refusals is counted for each address separately, and fills again with time."""
+    """Each address has a separate allowance of refused requests, which fills again with time."""
     clock = HandClock()
     kept = RefusalTokenBuckets(clock)
     for n in range(int(REFUSALS_PER_FULL_BUCKET)):
@@ -56,8 +56,8 @@ def test_the_allowance_of_refusals_fills_again() -> None:
 
 
 def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
-    """An address that has sent a genuine notice isn't blocked for some time, however many of its requests are
-    refused: many senders can have one address.
+    """For some time after a genuine notice, the notice's address isn't blocked, however many of its requests are
+    refused, because many senders can have one address.
     """
     clock = HandClock()
     kept = RefusalTokenBuckets(clock)
@@ -70,7 +70,7 @@ def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
 
 
 def test_the_number_of_remembered_addresses_is_limited() -> None:
-    """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, however many send requests."""
+    """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, from however many addresses requests come."""
     kept = RefusalTokenBuckets(HandClock())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
@@ -79,7 +79,7 @@ def test_the_number_of_remembered_addresses_is_limited() -> None:
 
 
 def test_a_trusted_proxy_is_never_refused() -> None:
-    """Refused requests never block the address of a trusted proxy, because it forwards the requests of many
+    """Refused requests never block the address of a trusted proxy, because the proxy forwards the requests of many
     senders.
     """
     crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), HandClock())
@@ -92,7 +92,7 @@ def test_a_trusted_proxy_is_never_refused() -> None:
 
 
 def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
-    """Send these bytes from the address `source` and return the status of the answer; 0 if there is none."""
+    """Send these bytes from the address `source`, and return the status of the answer, or 0 if there is none."""
     with socket.create_connection((receiver.host, receiver.port), LONG_SECONDS, (source, 0)) as line:
         try:
             line.sendall(said)
@@ -105,8 +105,8 @@ def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
 def test_an_address_with_many_invalid_requests_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each kind of refusal counts for the address that sent the request, and for no other. An address that has sent a
-    genuine notice isn't blocked by its refused requests.
+    """Each kind of refusal counts for the address that sent the request, and for no other address. An address that
+    has sent a genuine notice isn't blocked by its refused requests.
     """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", float(len(MALFORMED_REQUESTS)))
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)

@@ -1,5 +1,5 @@
-"""The receiver answers a hint or a callback as soon as its row is stored. The sender doesn't wait until the provider
-answers our question about the payment.
+"""Tests that the receiver answers a hint or a callback as soon as its row is stored. The sender doesn't wait until
+the provider has answered the receiver's question about the payment.
 """
 
 import threading
@@ -18,7 +18,9 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 @pytest.fixture
 def hold_answers(scene: PaymentDesk) -> Iterator[Callable[[str], None]]:
-    """Yield a function that makes the sandbox hold back the answers of a provider; they are released at the end."""
+    """Yield a function that makes the sandbox hold back the answers of a provider. The answers are released at the
+    end of the test.
+    """
 
     def add_hang(provider: str) -> None:
         scene.control.add_fault("hang", call=PROVIDER_CALL_BY_PROVIDER[provider], times="always")
@@ -53,9 +55,9 @@ def read_events(scene: PaymentDesk) -> list[tuple[str, int | None]]:
 def test_a_provider_that_hangs_keeps_no_notice_waiting(
     scene: PaymentDesk, hold_answers: Callable[[str], None], provider: str
 ) -> None:
-    """The provider holds back the answer to the first question. The receiver still answers all further notices, more
-    than it can ask about at once, and repeated ones. After the provider has answered, each is booked, at once or by a
-    due task.
+    """The provider doesn't answer the receiver's first question. The receiver still answers all further notices,
+    including repeated ones, even if they are more than it can ask about at the same time. After the provider has
+    answered, each notice is booked, at once or by a due task.
     """
     numbers = [f"ORD-{n}" for n in range(4)]
     whose = [make_begun_payment(scene, provider, number) for number in numbers]
@@ -81,8 +83,8 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
 def test_a_provider_that_hangs_does_not_keep_the_receiver(
     scene: PaymentDesk, hold_answers: Callable[[str], None]
 ) -> None:
-    """A receiver that is stopped waits for an open question to the provider at most `drain_timeout_seconds`. A due
-    task asks again later.
+    """A receiver that is being stopped waits at most `drain_timeout_seconds` for an open question to the provider. A
+    due task asks the provider again later.
     """
     payment_id = make_begun_payment(scene, "paypay", "ORD-1")
     hold_answers("paypay")
@@ -100,8 +102,8 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(
 
 
 def test_a_second_failure_waits_to_be_asked_about(scene: PaymentDesk, hold_answers: Callable[[str], None]) -> None:
-    """A notice of a failure arrives that is equal to an earlier one, after the payment was paid in between. Its row
-    is queued again, and a due task asks the provider.
+    """A payment failed, was then paid, and now a failure notice arrives that equals the earlier one. The receiver
+    queues the row of this notice again, and a due task asks the provider.
     """
     payment_id = make_begun_payment(scene, "paypay", "ORD-1")
     scene.money.change_payment_state("paypay", "ORD-1", "failed")

@@ -1,5 +1,5 @@
-"""Requests that no honest client sends: the receiver answers each or closes its connection; none leads to an error in
-the log or to a success."""
+"""Tests of hostile requests. The receiver answers each one or closes its connection, and none of them causes an error
+in the log or a success."""
 
 import json
 
@@ -39,7 +39,7 @@ def test_unsupported_methods_paths_and_headers_are_refused(
     scene: PaymentDesk, receiver: RunningReceiver, method: str, path: str, headers: dict[str, str]
 ) -> None:
     """A request with a method, path or header that the receiver doesn't offer gets a status from 400 to 499 and opens
-    no channel; the receiver continues to answer.
+    no WebSocket. The receiver continues to answer other requests.
     """
     answer = receiver.send_bytes(format_request(method, path, b"", {"connection": "close"} | headers))
     assert 400 <= answer.status < 500
@@ -60,7 +60,9 @@ def test_notices_of_http_1_0_clients_are_accepted(
 def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
     scene: PaymentDesk, receiver: RunningReceiver
 ) -> None:
-    """The receiver answers `expect: 100-continue` with 100, but refuses at once if the body would be too large."""
+    """The receiver answers `expect: 100-continue` with 100, but refuses the request at once if its body would be too
+    large.
+    """
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
     with receiver.open_connection() as line:
         line.sendall(head % 2)
@@ -69,7 +71,9 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
 
 
 def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """The receiver reads no further request on a connection after it has refused one."""
+    """Of several requests that are sent together on one connection, the receiver reads no further one after it has
+    refused one.
+    """
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     good = format_request("POST", "/notices/bank", post.body, dict(post.headers))
@@ -78,7 +82,7 @@ def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: 
 
 
 def test_a_signature_in_a_trailer_does_not_count(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A signature that is sent as a trailer, after a chunked body, doesn't count."""
+    """A notice whose signature is sent only as a trailer, after a chunked body, counts as unsigned and is refused."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
@@ -89,7 +93,7 @@ def test_a_signature_in_a_trailer_does_not_count(scene: PaymentDesk, receiver: R
 
 
 def test_a_chunked_notice_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A genuine notice in chunks of one byte, as a proxy may forward it, is booked."""
+    """The receiver books a genuine notice that arrives in chunks of one byte, as a proxy may forward it."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
@@ -111,7 +115,7 @@ _HALF, _NUL = "\\ud800\\u0000", "\\u0000"
 
 
 def _make_hint(**changes: str) -> bytes:
-    """Return a webhook of PayPay as JSON; `changes` are JSON texts that replace or add values."""
+    """Return a webhook of PayPay as JSON. `changes` are JSON texts that replace or add values."""
     told = {name: json.dumps(value) for name, value in _ATOM_NOTICE_FIELDS.items()} | changes
     return ("{" + ", ".join(f'"{name}": {value}' for name, value in told.items()) + "}").encode()
 
@@ -145,8 +149,8 @@ HARMFUL_HINTS = {
 def test_a_text_that_no_database_stores_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A body with text that no database can store gets the uniform refusal, which counts against the address. No row
-    is stored, and the sender isn't asked to try again."""
+    """A body with text that no database can store gets the uniform refusal, which counts against the address. The
+    receiver stores no row, and its answer tells the sender not to try again."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
@@ -165,7 +169,7 @@ def test_a_text_that_no_database_stores_is_refused(
 def test_a_hint_with_an_unusual_amount_causes_no_internal_error(
     scene: PaymentDesk, receiver: RunningReceiver, amount: str
 ) -> None:
-    """A hint with an unusual amount is accepted or refused; it leads to no internal error."""
+    """The receiver accepts or refuses a hint with an unusual amount; it never answers with an internal error."""
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     answer = receiver.post("/webhooks/paypay", _make_hint(order_amount=amount))
     assert answer.status in (200, 400)
@@ -177,7 +181,9 @@ def test_a_hint_with_an_unusual_amount_causes_no_internal_error(
 def test_no_field_of_a_signed_notice_takes_any_text(
     scene: PaymentDesk, receiver: RunningReceiver, field: str, text: str
 ) -> None:
-    """A notice with a valid signature is refused if one of its fields has text that isn't allowed there."""
+    """A notice with a valid signature is refused if one of its fields contains text that isn't allowed in this
+    field.
+    """
     told = json.loads(scene.make_bank_notice("e-1", "ORD-1").body) | {field: text}
     answer = receiver.deliver_notice(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
     assert (answer.status, answer.body) == (400, REFUSED_BODY)
@@ -185,6 +191,8 @@ def test_no_field_of_a_signed_notice_takes_any_text(
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
 def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
-    """The zone of a proxy's address is any text: it is cut off, and written into no audit entry."""
+    """The zone at the end of a forwarded address can be any text. The receiver cuts it off, and writes it into no
+    audit entry.
+    """
     found = SenderAddressFinder(["127.0.0.0/8"]).find_sender_address("127.0.0.1", [origin])
     assert found in ("fe80::1", "1.2.3.4")

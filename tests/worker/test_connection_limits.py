@@ -1,5 +1,5 @@
-"""Malformed requests, slow clients and too many connections: the receiver goes on, refuses uniformly, and still books
-real notices.
+"""Tests of malformed requests, slow clients and too many connections. The receiver continues to run, refuses them
+uniformly, and still books real notices.
 """
 
 import asyncio
@@ -33,13 +33,15 @@ HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
 
 
 def wait_until_closed(line: socket.socket) -> bool:
-    """Wait until the receiver closes the connection, with or without an answer, and return True."""
+    """Wait until the receiver closes the connection, with or without an answer. Return True then."""
     read_all(line)
     return True
 
 
 def read_connection_count(receiver: RunningReceiver) -> float:
-    """Return the receiver's own count of open connections, including the one of this question."""
+    """Return the number of open connections that the receiver itself counts, including the connection of this
+    read.
+    """
     (count,) = re.findall(rb"\nreceiver_connections (\S+)", receiver.get("/metrics").body)
     return float(count)
 
@@ -56,8 +58,8 @@ def read_connection_count(receiver: RunningReceiver) -> float:
     ],
 )
 def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said: bytes) -> None:
-    """The receiver closes a connection whose client doesn't finish the head of a request in time, the first request
-    or a later one.
+    """The receiver closes a connection if the head of a request isn't complete in time, for the first request and for
+    later ones.
     """
     with (
         run_receiver(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver,
@@ -75,8 +77,8 @@ def test_a_request_with_an_unfinished_body_is_refused(scene: PaymentDesk) -> Non
 
 
 def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
-    """The receiver closes a connection after `max_requests_per_connection` requests; the last answer has `connection:
-    close`.
+    """The receiver closes a connection after `max_requests_per_connection` requests. Its last answer has the header
+    `connection: close`.
     """
     ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
     with run_receiver(scene.taker, max_requests_per_connection=3) as receiver, receiver.open_connection() as line:
@@ -86,8 +88,8 @@ def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
 
 
 def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDesk) -> None:
-    """One address has opened too many connections with unfinished requests. The receiver closes the oldest ones and
-    answers the newest request.
+    """If one address has opened too many connections with unfinished requests, the receiver closes the oldest of them
+    and answers the newest request.
     """
     scene.insert_order("ORD-1", 3300)
     with (
@@ -109,8 +111,8 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
 
 
 def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
-    """Above the limit a new connection closes an idle one, and never one whose request is being served, even if the
-    idle one came later.
+    """Above the limit, a new connection makes the receiver close an idle connection, even if this came later than one
+    whose request is being served. A connection whose request is being served is never closed.
     """
     for n in range(2):
         scene.insert_order(f"ORD-{n}", 3300)
@@ -139,8 +141,8 @@ def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
 def test_a_client_that_sends_too_much_receives_its_refusal(
     scene: PaymentDesk, receiver: RunningReceiver, chunked: bool
 ) -> None:
-    """A client that sends 5 MiB gets the refusal, not a reset connection: the receiver discards the remaining
-    bytes.
+    """A client that sends 5 MiB gets the refusal instead of a reset connection, because the receiver discards the
+    remaining bytes.
     """
     body = b"x" * (5 << 20)
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
@@ -152,7 +154,9 @@ def test_a_client_that_sends_too_much_receives_its_refusal(
 
 
 def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A head above the limit is refused although it arrives in one piece and its notice is genuine."""
+    """A request whose head is above the limit is refused, even if the head arrives in one piece and the notice is
+    genuine.
+    """
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     assert receiver.deliver_notice(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
@@ -160,8 +164,8 @@ def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: Running
 
 
 def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
-    """With one thread and one place in its queue, the receiver accepts two notices and answers the third with 503 and
-    `retry-after`. The two are booked.
+    """With one thread and one place in the queue, the receiver accepts two notices, and answers the third with 503
+    and `retry-after`. The two accepted notices are booked.
     """
     for n in range(3):
         scene.insert_order(f"ORD-{n}", 3300)
@@ -182,7 +186,7 @@ def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
 
 
 def test_a_stopped_receiver_answers_its_accepted_request(scene: PaymentDesk) -> None:
-    """A receiver that is stopped accepts no new connection, and still answers the notice that it is booking."""
+    """A receiver that is being stopped accepts no new connection, and still answers the notice that it is booking."""
     scene.insert_order("ORD-1", 3300)
     post, file = scene.make_bank_notice("e-1", "ORD-1"), scene.console.settings.database_path
     assert file is not None
@@ -229,8 +233,8 @@ def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver)
 
 
 def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
-    """A pool of call threads refuses calls beyond its limit at once. A cancelled call keeps its place until its work
-    has ended.
+    """A pool of call threads refuses calls above its limit at once. A cancelled call uses its place until the call's
+    function has returned.
     """
     from threading import Event
 
@@ -253,8 +257,8 @@ def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
 
 
 def test_connections_are_counted_per_network() -> None:
-    """All addresses of one IPv6 network count as one peer; a trusted proxy has no limit. Releasing a connection slot
-    twice frees it once.
+    """All addresses of one IPv6 network count as one address, and a trusted proxy has no limit. Releasing a
+    connection slot a second time has no effect.
     """
     crowd = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
 
@@ -277,8 +281,8 @@ def test_connections_are_counted_per_network() -> None:
 
 
 def test_a_new_connection_closes_one_of_the_largest_network() -> None:
-    """When all slots are occupied, a new connection closes the oldest waiting connection of the address with the most
-    connections. Connections whose request is being answered, and those of other addresses, stay.
+    """When all slots are used, a new connection closes the oldest waiting connection of the network with the most
+    connections. Connections whose request is being answered, and connections of other networks, stay open.
     """
     crowd, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
 
@@ -316,7 +320,7 @@ def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) ->
 
 
 def test_an_address_that_is_taken_is_a_bad_setting(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A receiver whose port is already used raises `bad_profile` when it starts."""
+    """Starting a receiver on a port that is already used raises `bad_profile`."""
     import threading
 
     options = ReceiverOptions(port=receiver.port)

@@ -1,5 +1,5 @@
-"""Notices over real sockets: a genuine one is booked once and answered with 200; every other request gets one uniform
-refusal."""
+"""Tests of notices over real sockets. A genuine notice is booked once and answered with 200; every other request gets
+the same uniform refusal."""
 
 import json
 
@@ -23,14 +23,14 @@ def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1")
 
 
 def is_refusal(answer: Answer) -> bool:
-    """Return True if this is the uniform refusal, with its status, body and header."""
+    """Return True if the answer is the uniform refusal, with its status, body and header."""
     return (answer.status, answer.body, answer.headers.get("connection")) == (400, b"refused\n", "close")
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_providers_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver, provider: str) -> None:
-    """A notice of the sandbox is booked; the same notice again is answered with success and changes nothing."""
+    """A notice of the sandbox is booked. A repetition of the notice is answered with success and changes nothing."""
     payment_id = make_begun_payment(scene, provider)
     post = scene.make_provider_notice(provider, "ORD-1")
     for _ in range(2):
@@ -42,7 +42,7 @@ def test_a_providers_notice_is_booked(scene: PaymentDesk, receiver: RunningRecei
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_signed_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A notice with a valid signature of a source whose key is known makes its order paid."""
+    """A notice with a valid signature, from a source whose key the desk has, makes its order paid."""
     scene.insert_order("ORD-1", 3300)
     assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-1")).status == 200
     assert scene.read_order("ORD-1").state == "paid"
@@ -55,8 +55,8 @@ def test_a_well_formed_unknown_notice_is_answered_with_200(scene: PaymentDesk, r
 
 
 def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """The refusal of a request has the same bytes for each fault, such as a wrong source, signature, size or path, so
-    that the sender doesn't learn the cause."""
+    """For each fault, such as a wrong source, signature, size or path, the refusal has exactly the same bytes. So the
+    sender doesn't learn the cause."""
     make_begun_payment(scene, "paypay")
     good, hint = scene.make_bank_notice("e-1", "ORD-1"), scene.make_provider_notice("paypay", "ORD-1")
     signature = dict(good.headers)
@@ -98,8 +98,8 @@ def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: Run
 
 
 def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Requests whose end two servers could find at different places, such as one with two lengths, are refused. The
-    bytes of a body are never read as a further request."""
+    """The receiver refuses requests whose end two servers could find at different places, such as a request with two
+    lengths. It never reads the bytes of a body as a further request."""
     scene.insert_order("ORD-1", 3300)
     good = scene.make_bank_notice("e-1", "ORD-1")
     name, value = good.headers[0]
@@ -124,7 +124,7 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk
 
 
 def test_a_chunked_notice_with_a_content_length_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A genuine notice in chunks is refused if it has a content-length too, because a proxy may have used that
+    """A genuine notice in chunks is refused if it also has a content-length, because a proxy may have used that
     length."""
     scene.insert_order("ORD-1", 3300)
     good = scene.make_bank_notice("e-1", "ORD-1")
@@ -137,8 +137,8 @@ def test_a_chunked_notice_with_a_content_length_is_refused(scene: PaymentDesk, r
 
 
 def test_a_body_without_end_is_cut_off(scene: PaymentDesk) -> None:
-    """A body whose chunks never end is refused as soon as it is too large. It isn't checked as a notice, so no audit
-    entry is written."""
+    """A body whose chunks never end is refused as soon as it is too large. The receiver doesn't check it as a notice,
+    so it writes no audit entry."""
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     with run_receiver(scene.taker, body_timeout_seconds=600.0) as receiver:
@@ -148,7 +148,7 @@ def test_a_body_without_end_is_cut_off(scene: PaymentDesk) -> None:
 
 
 def test_the_largest_body_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A body of 1 MiB is read, and refused only because of its signature."""
+    """The receiver reads a body of 1 MiB completely, and refuses it only because of its signature."""
     body = b"x" * (1 << 20)
     assert is_refusal(receiver.post("/notices/bank", body))
     assert scene.count_audit_entries("payment.callback_refused") == 1
@@ -160,8 +160,8 @@ OTHER_ADDRESS = "203.0.113.7"
 
 
 def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Without a trusted proxy the sender's address is that of the connection, whatever the header x-forwarded-for
-    contains."""
+    """Without a trusted proxy, the sender's address is the address of the connection, whatever the header
+    x-forwarded-for contains."""
     make_begun_payment(scene, "paypay")
     forwarded = {"x-forwarded-for": OTHER_ADDRESS}
     assert (
@@ -181,8 +181,8 @@ def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, rece
 def test_behind_a_proxy_the_last_forwarded_address_counts(
     place: Place, sandbox: Sandbox, said: str, status: int
 ) -> None:
-    """The sender's address is the one that the proxy itself has appended, and never one that a client wrote before
-    it.
+    """Behind a trusted proxy, the sender's address is the one that the proxy itself has appended, and never one that
+    a client wrote before it.
     """
     proxies, sources = ("127.0.0.0/8",), f"{OTHER_ADDRESS}/32"
     with (
@@ -201,8 +201,8 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
 
 
 def test_a_notice_without_a_database_is_refused_for_a_retry(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice sent again is
-    booked."""
+    """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice is booked
+    when it is sent again later."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     scene.place.sql("ALTER TABLE payment_events RENAME TO away")
@@ -214,8 +214,8 @@ def test_a_notice_without_a_database_is_refused_for_a_retry(scene: PaymentDesk, 
 
 
 def test_a_late_task_makes_the_process_unready_but_alive(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """With a task that is late, `/readyz` answers 503 and `/healthz` still 200, so that nothing restarts the
-    process."""
+    """While a due task is late, `/readyz` answers 503 and `/healthz` still answers 200, so that no supervisor
+    restarts the process."""
     assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
     with run_receiver(scene.taker) as another:
@@ -223,7 +223,7 @@ def test_a_late_task_makes_the_process_unready_but_alive(scene: PaymentDesk, rec
 
 
 def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Two notices follow each other on one connection; each is checked and answered by itself."""
+    """The receiver checks and answers each of two notices that follow each other on one connection."""
     scene.insert_order("ORD-1", 3300)
     first, second = scene.make_bank_notice("e-1", "ORD-1"), scene.make_bank_notice("e-2", "ORD-9")
     pieces = [format_request("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]

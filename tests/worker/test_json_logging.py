@@ -1,4 +1,4 @@
-"""The worker's log: each line is a JSON object with its task, record and operation, and without secrets."""
+"""Tests of the worker's log: each line is a JSON object with its task, record and operation, and without secrets."""
 
 import json
 import logging
@@ -26,8 +26,8 @@ def parse_lines(text: str) -> list[dict[str, Any]]:
 
 @expects_test_log
 def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
-    """A message with a line break or a character that changes the reading order is escaped in its line; a long
-    message is cut off.
+    """A line break, or a character that changes the reading order, is escaped in its log line. A long message is cut
+    off.
     """
     with log_json_lines():
         LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
@@ -40,8 +40,8 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 @expects_test_log
 def test_a_log_line_names_its_task_record_and_operation(capsys: pytest.CaptureFixture[str]) -> None:
-    """A line names its task, record and operation, its own correlation id, and that of the run in which it was
-    written.
+    """A log line has its task, record and operation, its own correlation id, and the correlation id of the run in
+    which it was written.
     """
     with log_json_lines():
         LOG.info("before")
@@ -62,8 +62,8 @@ def test_a_log_line_names_its_task_record_and_operation(capsys: pytest.CaptureFi
 
 @expects_test_log
 def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of an exception the log has the class and the places in the code, never the message, which may contain values
-    of a statement or an answer.
+    """For an exception the log has the class and the places in the code, and leaves out the message, which may
+    contain values of a statement or an answer.
     """
 
     def raise_error() -> None:
@@ -88,8 +88,8 @@ def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixt
 
 @expects_test_log
 def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFixture[str]) -> None:
-    """A log line of an exception has our error code and the number of the database's error behind it, without any
-    text.
+    """A log line about an exception has the console's error code and the number of the causing database error,
+    without any text.
     """
     lost = OperationalError("UPDATE canary", {}, pymysql.err.OperationalError(1205, "canary"))
     with log_json_lines():
@@ -107,7 +107,9 @@ def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFi
 
 @expects_test_log
 def test_a_log_line_of_a_library_has_only_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of a library's log message only the pattern is written: its values may hold an address with a token in it."""
+    """For a log message of a library, only the pattern is written. Its values are left out, because they may contain
+    an address with a token.
+    """
     with log_json_lines():
         logging.getLogger("urllib3.test").warning("retrying %s", "/token?code=canary")
         logging.getLogger("urllib3.test").info("not at all")
@@ -122,8 +124,8 @@ def test_a_log_line_of_a_library_has_only_its_pattern(capsys: pytest.CaptureFixt
 
 @expects_test_log
 def test_logging_is_restored_after_the_block(capsys: pytest.CaptureFixture[str]) -> None:
-    """After the block, handlers, levels and hooks are restored. Within it, earlier handlers write nothing to
-    stderr.
+    """After the block, the logging handlers, levels and hooks are as before. Within the block, the earlier handlers
+    write nothing to stderr.
     """
     root, plain = logging.getLogger(), logging.StreamHandler(sys.stderr)
     before = (list(root.handlers), logging.getLogger("console").level, threading.excepthook)

@@ -1,5 +1,5 @@
-"""The live feed `/live` over real WebSockets: first a snapshot, then each change; a client without the token gets
-nothing.
+"""Tests of the live feed `/live` over real WebSockets. A client gets a snapshot first, and then each change; a client
+without the token gets nothing.
 """
 
 import json
@@ -37,7 +37,9 @@ def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
 def connect_listener(
     receiver: RunningReceiver, path: str = "/live", headers: dict[str, str] | None = None, first: str | None = None
 ) -> Iterator[ClientConnection]:
-    """Yield a client of `/live`. Without `headers` it sends the token in a header; `first` is its first message."""
+    """Yield a client of `/live`. If `headers` is not given, the client sends the token in a header. `first` is its
+    first message.
+    """
     url = f"ws://127.0.0.1:{receiver.port}{path}"
     told = BEARER if headers is None else headers
     with connect(url, additional_headers=told, open_timeout=LONG_SECONDS, proxy=None, max_size=1 << 24) as line:
@@ -51,7 +53,7 @@ def receive_message(line: ClientConnection) -> Any:
 
 
 def read_close_code(line: ClientConnection) -> int | None:
-    """Read until the receiver closes the connection, and return the close code; None if there was none."""
+    """Read until the receiver closes the connection, and return the close code, or None if there was none."""
     try:
         while line.recv(LONG_SECONDS):
             pass
@@ -66,7 +68,9 @@ def find_queue(snapshot: Any, name: str) -> Any:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Send a snapshot first, then each change; a client that comes back gets a new snapshot and misses nothing."""
+    """The receiver sends a snapshot first, and then each change. A client that connects again gets a new snapshot, so
+    it misses no state.
+    """
     started = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     with connect_listener(receiver) as line:
         snapshot = receive_message(line)
@@ -100,7 +104,7 @@ def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: Ru
 
 
 def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """The live feed sends no number, sum or name of a payer, company or order."""
+    """The live feed contains no number, no sum and no name of a payer, company or order."""
     order = scene.insert_order("ORD-CANARY-1", 4711, corporation="7010001065142")
     with connect_listener(receiver) as line:
         text = str(line.recv(LONG_SECONDS))
@@ -110,7 +114,7 @@ def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: R
 
 
 def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A listener to the channel of payments gets changes of payments alone."""
+    """A client that listens to the channel of payments gets only changes of payments."""
     with (
         connect_listener(receiver, "/live?channels=order") as orders,
         connect_listener(receiver, "/live?channels=payment") as line,
@@ -145,7 +149,7 @@ def test_a_wrong_first_message_closes_the_websocket(
     "header", [f"Bearer {TOKEN}x", "Bearer", "", TOKEN, f"Basic {TOKEN}", "Bearer \xe9", f"Bearer {TOKEN} {TOKEN}"]
 )
 def test_a_wrong_header_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver, header: str) -> None:
-    """A wrong token in the header is refused; the receiver then reads no first message."""
+    """A client with a wrong token in the header is refused, and the receiver doesn't read a first message from it."""
     with pytest.raises(InvalidStatus) as refusal, connect_listener(receiver, headers={"Authorization": header}):
         pass
     assert refusal.value.response.status_code == 403
@@ -195,8 +199,8 @@ OLD_TOKEN = "the-token-before-this-one"
 
 
 def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) -> None:
-    """The new and the old token are both accepted, in a header or as the first message; both together in one header
-    are not.
+    """While a token is being replaced, the new and the old token are accepted, in a header or as the first message. A
+    header that contains both is refused.
     """
     told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
     with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
@@ -215,7 +219,9 @@ def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) 
 def test_a_token_is_replaced_without_a_restart(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The keyring's present token counts; if the keyring can't be read, the last token stays."""
+    """The receiver uses the present token of the keyring. If the keyring can't be read, it continues to use the last
+    token.
+    """
     kept: dict[str, str | None] = {"LIVE_TOKEN": TOKEN}
     with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
@@ -252,8 +258,8 @@ def _can_listen(receiver: RunningReceiver, token: str) -> bool:
 def test_a_second_header_opens_nothing(
     scene: PaymentDesk, receiver: RunningReceiver, first: str, second: str
 ) -> None:
-    """A handshake with two `Authorization` headers is refused, even with two equal ones, because another program
-    might read the other one.
+    """A handshake with two `Authorization` headers is refused, even if they are equal, because another program might
+    read the other one.
     """
     answer = receiver.send_bytes(
         b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -267,8 +273,8 @@ def test_a_second_header_opens_nothing(
 def test_an_address_that_sends_wrong_tokens_is_refused(
     scene: PaymentDesk, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each wrong token counts as a refusal of the address. The audit trail gets at most MAX_AUDITED_REFUSALS entries,
-    with the address.
+    """Each wrong token counts as a refusal for the client's address. The audit trail gets at most
+    MAX_AUDITED_REFUSALS entries, with the address.
     """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 5.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
@@ -315,7 +321,7 @@ BAD_HANDSHAKES = {
 def test_an_invalid_handshake_is_refused_like_any_request(
     scene: PaymentDesk, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A malformed WebSocket handshake gets the uniform refusal and counts against the address."""
+    """A malformed WebSocket handshake gets the uniform refusal and counts against the client's address."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
     head = b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
@@ -329,7 +335,7 @@ def test_an_invalid_handshake_is_refused_like_any_request(
 def test_a_client_with_the_token_keeps_its_address_allowed(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client with the token has connected from an address. Wrong tokens from that address then don't block it,
+    """After a client with the token has connected, wrong tokens from the same address don't block this address,
     because many clients can have one address.
     """
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
@@ -344,7 +350,7 @@ def test_a_client_with_the_token_keeps_its_address_allowed(
 
 
 def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> None:
-    """A listener that doesn't read is disconnected, and the others still get every message."""
+    """A client that doesn't read its messages is disconnected, and the other clients still get every message."""
     with (
         run_receiver(
             scene.taker, live_interval_seconds=0.001, max_live_queue_length=2, head_timeout_seconds=0.5
@@ -368,7 +374,7 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
 
 
 def test_a_client_above_the_limit_of_listeners_is_closed(scene: PaymentDesk) -> None:
-    """A client beyond `max_live_clients` gets the close code 1013: try again later."""
+    """A client above the limit `max_live_clients` gets the close code 1013, which means "try again later"."""
     with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
         for _ in range(2):
             assert receive_message(kept.enter_context(connect_listener(receiver)))["type"] == "snapshot"

@@ -1,5 +1,5 @@
-"""`/live` while records change: first the snapshot, then each later state of a record once and in order. And clients
-that send messages or never read.
+"""Tests of the live feed `/live` while records change: a client gets the snapshot first, and then each later state of
+a record once and in order. Also tests clients that send messages or never read.
 """
 
 import json
@@ -31,7 +31,7 @@ EMPTY_MASK = b"\0\0\0\0"
 
 
 class ReceivedStates:
-    """The messages that one listener has received: the last state of each record, and the states that should not have
+    """The messages that one client has received: the last state of each record, and the states that should not have
     been sent.
     """
 
@@ -56,8 +56,8 @@ class ReceivedStates:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
-    """Listeners connect one after another while payments are started and paid. Each receives every later state, none
-    older than one that it already has, and in the end the final state of each payment.
+    """Clients connect one after another while payments are started and paid. Each client receives every later state,
+    none older than a state that it already has, and at the end the final state of each payment.
     """
     numbers = [f"ORD-{n}" for n in range(8)]
     orders = {number: scene.insert_order(number, 3300) for number in numbers}
@@ -94,8 +94,8 @@ def pay_order(scene: PaymentDesk, number: str, order: int) -> int:
 
 
 def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
-    """Of a record in the snapshot only later states are sent, of other records every state. After the first later
-    state the record is no longer compared with the snapshot.
+    """For a record in the snapshot only later states are sent; for other records every state is sent. After the first
+    later state, the record is no longer compared with the snapshot.
     """
     shown = RecordSummary("payment", 1, "user_payment", "known", "none", None, 4)
     known = {("payment", 1): shown}
@@ -114,7 +114,9 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
 
 
 def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
-    """Two rows of `changes` name one record whose state was already sent: it is sent once."""
+    """If two rows of the table `changes` name the same record and its state was sent for the first row, it isn't sent
+    again for the second row.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     with (
         run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
@@ -144,7 +146,7 @@ def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
 
 @contextmanager
 def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
-    """Yield the socket of an open channel, without a client library, so that a test can break the protocol."""
+    """Yield the socket of an open WebSocket, without a client library, so that a test can break the protocol."""
     with closing(receiver.open_connection()) as line:
         line.sendall(HANDSHAKE)
         assert line.recv(12) == b"HTTP/1.1 101"
@@ -162,14 +164,14 @@ def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, recei
 def test_a_too_large_message_closes_the_websocket(
     scene: PaymentDesk, receiver: RunningReceiver, headers: dict[str, str]
 ) -> None:
-    """A message that is too large ends the connection, of a stranger and of a listener."""
+    """A message that is too large ends the connection, both of a client without a token and of an accepted client."""
     with connect_listener(receiver, headers=headers) as line:
         line.send("x" * (door.MAX_LISTENER_MESSAGE_BYTES + 1))
         assert read_close_code(line) == 1009
 
 
 def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """The receiver ignores texts, bytes and pings of a listener and goes on sending changes."""
+    """The receiver ignores texts, bytes and pings of a client, and continues to send changes."""
     with connect_listener(receiver) as line:
         assert receive_message(line)["type"] == "snapshot"
         line.send("anything")
@@ -184,7 +186,7 @@ def test_a_flood_of_frames_is_cut_off(
     scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
     """A client that sends pings without reading the answers, or a message of endless fragments, is disconnected
-    before the receiver has stored much.
+    before the receiver has stored much data.
     """
     monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
     with open_raw_channel(receiver) as line:
@@ -194,7 +196,7 @@ def test_a_flood_of_frames_is_cut_off(
 
 
 def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
-    """Send `said` again and again until the receiver closes the connection, and return True."""
+    """Send `said` again and again until the receiver closes the connection. Return True then."""
     with suppress(ConnectionError):
         while True:
             line.sendall(said)
@@ -202,7 +204,7 @@ def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
 
 
 def test_bytes_before_the_handshake_answer_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """A handshake that is followed by bytes before its answer is refused."""
+    """A WebSocket handshake is refused if the client sends further bytes before the answer to it."""
     with receiver.open_connection() as line:
         line.sendall(HANDSHAKE + b"\x81\x80" + EMPTY_MASK)
         assert b"400 Bad Request" in read_all(line)

@@ -1,4 +1,4 @@
-"""The worker as its own process: its message when it is ready, its tasks, and its end."""
+"""Tests of the worker as a process of its own: its message when it is ready, its due tasks, and its end."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 class RunningWorker:
-    """A worker process that has printed its first line; `answer` is that line, `data` its data."""
+    """A worker process that has printed its first line. `answer` is this line, and `data` the data in it."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self.process = process
@@ -41,7 +41,7 @@ class RunningWorker:
 
 @contextmanager
 def start_ready_worker(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[RunningWorker]:
-    """Yield a worker process that is ready; it is killed at the end of the block. `extra` are settings."""
+    """Yield a worker process that is ready, and kill it at the end of the block. `extra` are further settings."""
     told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
     env = {
         **os.environ,
@@ -70,8 +70,8 @@ def list_held_leases(console: Console) -> set[str]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.engines("sqlite")
 def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, number: int) -> None:
-    """The worker prints one object when it is ready, its receiver answers, and it runs every task. After the signal
-    it exits with 0, holds no lease of a task, and each line of its log is an object.
+    """The worker prints one JSON object when it is ready, its receiver answers, and it runs every due task. After the
+    signal it exits with 0 and holds no lease of a task; each line of its log is a JSON object.
     """
     with start_ready_worker(place, sandbox) as worker, place.open_desk(sandbox) as console:
         with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE_SECONDS) as answer:
@@ -91,7 +91,7 @@ def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, 
 
 @pytest.mark.engines("mariadb")
 def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
-    """Two workers on one server run the tasks together. After SIGTERM both exit with 0."""
+    """Two workers on one database server run the due tasks together. After SIGTERM both exit with 0."""
     with (
         start_ready_worker(place, sandbox) as one,
         start_ready_worker(place, sandbox) as two,
@@ -108,8 +108,8 @@ def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -
 
 @pytest.mark.engines("sqlite")
 def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> None:
-    """One task hangs and the others still run. After SIGTERM the worker waits only a limited time for the task, logs
-    that it was cut off, and exits with 0.
+    """While one due task hangs, the others still run. After SIGTERM the worker waits for the task only for a limited
+    time, logs that it stopped waiting, and exits with 0.
     """
     with (
         start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker,
@@ -127,7 +127,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
 
 @pytest.mark.engines("sqlite")
 def test_a_second_signal_ends_a_worker_with_a_hanging_task(place: Place, sandbox: Sandbox) -> None:
-    """A second signal ends the worker without waiting for a task that hangs; it still exits with 0."""
+    """After a second signal the worker ends without waiting for a hanging task, and still exits with 0."""
     with start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.open_desk(sandbox) as console:
             wait_until(lambda: bool(list_held_leases(console)), "a task hangs", PATIENCE_SECONDS)
@@ -138,7 +138,7 @@ def test_a_second_signal_ends_a_worker_with_a_hanging_task(place: Place, sandbox
 
 @pytest.mark.engines("sqlite")
 def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sandbox: Sandbox) -> None:
-    """A worker whose port is already used exits with 2 and `bad_profile`, and runs no task."""
+    """A worker whose port is already used exits with 2 and `bad_profile`, and runs no due task."""
     with (
         start_ready_worker(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker,
         place.open_desk(sandbox) as console,

@@ -1,4 +1,4 @@
-"""A worker process in a small flood of malformed requests; `make soak` runs the large one."""
+"""Tests a worker process in a small flood of malformed requests; `make soak` runs a large flood."""
 
 import pytest
 
@@ -10,8 +10,9 @@ from tests.worker import notice_flood
 def test_genuine_notices_are_booked_among_malformed_requests(
     place: Place, seed: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Malformed requests and connections that never finish reach the worker together with real notices of three
-    sources. Each malformed request gets its answer, each real notice is booked once, and the process goes on running.
+    """Malformed requests and connections that never finish reach the worker together with real notices from three
+    sources. Each malformed request gets the answer for its kind, each real notice is booked once, and the process
+    continues to run.
     """
     found = notice_flood.run_flood(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
     with capsys.disabled():

@@ -1,4 +1,6 @@
-"""The metrics of the worker as Prometheus reads them: their names, their sources, and no personal data in them."""
+"""Tests of the worker's metrics as Prometheus reads them: their names, the source of their values, and that they
+contain no personal data.
+"""
 
 import json
 import math
@@ -22,8 +24,8 @@ AGREED_FIGURES = {
 
 
 def read_metrics(receiver: RunningReceiver) -> dict[str, dict[tuple[str, ...], float]]:
-    """Return the samples of `/metrics` by the name of their family; each by its name and the values of its labels, in
-    the order of the labels' names."""
+    """Return the samples of the page `/metrics` by the name of their metric family. Each sample has its name and the
+    values of its labels, in the order of the labels' names."""
     answer = receiver.get("/metrics")
     assert answer.status == 200
     assert answer.headers["content-type"].startswith("text/plain")
@@ -43,7 +45,7 @@ def get_sample(found: dict[str, dict[tuple[str, ...], float]], name: str) -> flo
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """All metrics of AGREED exist. Before any event, rates are NaN and counts are zero."""
+    """All metrics of AGREED_FIGURES exist. Before any event, rates are NaN and counts are zero."""
     found = read_metrics(receiver)
     assert set(found) >= AGREED_FIGURES
     rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
@@ -57,8 +59,8 @@ def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver)
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
-    """One payment is paid and one fails, one call gets no answer, and some notices are refused: the rates and counts
-    are as expected."""
+    """After one paid and one failed payment, one unanswered call and some refused notices, the rates and counts have
+    the expected values."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
         payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment
         scene.money.change_payment_state("paypay", number, became)
@@ -88,8 +90,8 @@ def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
 
 
 def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """No order, sum, company or made-up source appears. A sum is a whole number: by chance, its digits are also
-    a part of a time or of a size in bytes."""
+    """The metrics contain no order, sum, company or invented source. The test searches for the sum as a whole number,
+    because its digits can also be a part of a time or of a size in bytes."""
     scene.insert_order("ORD-CANARY-1", 4711, corporation="7010001065142")
     receiver.deliver_notice(scene.make_bank_notice("event-canary", "ORD-CANARY-1", "4711"))
     receiver.post("/notices/canary", b"{}")
@@ -100,7 +102,7 @@ def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningR
 
 
 def test_two_reads_of_the_metrics_read_the_database_once(scene: PaymentDesk) -> None:
-    """The page is read twice within one interval, and the database only once."""
+    """If the page `/metrics` is read twice within one interval, the worker reads the database only once."""
     with run_receiver(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
         read_metrics(receiver)
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
@@ -109,8 +111,8 @@ def test_two_reads_of_the_metrics_read_the_database_once(scene: PaymentDesk) -> 
 
 
 def test_other_metrics_are_returned_without_a_database(scene: PaymentDesk) -> None:
-    """While the database doesn't answer, its metrics are missing, `database_up` is 0, and the other metrics are
-    there."""
+    """While the database doesn't answer, the metrics from the database are missing, `database_up` is 0, and the other
+    metrics are returned."""
     with run_receiver(scene.taker, metrics_interval_seconds=0.5) as receiver:
         scene.place.sql("ALTER TABLE payment_events RENAME TO away")
         found = read_metrics(receiver)
@@ -121,7 +123,7 @@ def test_other_metrics_are_returned_without_a_database(scene: PaymentDesk) -> No
 
 
 def test_waits_and_duplicates_are_counted() -> None:
-    """Waits for leases are counted by duration class, with their sum. Only refusals of repeated actions count as
+    """Waits for leases are counted by classes of duration, with their sum. Only refusals of repeated actions count as
     duplicates."""
     tally = ProcessCounters()
     for seconds in (0.0, 0.005, 0.2, 99.0):
@@ -143,7 +145,7 @@ _WORDS_THAT_ARE_NO_FIGURES = {"by", "le", "queue", "result", "source", "sum"}
 
 
 def list_queried_metrics() -> Iterator[str]:
-    """Yield the name of the metric in each query of the shipped dashboard and alert rules."""
+    """Yield the name of each metric in the queries of the delivered dashboard and alert rules."""
     folder = resources_dir() / "worker"
     dashboard = json.loads((folder / "grafana-dashboard.json").read_text("utf-8"))
     queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
@@ -157,8 +159,8 @@ def list_queried_metrics() -> Iterator[str]:
 
 
 def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Each metric in the queries of the dashboard and of the alert rules exists on the worker's page `/metrics`,
-    except `up`, which Prometheus itself adds.
+    """Each metric in the queries of the dashboard and the alert rules is on the worker's page `/metrics`, except
+    `up`, which Prometheus itself adds.
     """
     receiver.get("/notices/nobody")
     samples = {

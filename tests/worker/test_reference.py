@@ -1,5 +1,5 @@
-"""The files in docs/reference are compared with a running receiver: each path, status, header and message that it
-sends is described there, and each described one is sent.
+"""Tests that the files in docs/reference agree with a running receiver. Each path, status, header and message that
+the receiver sends is described there, and the receiver sends each described one.
 """
 
 import json
@@ -39,7 +39,7 @@ def resolve_reference(part: Any) -> Any:
 
 
 def list_described_answers() -> dict[tuple[str, str, int], Any]:
-    """Return the described answers of the OpenAPI file by path, method and status."""
+    """Return the answers that the OpenAPI file describes, by path, method and status."""
     return {
         (path, method, int(status)): resolve_reference(answer)
         for path, methods in OPENAPI["paths"].items()
@@ -49,8 +49,8 @@ def list_described_answers() -> dict[tuple[str, str, int], Any]:
 
 
 def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tuple[tuple[str, str], Answer]]:
-    """Yield real answers of the receiver for each described path and status, each with the path and method as the
-    file writes them.
+    """Yield real answers of the receiver for each described path and status. Each answer has the path and the method
+    in the form of the OpenAPI file.
     """
     scene.insert_order("ORD-1", 3300)
     signed = scene.make_bank_notice("e-1", "ORD-1")
@@ -78,7 +78,9 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
 
 @pytest.mark.expects_log("a notice could not be taken")
 def test_every_answer_of_the_receiver_is_described_and_comes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Each answer has the described status, headers, media type and body, and each described status occurs."""
+    """Each answer has the described status, headers, media type and body, and the receiver sends each described
+    status at least once.
+    """
     known, met = list_described_answers(), set()
     for (path, method), answer in make_answers(scene, receiver):
         met.add((path, method, answer.status))
@@ -89,7 +91,7 @@ def test_every_answer_of_the_receiver_is_described_and_comes(scene: PaymentDesk,
 
 def check_answer_described(told: Mapping[str, Any], answer: Answer) -> None:
     """Check that the answer has the headers, the media type and the body of the description `told`. The header
-    `connection` is allowed too, because the test sends it.
+    `connection` is also allowed, because the test sends it.
     """
     headers = {name.lower(): resolve_reference(header) for name, header in told.get("headers", {}).items()}
     assert answer.headers.keys() - headers.keys() - _UNTOLD_HEADERS <= {"connection"}
@@ -104,8 +106,8 @@ def check_answer_described(told: Mapping[str, Any], answer: Answer) -> None:
 
 
 def test_the_paths_are_those_of_the_program(scene: PaymentDesk) -> None:
-    """The two files have exactly the paths, the pattern of source names, the channels and the close codes of the
-    program.
+    """The OpenAPI and the AsyncAPI file have exactly the paths, the pattern of source names, the channels and the
+    close codes of the program.
     """
     routes = {route.path for route in make_receiver_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
@@ -121,12 +123,12 @@ def get_record_schema() -> Any:
 
 
 def make_message_validator(name: str) -> Draft202012Validator:
-    """The validator of a message of the AsyncAPI file, with the file's own references."""
+    """Return the validator of a message in the AsyncAPI file, which resolves the file's own references."""
     return Draft202012Validator({**ASYNCAPI, "$ref": f"#/components/messages/{name}/payload"})
 
 
 def test_schemas_refuse_wrong_messages() -> None:
-    """Each schema is valid, and refuses a wrong message."""
+    """Each schema of the AsyncAPI file is valid, and refuses a wrong message."""
     for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
         Draft202012Validator.check_schema(schema)
     for name in ("snapshot", "changes", "token"):
@@ -137,8 +139,8 @@ def test_schemas_refuse_wrong_messages() -> None:
 
 
 def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """The snapshot, the changes and the first message with the token fit their schemas. A wrong token leads to the
-    described close code.
+    """The snapshot, the changes and the first message with the token are valid by their schemas. A wrong token leads
+    to the described close code.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}

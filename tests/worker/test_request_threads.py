@@ -1,4 +1,4 @@
-"""The pause of a worker between two polls for desk requests."""
+"""Tests of the pause of a worker between two polls of the database for desk requests."""
 
 import pytest
 

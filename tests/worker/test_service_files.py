@@ -1,5 +1,5 @@
-"""The files for a server: systemd accepts the unit, which limits the worker's rights, and the proxy configurations
-forward the paths of notices and no other."""
+"""Tests of the delivered files for a server. systemd accepts the unit file, which limits the worker's rights. The
+proxy configurations forward only the paths of the receiver."""
 
 import json
 import os
@@ -25,7 +25,7 @@ OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.j
 
 @pytest.fixture
 def unit_file(tmp_path: Path) -> Path:
-    """Return a copy of the unit file that starts a program which exists on this machine."""
+    """Return a copy of the unit file that starts a program which exists on the test machine."""
     file = tmp_path / UNIT.name
     file.write_text(UNIT.read_text("utf-8").replace("/usr/bin/support-console", sys.executable), "utf-8")
     return file
@@ -51,7 +51,9 @@ def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
 
 
 def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
-    """Our proxy configurations pass the receiver's outside paths and no other: all POST paths, and the channel."""
+    """The delivered proxy configurations forward exactly the receiver's public paths: all paths for POST requests,
+    and the live feed.
+    """
     methods_by_path = {path: set(item) for path, item in json.loads(OPENAPI.read_text("utf-8"))["paths"].items()}
     outside = {path.replace("{source}", "bank") for path, methods in methods_by_path.items() if "post" in methods}
     assert len(outside) == 3

@@ -1,5 +1,5 @@
-"""The threads of a worker that run due tasks: a long task doesn't delay the others, and idle threads send few
-queries."""
+"""Tests of the threads of a worker that run due tasks: a long task doesn't delay the others, and idle threads send
+few queries."""
 
 from contextlib import nullcontext
 from threading import Event
@@ -14,7 +14,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 class CountedStop(Event):
-    """A stop event that is set after `count` waits, each of which returns at once."""
+    """A stop event that counts as set after `count` waits, each of which returns at once."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -61,8 +61,8 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
 def test_a_spare_thread_asks_only_while_another_one_is_occupied(
     place: Place, sandbox: Sandbox, index: int, is_occupied: bool, asks: bool
 ) -> None:
-    """The first thread looks for due tasks after each of its pauses; a spare thread only while another thread is
-    running a task."""
+    """The first thread looks for due tasks after each of its pauses. A spare thread looks for due tasks only while
+    another thread runs a task."""
     asked: list[int] = []
     with place.open_desk(sandbox) as console:
         scheduler = Scheduler(console._context, console._context.heartbeat, ())

@@ -1,5 +1,5 @@
-"""TLS with certificate files: notices and /live work over it, unfinished handshakes are ended, and unusable files are
-refused."""
+"""Tests of TLS with certificate files: notices and the live feed work over TLS, unfinished handshakes are ended, and
+unusable files are refused."""
 
 import os
 import ssl
@@ -44,8 +44,8 @@ def receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[Ru
 
 @pytest.fixture
 def short_handshake_receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[RunningReceiver]:
-    """Yield a receiver that waits one second for a TLS handshake. On a busy machine it may end an honest handshake,
-    too."""
+    """Yield a receiver that waits one second for a TLS handshake. On a busy machine this may also end the handshake
+    of an honest client."""
     pem = authority.write_server_certificate("127.0.0.1")
     with run_receiver(
         scene.taker, certificate_file=pem, key_file=pem, head_timeout_seconds=1.0, max_connections_per_address=4
@@ -60,7 +60,7 @@ def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
 def test_a_notice_over_tls_is_accepted(
     scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
 ) -> None:
-    """A notice is accepted in one piece and in pieces of seven bytes."""
+    """The receiver accepts a notice over TLS in one piece, and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.insert_order(name, 3300)
         post = scene.make_bank_notice(f"e-{name}", name)
@@ -89,8 +89,8 @@ def test_live_changes_are_sent_over_tls(
 def test_a_client_without_a_tls_handshake_is_disconnected(
     short_handshake_receiver: RunningReceiver, authority: CertificateAuthority, said: bytes
 ) -> None:
-    """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest
-    client can then connect."""
+    """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected. An honest
+    client can connect afterwards."""
     with ExitStack() as kept:
         lines = [
             kept.enter_context(short_handshake_receiver.open_connection()) for _ in range(4)
@@ -136,8 +136,8 @@ def test_old_tls_versions_are_refused(authority: CertificateAuthority) -> None:
 def test_invalid_certificate_files_are_refused_as_settings(
     scene: PaymentDesk, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
-    """A certificate without its key, a missing file, a file without PEM, the key of another certificate or a pipe
-    raises `bad_profile`."""
+    """Starting a receiver raises `bad_profile` with a certificate without its key, a missing file, a file without PEM
+    data, the key of another certificate, or a pipe."""
     import threading
 
     text = tmp_path / "text.pem"

@@ -1,5 +1,5 @@
-"""Signed notices of providers that can't be asked, for example about bank transfers. The signature is the only
-proof of such a notice.
+"""Verify and book signed notices about payments. They come from providers to which the program can send no question,
+for example about bank transfers. So the signature is the only proof of such a notice.
 
 The signature header is `X-Notice-Signature: t=<epoch seconds>,v1=<hex HMAC-SHA256(key, t + "." + body)>`; every
 source of notices has its own secret key.
@@ -76,7 +76,7 @@ def list_notice_sources(settings: Settings) -> tuple[str, ...]:
 
 
 class SignedNoticeHandler:
-    """Handles signed notices of the sources whose keys this desk has."""
+    """Checks, stores and applies signed notices. It accepts notices only of the sources whose keys this desk has."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -107,18 +107,20 @@ class SignedNoticeHandler:
         return NoticeEffect(common.EVENT_REPEATED, earlier_event.payment_id)
 
     def _open_case_if_contradicted(self, event: PaymentEvent, notice: SignedNotice) -> None:
-        """Open a case about the stored event `event` if the genuine notice with the same event id has another
-        content: another type, order, amount or currency. Nothing is booked, because an event id stands for one event
-        only; but the other content may be about money that was really paid."""
+        """Open a case about the stored event `event` if the genuine notice has the same event id but other content:
+        another type, order, amount or currency. The notice is not booked, because an event id identifies exactly one
+        event. The case is needed because its content may report money that was really paid."""
         stored_facts = (event.kind, event.order_no, event.amount_minor, event.currency)
         if stored_facts != (notice.type, notice.order_no, notice.amount.minor, notice.amount.currency):
             self._context.write(lambda tx: self._open_case_of_different_content(tx, event, notice))
 
     def _open_case_of_different_content(self, tx: Transaction, event: PaymentEvent, notice: SignedNotice) -> None:
-        """Open a case which says that `notice` has the event id of the stored event `event` but another content
-        (type, order, amount, currency), and write an audit entry with this content. Do nothing if a case already has
-        this content. Because a rule has at most one open case about a notice, an open case about an earlier content
-        is closed; the new case also contains the earlier contents that no person has acknowledged yet.
+        """Open a case which says that `notice` has the event id of the stored event `event` but other content (type,
+        order, amount, currency). Write an audit entry with this content. Do nothing if a case already contains this
+        content.
+
+        A rule has at most one open case about a notice. An open case about earlier content is therefore closed, and
+        the new case also contains the earlier contents that no person has acknowledged yet.
         """
         context, rule = self._context, WorkReason.CONTRADICTED
         content = f"{notice.type} {notice.order_no} {notice.amount.minor} {notice.amount.currency}"
@@ -141,8 +143,9 @@ class SignedNoticeHandler:
         context.record_audit(tx, AuditAction.PAYMENT_CONTRADICTED, event.id, facts, kind=common.NOTICE_KIND)
 
     def retry_unmatched_event(self, event: PaymentEvent) -> str:
-        """Apply the report of a stored signed notice again, if its order or payment, which was missing when the
-        notice came, exists now, and if the signature is valid. Return the event's state (column `done`).
+        """Apply the report of a stored signed notice again. The order or payment of the notice was missing when the
+        notice came. The report is applied only if the order or payment exists now and the signature is valid. Return
+        the event's state (column `done`).
         """
         try:
             notice = self.verify_event(event)
@@ -157,9 +160,9 @@ class SignedNoticeHandler:
         return applied_event.result
 
     def _report_unverified_event(self, event: PaymentEvent, reason: str) -> None:
-        """Open a case about a stored event whose signature can't be verified; `reason` is the code of the reason.
-        If the reason is that this desk has no key of the source, write one warning to the log instead, because
-        another desk may have the key.
+        """Open a case about a stored event whose signature this desk can't verify; `reason` is the code of the
+        reason. If the reason is that this desk doesn't have the source's key, only write one warning to the log,
+        because another desk may have the key.
         """
         if reason == NO_NOTICE_KEY_REASON:
             if event.source not in self._sources_without_key:
@@ -177,8 +180,8 @@ class SignedNoticeHandler:
         """Verify the signature of a stored event, and return the fields of its signed body. The stored row alone
         proves nothing, because it may have been changed in the database.
 
-        The age of the signature is not checked here; it was checked when the notice came. Raises NoticeRefused if the
-        signature can't be verified or if the row's columns differ from the signed body.
+        This method doesn't check the age of the signature, because the age was checked when the notice came. Raises
+        NoticeRefused if the signature can't be verified or if the row's columns differ from the signed body.
         """
         if normalize_source_name(event.source) != event.source or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(
             event.source
@@ -200,9 +203,11 @@ class SignedNoticeHandler:
         return notice
 
     def _verify_signature_header(self, post: ReceivedNotice) -> str:
-        """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice. All
-        checks (key, signature, time) run before the refusal, so that the time until the refusal doesn't reveal its
-        reason."""
+        """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice.
+
+        The method always makes all checks (key, signature, time) before it raises the error, so that the duration of
+        a refusal doesn't reveal which check failed.
+        """
         key = (
             self._read_notice_key(normalize_source_name(post.source))
             if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source)
@@ -239,10 +244,12 @@ class SignedNoticeHandler:
         )
 
     def _read_notice_key(self, notice_source: str) -> str | None:
-        """Return the key of a source; None if this desk has none. Each answer is kept in memory, because a keyring
-        may be slow. Anybody may invent names of sources, so at most _MAX_NAMES_WITHOUT_KEY names without a key are
-        kept in memory. Above this number, the key of any further source is still read, but a missing key is not
-        remembered."""
+        """Return the secret key of a source of notices; None if this desk has none. Each result is stored in memory,
+        because reading a keyring may be slow.
+
+        A sender can invent any number of source names. So at most _MAX_NAMES_WITHOUT_KEY names without a key are
+        stored in memory. For further names the keyring is still read, but a missing key is not stored.
+        """
         if notice_source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
             return None
         key = self._keys.get(notice_source) or self._context.settings.read_secret(
@@ -260,8 +267,8 @@ class SignedNoticeHandler:
 
     @payments.run_again_if_stale()
     def _apply_notice(self, tx: Transaction, notice: SignedNotice) -> PaymentEvent:
-        """Apply the report of the genuine notice to its payment in the transaction `tx`. Return the event to store;
-        its state says what the notice did: for example `unmatched` if neither payment nor order exists."""
+        """Apply the report of the genuine notice to its payment in the transaction `tx`. Return the event to store.
+        The event's state is the result of the notice, such as `unmatched` if neither payment nor order exists."""
         payment_state = PAYMENT_STATE_BY_NOTICE_TYPE.get(notice.type)
         payment = self._find_or_insert_payment(tx, notice) if payment_state is not None else None
         if payment_state is None or payment is None:
@@ -285,9 +292,9 @@ class SignedNoticeHandler:
         return _make_notice_event(notice, common.find_event_state(effect), payment.id)
 
     def _find_or_insert_payment(self, tx: Transaction, notice: SignedNotice) -> Payment | None:
-        """Return the payment of the notice. If only the order of the notice exists, insert the payment. Return None
-        if neither payment nor order exists, or if the shop has written an order with an amount or a currency that no
-        payment can have.
+        """Return the payment of the notice. If only the notice's order exists, insert the payment and return it.
+        Return None if neither payment nor order exists, or if no payment can have the order's stored amount and
+        currency.
         """
         payment = payments.find_by_payment_number(tx.conn, notice.source, notice.order_no)
         order = None if payment else orders.find_by_number(tx.conn, notice.order_no)
@@ -312,8 +319,8 @@ class SignedNoticeHandler:
 
 
 def normalize_source_name(typed_name: str) -> str:
-    """Return the canonical name of a source of signed notices: `a_b` for `a-b`. Both names have the same key, so they
-    are the same source.
+    """Return the canonical name of a source of signed notices: for `a-b`, the canonical name is `a_b`. The names
+    `a-b` and `a_b` have the same secret key, so they identify the same source.
     """
     return typed_name.replace("-", "_")
 
@@ -378,8 +385,8 @@ def _parse_instant(text: str) -> datetime:
 
 
 def _make_report(notice: SignedNotice, state: PaymentState) -> PaymentReport:
-    """Return the notice as a payment report with the state `state`. Sources of signed notices have no payment ids, so
-    the id of the event that reports the success is used as the provider's payment id.
+    """Convert the notice to a payment report with the state `state`. Sources of signed notices have no payment ids.
+    So the report has, as the provider's payment id, the id of the event that reports the success.
     """
     is_paid = state is PaymentState.PAYMENT_SUCCESS
     return PaymentReport(

@@ -1,2 +1,3 @@
-"""Payments: start them at providers, apply providers' reports, probe, decide unknown outcomes, end payments whose
-expiry time has passed, change their orders, and read the data of their screens."""
+"""Services of payments: start them at providers, apply the providers' reports, probe payments, record people's
+decisions about unknown outcomes, end payments whose expiry time has passed, change their orders, and read the data of
+their screens."""

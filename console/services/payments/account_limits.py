@@ -56,9 +56,8 @@ def release_amount(tx: Transaction, payment: Payment) -> None:
 
 def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int) -> None:
     """Subtract a completed refund of `amount_minor` (minor units) from the account of its payment. Do nothing without
-    an account, or if the payment was reversed: the reversal has subtracted everything.
-
-    The caller doesn't call this for the refund of a set-aside, because the account never contained that amount.
+    an account, or if the payment was reversed, because the reversal has subtracted the whole amount. Don't call this
+    for the refund of a set-aside: the account never contained the set-aside amount.
     """
     payment = payments.find(tx.conn, payment_id)
     account = find_account(tx, payment) if payment and payment.state is not PaymentState.REVERSED else None
@@ -67,9 +66,9 @@ def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int
 
 
 def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
-    """Subtract the amount of a payment that is reversed now from the balance of its account: the paid amount without
-    the completed refunds and the set-asides, which aren't in the balance. An open refund is not considered, and its
-    later end doesn't change the balance.
+    """Subtract the amount of a payment that is reversed now from the balance of its account. The subtracted amount is
+    the paid amount without completed refunds and set-asides, which the balance doesn't contain. An open refund is not
+    considered; when it ends later, the balance doesn't change.
     """
     account = find_account(tx, payment)
     if account is None:

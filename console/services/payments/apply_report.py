@@ -1,10 +1,12 @@
-"""Apply a provider's report about a payment. All kinds of reports use this module: notice, callback, probe,
-reconciliation, import, and a decision of people.
+"""Apply a provider's report about a payment. All sources of reports use this module: notice, callback, probe,
+reconciliation, import, and a decision of people. A repeated report changes nothing, and the payment's state changes
+only along the table of transitions.
 
-A repeated report changes nothing, and the payment's state changes only along the table of transitions. In the
-caller's transaction, the answer that contains the report is first stored as evidence, then the payment changes its
-state, and then its money is booked. If the payment is then completed, or a signed notice has booked it as paid, a
-separate transaction afterwards sets the order to paid, so that a failure there does not prevent the booking.
+The caller's transaction makes three steps. It stores the provider's answer as evidence, then changes the payment's
+state, and then books the payment's money.
+
+The order is set to paid afterwards, in a separate transaction, so that a failure there does not prevent the booking.
+This happens if the payment is then completed, or if a signed notice has booked it as paid.
 """
 
 from dataclasses import dataclass, replace
@@ -56,11 +58,10 @@ ReportEffectName = Literal["booked", "changed", "unchanged", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class ReportWithSource:
-    """One report about a payment, with its source and the time at which it was true (`true_at`, UTC).
-
-    `source_kind` is the kind of the source; `source_name` is the name of the source in the evidence (e.g.
-    `payment`, `callback`, `notice`, `import`); `answer` is the provider's answer that is stored as evidence;
-    `event_id` is the id of the notice that contained the report, None for other sources.
+    """One report about a payment, with its source and the time at which it was true (`true_at`, UTC). `source_kind`
+    is the kind of the source; `source_name` is the name of the source in the evidence, such as `payment`, `callback`,
+    `notice` or `import`. `answer` is the provider's answer, which is stored as evidence. `event_id` is the id of the
+    notice that contained the report, None for other sources.
     """
 
     report: PaymentReport
@@ -122,11 +123,14 @@ def apply_report(
 
 
 def limit_report_time_to_now(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
-    """Return the report with a time `true_at` that is not in the future. A report that would be true only after
-    `now`, because the clock of a provider or desk was ahead, gets `now` as its time: otherwise every later report
-    would count as older. `now` is the time by the clock of the database. A notice or callback keeps a time that is at
-    most PROVIDER_CLOCK_TOLERANCE ahead, because the clock of its sender decides the order of the sender's notices. A
-    decision of people is returned unchanged."""
+    """Return the report with a time `true_at` that is not in the future. `now` is the time by the clock of the
+    database. If a provider's or desk's clock was ahead and `true_at` is after `now`, the returned report has `now` as
+    its time. Otherwise every later report would count as older.
+
+    There are two exceptions. A notice or callback may have a time that is at most PROVIDER_CLOCK_TOLERANCE ahead,
+    because the clock of its sender decides the sequence of the sender's notices. A decision of people is returned
+    unchanged.
+    """
     is_notice = sourced_report.source_kind in (ReportSource.NOTICE, ReportSource.CALLBACK)
     is_from_future = sourced_report.true_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
     is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE
@@ -143,10 +147,12 @@ def _forget_future_report_time(payment: Payment, now: datetime) -> Payment:
 def _leave_out_wrong_paid_time(
     context: ServiceContext, tx: Transaction, payment: Payment, sourced_report: ReportWithSource, now: datetime
 ) -> ReportWithSource:
-    """Return the report. If its time of payment can't be right (`find_paid_time_problem`: it is in the future, or
-    before the payment began), return the report without this time, and write the reason into the audit trail. The
-    payment then counts as paid at the time at which the report was true (`now`, if that time can't be right either),
-    as with a report that has no time of payment."""
+    """Return the report, without its time of payment if that time can't be right. `find_paid_time_problem` checks
+    whether the time is in the future or before the payment began; the problem is written into the audit trail.
+
+    A payment whose report has no time of payment counts as paid at the time at which the report was true. If that
+    time can't be right either, the payment counts as paid at `now`.
+    """
     begun_at = payment.begun_at if payment.operation_id is not None else None
     paid_at = sourced_report.report.paid_at
     problem = find_paid_time_problem(paid_at, now, begun_at)
@@ -176,9 +182,9 @@ def store_answer(
 def _replace_effect_if_id_is_shared(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> ReportEffect:
-    """Return `effect`, unless the report would book this payment although another payment of ours has the
-    provider's payment id that the report contains. In that case return an effect that books nothing and opens a
-    case.
+    """Return the effect that the report may have. This is `effect`, with one exception: the report would book this
+    payment, but another payment of ours already has the provider's payment id in the report. Then the returned effect
+    books nothing and opens a case.
     """
     id_at_provider = sourced_report.report.provider_payment_id
     if effect.booked_amount is None or id_at_provider is None:
@@ -238,8 +244,9 @@ def _write_report(
 def _is_missing_id_at_provider_reported(
     tx: Transaction, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> bool:
-    """True if our paid payment has no provider's payment id, because people decided that it is paid without stating
-    the id, and the provider's answer now reports the payment as paid with an id that no other payment of ours has."""
+    """True if the provider's answer contains the provider's payment id that our paid payment lacks. People have
+    decided that the payment is paid without stating this id. The answer must also report the payment as paid, and no
+    other payment of ours may have the id."""
     report = sourced_report.report
     return (
         payment.provider_payment_id is None
@@ -266,9 +273,10 @@ def _settle_operation(
 def _must_set_order_paid(
     payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect, end_state: PaymentState
 ) -> bool:
-    """True if the payment's order must be set to paid after the report `sourced_report`: the report completes the
-    payment, or a signed notice books it as paid. `effect` is the report's effect, `end_state` the payment's
-    state after the report. A callback alone is not enough; a read at the provider must confirm it first.
+    """True if the payment's order must be set to paid after the report `sourced_report`. This is so if the report
+    completes the payment, or if a signed notice books the payment as paid. `effect` is the report's effect,
+    `end_state` the payment's state after the report. A callback is not sufficient: the provider must first confirm
+    the payment in its answer to a question.
     """
     if payment.order_id is None or not effect.new_states:
         return False
@@ -289,10 +297,11 @@ def _must_release_amount(payment: Payment, end_state: PaymentState) -> bool:
 def _make_column_values(
     context: ServiceContext, payment: Payment, sourced_report: ReportWithSource, effect: ReportEffect
 ) -> dict[str, object]:
-    """Return the new values of the payment's columns, except the state, after a report with the effect `effect`:
-    the provider's state and amounts (unless people made the report or a newer report was stored before), the id of
-    the event, the certainty with the error code, the time and amount of a payment that the report proves, and the
-    payer if it was unknown.
+    """Return the new values of the payment's columns, except the state, after a report with the effect `effect`.
+
+    The values are: the provider's state and amounts, unless people made the report or a newer report is stored; the
+    id of the event; the certainty with the error code; the time and amount of a payment that the report proves; and
+    the payer, if no payer is stored yet.
     """
     report, values = sourced_report.report, dict[str, object]()
     if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:
@@ -346,9 +355,11 @@ def _book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amo
 
 
 def _open_case(context: ServiceContext, tx: Transaction, payment: Payment, effect: ReportEffect) -> bool:
-    """Open the case of the report's effect. Return True if a case was opened. If a case of the same rule is open, no
-    case is opened, with two exceptions, in which the new case replaces the open one: a person has acknowledged the
-    open case and the new case has another text; or the open case lacks a further capture of the payer's money.
+    """Open the case of the report's effect. Return True if a case was opened.
+
+    If a case of the same rule is already open, the new case replaces it in two situations. First: a person has
+    acknowledged the open case, and the new case has a text that no person has acknowledged. Second: the open case
+    doesn't list a further capture of the payer's money. Otherwise no case is opened.
     """
     expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
     observed: str | None = effect.case_observed

@@ -1,10 +1,11 @@
 """Close a case about a payment or refund so that a new case of the same alert rule can report a newer fact.
 
-A rule has at most one open case about a record, and a case stays open after its acknowledgement. So if a new fact
-appears while an acknowledged case is open, that case is closed and a new case with the new fact is opened. The text
-of some cases lists several facts, such as each further capture of the payer's money for one payment. If such a case
-is open and its text lacks a new fact, it is closed and a new case is opened whose text has the new fact as well. The
-text of a case has room for a limited number of facts.
+A rule has at most one open case about a record, and a case stays open after a person has acknowledged it. So if a new
+fact appears while an acknowledged case is open, that case is closed and a new case with the new fact is opened.
+
+The text of some cases is a list of facts, such as each further capture of the payer's money for one payment. If the
+list of the open case lacks a new fact, that case is closed, and a new case is opened whose list also has the new
+fact. The text of a case has room for a limited number of facts.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,9 +23,10 @@ FACT_SEPARATOR = ", "
 
 @dataclass(frozen=True, slots=True)
 class ListedFacts:
-    """Facts about a payment, compared with the payment's cases. `has_unacknowledged`: True if at least one of the
-    facts was not acknowledged by a person yet. `case_text`: the text of the new case that the caller must open; None
-    if the open case has all facts for which a case has room, or if a person has acknowledged all of them.
+    """The result of comparing facts about a payment with the payment's cases. `has_unacknowledged` is True if no
+    person has acknowledged at least one of the facts yet. `case_text` is the text of the new case that the caller
+    must open. It is None if the open case contains all facts for which a case has room, or if people have
+    acknowledged all of the facts.
     """
 
     has_unacknowledged: bool
@@ -39,14 +41,14 @@ def end_case_that_lacks_a_fact(
     facts: Sequence[str],
     is_over: Callable[[str], bool] = lambda _key: False,
 ) -> ListedFacts:
-    """Compare `facts` with the payment's cases of the alert rule `rule`. If the open case lacks a fact that no person
-    has acknowledged, and has room for it or is acknowledged, close that case. A full case stays open until a person
-    has acknowledged it.
+    """Compare `facts` with the payment's cases of the alert rule `rule`, and return the result. Close the open case
+    if it lacks a fact that no person has acknowledged, and if it either has room for this fact or is acknowledged. A
+    full case stays open until a person has acknowledged it.
 
-    Each fact begins with a key, which ends at the first space, such as the key of a refund. A fact counts as
-    acknowledged if its key is in the text of a case that a person has acknowledged. The text of the new case also has
-    those facts of the open case that nobody has acknowledged. A fact of the open case is left out if `is_over`
-    returns True for its key, because the fact no longer holds: for example, a refund that this database lacked exists
+    Each fact begins with a key, such as the key of a refund; the key ends at the first space. A fact counts as
+    acknowledged if its key is in the text of a case that a person has acknowledged. The text of the new case also
+    contains the unacknowledged facts of the open case. Facts of the open case for whose key `is_over` returns True
+    are left out, because they are no longer true. An example is a refund that this database lacked and that exists
     here now. Raises RunAgain if another process has just ended the open case.
     """
     cases_of_payment = alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
@@ -77,9 +79,10 @@ def end_case_that_lacks_a_fact(
 def end_acknowledged_case(
     context: ServiceContext, tx: Transaction, subject: tuple[str, int], rule: str, observed: str
 ) -> None:
-    """Close the open case of the alert rule `rule` about the record `subject` (kind and id) if a person has
-    acknowledged it and `observed`, the text of the case that the caller opens next, is new. A text is not new if a
-    person has acknowledged a case with this text. Raises RunAgain if another process has just ended the open case.
+    """Close the open case of the alert rule `rule` about the record `subject` (kind and id), if a person has
+    acknowledged it and `observed` is a new text. `observed` is the text of the case that the caller opens next; it is
+    new if no acknowledged case of this rule has the same text. Raises RunAgain if another process has just ended the
+    open case.
     """
     cases_of_record = alerts.find_by_subject(tx.conn, *subject)
     cases = [case for case in cases_of_record if case.rule_id == rule and case.acknowledged_by]
@@ -97,14 +100,15 @@ def _parse_key(text: str) -> str:
 
 def _split_whole_texts(observed: str) -> list[str]:
     """Return the texts of the facts that the column `observed` of a case contains. An earlier version of the program
-    cut off the column at its largest length; then the last fact isn't whole, and it is left out.
+    cut off long texts at the column's limit. The last fact is left out if it was cut off in this way.
     """
     texts = observed.split(FACT_SEPARATOR)
     return texts[:-1] if len(observed) >= alerts.LONGEST_TEXT_CHARACTERS else texts
 
 
 def _join_whole_texts(texts: Sequence[str]) -> str:
-    """Return the texts joined, as many as the column `observed` of a case has room for, at least one."""
+    """Join the texts of facts into one text for the column `observed` of a case, and return it. Texts for which the
+    column has no room are left out; the first text is always included."""
     observed = texts[0]
     for text in texts[1:]:
         longer = observed + FACT_SEPARATOR + text

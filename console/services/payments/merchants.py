@@ -1,8 +1,8 @@
-"""Compare the merchant id of this desk with the one under which a payment was started.
+"""Compare the merchant id of this desk with the merchant id under which a payment was started.
 
-A gateway finds a payment only with the credentials of the merchant under which the payment was started. With the
-credentials of another merchant (a new contract, a wrong profile), the gateway answers "no such payment", which proves
-nothing about the payment.
+A gateway finds a payment only with the credentials of the merchant that started it. With the credentials of another
+merchant (a new contract, a wrong profile), the gateway answers "no such payment". This answer proves nothing about
+the payment.
 """
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -16,8 +16,9 @@ from console.store.operations import journal
 
 
 def is_of_other_merchant(context: ServiceContext, payment_providers: PaymentProviders, payment: Payment) -> bool:
-    """True if this program started the payment under a merchant id other than that of this desk. False for an
-    imported payment, whose merchant id isn't stored. Raises bad_profile if the provider is not configured here.
+    """True if this program started the payment under a merchant id that differs from this desk's merchant id. False
+    for an imported payment, because its merchant id isn't stored. Raises bad_profile if the provider is not
+    configured on this desk.
     """
     if payment.operation_id is None:
         return False
@@ -32,7 +33,7 @@ def refuse_record_of_other_merchant(
     context: ServiceContext, payment_providers: PaymentProviders, payment: Payment
 ) -> None:
     """Raise bad_profile (detail.problem `record_of_other_merchant`) if the payment was started under a merchant id
-    other than that of this desk, or if the provider is not configured here.
+    that differs from this desk's merchant id. Also raise bad_profile if the provider is not configured on this desk.
     """
     if is_of_other_merchant(context, payment_providers, payment):
         facts: BadProfileDetail = {

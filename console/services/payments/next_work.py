@@ -60,7 +60,7 @@ def choose_work(context: ServiceContext, tx: Transaction, payment: Payment, stat
 
 
 def make_poll_work(context: ServiceContext, payment: Payment) -> Work:
-    """Return the work by which a due task reads the payment at the provider again, while the payer can still pay.
+    """Return the work of a payment that the payer can still pay: a due task reads the payment at the provider again.
     After the last read of the schedule, return no work."""
     attempt = payment.work.attempt if payment.work.reason == POLL_REASON else 0
     if attempt and payment.work.state is WorkState.SCHEDULED:
@@ -85,10 +85,12 @@ def close_case(context: ServiceContext, tx: Transaction, payment: Payment, rule:
 def open_case(
     context: ServiceContext, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str
 ) -> bool:
-    """Open a case of the alert rule `rule` about the payment, with the observed and the expected value. Set the
-    payment's work to needs_review (unless its order must still be set to paid), and write an audit entry. If a case
-    of this rule is open and acknowledged by a person, and the observed value is new, the new case replaces it.
-    Otherwise, if a case of this rule is open, do nothing and return False. Return True if the case was opened.
+    """Open a case of the alert rule `rule` about the payment, with the observed and the expected value. Return True
+    if the case was opened. Set the payment's work to needs_review (unless its order must still be set to paid), and
+    write an audit entry.
+
+    If a case of this rule is already open, the new case replaces it only if a person has acknowledged it and the
+    observed value is new. Otherwise do nothing and return False.
     """
     now = context.now()
     end_acknowledged_case(context, tx, (PAYMENT_KIND, payment_id), rule, observed)

@@ -61,7 +61,7 @@ def fill_empty_order_columns(context: ServiceContext, tx: Transaction, payment: 
     """Write the values of `make_order_column_values` into those columns of the payment's order that are empty. Return
     the order after the write.
 
-    A column that already has another value is not changed; an audit entry reports the difference once, when the
+    A column that already has another value is not changed. An audit entry reports the difference once, when the
     payment's value becomes known. Raises StaleRow if the order has changed since it was read; the caller then repeats
     its transaction.
     """

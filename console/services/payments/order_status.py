@@ -25,8 +25,8 @@ SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
 
 
 def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
-    """Set the payment's order to paid, directly after the booking of the payment. A failure is only logged; a due
-    task then repeats the attempt.
+    """Set the payment's order to paid, directly after the payment was booked. If this fails, only write the failure
+    to the log; a due task then repeats the attempt.
     """
     with log_and_suppress(f"the order of payment {payment_id}"):
         _write_order_paid(context, payment_id)
@@ -98,9 +98,9 @@ def _set_order_paid(context: ServiceContext, tx: Transaction, payment_id: int) -
 
 
 def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> bool:
-    """Set a pending order to paid if its paid payments cover its total. Open a case if the payments don't cover
-    the total, if the order is cancelled, or if another payment has already paid the order; return True in these
-    cases, otherwise False.
+    """Set a pending order to paid if its paid payments cover its total, and return False. Open a case and return True
+    if the payments don't cover the total, if the order is cancelled, or if another payment has already paid the
+    order.
     """
     paid_payments = list_paid_payments(tx.conn, order)
     if order.state is OrderState.CANCELLED:
@@ -160,8 +160,8 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
     task counts this payment as handled.
 
     If this attempt fails, for example because the database is unreachable, schedule the next attempt and raise the
-    error of this attempt again. After the last attempt of the schedule, set the payment's work to needs_review
-    instead of scheduling another one.
+    error of this attempt again. If the schedule has no further attempt, set the payment's work to needs_review
+    instead.
     """
     try:
         set_order_paid(context, payment.id)
@@ -174,7 +174,7 @@ def retry_set_order_paid(context: ServiceContext, payment: Payment) -> bool:
 @payments.run_again_if_stale()
 def _plan_next_set_paid_attempt(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """Schedule the next attempt to set the payment's order to paid; after the last attempt, set the payment's work to
-    needs_review. Do nothing if this is no longer the payment's work."""
+    needs_review. Do nothing if the payment's work is no longer to set its order to paid."""
     current_payment = payments.find(tx.conn, payment_id)
     if current_payment is None or current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
         return

@@ -67,10 +67,10 @@ class PaymentProber:
         due task, which also schedules the next probe.
 
         Raises outcome_unknown (detail.record) if the outcome stays unknown; not_allowed if the acting person has no
-        right to probe; bad_profile if the provider is not configured on this desk; provider_auth,
-        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
-        many calls, or doesn't answer; not_found if there is no such payment; in_progress while the start of the
-        payment runs or another process holds the payment's lease.
+        right to probe; bad_profile if the provider is not configured on this desk; not_found if there is no such
+        payment; in_progress while the start of the payment runs or another process holds the payment's lease. Also
+        raises provider_auth if the provider refuses the credentials, rate_limited if it refuses the call because of
+        too many calls, and provider_unreachable if it doesn't answer.
         """
         with refusals.audit_refusals(self._context, PROBE_ACTION, payment_id, kind=PAYMENT_KIND):
             self._context.require_right("probe")
@@ -90,11 +90,13 @@ class PaymentProber:
         return settled_payment
 
     def _end_probe_without_question(self, payment: Payment, *, is_automatic: bool) -> Payment:
-        """End the probe of a payment whose provider can't be asked, because the provider only sends notices or the
-        payment is of another merchant. Return the payment. Raises outcome_unknown if its outcome is unknown, and
-        bad_profile if the payment is of another merchant, or if the provider is not configured on this desk: another
-        desk can ask it, so this attempt must not count. `is_automatic` is True for a due task, which also schedules
-        the next probe.
+        """End the probe of a payment about which this desk can't ask the provider. The provider only sends notices,
+        isn't configured on this desk, or the payment belongs to another merchant. Return the payment. `is_automatic`
+        is True for a due task, which also schedules the next probe.
+
+        Raises outcome_unknown if the payment's outcome is unknown. Raises bad_profile if the payment belongs to
+        another merchant or if the provider is not configured on this desk: another desk can ask the provider, so this
+        attempt must not count.
         """
         is_configured = self._can_ask_provider(payment.provider)
         if is_automatic:
@@ -157,8 +159,8 @@ class PaymentProber:
             )
 
     def _record_lapse(self, payment_id: int) -> Payment:
-        """If the payment's start has lapsed and no process has recorded that, record it. Return the payment as it is
-        stored afterwards."""
+        """If the payment's start has lapsed and no process has recorded this lapse, record it. Return the payment as
+        it is stored afterwards."""
         payment = self.read_payment(payment_id)
         if payment.operation_id is not None and has_start_lapsed(payment.work):
             self._start_action.record_lapse(payment.operation_id)
@@ -188,7 +190,7 @@ class PaymentProber:
 
     def may_ask_provider(self, provider: str) -> bool:
         """Return False if the provider has calls that read but is not configured on this desk, so that only another
-        desk can ask it; otherwise True. True also for a provider that only sends notices.
+        desk can ask the provider. Otherwise return True, also for a provider that only sends notices.
         """
         try:
             self._can_ask_provider(provider)
@@ -199,8 +201,8 @@ class PaymentProber:
         return True
 
     def is_of_other_merchant(self, payment: Payment) -> bool:
-        """True if the payment was started under a merchant id other than that of this desk, which is configured for
-        the provider.
+        """True if this desk is configured for the payment's provider and the payment was started under a merchant id
+        other than the desk's.
         """
         return is_of_other_merchant(self._context, self._payment_providers, payment)
 
@@ -260,9 +262,9 @@ class PaymentProber:
     def _store_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call_name: str
     ) -> None:
-        """Store as evidence an answer that doesn't contain the payment's state; `call_name` is the name of the call
-        in the evidence. Open a case if the answer is about another payment, amount or currency, or if the provider
-        has no such payment although it is paid here.
+        """Store as evidence a provider's answer that doesn't contain the payment's state; `call_name` is the name of
+        the call in the evidence. Open a case if the answer is about another payment, amount or currency. Also open a
+        case if the provider says that it has no such payment, but the payment is paid in our database.
         """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
         reports.store_answer(context, tx, current_payment, call_name, outcome)
@@ -284,8 +286,8 @@ class PaymentProber:
     # Next probe
 
     def plan_next_probe(self, payment: Payment) -> None:
-        """Schedule the next probe of a payment whose due probe could not be sent, or failed with a fault of this
-        program; after the last probe of the schedule, set the payment's work to needs_review.
+        """Schedule the next probe of a payment, because its due probe could not be sent or was ended by a fault of
+        this program. After the last probe of the schedule, set the payment's work to needs_review.
         """
         self._context.write(lambda tx: self._complete_probe(tx, payment, is_automatic=True))
 
@@ -295,8 +297,9 @@ class PaymentProber:
         of a due task (`is_automatic`), schedule the payment's next probe; after the last probe of the schedule, set
         the payment's work to needs_review instead.
 
-        The work stays unchanged if another process has changed it since `payment` was read, or if its reason is that
-        the payment's order must be set to paid."""
+        The payment's work stays unchanged if another process has changed it since `payment` was read, or if the work
+        is to set the payment's order to paid.
+        """
         context, current_payment = self._context, payment_work.require_payment(tx, payment.id)
         if not is_automatic:
             context.record_audit(
@@ -322,9 +325,9 @@ class PaymentProber:
 
 
 def read_question_time(context: ServiceContext) -> datetime:
-    """Return the time of a question that is sent now, by the clock of the database: the time at which the provider's
-    answer was true. Reports of several desks are compared by this time. With the clock of a desk that is slow, the
-    newest report would count as older than an earlier report of another desk.
+    """Return the present time by the clock of the database, as the time of a question that the caller sends now. The
+    provider's answer counts as true at this time. The reports of several desks are compared by this time: by a desk's
+    own slow clock, its new report would count as older than another desk's earlier report.
     """
     with context.database.read() as conn:
         return read_current_time(conn, context.now())
@@ -332,9 +335,10 @@ def read_question_time(context: ServiceContext) -> datetime:
 
 def make_question(payment: Payment) -> PaymentQuestion:
     """Return the question for the provider about this payment: our payment number, the provider's payment id, the
-    amount, and the time at which the payment began. If another program has written the payment's row with a currency
-    or an amount that no provider can have reported, the question has no amount; the amount of the answer is then not
-    booked.
+    amount, and the time at which the payment began.
+
+    Another program may have written the payment's row with a currency or an amount that no provider can report. Then
+    the question has no amount, and the amount of the answer is not booked.
     """
     amount = make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency)
     begun_at = payment.begun_at or payment.paid_at or payment.created_at
@@ -359,18 +363,18 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
 
 
 def may_contain_payment(reason: str | None, status: int | None) -> bool:
-    """True if an answer without a usable state, with this reason and HTTP status, may say that the payment is paid:
-    the provider has answered the question, and this program can't use its answer, such as one with another currency,
-    or with a state that is in no table. An error of the provider, a refusal of the question, and an answer about
-    other payments alone say nothing about the payment.
+    """True if an answer without a usable state, with this reason and HTTP status, may say that the payment is paid.
+    This is so if the provider has answered the question but this program can't use the answer: for example, the
+    answer has another currency, or a state that is in no table. An error of the provider, a refused question, and an
+    answer about other payments only, say nothing about the payment.
     """
     has_answered = status is not None and 200 <= status < 300
     return has_answered and reason not in _REASONS_WITHOUT_PAYMENT
 
 
 def is_unpaid_outcome(outcome: Outcome[PaymentReport]) -> bool:
-    """True if the answer proves that the payer has not paid: the provider has no such payment, or only its payment
-    code, which nobody has used.
+    """True if the answer proves that the payer has not paid: the provider has no such payment, or it has only the
+    payment's code, and no payer has used the code.
     """
     report = find_report(outcome)
     if report is None:

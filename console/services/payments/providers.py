@@ -18,8 +18,9 @@ def make_adapter_arguments(
     context: ServiceContext, plugin: ProviderPlugin[ProviderSettingsT]
 ) -> AdapterArguments[ProviderSettingsT]:
     """Return the arguments for creating the adapter of the provider that `plugin` declares, from this desk's
-    settings. If a worker acts for the desk's person, the created adapter can't call the provider. May read the
-    keyring; sends nothing. Raises bad_profile if the database belongs to another merchant of the provider.
+    settings. If a worker acts for the desk's person, the created adapter can't call the provider. This function may
+    read the keyring but sends nothing. Raises bad_profile if the database belongs to another merchant of the
+    provider.
     """
     own_settings = context.settings.get_provider_settings(plugin)
     if not context.asks_worker:

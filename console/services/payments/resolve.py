@@ -185,8 +185,8 @@ class PaymentResolver:
         sourced_report: ReportWithSource,
     ) -> ReportEffectName:
         """Apply the provider's answer, which confirms the decision of `person`, and return its effect. The effect is
-        `unknown`, and the cases stay open, if the answer can't be booked. This is so if another payment of ours
-        already has the provider's payment id in the answer, or if the answer may be about another attempt to pay.
+        `unknown`, and the cases stay open, if the answer can't be booked. An answer can't be booked if another
+        payment of ours already has the provider's payment id in it, or if it may be about another attempt to pay.
         """
         context = self._context
         evidence.add_person_evidence(
@@ -227,9 +227,9 @@ class PaymentResolver:
         id_at_provider: str | None,
     ) -> bool:
         """Write the first person's proposal that the payment's state is `target`, or settle the payment with the
-        second person's decision. Return True if a second person must still agree. `proof` is the person's
-        evidence; `answer` is the provider's answer, None if the provider can't be asked; `id_at_provider` is the
-        payment id that the person gave. Raises StaleRow if the payment has changed since it was read.
+        second person's decision. Return True if a second person must still agree. `proof` is the person's evidence;
+        `answer` is the provider's answer, None if this desk can't ask the provider; `id_at_provider` is the payment
+        id that the person gave. Raises StaleRow if the payment has changed since it was read.
         """
         context, now = self._context, self._context.now()
         current_payment = payment_work.require_payment(tx, payment.id)
@@ -270,9 +270,9 @@ class PaymentResolver:
         proposer: str,
     ) -> None:
         """Set the payment to the state `target` about which two people have agreed, book or correct its money, close
-        its cases, and settle its operation. `answer` is the provider's answer, None if the provider can't be asked;
-        `id_at_provider` is the provider's payment id, None if nobody knows it; `proposer` is the name of the first
-        person."""
+        its cases, and settle its operation. `answer` is the provider's answer, None if this desk can't ask the
+        provider. `id_at_provider` is the provider's payment id, None if it isn't known. `proposer` is the name of the
+        first person."""
         context, now = self._context, self._context.now()
         if target is PaymentState.COMPLETED and payment.state not in PAID_STATES:
             self._book_amount(tx, payment, answer, id_at_provider, now)
@@ -296,9 +296,9 @@ class PaymentResolver:
         id_at_provider: str | None,
         now: datetime,
     ) -> None:
-        """Book a payment about which people have decided that it is completed. The booked amount is that of the
-        provider's answer, or the requested amount if the answer contains none. If `id_at_provider` is None, a later
-        read gives the payment its provider's payment id, and the payment can't be refunded until then.
+        """Book a payment that people have decided to be completed. The booked amount is the amount in the provider's
+        answer, or the requested amount if the answer contains none. If `id_at_provider` is None, the payment can't be
+        refunded until a later read at the provider has given it the provider's payment id.
         """
         read_report = answer.found if answer is not None and find_report(answer) is not None else None
         amount = read_report.amount if read_report is not None else None
@@ -354,9 +354,13 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
 
 
 def _refuse_denial_of_unusable_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:
-    """Raise evidence_mismatch if people decide that the payment is not paid, while the provider's present answer
-    reports it as paid with an unexpected amount, or can't be used and may report it as paid. After the decision the
-    order could get another payment as soon as the provider doesn't answer, and the payer would pay twice."""
+    """Raise evidence_mismatch if people decide that the payment is not paid although the provider's present answer
+    may say the opposite. Such an answer reports the payment as paid with an unexpected amount, or can't be used and
+    may report it as paid.
+
+    Without this refusal, the order could get another payment as soon as the provider doesn't answer, and the payer
+    would pay twice.
+    """
     report = find_report(answer)
     if report is not None and report.state in PAID_STATES:
         raise ConsoleError(
@@ -369,8 +373,8 @@ def _refuse_denial_of_unusable_answer(answer: Outcome[PaymentReport], payment: P
 
 
 def _confirms_decision(report: PaymentReport, target: PaymentState) -> bool:
-    """True if the provider's report confirms the decision that the payment's state is `target`. An expired payment
-    confirms the decision `payment_failed` too."""
+    """True if the provider's report confirms the decision that the payment's state is `target`. The provider's state
+    expired also confirms the decision `payment_failed`."""
     if target is PaymentState.COMPLETED:
         return report.state in PAID_STATES and report.is_bookable
     return report.state is PaymentState.PAYMENT_FAILED or (

@@ -1,5 +1,5 @@
-"""Restore payments that the database has lost and whose start is in this desk's spool: ask the provider about the
-payment number in the spool, and insert the payment again in the state that the provider reports.
+"""Restore payments that the database has lost and whose start is in this desk's spool. The module asks the provider
+about the payment number in the spool, and inserts the payment again in the state that the provider reports.
 """
 
 import hashlib
@@ -35,15 +35,15 @@ EVIDENCE_CALL_NAME = "restore"
 
 
 def make_started_payment_key(provider: str, payment_number: str) -> str:
-    """Return the text that the column `provider_key` of the spool has for the start of a payment: the provider and
-    our payment number, such as `atom:A-1001`.
+    """Return the value of the spool's column `provider_key` for the start of a payment: the provider and our payment
+    number, such as `atom:A-1001`.
     """
     return f"{provider}:{payment_number}"
 
 
 def compute_start_fingerprint(order_number: str, provider: str, amount: Money) -> str:
-    """Return the fingerprint of the start of a payment for this order of this amount: the first 32 hex digits of a
-    SHA-256. The journal and the spool store it."""
+    """Return the fingerprint of the start of a payment for this order with this amount: the first 32 hex digits of a
+    SHA-256. The journal and the spool store this fingerprint."""
     facts = [order_number, provider, amount.minor, amount.currency]
     return hashlib.sha256(json.dumps(facts, ensure_ascii=False).encode()).hexdigest()[:32]
 
@@ -57,13 +57,13 @@ class LostPaymentRestorer:
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> Payment:
         """Ask the provider about the lost payment of a spool entry. Insert the payment again in the reported state
-        and return it. `operation` is the lost operation that started the payment; the errors and audit entries are
-        about it.
+        and return it. `operation` is the lost operation that started the payment; errors and audit entries name this
+        operation.
 
         Raises outcome_unknown if the answer doesn't contain the payment's state, or if the spool entry has no payment
-        number (an older version of the program did not store it); not_allowed if the acting person has no right to
-        probe; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses
-        the call because of too many calls, or doesn't answer.
+        number (an older version of the program did not store it). Raises not_allowed if the acting person has no
+        right to probe; provider_auth if the provider refuses the credentials; rate_limited if it refuses the call
+        because of too many calls; provider_unreachable if it doesn't answer.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
@@ -118,9 +118,9 @@ class LostPaymentRestorer:
         return payment_work.require_payment(tx, applied_report.payment_id)
 
     def _require_restored_payment(self, tx: Transaction, intent: Intent, amount: Money) -> Payment:
-        """Return the payment of a lost start. If the database doesn't have it, insert it with its old id, or with a
-        new id if the old id is in use, and write an audit entry about this. Raises RunAgain if another process has
-        just inserted it.
+        """Return the payment of a lost start. If the database doesn't have the payment, insert it and write an audit
+        entry about this. The inserted payment has its old id, or a new id if the old id is in use. Raises RunAgain if
+        another process has just inserted the payment.
         """
         context = self._context
         provider, _, number = (intent.provider_key or "").partition(":")
@@ -173,9 +173,12 @@ class LostPaymentRestorer:
 
 def _find_order(tx: Transaction, provider: str, number: str, amount: Money, fingerprint: str) -> Order | None:
     """Return the order for which the payment with the number `number` was started; None if the database has lost the
-    order, too. `provider`, `amount` and `fingerprint` are those of the start. The payment number is the number of its
-    order or, from the second start of an order on, that number with a suffix after a hyphen. An order's own number
-    may have a hyphen too, so the fingerprint of the start decides which of the two orders it is."""
+    order, too. `provider`, `amount` and `fingerprint` are those of the start.
+
+    The first payment of an order has the order's number as its payment number. From the second start on, the payment
+    number is the order's number with a hyphen and a suffix. Another order's own number may look the same, so the
+    fingerprint of the start decides which of these two orders is returned.
+    """
     for order_number in (number, number.rpartition("-")[0]):
         if compute_start_fingerprint(order_number, provider, amount) == fingerprint:
             return orders.find_by_number(tx.conn, order_number)

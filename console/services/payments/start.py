@@ -132,9 +132,10 @@ class _StartAttempt:
         self._request: PaymentRequest
 
     def prepare(self) -> StartResult | None:
-        """Check provider and order before the operation begins. Return the order's open payment at this provider,
-        with which the payer can still pay; then nothing is started. Return None if a new payment must be started; the
-        provider was then asked about the order's earlier payments (`_ask_about_earlier_payments`).
+        """Check provider and order before the operation begins. If the order has an open payment at this provider,
+        with which the payer can still pay, return this payment; then nothing is started. Return None if a new payment
+        must be started. In this case, the provider was asked about the order's earlier payments
+        (`_ask_about_earlier_payments`).
 
         Raises not_found if the provider or the order is missing; bad_profile if the provider is not configured on
         this desk, or if the database has unsafe settings; usage if the order's currency is not the provider's;
@@ -151,8 +152,9 @@ class _StartAttempt:
     # Existing order and payments
 
     def _require_pending_order(self, order_id: int, currency: str) -> Order:
-        """Return the order. Raises not_found if it is missing, usage if its currency is not `currency`, and
-        invalid_amount if its total is not an amount above 0. Its state is checked by `check`."""
+        """Return the order. Raises not_found if the order is missing, usage if its currency is not `currency`, and
+        invalid_amount if its total is not an amount above 0. The order's state is not checked here; the method
+        `check` checks it."""
         with self._context.database.read() as conn:
             order = _require_order(conn, order_id)
         if order.currency != currency:
@@ -186,9 +188,9 @@ class _StartAttempt:
         return None
 
     def _read_live_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the payments of the order that were paid or can still be paid, as far as the console knows: those
-        that are being started, that are paid, that the payer can still pay, that have an unknown outcome, or that
-        ended unpaid here while the provider says otherwise."""
+        """Return the payments of the order that were paid or can still be paid, as far as our database shows. These
+        are payments that are being started, that are paid, that the payer can still pay, or that have an unknown
+        outcome. A payment that ended unpaid in our database is also returned if the provider says otherwise."""
         lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
         now = read_current_time(conn, self._context.now())
         return [
@@ -204,16 +206,17 @@ class _StartAttempt:
         ]
 
     def _ask_about_earlier_payments(self, order: Order) -> None:
-        """Ask the provider about two sorts of earlier payments of the order, and store its answers. The first sort
-        has not ended although its expiry time has passed: the payer may have paid in the last second. The second sort
-        has ended unpaid here, and its expiry time (or its beginning, if it has no expiry time) is at most
-        ENDED_PAYMENT_AGE ago: the provider may have received the money later. Return if no earlier payment can still
-        be paid; if an earlier payment was paid, `check` then refuses the start.
+        """Ask the provider about two groups of earlier payments of the order, and store its answers. Return if no
+        earlier payment can still be paid; if an earlier payment was paid, `check` then refuses the start.
+
+        The first group has not ended although its expiry time has passed: the payer may have paid in the last second.
+        The second group has ended unpaid in our database, and its expiry time is at most ENDED_PAYMENT_AGE ago (or
+        its beginning, if it has no expiry time). The provider may have received the money of such a payment later.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
-        doesn't say whether the payer has paid, or if the unused code can't be deleted there; provider_auth,
-        rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call because of too
-        many calls, or doesn't answer.
+        doesn't say whether the payer has paid, or if the unused code can't be deleted at the provider. Raises
+        provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
+        because of too many calls, or doesn't answer.
         """
         with self._context.database.read() as conn:
             ended_payments = self._list_ended_payments(conn, order.id)
@@ -222,7 +225,7 @@ class _StartAttempt:
         self._ended_payment_ids = frozenset(payment.id for payment in ended_payments)
 
     def _list_ended_payments(self, conn: Connection, order_id: int) -> list[Payment]:
-        """Return the earlier payments of the order about which the provider must be asked before another one is
+        """Return the earlier payments of the order about which the provider must be asked before a new payment is
         started (see `_ask_about_earlier_payments`)."""
         now = read_current_time(conn, self._context.now())
         ended_payments = []
@@ -240,9 +243,9 @@ class _StartAttempt:
         return ended_payments
 
     def _ask_about_earlier_payment(self, earlier_payment: Payment) -> None:
-        """Ask the provider about one earlier payment of the order, and apply its answer. Then return if the payment
-        is unpaid and can no longer be paid, or if it is paid (`check` then refuses the start). Otherwise raise an
-        error of `_ask_about_earlier_payments`."""
+        """Ask the provider about one earlier payment of the order, and apply its answer. Return if the payment is
+        unpaid and can no longer be paid, or if it is paid (`check` then refuses the start). In any other case raise
+        an error of `_ask_about_earlier_payments`."""
         # No lease is needed: reports may be applied in any sequence.
         asked_at, outcome = read_question_time(self._context), self._payment_prober.ask_provider(earlier_payment)
         if outcome is not None:
@@ -261,10 +264,14 @@ class _StartAttempt:
 
     def _is_still_unpaid(self, payment: Payment, outcome: Outcome[PaymentReport] | None) -> bool:
         """True if the payment is unpaid and can no longer be paid. `outcome` is the provider's answer, which was
-        applied to the payment (None: the provider can't be asked). An answer must prove that an open payment is
-        unpaid. A payment that has ended here was proven unpaid before, so no answer is needed; but if an answer says
-        that the payment is running, or may say so and can't be read, the result is False. The code of a payment that
-        was open, or that expired by a clock, must be deleted, unless the provider says that the payment has ended.
+        applied to the payment; None if this desk can't ask the provider.
+
+        For a payment that is open in our database, the answer must prove that the payment is unpaid. A payment that
+        has ended in our database needs no answer, because an earlier answer has proved that it is unpaid. But the
+        result is False if an answer says that the payment is running, or if it can't be read and may say so.
+
+        The payment's code must also be deleted if the payment was open or was expired by a clock, unless the provider
+        says that the payment has ended.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
@@ -276,9 +283,9 @@ class _StartAttempt:
         return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))
 
     def _delete_code(self, payment: Payment) -> bool:
-        """Delete the payment's code at the provider: our clock may be ahead, and then the payer could pay this code
-        and the new one. Return True if the code can no longer be paid, or if the provider can't delete codes. Raises
-        read_only while a read-only switch stops the start.
+        """Delete the payment's code at the provider. If our clock is ahead, the code may still be valid there, and
+        the payer could pay both this code and the new one. Return True if the code can no longer be paid, or if the
+        provider has no call that deletes codes. Raises read_only while a read-only switch stops the start.
         """
         if not isinstance(self._adapter, CodeDeleter) or payment.handle is None:
             return True
@@ -301,15 +308,16 @@ class _StartAttempt:
         return f"payment_start_{self._order_id}" if self._context.settings.uses_leases else None
 
     def check(self, conn: Connection) -> None:
-        """Check that a payment of the order may be started now.
+        """Check that a payment of the order may be started now. Raises not_found if the order is missing;
+        already_decided if the order is not pending or has a paid payment; over_limit if its total exceeds the amount
+        that remains on its account; read_only while a read-only switch stops the start.
 
-        Raises not_found if the order is missing; already_decided if it is not pending or has a paid payment;
-        outcome_unknown if it has a payment with an unknown outcome at this provider, or a payment at any provider
-        that ended unpaid here and may have been paid after that; in_progress in four cases: the order has an open
-        payment at this provider; it has a payment at any provider that ended unpaid here while its provider says
-        otherwise; a notice reports a payment of the order that the database doesn't have; the database has lost a
-        payment of the order at this provider. Also raises over_limit if its total exceeds the amount that remains on
-        its account; read_only while a read-only switch stops the start.
+        Raises outcome_unknown if the order has a payment with an unknown outcome at this provider. Also raises
+        outcome_unknown if a payment at any provider ended unpaid in our database and may have been paid after that.
+
+        Raises in_progress in four cases: the order has an open payment at this provider; a payment of the order ended
+        unpaid in our database while its provider says otherwise; a notice reports a payment of the order that the
+        database doesn't have; or the database has lost a payment of the order at this provider.
         """
         order = _require_order(conn, self._order_id)
         if order.state is not OrderState.PENDING:
@@ -340,8 +348,9 @@ class _StartAttempt:
         refuse_if_read_only(conn, self._provider)
 
     def _refuse_if_start_lost(self, conn: Connection, order: Order) -> None:
-        """Raise in_progress if a desk has sent a start of this order at this provider, under any payment number,
-        whose payment the database has lost: the payer may have paid. People must settle that operation first.
+        """Raise in_progress if a desk has sent a start for this order to this provider, under any payment number, and
+        the database has lost the started payment. The payer may have paid that payment. People must settle that
+        operation first.
         """
         first_key = make_started_payment_key(self._provider, order.merch_txn_id)
         later_keys = make_started_payment_key(self._provider, _make_later_number(order, ""))
@@ -501,9 +510,9 @@ def _make_unclear_payment_error(payment: Payment) -> ConsoleError:
 
 
 def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
-    """True if the provider has answered the question about a payment, but its answer can't be used, such as one with
-    a state that is in no table, "not found" together with the payment, or one that a cache had stored before. Such an
-    answer may say that the payment is paid. An error of the provider, and a refusal of the question, say nothing."""
+    """True if the provider's answer to a question about a payment can't be used but may say that the payment is paid.
+    Examples are an answer with a state that is in no table, "not found" together with the payment, or an old answer
+    from a cache. An error of the provider and a refused question say nothing about the payment: then False."""
     if outcome is None or outcome.kind is not OutcomeClass.UNKNOWN or outcome.reason in _REASONS_WITHOUT_NEWS:
         return False
     has_answered = outcome.status is not None and 200 <= outcome.status < 300
@@ -511,10 +520,12 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:
-    """True if the payer may have paid a payment that is stored as failed, expired or reversed, so that its order
-    must not get another payment: `is_perhaps_paid_after_end` returns True, or a person must look at the payment and a
-    case `contradicted` about it is open. The second condition is needed if the payment has several open cases,
-    because its work has only one of them as its reason.
+    """True if the payer may have paid a payment that is stored as failed, expired or reversed, so that its order must
+    not get another payment. This is so if `is_perhaps_paid_after_end` returns True, or if a person must look at the
+    payment and a case `contradicted` about it is open.
+
+    The second condition is needed for a payment with several open cases, because its work has only one of them as its
+    reason.
     """
     return is_perhaps_paid_after_end(payment) or (
         payment.work.state is WorkState.NEEDS_REVIEW
@@ -523,9 +534,9 @@ def _may_be_paid(conn: Connection, payment: Payment) -> bool:
 
 
 def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
-    """Raise in_progress if a genuine notice reports a payment of the order as paid, or as running, and the database
-    doesn't have this payment: after a loss of the database the payer may have paid it. A person must import that
-    payment, or acknowledge the case about the notice.
+    """Raise in_progress if a genuine notice reports a payment of the order as paid or running, and the database
+    doesn't have this payment. The database may have lost a payment that the payer has paid. A person must first
+    import that payment, or acknowledge the case about the notice.
     """
     unmatched_events = events.list_unmatched_events_of_number(conn, order.merch_txn_id, _make_later_number(order, ""))
     open_cases = alerts.read_open_alerts_of_subjects(
@@ -549,8 +560,8 @@ def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
 
 def _refuse_unfinished_start(conn: Connection, key: str, fingerprint: str) -> None:
     """Raise an error while an earlier start with the idempotency key `key` runs or has an unknown outcome.
-    `fingerprint` is the hash of this start's data. An earlier version of the program made this key from the
-    provider's name instead of our merchant id.
+    `fingerprint` is the hash of this start's data. The key of an earlier start may have an older form, which contains
+    the provider's name instead of our merchant id.
     """
     key_use = idempotency.find_use(conn, key)
     if key_use is not None and key_use.state not in (OperationState.DONE, OperationState.FAILED):
@@ -579,10 +590,12 @@ def _require_order(conn: Connection, order_id: int) -> Order:
 
 
 def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, fingerprint: str) -> bool:
-    """True if the database has no payment of the start `start_intent` (an intent in a spool), and if this start may
-    have been for the order `order`: it has the fingerprint `fingerprint`, which a start of the order would have now,
-    or its payment number is one of this order. The second condition finds a start before a change of the order's
-    total, which has another fingerprint. Also True if the intent has no payment number.
+    """True if the database doesn't have the payment of the start `start_intent` (an intent in a spool), and if this
+    may have been a start for the order `order`.
+
+    The start may be for the order in two cases. First: its fingerprint equals `fingerprint`, the fingerprint that a
+    start of the order would have now. Second: its payment number is a number of this order; this finds a start that
+    was made before the order's total changed. The result is also True if the intent has no payment number.
     """
     provider, _, number = (start_intent.provider_key or "").partition(":")
     if not number:  # too long to be stored: known by its fingerprint, and without a payment
@@ -623,8 +636,8 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
 
 
 def _make_later_number(order: Order, attempt: str) -> str:
-    """Return the payment number of a later attempt: the order's number, a hyphen and `attempt`, such as `2`. With an
-    empty `attempt`, return the beginning that all such numbers of the order share. The order's number is cut if the
-    whole would otherwise be too long.
+    """Return the payment number of a later attempt for the order: the order's number, a hyphen and `attempt`, such as
+    `2`. If `attempt` is empty, return the prefix that all such numbers of the order share. The order's number is cut
+    if the payment number would otherwise be too long.
     """
     return f"{order.merch_txn_id[:56]}-{attempt}"

@@ -1,5 +1,5 @@
-"""Write the outcome of a payment's start into the payment: in the second transaction (tx2) of the start, for
-answers that arrive late, and for starts that have lapsed.
+"""Write the outcome of a payment's start into the payment. The module does this in the second transaction (tx2) of
+the start, for answers of the provider that arrive after it, and for starts that have lapsed.
 """
 
 from datetime import datetime, timedelta
@@ -45,9 +45,9 @@ def record_start_outcome(
 def write_start_outcome(
     context: ServiceContext, tx: Transaction, payment: Payment, outcome: Outcome[StartedPayment]
 ) -> None:
-    """Write the outcome of a start into the payment: the payer can pay, the provider has not created the payment,
-    or the outcome is unknown. If a notice has changed the payment's state before the answer came, that state
-    stays.
+    """Write the outcome of a start into the payment: the payer can pay, the provider has not created the payment, or
+    the outcome is unknown. If a notice has changed the payment's state before the provider's answer came, keep the
+    state of the notice.
     """
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         if is_contradicting_answer(payment, outcome.found):
@@ -96,8 +96,8 @@ def _write_started_payment(
 
 
 def _find_expiry_time(payment: Payment, start_answer: StartedPayment) -> datetime | None:
-    """Return the expiry time in the provider's answer; None if there is none, or if it lies before the payment's
-    beginning. Such a time is wrong, and the payer may still be able to pay."""
+    """Return the expiry time in the provider's answer; None if the answer has none, or if the time is before the
+    payment's beginning. A time before the beginning is wrong, and the payer may still be able to pay."""
     expires_at, begun_at = start_answer.expires_at, payment.begun_at or payment.created_at
     return expires_at if expires_at is not None and (begun_at is None or expires_at > begun_at) else None
 
@@ -140,8 +140,10 @@ def settle_late_start(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[Any], _key: str | None
 ) -> bool:
     """Settle the start `operation_id` with an outcome that the second transaction (tx2) of the start did not record.
-    If the same successful answer is already recorded, nothing is written; any other repeated call stores evidence and
-    audit entry again. Return False if the operation or its payment is missing. `_key`, the answer key, is not used.
+    If the same successful answer is already recorded, write nothing. Any other repeated call stores the evidence and
+    the audit entry again.
+
+    Return False if the operation or its payment is missing, otherwise True. `_key`, the answer key, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     payment = payments.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -160,9 +162,9 @@ def settle_late_start(
 
 
 def _is_start_recorded(operation: Operation, payment: Payment, outcome: Outcome[StartedPayment]) -> bool:
-    """True if the payment already has the code or token of this answer, and its operation is done: one transaction
-    writes both, with the evidence. So an earlier transaction has already recorded the answer, but its process ended
-    before it marked the operation as ended in the desk's spool.
+    """True if an earlier transaction has already recorded this answer: the payment has the answer's code or token,
+    and its operation is done. One transaction writes both, together with the evidence. The process of that
+    transaction ended before it marked the operation as ended in the desk's spool.
     """
     handle = outcome.found.handle[:128] if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found else None
     return (

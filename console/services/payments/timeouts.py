@@ -1,10 +1,9 @@
-"""End payments whose expiry time has passed: ask the provider, expire the payment, cancel its order, release the
-order's stock.
+"""End payments whose expiry time has passed, in four steps: ask the provider, expire the payment, cancel its order,
+release the order's stock. These steps are declared below as a saga.
 
-These four steps are declared below as a saga. The saga waits until the provider has answered that the payment is
-unpaid. The cancellation of the order is never undone. If the provider reports the payment as paid before the
-cancellation, the order becomes paid; if the provider reports this after the cancellation, the money is booked and a
-case is opened for people.
+The saga waits until the provider has answered that the payment is unpaid. The cancellation of the order is never
+undone. If the provider reports the payment as paid before the cancellation, the order becomes paid. If the provider
+reports this after the cancellation, the money is booked and a case is opened for people.
 """
 
 from collections import Counter
@@ -276,9 +275,9 @@ class PaymentTimeoutSagas:
     def _apply_answer(
         self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport] | None, asked_at: datetime
     ) -> StepVerdict:
-        """Apply the provider's answer to the payment. Return the verdict of the saga's first step: done if the
-        payment is certainly unpaid, end of the saga if it is paid, otherwise wait. `outcome` is the answer, None if
-        the provider can't be asked; `asked_at` is the time of the question.
+        """Apply the provider's answer to the payment, and return the verdict of the saga's first step. The step is
+        done if the payment is certainly unpaid; the saga ends if the payment is paid; otherwise the saga waits.
+        `outcome` is the answer, None if this desk can't ask the provider; `asked_at` is the time of the question.
         """
         if outcome is None:
             return StepWaiting("nobody_to_ask")
@@ -301,8 +300,8 @@ class PaymentTimeoutSagas:
         """Count the consecutive questions that the provider has not answered. `code` is the error code of the last
         question, None if the provider answered it.
 
-        The rest of this run skips the provider after an error that concerns all its payments, or after
-        MAX_CONSECUTIVE_UNANSWERED_QUESTIONS unanswered questions in a row.
+        After an error that concerns all payments of a provider, the run asks this provider nothing more. The same
+        applies after MAX_CONSECUTIVE_UNANSWERED_QUESTIONS unanswered questions in a row.
         """
         self._unanswered_counts[provider] = (
             self._unanswered_counts[provider] + 1 if code == _UNREACHABLE_ERROR_CODE else 0
@@ -340,8 +339,8 @@ class PaymentTimeoutSagas:
         return StepDone()
 
     def _is_answer_valid(self, saga: Saga, payment: Payment, now: datetime) -> bool:
-        """True if the provider's answer that the saga stores is at most MAX_PROVIDER_ANSWER_AGE old and no newer
-        report about the payment exists.
+        """True if the provider's answer that the saga stores is at most MAX_PROVIDER_ANSWER_AGE old and the database
+        has no newer report about the payment.
         """
         asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT_KEY]))
         if payment.told_at is not None and payment.told_at > asked_at:
@@ -439,8 +438,9 @@ def can_still_be_paid(payment: Payment) -> bool:
 
 
 def _choose_step_verdict(payment: Payment) -> StepVerdict | None:
-    """Return the verdict of a saga's step for the payment: end of the saga if it is paid, wait if its outcome is
-    unknown, None if it is open or ended unpaid.
+    """Return the verdict of a saga's step for the payment. A paid payment ends the saga; a payment with an unknown
+    outcome lets the saga wait. Return None for a payment that is open or has ended unpaid, because the step then
+    decides itself.
     """
     if payment.certainty is Certainty.UNKNOWN:
         return StepWaiting("unknown")

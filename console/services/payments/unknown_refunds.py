@@ -1,5 +1,5 @@
-"""Cases about refunds that a payment has at its provider and that this database doesn't have: the database may have
-lost them, or a person has requested them at the provider's own page."""
+"""Cases about refunds that the provider lists for a payment and that this database doesn't have. The database may
+have lost them, or a person has requested them on the provider's own website."""
 
 from collections.abc import Sequence
 
@@ -14,10 +14,10 @@ from console.store.refunds import refunds
 def open_case_of_unknown_refunds(
     context: ServiceContext, tx: Transaction, payment_id: int, refunds: Sequence[str]
 ) -> bool:
-    """Open a case about those `refunds` of the payment that no person has acknowledged yet, instead of an open case
-    that lacks one of them (see `end_case_that_lacks_a_fact`). Return False if people have acknowledged all of
-    `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises RunAgain if another process
-    has just ended the case.
+    """Open a case about those `refunds` of the payment that no person has acknowledged yet. If a case is already open
+    and lacks one of them, the new case replaces it (see `end_case_that_lacks_a_fact`). Return False if people have
+    acknowledged all of `refunds`, otherwise True. Each text in `refunds` begins with the refund's key. Raises
+    RunAgain if another process has just ended the case.
     """
     rule = WorkReason.UNKNOWN_REFUND
     listed_refunds = end_case_that_lacks_a_fact(
@@ -29,7 +29,7 @@ def open_case_of_unknown_refunds(
 
 
 def is_refund_of_this_console(tx: Transaction, payment_id: int, key: str) -> bool:
-    """True if this database has a refund of the payment with the idempotency key `key`. A refund that this database
-    had lost is found as well if a person has requested it again, because the new request gets the same key."""
+    """True if this database has a refund of the payment with the idempotency key `key`. If the database lost a refund
+    and a person requested it again, the new request has the same key, so the result is True."""
     refund = refunds.find_by_idempotency_key(tx.conn, key)
     return refund is not None and refund.payment_id == payment_id

@@ -1,5 +1,5 @@
-"""Show a person the payer of a payment and the raw answers without masks, for UNMASKED_SECONDS and with a reason that
-the audit trail keeps."""
+"""Show a person the unmasked name of a payer and the unmasked answers of the provider for UNMASKED_SECONDS. The
+person must state a reason, which is stored in the audit trail."""
 
 from dataclasses import replace
 
@@ -22,18 +22,19 @@ UNMASK_ACTION = AuditAction.PAYMENT_UNMASK
 
 
 class PayerUnmasking:
-    """Unmasks payers. `unmask` writes the audit entry and returns no payer, because the answer of an acting call is
-    stored; `read_unmasked` then reads the texts as long as that entry is not older than UNMASKED_SECONDS.
+    """Unmasks payers in two steps. `unmask` writes the audit entry and returns no payer, because the answer of an
+    acting call is stored. `read_unmasked` then returns the unmasked texts until that entry is older than
+    UNMASKED_SECONDS.
     """
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def unmask(self, kind: str, record_id: int, reason_text: str) -> bool:
-        """Write the audit entry by which the acting person may read the unmasked texts of a payment or refund for
-        UNMASKED_SECONDS. `reason_text` is the person's reason. Return True, the answer that is stored for the call.
-        Raises usage if the reason is empty or too long, not_found if there is no such payment or refund, not_allowed
-        if the acting person has no right to unmask.
+        """Write an audit entry that allows the acting person to read the unmasked texts of a payment or refund for
+        UNMASKED_SECONDS. `reason_text` is the person's reason. Return True; this is the answer that is stored for the
+        call. Raises usage if the reason is empty or too long, not_found if there is no such payment or refund,
+        not_allowed if the acting person has no right to unmask.
         """
         words = require_valid_note(reason_text)
 
@@ -48,9 +49,9 @@ class PayerUnmasking:
             return self._context.write(write_entry)
 
     def read_unmasked(self, kind: str, record_id: int) -> UnmaskedTexts | None:
-        """Return the unmasked texts of a payment or refund; None if the acting person has not unmasked its payment
-        within the last UNMASKED_SECONDS. Raises not_found if there is no such record, not_allowed if the acting
-        person may not read.
+        """Return the unmasked texts of a payment or refund. Return None if the acting person has not unmasked the
+        payment, or the refund's payment, within the last UNMASKED_SECONDS. Raises not_found if there is no such
+        record, not_allowed if the acting person may not read.
         """
         context = self._context
         with context.database.read() as conn:

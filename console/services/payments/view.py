@@ -94,8 +94,8 @@ class PaymentDetailsReader:
         return details
 
     def read_order(self, order_id: int) -> OrderDetails:
-        """Return one order with its payments and refunds. Raises not_found if there is no such order, and not_allowed
-        if the acting person may not read.
+        """Return one order with the data of its screen, such as its payments and refunds. Raises not_found if there
+        is no such order, and not_allowed if the acting person may not read.
         """
         context = self._context
         with context.database.read() as conn:

@@ -1,1 +1,1 @@
-"""Values that a person's windows store encrypted at this desk."""
+"""Values that the windows of a person store in an encrypted file on this desk."""

@@ -1,8 +1,8 @@
-"""Values that the windows of a person store encrypted at this desk: the last screen, visited records, drafts of
+"""Values that the windows of a person store encrypted on this desk: the last screen, visited records, drafts of
 dialogs, and the request ids of calls without an answer.
 
-Each value belongs to one database, whose id is a prefix of the value's name in the file, because the same record
-id means another record in another database. Each value has the time of its last change. Drafts and request ids are
+Each value belongs to one database, because the same record id means another record in another database. The value's
+name in the file begins with the database's id. Each value has the time of its last change. Drafts and request ids are
 deleted after 24 hours, other values after 30 days.
 """
 
@@ -37,8 +37,9 @@ class PersonStateStore:
 
     def read_entries(self) -> NamedValues:
         """Return the entries of this database by name, each as {"at": time, "value": value}, without outdated
-        entries; none if the person has stored nothing yet, which needs no key. Raises bad_profile if there is a file
-        and this desk has no key and no keyring, and storage_full if an unusable file can't be renamed.
+        entries. Return an empty dict if the person has stored nothing yet; this needs no key. Raises bad_profile if
+        there is a file and this desk has no key and no keyring, and storage_full if an unusable file can't be
+        renamed.
         """
         with contextlib.suppress(PermissionError):
             if not self._path.exists():
@@ -52,9 +53,9 @@ class PersonStateStore:
         return list_drafts(self.read_entries().values, self._context.now())
 
     def change_entries(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
-        """Replace the entries by the values in `changes`, which has the new value for each name (None deletes the
-        entry), delete outdated entries, and return all remaining entries. Raises bad_profile if this desk has no key
-        and no keyring, and storage_full if the file can't be written or an unusable file can't be renamed.
+        """Write the values in `changes`, delete outdated entries, and return all remaining entries. `changes` has the
+        new value for each entry's name; None deletes the entry. Raises bad_profile if this desk has no key and no
+        keyring, and storage_full if the file can't be written or an unusable file can't be renamed.
         """
         file, now = self._open_file(), self._context.now()
         entries = {self._make_entry_name(name): entry for name, entry in changes.items()}

@@ -1,8 +1,8 @@
 """A lock that lets the threads of one process append entries to the audit trail one after another.
 
-The entries of one process form a hash chain, in which each entry needs the one before it. Without the lock the
-chain would still be correct, because the database refuses a second entry at the same position; the lock only saves
-repeated transactions.
+The entries of one process form a hash chain, in which each entry needs the entry before it. Without the lock the
+chain would still be correct, because the database refuses a second entry at the same position. But the refused
+transactions would have to be repeated, which the lock prevents.
 """
 
 from collections.abc import Iterator

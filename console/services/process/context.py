@@ -74,8 +74,9 @@ _executed_request: "ContextVar[TakenDeskRequest | None]" = ContextVar("executed"
 
 @contextmanager
 def act_for_requester(request: "TakenDeskRequest | None") -> Iterator[None]:
-    """Context manager: within the block, this thread acts for the person who made the desk request `request`; with
-    None, it acts for the worker itself. Use it only in a process with a worker's database account.
+    """Context manager: within the block, this thread acts for the person who made the desk request `request`. If
+    `request` is None, the thread acts for the worker itself. Use this only in a process with a worker's database
+    account.
     """
     token = _executed_request.set(request)
     try:
@@ -105,9 +106,9 @@ _request_binding: ContextVar[RequestBinding | None] = ContextVar("request", defa
 
 @contextmanager
 def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[RequestBinding]:
-    """Context manager: within the block, the kind and id of each record that this thread changes, and the id of the
-    operation, are stored in the row of the request id `owned_request`. Yield the binding, which shows whether such a
-    write was committed.
+    """Context manager: within the block, each write of this thread is connected with the request id `owned_request`.
+    The kind and id of each record that the thread changes, and the id of the operation, are stored in the row of the
+    request id. Yield the binding, which shows whether such a write was committed.
     """
     binding = RequestBinding(owned_request)
     token = _request_binding.set(binding)
@@ -119,8 +120,8 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
 
 @contextmanager
 def act_as(person_name: str | None) -> Iterator[None]:
-    """Context manager: within the block, `person_name` is the name of the person or program that acts in this thread
-    (or asyncio task). With None, the operator in the settings acts.
+    """Context manager: within the block, this thread (or asyncio task) acts in the name of `person_name`, a person or
+    program. If `person_name` is None, the operator in the settings acts.
     """
     token = _acting_name.set(person_name)
     try:
@@ -139,12 +140,13 @@ class PublisherAnswerSource(Protocol):
     """
 
     def ask_publisher(self, corporation_number: str) -> None:
-        """Query the publisher about a number that this desk's registry doesn't have, and store the answer. Raises
-        nothing.
+        """Query the publisher about a corporation number that this desk's registry doesn't have, and store the
+        answer. This method never raises an error.
         """
 
     def find_stored_facts(self, corporation_number: str) -> "CorporationFacts | None":
-        """Return the publisher's stored answer about the number; None if there is none. Sends no query."""
+        """Return the publisher's stored answer about the corporation number; None if no answer is stored. Sends no
+        query."""
 
 
 _LOCAL_WORKER = Person(WORKER, frozenset({WORKER}), may_buy=False)
@@ -233,10 +235,10 @@ class ServiceContext:
         """Run `write_changes` in a write transaction and return its result.
 
         On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
-        first audit entry until the COMMIT, which saves repeated transactions.
+        first audit entry until the COMMIT. Without the lock, more transactions would have to be repeated.
 
-        If the database refuses the changes while this thread executes a desk request, the request's lease may have
-        expired: renew the lease and run `write_changes` once more.
+        The database may refuse the changes while this thread executes a desk request, because the request's lease has
+        expired. Then the lease is renewed and `write_changes` runs a second time.
         """
         try:
             return self._write_once(write_changes)
@@ -251,12 +253,12 @@ class ServiceContext:
 
     def _renew_request_lease(self, refusal: ConsoleError) -> bool:
         """Renew the lease of the desk request that this thread executes, after the database has refused a change. The
-        lease expires while the database is away for longer than the lease, or if another worker believes that this
-        worker has ended. Return False if the database hasn't refused the change, if another worker has taken the
-        request, or if this thread executes none.
+        lease expires if the database is unreachable for too long, or if another worker believes that this worker has
+        ended.
 
-        A lease that is live again is renewed too: after the refusal the heartbeat's thread may already have renewed
-        it.
+        Return False if the error `refusal` is not a refusal by the database, if another worker has taken the request,
+        or if this thread executes no request. A lease that hasn't expired is renewed too, because the heartbeat's
+        thread may have renewed it after the refusal.
         """
         request = _executed_request.get()
         if request is None or refusal.detail.get("reason") != NotAllowedReason.REFUSED_BY_THE_DATABASE:
@@ -274,8 +276,8 @@ class ServiceContext:
 
     @cached_property
     def audit(self) -> "AuditTrail | RequestedAuditTrail":
-        """The audit trail to which this process writes. If a worker acts for the desk's person, the object stores
-        the audit entries as requests to the worker.
+        """The audit trail to which this process writes. If a worker acts for the desk's person, this object stores
+        each audit entry as a request to the worker.
         """
         if self.asks_worker:
             from console.store.desk_requests.requested_audit import RequestedAuditTrail
@@ -318,9 +320,10 @@ class ServiceContext:
         return cipher
 
     def find_answer_key(self, operation_id: str) -> str | None:
-        """Return the key by which the database checks that the stored answer to the operation comes from a desk with
-        the store key: it is derived from the store key and the operation id. Return None on a desk without the store
-        key of this database, and if the database can't be read to compare the desk's store key with its own."""
+        """Return the answer key of the operation. The database uses this key to check that a stored answer comes from
+        a desk with the store key. The answer key is derived from the store key and the operation id. Return None if
+        this desk doesn't have the store key of this database, or if the database can't be read to compare the store
+        keys."""
         try:
             return self.cipher.derive_answer_key(operation_id)
         except ConsoleError:
@@ -328,11 +331,11 @@ class ServiceContext:
 
     @property
     def operator(self) -> str | None:
-        """The name of the person or program that acts; None if there is no name.
+        """The name of the acting person or program; None if no name is set.
 
-        While this thread executes a desk request, this is the person of the request. Otherwise, on a server, it is
-        the connected database account (also for a due task); on other databases it is the name set by `act_as`, or
-        else the operator in the settings.
+        While this thread executes a desk request, this is the person of the request. Otherwise, on a server, this is
+        the connected database account (also for a due task). On other databases this is the name that `act_as` has
+        set, or else the operator in the settings.
         """
         request = _executed_request.get()
         if request is not None:
@@ -381,8 +384,8 @@ class ServiceContext:
 
     def _require_person(self, conn: Connection, person_name: str) -> Person:
         """Return the person with this name. On a database without database accounts, every name has all roles while
-        the table `operators` is empty. Raises not_allowed for an unknown name, and on a server for a name other than
-        that of the database account.
+        the table `operators` is empty. Raises not_allowed for an unknown name. On a server, also raises not_allowed
+        if the name isn't that of the connected database account.
         """
         self.require_own_name(person_name)
         return _require_known_person(
@@ -391,14 +394,14 @@ class ServiceContext:
 
     @property
     def admits_unlisted_names(self) -> bool:
-        """True on every database except a server. On such a database every name has all roles while the table
-        `operators` is empty.
+        """True on every database except a server: there, a person needs no entry in the table `operators` while this
+        table is empty. Every name then has all roles.
         """
         return not self.database.is_server
 
     def require_own_name(self, person_name: str) -> None:
-        """On a server, raise not_allowed if the settings or `act_as` name a person other than that of the connected
-        database account.
+        """On a server, raise not_allowed if the settings or `act_as` contain a person's name that differs from the
+        name of the connected database account.
         """
         other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, person_name}
         if self.database.is_server and other_names:
@@ -408,8 +411,8 @@ class ServiceContext:
             )
 
     def find_reading_person(self, conn: Connection) -> Person | None:
-        """Return the acting person, read in the transaction `conn`; None if no person is named (reading needs no
-        right then). Raises not_allowed if the named person may not read.
+        """Return the acting person, read on the connection `conn`. Return None if no person is named, because reading
+        needs no right then. Raises not_allowed if the named person may not read.
         """
         name = self.reader_name
         return (
@@ -420,8 +423,8 @@ class ServiceContext:
 
     @property
     def reader_name(self) -> str | None:
-        """The name of the person whose right to read must be checked; None for a due task, and if no person is
-        named. Raises not_allowed on a server if the named person isn't the database account.
+        """The name of the person whose right to read must be checked. None for a due task, and if no person is named.
+        On a server, raises not_allowed if the name isn't that of the connected database account.
         """
         name = self.operator
         if name is None or self._is_local_worker:
@@ -472,15 +475,16 @@ class ServiceContext:
         reason: str | None = None,
     ) -> None:
         """Append an audit entry in the caller's transaction: the acting person (or the worker) has done `action` on
-        the record `kind` and `subject_id` (None: on no single record). `detail` has more facts for the entry,
-        `result` is the result of the action (such as "done" or "refused"), `reason` the code of the reason (None: no
-        reason). If this thread has a correlation id or executes a desk request, the entry also has the id of it.
+        the record `kind` and `subject_id`. `subject_id` is None if the action concerns no single record. `detail` has
+        more facts for the entry, `result` is the result of the action (such as "done" or "refused"), `reason` the
+        code of the reason or None. If this thread has a correlation id or executes a desk request, the entry also
+        contains that id.
 
         The names of payers in `detail` are masked, because an entry can never be changed, and a person who verifies
-        the trail reads all of it. For the result "refused" they aren't: the caller passes no names of payers then.
+        the trail reads all of it. With the result "refused" nothing is masked: the caller then passes no names of
+        payers.
 
-        If the result is "done", also store the record in the row of the call's request id (see
-        `bind_to_request_id`).
+        If the result is "done", also store the record in the row of the call's request id (see `bind_to_request_id`).
         """
         from console.store.audit.trail import NewAuditEntry  # imported here: a lookup writes no audit entry
 
@@ -504,11 +508,11 @@ class ServiceContext:
     def bind_to_request_id(
         self, tx: Transaction, kind: str, subject_id: int | str | None, operation_id: str | None = None
     ) -> None:
-        """Store the kind and id of the record that this transaction changes, and the operation if there is one, in
-        the row of the call's request id.
+        """Store the kind and id of the record that this transaction changes, and the id of the operation if there is
+        one, in the row of the call's request id.
 
-        Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call
-        has already stored a record. Raises in_progress if another call holds the request id by now.
+        Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call has
+        already stored a record. Raises in_progress if another call holds the request id now.
         """
         request_binding = _request_binding.get()
         if request_binding is None or (
@@ -534,8 +538,8 @@ class ServiceContext:
 def _mask_payers_in_facts(
     conn: Connection, kind: str, subject_id: int | str | None, detail: Mapping[str, object]
 ) -> Mapping[str, object]:
-    """Return `detail`, the facts of an audit entry about this record, with the payers of the record's payments masked
-    in them; unchanged if the entry is about no single record (`subject_id` is None).
+    """Return `detail`, the facts of an audit entry about this record, with the names of the payers of the record's
+    payments masked. If `subject_id` is None, the entry concerns no single record, and `detail` is returned unchanged.
     """
     if not detail or subject_id is None or kind not in _KINDS_WITH_PAYERS:
         return detail

@@ -29,7 +29,8 @@ class ProcessCounters:
         self._duplicates = 0
 
     def count_lease_wait(self, waited_seconds: float) -> None:
-        """Count a wait for a lease that took `waited_seconds`, whether it ended with the lease or with a timeout."""
+        """Count a wait for a lease that took `waited_seconds`. The wait has ended either because the process got the
+        lease or because of a timeout."""
         with self._lock:
             self._add_lease_wait(waited_seconds)
 

@@ -21,7 +21,7 @@ class Heartbeat:
     """Calls each registered beat (a function that renews one lease) regularly until the beat is removed.
 
     Each call runs in a thread of its own, so that a slow database write for one lease does not delay the other
-    leases. A beat is called again only after its last call has returned, so a lease never has more than one
+    leases. The heartbeat calls a beat again only after its last call has returned, so each lease has at most one
     thread. One more thread is the timer: it starts with the first beat and ends when no beat is registered.
     """
 
@@ -36,8 +36,8 @@ class Heartbeat:
 
     def add_beat(self, key: str, renew: Callable[[], None]) -> None:
         """Register the function `renew` under `key`. The timer thread calls it once per beat interval until
-        `remove_beat(key)`, unless the previous call is still running, each time in a new thread with the context
-        variables of the caller of `add_beat`. Start the timer thread if it isn't running.
+        `remove_beat(key)`, unless the previous call is still running. Each call runs in a new thread with the context
+        variables of the caller of `add_beat`. This method starts the timer thread if it isn't running.
         """
         caller_context = copy_context()
         with self._lock:

@@ -1,6 +1,8 @@
-"""Cursors that are valid for one list only. A cursor is a text: the position at which the next page begins, and a
-mark of the list: a hash of its name, its filter and its sort order. The position of another list would start the
-page at a wrong record, without an error."""
+"""Format and parse cursors that are valid for one list only. A cursor is a text with two parts: the position at which
+the next page begins, and a hash of the list's name, filter and sort order.
+
+The hash is needed because a position of another list would let the page start at a wrong record, without an error.
+"""
 
 from hashlib import sha256
 

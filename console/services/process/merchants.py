@@ -1,13 +1,13 @@
-"""The merchant of each provider to which the records of a database belong.
+"""Check that a process calls a provider only under the merchant to which the records of the database belong.
 
-The first process that may call a provider stores in `console_meta` the merchant that its settings name, and the
-environment of the provider. Every process whose settings name another merchant or environment is refused before it
-asks or sends anything: the provider does not find our payments under another merchant, and a purchase there would
-cost the wrong client money. The provider's keys are not compared, because a merchant may replace them. Only `db
-merchant` makes the database belong to another merchant (`services/access/merchants.py`).
+The first process that may call a provider stores two values in `console_meta`: the merchant that its settings name,
+and the environment of the provider. A process whose settings name another merchant or environment is refused before
+it sends anything. Under another merchant, the provider does not find our payments, and a purchase would cost the
+wrong client money. The provider's keys are not compared, because a merchant may replace them. Only `db merchant`
+makes the database belong to another merchant (`services/access/merchants.py`).
 
-The check needs no additional query: `open_console` has read `console_meta` anyway, and the periodic check of the
-schema version reads the stored merchants with the version.
+The check needs no additional query: `open_console` reads `console_meta` anyway, and the periodic check of the schema
+version reads the stored merchants together with the version.
 """
 
 import hashlib
@@ -46,18 +46,19 @@ class StoredMerchant:
 
     @staticmethod
     def parse(value: str) -> "StoredMerchant":
-        """Return the stored merchant in a value of `console_meta`. In a damaged value, missing parts are ""."""
+        """Parse a value of `console_meta` and return the stored merchant. Missing parts of a damaged value become
+        ""."""
         return StoredMerchant(*[*value.split(" ", 3), "", "", ""][:4])
 
     @property
     def value(self) -> str:
-        """The text that `console_meta` stores."""
+        """The stored merchant as the text that is written to `console_meta`."""
         return f"{self.environment} {self.masked_id} {self.digest} {self.stored_by}"
 
 
 def list_providers_with_merchant() -> tuple[str, ...]:
-    """Return the names of the providers whose merchant a database stores: that of credit checks, and all payment
-    providers."""
+    """Return the names of the providers for which a database stores a merchant: the provider of credit checks, and
+    all payment providers."""
     return (CREDIT_CHECK_PROVIDER, *list_provider_names())
 
 
@@ -65,9 +66,10 @@ def make_stored_merchant(
     database_id: str, provider: str, merchant: ProviderMerchant, stored_by: str
 ) -> StoredMerchant:
     """Return the merchant in the form in which a database stores it; `stored_by` is the account or person whose
-    process stores it. Instead of the merchant's id, the form has a masked id and a digest. The digest is computed
-    from the merchant, the provider and the id of the database; a copy of the database has the same database id, so it
-    belongs to the same merchant.
+    process stores it. The form contains a masked id and a digest instead of the merchant's id.
+
+    The digest is computed from the merchant, the provider and the id of the database. A copy of the database has the
+    same database id, so it belongs to the same merchant.
     """
     identity = f"{database_id}\n{provider}\n{merchant.environment}\n{merchant.merchant_id}"
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST_CHARACTERS]
@@ -79,8 +81,9 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
     """Refuse to call a provider if the settings of this desk name a merchant other than that of the database. If the
     database has no merchant of this provider yet, store the merchant of this desk's settings.
 
-    Do nothing without the secret that names the merchant: without it no call is possible. Raises bad_profile
-    (detail.problem other_merchant) for another merchant. May read the keyring; sends nothing.
+    Do nothing if this desk lacks the secret that names the merchant, because no call is possible then. Raises
+    bad_profile (detail.problem other_merchant) for another merchant. This function may read the keyring but sends
+    nothing.
     """
     if provider in context.accepted_merchants:
         return
@@ -107,8 +110,9 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
 
 
 def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: str, own: StoredMerchant) -> str:
-    """Store `own`, the merchant that this desk's settings name, as the provider's merchant of the database, and
-    return the stored text. If the database has a merchant of this provider already, return the text of that one."""
+    """Store `own`, the merchant that this desk's settings name, as the database's merchant of the provider, and
+    return the stored text. If the database already has a merchant of this provider, change nothing and return the
+    text of that merchant."""
     name = migrate.MERCHANT_NAME_PREFIX + provider
     if (stored_value := migrate.read_meta(tx.conn, name)) is not None:
         return stored_value
@@ -118,9 +122,9 @@ def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: st
 
 
 def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:
-    """Refuse further calls in a process whose settings name a merchant to which the database no longer belongs,
-    because an administrator has changed the database's merchant meanwhile. `stored_facts`: values of `console_meta`
-    by name. Raises bad_profile (detail.problem other_merchant).
+    """Raise bad_profile (detail.problem other_merchant) if the settings of this process name a merchant to which the
+    database no longer belongs. An administrator may have changed the database's merchant while the process was
+    running. `stored_facts` are the values of `console_meta` by name.
     """
     for provider, digest in list(context.accepted_merchants.items()):
         stored = StoredMerchant.parse(stored_facts.get(migrate.MERCHANT_NAME_PREFIX + provider, ""))

@@ -14,9 +14,9 @@ from console.settings.unfinished_files import UnfinishedFile, open_unfinished_fi
 
 @contextmanager
 def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
-    """Context manager: yield a draft of the new file `path`. The block must publish the draft, which gives the file
-    its name; otherwise no file remains. Raises usage (file_exists) if the file exists, and storage_full if the block
-    or the file system raises an OSError, or if no file can have this name.
+    """Context manager: yield a draft of the new file `path`. The block must publish the draft to give the file its
+    name; if it doesn't, the draft is deleted. Raises usage (file_exists) if the file exists, and storage_full if the
+    block or the file system raises an OSError, or if no file can have this name.
     """
     try:
         if "\0" in str(path):

@@ -39,13 +39,13 @@ def use_password_reader(read_password: PasswordPrompt, *, is_typed: bool = False
 
 
 def is_password_typed() -> bool:
-    """Return True if this thread has a password that the person has typed already."""
+    """Return True if the person has already typed a password that this thread can read."""
     return _is_password_typed.get()
 
 
 def read_typed_password() -> str:
-    """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has
-    no function that reads a password, or if the person typed nothing.
+    """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has no
+    function that reads a password, or if the person typed an empty password.
     """
     read_password = _password_reader.get()
     password = None if read_password is None else read_password()

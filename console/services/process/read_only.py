@@ -18,12 +18,12 @@ def find_read_only_switch(conn: Connection, provider: str | None = None) -> Read
 
 
 def refuse_if_read_only(conn: Connection, provider: str | None = None) -> None:
-    """Refuse a change while the read-only switch for everything is on, or the one for `provider`, the provider at
-    which the change costs or moves money. `provider` is None for a change that costs and moves no money at a
-    provider.
+    """Raise read_only while a read-only switch stops the change: the switch for everything, or the switch for
+    `provider`. `provider` is the provider at which the change costs or moves money; None for a change that costs and
+    moves no money at a provider.
 
-    The refusal is the error read_only: detail.who is the person who has set the switch, detail.since the time,
-    detail.note the reason, and detail.provider the provider of the switch.
+    The error's details are: `who`, the person who has set the switch; `since`, the time; `note`, the reason; and
+    `provider`, the provider of the switch.
     """
     switch = find_read_only_switch(conn, provider)
     if switch is None:

@@ -59,8 +59,8 @@ class HistoryRowApplier:
         self, tx: Transaction, provider: str, row: HistoryRow, source_kind: ReportSource, row_source: str
     ) -> ReconciliationDifference | None:
         """Compare a row about a payment with our payment, and write the result. If the row says that the payment is
-        paid, and our database has no such payment, insert the payment. Return the difference; None if the row agrees
-        with our payment, or if the payment in the row is unpaid and our database doesn't have it.
+        paid and our database has no such payment, insert the payment. Return the difference. Return None if the row
+        agrees with our payment, or if our database has no such payment and the row says that it is unpaid.
 
         `source_kind` is the kind of the row's source. `row_source` is the name of the file or notice that contains
         the row; it is stored in the evidence.
@@ -167,9 +167,10 @@ class HistoryRowApplier:
     def open_case_of_missing_record(
         self, tx: Transaction, payment_id: int, key: str, observed: str, own_text: str
     ) -> ReconciliationDifference:
-        """Open a case about a payment of ours that the provider doesn't have (in its complete history or by its
-        answer), or one of whose refunds is missing there. Return the difference. `key` is the key under which the
-        run stores the difference; `observed` and `own_text` are the texts about the provider's side and our payment.
+        """Open a case about a payment of ours that the provider doesn't have, or one of whose refunds the provider
+        doesn't have. The provider's complete history or its answer to a question shows that. Return the difference.
+        `key` is the key under which the run stores the difference; `observed` and `own_text` are the texts about the
+        provider's side and our payment.
         """
         payment = payment_work.require_payment(tx, payment_id)
         self.open_case(tx, payment, row_comparison.MISSING_THERE_RULE, observed, own_text, is_settled=False)
@@ -179,8 +180,9 @@ class HistoryRowApplier:
 
 
 def find_payment(tx: Transaction, provider: str, row: HistoryRow) -> Payment | None:
-    """Return our payment that the row describes: the one with the row's payment id (the id that the provider gave to
-    the payment), or otherwise the one with the row's payment number; None if we have neither.
+    """Return our payment that the row describes. If a payment has the row's payment id (the id that the provider gave
+    to the payment), return that payment; otherwise the payment with the row's payment number. Return None if our
+    database has no such payment.
     """
     id_at_provider, merchant_id = row.provider_payment_id, row.merchant_payment_id
     payment = payments.find_by_id_at_provider(tx.conn, provider, id_at_provider) if id_at_provider else None
@@ -218,8 +220,8 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
 
 
 def _find_provider_state_name(row: HistoryRow) -> str:
-    """Return the provider's own name of the payment's state. A Japanese name from a daily file is replaced by the
-    name that the provider's API uses.
+    """Return the provider's own name of the payment's state. If the row has a Japanese name from a daily file, return
+    the name that the provider's API uses for the same state.
     """
     api_name_by_state = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
     return row.word if row.word.isascii() else api_name_by_state.get(row.state, row.word)

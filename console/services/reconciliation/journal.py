@@ -1,7 +1,7 @@
 """Store the progress of a reconciliation run: the counts, the differences, and the position (the key of the last
 compared row).
 
-The effect of a row, the verdict about the row and the run's new position are written in one transaction. After a
+One transaction writes the effect of a row, the difference that the row shows, and the run's new position. After a
 crash at any row, a continued run therefore gets the same counts as a run without a crash.
 """
 
@@ -39,23 +39,24 @@ def make_lease_name(provider: str) -> str:
 class ReconciliationRunJournal(Protocol):
     """Interface that records the result of each compared row, in the sequence of the rows.
 
-    If `is_dry_run` is True, the run may write nothing, so its callers neither import payments nor probe refunds.
+    If `is_dry_run` is True, the run must not write anything. The callers then import no payments and probe no
+    refunds.
     """
 
     is_dry_run: bool
 
     def count_match(self, key: str) -> None:
-        """Count the row with this key, which agrees with our record and needs no write. The count is stored
-        together with the next row that is written.
+        """Count the row with this key, which agrees with our record. Nothing is written for this row; the next write
+        stores the count.
         """
         ...
 
     def write_row(
         self, key: str, expected_difference: ReconciliationDifference | None, effect: HistoryRowWriter
     ) -> None:
-        """Record the row with this key, which needs a write. `expected_difference` is the difference that the
-        comparison found (None if the row agrees with our record); `effect` writes the row's effect and returns the
-        difference that remains.
+        """Record the result of the row with this key, which has an effect to write or a difference.
+        `expected_difference` is the difference that the comparison found; None if the row agrees with our record.
+        `effect` writes the row's effect and returns the difference that remains.
         """
         ...
 
@@ -64,7 +65,7 @@ class ReconciliationRunJournal(Protocol):
         ...
 
     def store_progress(self) -> None:
-        """Store the run's counts and position."""
+        """Write the run's counts and its position (the key of the last compared row) to the database."""
         ...
 
 
@@ -144,8 +145,8 @@ class StoredReconciliationRun:
             self._context.failpoints.reach("after_reconcile_batch")
 
     def begin_phase(self, phase: str) -> None:
-        """Store the counts, and begin the phase `phase` of the run at its first row. `phase` is OWN_ROWS_PHASE,
-        which follows PROVIDER_ROWS_PHASE."""
+        """Store the counts, and begin the phase `phase` of the run at the first row of this phase. `phase` is
+        OWN_ROWS_PHASE, the phase after PROVIDER_ROWS_PHASE."""
         self.store_progress()
         self.run = self._context.write(lambda tx: self._save_run_progress(tx, Counter(), phase=phase, position=None))
         self._position = None
@@ -157,8 +158,8 @@ class StoredReconciliationRun:
         )
 
     def end_run(self, record_end: Callable[[Transaction, ReconciliationRun], None]) -> ReconciliationRun:
-        """Set the run's state to done and release its lease. In the same transaction `record_end` writes the run's
-        audit entry, and the case about rejected rows if there are any. Return the ended run.
+        """Set the run's state to done and release its lease. In the same transaction, `record_end` writes the run's
+        audit entry, and a case about rejected rows if the run has any. Return the ended run.
         """
         self.store_progress()
 

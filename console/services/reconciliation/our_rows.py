@@ -1,5 +1,5 @@
-"""Second phase of a reconciliation (OWN_ROWS_PHASE): find our payments and refunds that are missing in the
-provider's history. If the provider has no history, ask it about each of our payments instead.
+"""Second phase of a reconciliation (OWN_ROWS_PHASE): find our payments and refunds that are missing in the provider's
+history. If the provider has no history, the run asks the provider about each of our payments instead.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,8 +55,9 @@ RecordPageReader = Callable[[Connection, PagePosition], Sequence[RecordT]]
 
 
 class OwnRecordComparison:
-    """Reads our payments and refunds, oldest first, and compares each with the provider's history; for a provider
-    without a history, with its answer to a probe of the payment. The run stores the differences."""
+    """Reads our payments and refunds, oldest first, and compares each with the provider's history. For a provider
+    without a history, each payment is compared with the provider's answer to a probe of the payment. The run stores
+    the differences."""
 
     def __init__(
         self, context: ServiceContext, row_applier: HistoryRowApplier, payment_prober: PaymentProber
@@ -125,8 +126,8 @@ class OwnRecordComparison:
         key_prefix: str = "ours:",
     ) -> None:
         """Write to the run journal that the provider doesn't have this payment of ours, and open a case about it
-        (except in a dry run). `observed` says what the provider has instead; `key_prefix` and `key` together are the
-        key of the difference."""
+        (except in a dry run). `observed` says what the provider has instead. The key of the difference is
+        `key_prefix` followed by `key`."""
         own_text = format_own_state(payment) or ""
         expected = ReconciliationDifference(
             f"{key_prefix}{key}", ReconciliationVerdict.MISSING_THERE, payment.id, own_text, None
@@ -175,8 +176,8 @@ class OwnRecordComparison:
     def _find_payment_of_missing_refund(
         self, provider: str, history: HistorySource, refund: Refund, until: datetime
     ) -> Payment | None:
-        """Return the refund's payment if the refund is missing in the provider's history, which should contain it;
-        otherwise None. `until` is the end of the compared span.
+        """Return the refund's payment if the provider's history should contain the refund but doesn't; otherwise
+        return None. `until` is the end of the compared span.
         """
         if refund.state is not RefundState.COMPLETED or refund.told_at is None or refund.told_at >= until:
             return None
@@ -203,9 +204,9 @@ class OwnRecordComparison:
         """Yield our records one by one, beginning after `page_position`. The records are read page by page, and the
         run's position is stored after each full page. If the process was stopped, yield None as the last value.
 
-        `read_page` reads one page; `get_instant` returns the instant by which the records are sorted;
-        `position_prefix` is the first part of the stored position: REFUND_PHASE_POSITION_PREFIX while the run reads
-        refunds, "" while it reads payments.
+        `read_page` is a function that reads one page. `get_instant` is a function that returns the instant of a
+        record, by which the records are sorted. `position_prefix` is the first part of the stored position:
+        REFUND_PHASE_POSITION_PREFIX while the run reads refunds, "" while it reads payments.
         """
         while True:
             with self._context.database.read() as conn:
@@ -233,9 +234,9 @@ class OwnRecordComparison:
         compare the answers. Return False if the process was stopped before the end.
 
         `position` is the stored position of an interrupted run, None for a new run. Raises an error at the first
-        payment for which the provider gives no usable answer: provider_auth if the provider refuses the credentials,
-        rate_limited if it refuses the call because of too many calls, provider_unreachable if the question was not
-        sent, otherwise outcome_unknown. A continued run begins at this payment.
+        payment for which the provider gives no usable answer; a continued run begins at this payment. The error is
+        provider_auth if the provider refuses the credentials, rate_limited if it refuses the call because of too many
+        calls, provider_unreachable if the question was not sent, otherwise outcome_unknown.
         """
 
         def read_page(conn: Connection, page_position: PagePosition) -> Sequence[Payment]:
@@ -296,10 +297,12 @@ class OwnRecordComparison:
     def _record_unusable_answer(
         self, run_journal: ReconciliationRunJournal, payment: Payment, outcome: Outcome[PaymentReport], key: str
     ) -> None:
-        """Write the result of a provider's answer that does not contain the payment's state. "Not found" about a
-        payment that is not paid here counts as a match; about a paid payment, it opens a case. If the question can't
-        be asked with the values of our row, which another application may have written, the row counts as refused.
-        Any other answer is stored as evidence, and its error is raised, which ends the run. A dry run stores nothing.
+        """Write the result of a provider's answer that does not contain the payment's state. "Not found" counts as a
+        match for a payment that is not paid in our database; for a paid payment, it opens a case.
+
+        If the values of our row can't be used in a question, the row counts as refused; another application may have
+        written these values. Any other answer is stored as evidence, and its error is raised, which ends the run. A
+        dry run stores nothing.
         """
         is_missing = outcome.kind is OutcomeClass.NOT_FOUND
         if is_missing and payment.state not in PAID_STATES:
@@ -319,9 +322,10 @@ class OwnRecordComparison:
         self, run_journal: ReconciliationRunJournal, payment: Payment, report: PaymentReport, key: str
     ) -> None:
         """Compare the sum of a payment's refunds in our database with the sum in the provider's report, and write the
-        result into the run journal: a match, or a difference, for which it opens a case unless the run is a dry run.
+        result into the run journal. The result is a match or a difference. A difference opens a case, except in a dry
+        run.
 
-        Single refunds are not compared here, because the probe of a refund asks the provider about that refund by its
+        This method doesn't compare single refunds: the probe of a refund asks the provider about that refund by its
         idempotency key.
         """
         reported_refunds = report.refunds
@@ -358,16 +362,16 @@ class OwnRecordComparison:
 
 
 def _record_refused_row(run_journal: ReconciliationRunJournal, payment: Payment, reason: str, key: str) -> None:
-    """Count our payment in the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
-    the key of the row. The run goes on, because each later run would end at this row, too."""
+    """Write our payment to the run journal as a row that can't be compared. `reason` is the code of the reason, `key`
+    the key of the row. The run doesn't end with an error here, because every later run would also end at this row."""
     difference = make_refused_row_difference(key, reason, payment.merchant_payment_id)
     run_journal.write_row(key, difference, lambda _tx: difference)
 
 
 def _make_history_row(payment: Payment, report: PaymentReport, at: datetime, key: str) -> HistoryRow | None:
-    """Return the provider's answer about a payment as a row of a history, so that it can be compared like such a
-    row. `at` is the time of the question, `key` the key of the row. If the answer has no amount, the row gets
-    our payment's amount; None if `Money` refuses that amount, too, because another application has written it.
+    """Return the provider's answer about a payment as a row of a history, so that the answer is compared like such a
+    row. `at` is the time of the question, `key` the key of the row. If the answer has no amount, the row gets our
+    payment's amount. Return None if `Money` refuses our amount, which another application may have written.
     """
     amount = report.amount or make_stored_money(payment.captured_minor or payment.asked_minor, payment.currency)
     if amount is None:
@@ -395,8 +399,8 @@ def _get_sent_at(refund: Refund) -> datetime:
 
 
 def _require_instant(at: datetime | None) -> datetime:
-    """Return `at`, the instant by which the query has selected a record, so that the type checker knows that it isn't
-    None. Raises LookupError if it is None, which only a bug of the query can cause.
+    """Return `at`, the instant by which the query has selected a record. This tells the type checker that `at` isn't
+    None. Raises LookupError for None, which only a bug of the query can cause.
     """
     if at is None:
         raise LookupError("a row without the instant by which it was found")
@@ -408,8 +412,8 @@ def _format_position(at: datetime, row_id: int) -> str:
 
 
 def _parse_first_position(position: str | None, beginning: datetime) -> PagePosition:
-    """Return the instant and the id after which a run begins to read: those in the stored `position` of an
-    interrupted run, or for a new run (`position` None) the instant directly before `beginning`.
+    """Return the instant and the id after which a run begins to read. For an interrupted run, they are parsed from
+    the stored `position`. For a new run, `position` is None, and the instant is directly before `beginning`.
     """
     at, _, number = (position or "").partition("|")
     return (datetime.fromisoformat(at), int(number)) if number else (beginning - timedelta(microseconds=1), 0)

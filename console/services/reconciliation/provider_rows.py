@@ -88,12 +88,12 @@ class ProviderHistoryComparison:
 
     @property
     def context(self) -> ServiceContext:
-        """The service context, which `_HistoryRowBatch` uses."""
+        """The service context of this comparison; `_HistoryRowBatch` reads the database with it."""
         return self._context
 
     @property
     def row_applier(self) -> HistoryRowApplier:
-        """The object by which `_HistoryRowBatch` writes the result of a comparison."""
+        """The object that compares rows and writes the results; `_HistoryRowBatch` uses it."""
         return self._row_applier
 
     def import_missing_payment(self, provider: str, row: HistoryRow) -> None:
@@ -205,9 +205,9 @@ class _HistoryRowBatch:
             )
 
     def _record_unbookable_payment(self, row: HistoryRow) -> None:
-        """Record a difference for a payment that can't be imported: the row of a daily file has no payment number
-        of ours, or the order in the signed notice is missing. For such a notice a case is already open, and the
-        notice is booked when the order arrives.
+        """Record a difference for a payment that can't be imported. Either the row of a daily file has no payment
+        number of ours, or the order in a signed notice is missing in our database. A case about such a notice is
+        already open, and the notice is booked when the order arrives.
         """
         if self._history.source_kind is ReportSource.READ:
             self._record_refused_row(row.key, "no_number", row.provider_payment_id)
@@ -223,8 +223,8 @@ class _HistoryRowBatch:
     def _compare_refund(self, row: HistoryRow, state: RefundState) -> None:
         """Compare the row of a refund with our refund; `state` is the refund's state in the row.
 
-        A refund that the provider has not completed counts as a match: it moved no money, and the provider reports
-        it again when it is completed.
+        A refund that the provider has not completed counts as a match, because it has moved no money. The provider
+        reports the refund again when it is completed.
         """
         if state is not RefundState.COMPLETED:
             self._run_journal.count_match(row.key)
@@ -245,9 +245,9 @@ class _HistoryRowBatch:
         self._run_journal.write_row(row.key, difference, lambda tx: self._write_difference(tx, row, refund))
 
     def _find_refund(self, row: HistoryRow, payment: Payment | None) -> Refund | None:
-        """Return our refund that the row is about; None if there is none. If the row has another
-        payment id of the provider than `payment`, our payment number was paid twice there, and the refund is about
-        the other payment."""
+        """Return our refund that the row describes; None if our database has none. Also return None if the row's
+        payment id is not the id that the provider gave to `payment`. Our payment number was then paid twice at the
+        provider, and the refund belongs to the other payment."""
         if payment is None or row.provider_payment_id not in (None, payment.provider_payment_id):
             return None
         with self._comparison.context.database.read() as conn:
@@ -279,8 +279,8 @@ class _HistoryRowBatch:
         self, tx: Transaction, row: HistoryRow, compared_refund: Refund | None
     ) -> ReconciliationDifference:
         """Write the difference for the row of a refund, open a case about it if our database has the payment, and
-        return the difference. `compared_refund` is our refund for this row; None if we have none. If the probe has
-        completed `compared_refund` meanwhile, the case is stored as resolved.
+        return the difference. `compared_refund` is our refund for this row, None if our database has none. If a probe
+        has completed `compared_refund` meanwhile, the case is stored as resolved.
         """
         payment = apply_row.find_payment(tx, self._provider, row)
         refund = refunds.find(tx.conn, compared_refund.id) if compared_refund else None

@@ -1,10 +1,10 @@
-"""Reconcile a provider's history with our payments and refunds, row by row and in two phases: first each row of
-the history is compared with our records, then each of our payments and refunds of these days is searched in the
-history. If the provider has no history, there is only the second phase, which asks the provider about each
-payment. An interrupted run can be continued at any row.
+"""Reconcile a provider's history with our payments and refunds, row by row. The first phase compares each row of the
+history with our records. The second phase searches the history for each of our payments and refunds of these days. If
+the provider has no history, there is only the second phase, which asks the provider about each payment. An
+interrupted run can be continued at any row.
 
-A payment that our database doesn't have is imported, an expected change of a payment is applied like the answer to
-a probe, and a difference that remains opens a case for a person. No other correction is made.
+A payment that our database doesn't have is imported. An expected change of a payment is applied like the answer to a
+probe. A difference that remains opens a case for a person. The reconciliation corrects nothing else.
 """
 
 from collections.abc import Callable, Mapping
@@ -99,12 +99,12 @@ class ReconciliationService:
     def run(
         self, provider: str, first_day: date, last_day: date, *, dry_run: bool = False, request_id: str | None = None
     ) -> ReconcileReport:
-        """Compare the provider's history with our records for the days from `first_day` to `last_day`, both included
-        (days in Japan; for Atom, days in India). Return the report. A repeated run changes nothing more; an
+        """Compare the provider's history with our records for the days from `first_day` to `last_day`, including the
+        last day (days in Japan; for Atom, days in India). Return the report. A repeated run changes nothing more; an
         interrupted run is continued.
 
-        A dry run writes nothing, ignores the request id, and asks the provider about single payments only if it has
-        no history.
+        A dry run writes nothing and ignores the request id. It asks the provider about single payments only if the
+        provider has no history.
 
         Raises usage for days in the future, a last day before the first, or more than MAX_RECONCILED_DAYS days;
         not_found if there is no such provider or sender of signed notices on this desk; bad_profile if the provider
@@ -315,7 +315,7 @@ class ReconciliationService:
 
     def _write_audit_entry_at_end(self, tx: Transaction, run: ReconciliationRun) -> None:
         """Write the audit entry with the run's counts. If rows of this run were rejected, open a case about them.
-        Resolve such a case of an earlier run of the same days.
+        Close the case about rejected rows of an earlier run of the same days.
         """
         context, now = self._context, self._context.now()
         refused_count = our_records.count_refused_rows(tx.conn, run.id)
@@ -381,9 +381,10 @@ class ReconciliationService:
     # Due task
 
     def reconcile_due_days(self) -> int:
-        """Due task: for each provider, continue the interrupted runs, then run the days that have no run yet: those
-        whose daily file was announced within DOWNLOAD_ADDRESS_VALID_TIME; for a provider without daily files,
-        yesterday. Return the number of runs that ended without an error."""
+        """Due task: for each provider, continue the interrupted runs, then start runs for the days that have no run
+        yet. For a provider with daily files, these are the days whose file was announced within
+        DOWNLOAD_ADDRESS_VALID_TIME; for any other provider, yesterday. Return the number of runs that ended without
+        an error."""
         return sum(self._run_as_due_task(*days) for days in iterate_until_stopped(self._find_due_days()))
 
     def _run_as_due_task(self, provider: str, first_day: date, last_day: date) -> int:
@@ -412,8 +413,8 @@ class ReconciliationService:
         return due_days
 
     def _has_compared_day(self, run: ReconciliationRun, day: date) -> bool:
-        """True if the day needn't be compared again after this run. A run that began before the end of the day
-        hasn't compared the rest of it, so it counts only until the day is over."""
+        """True if the run has compared this day, so that the day needn't be compared again now. A run that began
+        before the end of the day hasn't compared the rest of the day; it counts only until the day is over."""
         if not run.from_day <= day <= run.to_day or self._has_future_start(run):
             return False
         return _is_day_over(run.provider, day, run.begun_at) or not _is_day_over(
@@ -421,8 +422,8 @@ class ReconciliationService:
         )
 
     def _has_future_start(self, run: ReconciliationRun) -> bool:
-        """True if a clock was ahead when the run began, so that its stored start time is still in the future. The
-        run then began before the end of the compared day, and the day must be compared again."""
+        """True if the run's stored start time is still in the future, because a clock was ahead when the run began.
+        The run really began before the end of the compared day, so the day must be compared again."""
         return is_in_future(run.begun_at, self._context.now())
 
     def _find_comparable_days(self, provider: str) -> list[date]:
@@ -458,8 +459,8 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
 
 
 def _is_day_over(provider: str, day: date, at: datetime) -> bool:
-    """True if the day was over at this instant both in the provider's time zone, whose days a run compares, and in
-    Japan, whose days a daily close covers."""
+    """True if the day was over at this instant in the provider's time zone and in Japan. A reconciliation run
+    compares days of the provider's time zone; a daily close covers days of Japan."""
     return all(at.astimezone(zone).date() > day for zone in (get_time_zone(provider), JST))
 
 

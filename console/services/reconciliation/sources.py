@@ -45,8 +45,8 @@ class HistorySource(Protocol):
         ...
 
     def has_no_refused_row(self) -> bool:
-        """True if no row of the history was rejected. If it is False, a payment that is missing in the history may
-        still exist at the provider.
+        """True if no row of the history was rejected. If a row was rejected, a payment that is missing in the history
+        may still exist at the provider.
         """
         ...
 
@@ -56,8 +56,9 @@ class HistorySource(Protocol):
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows
-        that were read so far; empty if there is none. `provider_payment_id` is the id that the provider gave to the
-        payment. Return None if this sort of history never contains refunds, so that a missing refund shows nothing.
+        that were read so far. Return an empty tuple if there is none. `provider_payment_id` is the id that the
+        provider gave to the payment. Return None if this kind of history never contains refunds, so that a missing
+        refund proves nothing.
         """
         ...
 
@@ -88,8 +89,8 @@ class FileHistory:
         self._row_index, self._is_read_to_end, self._refused_count = HistoryIndex(), False, 0
 
     def read_rows(self, last_key: str | None) -> Iterator[HistoryRow | RefusedRow]:
-        """Yield the rows that follow the row with the key `last_key` (None: all rows). The rows before it are also
-        read, because a later row may repeat one of them, and because the second phase of the reconciliation
+        """Yield the rows that follow the row with the key `last_key` (None: all rows). The method also reads the rows
+        before it, because a later row may repeat one of them, and because the second phase of the reconciliation
         searches all rows.
         """
         self._reset_row_index()
@@ -129,8 +130,8 @@ class FileHistory:
 
     def find_refund_times(self, provider_payment_id: str, amount_minor: int) -> tuple[datetime, ...] | None:
         """Return the times of the completed refunds of one payment that have this amount (minor units), in the rows
-        that were read so far; empty if there is none. Never None, because daily files contain refunds.
-        `provider_payment_id` is the id that the provider gave to the payment.
+        that were read so far; an empty tuple if there is none. The result is never None, because daily files contain
+        refunds. `provider_payment_id` is the id that the provider gave to the payment.
         """
         return self._row_index.list_refund_times(provider_payment_id, amount_minor, RefundState.COMPLETED)
 

@@ -1,8 +1,8 @@
 """Read the reconciliation runs, their files, their differences, and the cases about the differences, for lists and
 screens.
 
-This module writes nothing. A person settles a difference through its case; a person can't match rows of both sides
-by hand.
+This module writes nothing. A person settles a difference through its case. The console has no action by which a
+person assigns a provider's row to one of our records.
 """
 
 from collections.abc import Callable, Sequence

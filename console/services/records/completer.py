@@ -1,5 +1,5 @@
-"""The type of the function that reads the relations of records: facts of related rows, such as the refunds of a
-payment, by which lists, screens and texts explain a record."""
+"""The type of the function that reads the relations of records. Relations are facts of related rows, such as the
+refunds of a payment. Lists, screens and texts use these facts to explain a record."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeVar

@@ -67,8 +67,8 @@ class DecisionChoiceReader:
         )
 
     def read_choices(self, kind: str, record_id: int) -> tuple[DecisionChoice, ...]:
-        """Return all actions that exist for this kind of record, each with its effect. An action that is not
-        allowed now has the reason. `kind` is the record's kind, such as `payment`. Raises not_found if there is no
+        """Return all actions that exist for this kind of record, each with its effect. An action that is not possible
+        now also contains the reason. `kind` is the record's kind, such as `payment`. Raises not_found if there is no
         such record, and not_allowed if the acting person may not read.
         """
         return list_all_choices(self.read_facts(kind, record_id))
@@ -128,8 +128,8 @@ class DecisionChoiceReader:
         return self._add_money_facts(conn, facts) if has_money_facts else facts
 
     def _find_open_proposal(self, conn: Connection, kind: str, record_id: int) -> OpenProposal | None:
-        """Return the proposal that waits for a second person; None if there is none, or if the proposer may no longer
-        decide, so that the next person counts as the first one.
+        """Return the proposal that waits for a second person. Return None if there is no proposal, or if its proposer
+        no longer has the right to decide; the next person then counts as the first one.
         """
         proposal = approvals.find_open_proposal(conn, kind, str(record_id))
         if proposal is None or not may_proposer_still_decide(self._context, conn, proposal.person):
@@ -213,9 +213,9 @@ class DecisionChoiceReader:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions `names` (such as `probe`) on the record, for its screen; an action that is not
-        possible now has the reason. The facts are read on the caller's connection. `person` is the acting
-        person; None if no person is named. Raises not_found if there is no such record.
+        """Return the actions `names` (such as `probe`) on the record, for its screen. An action that is not possible
+        now contains the reason. The facts are read on the caller's connection. `person` is the acting person; None if
+        no person is named. Raises not_found if there is no such record.
         """
         facts = self.read_facts_in_transaction(conn, kind, record_id, person)
         return tuple(make_allowed_action(facts, name) for name in names)
@@ -243,9 +243,9 @@ def _find_order(conn: Connection, payment: Payment | None) -> Order | None:
 def _find_probed_payment(
     conn: Connection, record: Order | Payment | Refund, payment: Payment | None
 ) -> Payment | None:
-    """Return the payment about which the provider is asked if a person probes `record`. For an order this is its
-    newest payment (the one with the highest id). For a payment, a refund or an order without payments, return
-    `payment`, the payment that the caller has found for the record (None: there is none)."""
+    """Return the payment about which the provider is asked if a person probes `record`. For an order with payments,
+    this is the newest payment (the one with the highest id). For any other record, return `payment`, the payment that
+    the caller has found for the record (None if there is none)."""
     if isinstance(record, Order) and record.payment_ids:
         return payments.find(conn, max(record.payment_ids))
     return payment
@@ -270,8 +270,9 @@ class _LeaseHolderFacts(TypedDict, total=False):
 
 
 def _make_holder_facts(running_operation: Operation | None, lease_holder: LeaseHolder | None) -> _LeaseHolderFacts:
-    """Return the name of the person whose process works on the record now, and the time at which the process began
-    with it, from the record's running operation or lease. Return an empty dict if both are None."""
+    """Return the name of the person whose process works on the record now, and the time at which that work began. The
+    values come from the record's running operation or from its lease. Return an empty dict if the record has neither
+    a running operation nor a lease."""
     if running_operation is not None:
         return {"holder": running_operation.operator, "holder_since": running_operation.started_at}
     return {} if lease_holder is None else {"holder": lease_holder.operator, "holder_since": lease_holder.since}

@@ -1,5 +1,5 @@
-"""Show, probe and resolve single guarded operations. Some of them are only in the spool of a desk, because the
-database has lost them and their records, for example because an old backup was restored.
+"""Show, probe and resolve single guarded operations. Some operations exist only in the spool of a desk, because the
+database has lost them and their records. This happens, for example, if an old backup was restored.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,7 +65,8 @@ can decide then."""
 
 
 class RecordRecovery(Protocol):
-    """Interface of a service that probes and resolves the payments, or the refunds, to which operations belong."""
+    """Interface of a service that probes and resolves the records of operations: payments in one implementation,
+    refunds in another."""
 
     def probe(self, id: int, /) -> Payment | Refund:
         """Ask the provider about the record with this id, apply the answer, and return the record. Raises the errors
@@ -127,15 +128,15 @@ class OperationRecovery:
         )
 
     def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
-        """Ask the provider about the outcome of the operation. If the database has lost the operation's record,
-        and the provider confirms the purchase or the started payment, insert that record again. Return the
-        record, or the operation if it has no record.
+        """Ask the provider about the outcome of the operation. If the database has lost the operation's record, and
+        the provider confirms the purchase or the started payment, insert that record again. Return the record, or the
+        operation if it has no record.
 
         Raises not_found if neither the database nor a spool has the operation; not_allowed if the acting person has
         no right to probe; outcome_unknown if the provider gives no definite answer or can't be asked; in_progress
-        while the operation runs or another process has the lease of its record; provider_auth, rate_limited or
-        provider_unreachable if the provider refuses the credentials, refuses the call because of too many calls, or
-        doesn't answer.
+        while the operation runs or another process has the lease of its record. Also raises provider_auth if the
+        provider refuses the credentials, rate_limited if it refuses the call because of too many calls, and
+        provider_unreachable if it doesn't answer.
         """
         with refusals.audit_refusals(
             self._context, AuditAction.OPERATION_PROBE, operation_id[:64], kind=OPERATION_KIND
@@ -178,7 +179,7 @@ class OperationRecovery:
         no right to resolve. For an entry in a spool, also raises usage if `target_state` is not possible for the
         operation, or if `id_at_provider` is missing for a successful purchase; no_evidence if the evidence is empty,
         unreadable or too large; nothing_to_resolve if the operation certainly had no effect; evidence_mismatch if the
-        provider's answer contradicts the decision; same_person if the proposer decides again; not_allowed also if the
+        provider's answer contradicts the decision; same_person if the proposer decides again; not_allowed if the
         acting person can't be the second person. For any other operation, the service of the record
         (`PurchaseResolver`, `PaymentResolver` or `RefundResolver`) stores the decision, and its method `resolve`
         raises the errors.
@@ -236,9 +237,9 @@ class OperationRecovery:
     def _deny_lost_payment_start(
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
-        """Record the decision that a lost payment was not paid. The provider is asked first: if it reports the
-        payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch if the
-        provider reports a state other than ended and unpaid.
+        """Record the decision that a lost payment was not paid. The program asks the provider first. If the provider
+        reports the payment's state, the payment is inserted again, and one person is enough. Raises evidence_mismatch
+        if the reported state is not one of the states that end a payment unpaid.
         """
         try:
             payment = self._lost_payment_restorer.probe(entry, operation)
@@ -258,8 +259,9 @@ class OperationRecovery:
     def _deny_lost_refund(
         self, entry: SpoolEntry, operation: Operation, person_evidence: PersonEvidence, person: str
     ) -> ResolveResult:
-        """Record the decision that a lost refund was not made. The provider is asked first, and one person is enough
-        if it has refused the refund. Raises evidence_mismatch if the provider has accepted or made the refund."""
+        """Record the decision that a lost refund was not made. The program asks the provider first. If the provider
+        has refused the refund, one person is enough. Raises evidence_mismatch if the provider has accepted or made
+        the refund."""
         try:
             has_happened = self._lost_refund_prober.probe(entry, operation)
         except ConsoleError as error:
@@ -309,15 +311,15 @@ class OperationRecovery:
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
     def _is_operation_denied(self, entry: SpoolEntry) -> bool:
-        """True if two people have decided that the lost operation was not made. AlarmBox may have made it after
-        that: then a person names its id, although the claim has ended."""
+        """True if two people have decided that the lost operation was not made. AlarmBox may have made the purchase
+        after that decision. A person can then state AlarmBox's id of the purchase, although its claim has ended."""
         with self._context.database.read() as conn:
             return not lost_operations.leave_out_decided_intents(conn, [entry.intent])
 
     def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
-        """Raise evidence_mismatch if AlarmBox lists a purchase that may be the lost one, because people then can't
-        decide that it was not made. AlarmBox's answer is stored as evidence of the operation. If AlarmBox can't be
-        asked or gives no answer, return normally."""
+        """Raise evidence_mismatch if AlarmBox lists a purchase that may be the lost one: people then can't decide
+        that the lost purchase was not made. AlarmBox's answer is stored as evidence of the operation. If AlarmBox
+        can't be asked or gives no answer, return normally."""
         context, intent = self._context, entry.intent
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.LIST_CALL_NAME}"
         operator = context.make_holder().operator
@@ -332,8 +334,8 @@ class OperationRecovery:
         refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
 
     def _refuse_denial_of_named_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
-        """Refuse the decision that a lost purchase was not made if AlarmBox's contradictory answer to it names a
-        credit check that may be this purchase."""
+        """Refuse the decision that a lost purchase was not made, if AlarmBox's stored contradictory answer about the
+        purchase contains the id of a credit check that may be this purchase."""
         context, intent = self._context, entry.intent
         source, subject = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}", (OPERATION_KIND, None)
         operator, number = context.make_holder().operator, intent.corporation_number or ""
@@ -357,12 +359,12 @@ class OperationRecovery:
     def _restore_credit_check(
         self, entry: SpoolEntry, id_at_provider: int, person_evidence: PersonEvidence | None
     ) -> CreditCheck:
-        """Read the purchase with AlarmBox's id `id_at_provider`, and insert the lost credit check of the spool entry
-        again if the answer confirms the purchase. `person_evidence` is None for a probe. Return the
-        credit check. Raises evidence_mismatch if the answer is about another corporation, or if another record has
-        this id; already_purchased if the corporation has another live credit check of the same client that had not
-        expired when the lost purchase was sent; and the errors of `make_unconfirmed_error` if the answer has no
-        report.
+        """Read the purchase with AlarmBox's id `id_at_provider`. If the answer confirms the purchase, insert the lost
+        credit check of the spool entry again. `person_evidence` is None for a probe. Return the credit check.
+
+        Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. Raises
+        already_purchased if the corporation has another live credit check of the same client that had not expired
+        when the lost purchase was sent. Raises the errors of `make_unconfirmed_error` if the answer has no report.
         """
         context, intent = self._context, entry.intent
         outcome = self._get_check_reader().read_detail(id_at_provider)
@@ -412,9 +414,10 @@ class OperationRecovery:
     def _store_answer_of_refused_restore(
         self, tx: Transaction, intent: Intent, outcome: Outcome[CheckReport], *, has_report: bool = True
     ) -> None:
-        """Store the provider's answer `outcome` as evidence of the lost operation, because its restore is refused, so
-        that no credit check gets the answer. `intent` is the operation's entry in the spool. `has_report` is False if
-        the answer has no report; then an audit entry about the failed probe is also written."""
+        """Store the provider's answer `outcome` as evidence of the lost operation. The restore of the credit check is
+        refused, so no credit check can have the answer as its evidence. `intent` is the operation's entry in the
+        spool. `has_report` is False if the answer has no report; then also write an audit entry about the failed
+        probe."""
         context, evidence_subject = self._context, (OPERATION_KIND, None)
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}"
         operator = context.make_holder().operator
@@ -476,12 +479,12 @@ class OperationRecovery:
     ) -> ResolveResult:
         """Record a person's decision, with `person_evidence`, that the operation had no effect at the provider.
 
-        The first person's decision is stored as a proposal; return the unchanged operation then, with `awaiting`
-        "second_person". The second person's decision settles the operation and marks its entry in this desk's spool
-        as ended, so that the entry no longer stops other operations; return the settled operation then. If an answer
-        has come since `entry` was read, the entry continues to stop other operations. Raises same_person if the
-        proposer decides again, not_allowed if the second person lacks the right resolve_second or has not typed the
-        password again.
+        The first person's decision is stored as a proposal; then return the unchanged operation with `awaiting`
+        "second_person". The second person's decision settles the operation; then return the settled operation. The
+        operation's entry in this desk's spool is also marked as ended, so that the entry no longer stops other
+        operations. But if an answer has come since `entry` was read, the entry continues to stop other operations.
+        Raises same_person if the proposer decides again, not_allowed if the second person lacks the right
+        resolve_second or has not typed the password again.
         """
         context = self._context
         if context.write(lambda tx: self._write_no_effect_decision(tx, operation, person_evidence, person)):
@@ -567,8 +570,8 @@ class OperationRecovery:
 
 
 def _refuse_denial_of_unusable_answer(error: ConsoleError, operation: Operation) -> None:
-    """Raise evidence_mismatch if `error`, the error of a probe, says that the provider's answer about the lost
-    payment can't be used and may report it as paid."""
+    """Raise evidence_mismatch if the provider's answer about the lost payment can't be used and may report the
+    payment as paid. `error` is the error of the probe that got this answer."""
     reason, status = error.detail.get("reason"), error.detail.get("status")
     if may_contain_payment(str(reason), status if isinstance(status, int) else None):
         raise ConsoleError(
@@ -594,8 +597,8 @@ def _is_record_lost(conn: Connection, operation: Operation) -> bool:
 
 
 def _is_record_id_reused(conn: Connection, lost_operation: Operation, intent: Intent) -> bool:
-    """True if the id of the lost operation's record now belongs to another record than the one that `intent`, the
-    operation's entry in the spool, describes: a restored database gives the ids of lost records to new records."""
+    """True if the id of the lost operation's record now belongs to another record. `intent`, the operation's entry in
+    the spool, describes the lost record. A restored database gives the ids of lost records to new records."""
     number = lost_operation.subject_id or 0
     if lost_operation.subject_kind == refunds.REFUND_KIND:
         refund = refunds.find(conn, number)

@@ -25,8 +25,9 @@ _STATEMENT_OF_PAYMENT_STATE: Mapping[PaymentState, ProviderStatement] = {
 
 
 def find_last_provider_statement(payment: Payment, now: datetime) -> ProviderStatement:
-    """Return the provider's last statement about the payment, as it is stored in the payment's row.
-    `ProviderStatement.NOTHING` if no statement is stored, or if it is too old to rely on at the time `now`.
+    """Return the provider's last statement about the payment, derived from the payment's row. Return
+    `ProviderStatement.NOTHING` if no statement is stored, or if the statement is too old to rely on at the time
+    `now`.
     """
     if payment.error_code == "other_amount":
         return ProviderStatement.OTHER_AMOUNT

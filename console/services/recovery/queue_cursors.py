@@ -1,6 +1,6 @@
 """Format and parse the positions in the cursors of queue pages. A position is a text that identifies the place of the
-last record of a page; the next page starts after it. `list_cursors` adds to it the mark of the queue, its filter and
-its sort order."""
+last record of a page; the next page starts after this record. `list_cursors` adds a hash that identifies the queue,
+its filter and its sort order."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -23,8 +23,8 @@ def format_queue_position(position: QueuePosition) -> str:
 
 
 def parse_queue_position(text: str | None) -> QueuePosition | None:
-    """Return the position in a queue with its default sort order that `text` means; None if `text` is None. Raises
-    usage if the text means no such position."""
+    """Parse the text of a position in a queue with its default sort order. Return the position; None if `text` is
+    None. Raises usage if the text has not the form of such a position."""
     if text is None:
         return None
     work, at, kind, record_id = (*text.split("."), "", "", "")[:4]
@@ -47,8 +47,9 @@ def format_sorted_queue_position(position: SortPosition) -> str:
 
 
 def parse_sorted_queue_position(text: str | None, column: SortColumn) -> SortPosition | None:
-    """Return the position in a queue sorted by `column` that `text` means; None if `text` is None. Raises usage if
-    the text means no such position, also if its sort keys have other types than those of `column`."""
+    """Parse the text of a position in a queue that is sorted by `column`. Return the position; None if `text` is
+    None. Raises usage if the text has not the form of such a position, or if its sort keys have other types than the
+    values of `column`."""
     if text is None:
         return None
     first_key, second_key, kind, record_id = (*text.split("."), "", "", "")[:4]

@@ -46,8 +46,8 @@ class QueueReader:
         context: ServiceContext,
         complete_records: Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]],
     ) -> None:
-        """`complete_records` returns the records with their relations: facts of related rows, by which their state
-        is explained."""
+        """`complete_records` is a function that returns the records with their relations: facts of related rows, from
+        which the explanation of their state is made."""
         self._context = context
         self._complete_records = complete_records
 
@@ -130,9 +130,9 @@ class QueueReader:
         return [take.person if take is not None else None for take in owners]
 
     def _read_disagreements(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[Disagreement]:
-        """Return for each record the values by which its sides disagree: those of one open alert or case about the
-        disagreement, if there is one. For a payment also return the state and the amount that each side has (our
-        record, the provider, the order)."""
+        """Return, for each record, the values in which our record, the provider and the order disagree. They come
+        from one open alert or case about the disagreement, if there is one. For a payment, also return the state and
+        the amount that each of these three sides has."""
         ids: dict[str, list[int]] = {}
         for record in records:
             ids.setdefault(get_record_kind(record), []).append(record.id)
@@ -148,7 +148,7 @@ class QueueReader:
     def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
         """Group the records of the queue `name` that the filter selects by the cause of their problem. Return for
         each cause the number of its records and the sums of their amounts, the largest group first. If the queue has
-        too many records to count, the numbers are too low, and the result says so. Raises usage for an unknown queue.
+        too many records, only some of them are counted, and the result says so. Raises usage for an unknown queue.
         """
         require_known_queue(name)
         with self._context.database.read() as conn:
@@ -206,8 +206,8 @@ class QueueReader:
         )
 
     def list_lease_holders(self) -> tuple[LeaseHolder, ...]:
-        """Return the leases in force with the processes that hold them, oldest first. The leases of due tasks, and
-        the lease by which a worker shows that it is running, are left out, because no person waits for them."""
+        """Return the leases in force with the processes that hold them, oldest first. Leases of due tasks and the
+        presence lease of a worker are left out, because no person waits for them."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(
@@ -248,8 +248,9 @@ def _find_record_of_operation(
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
-    """Return the name of the lease that the process of this operation holds while it works on the record. If `record`
-    is None (the operation's record is missing), the name is that of a credit check with the operation's record id."""
+    """Return the name of the lease that the operation's process holds while it works on the record. If `record` is
+    None (the operation's record is missing), return the lease name of a credit check with the operation's record id.
+    """
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"
     if isinstance(record, Payment):

@@ -134,8 +134,7 @@ class RelatedRecordCompleter:
 
     def _can_find_purchases(self) -> bool:
         """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also True
-        if this desk has no settings for that provider, because the desk then can't find out whether the provider has
-        such a call."""
+        if this desk has no settings for that provider, because the desk then can't check this."""
         try:
             return self._adapter_source.get_reader().capabilities.finds_purchases
         except ConsoleError:
@@ -196,9 +195,9 @@ class RelatedRecordCompleter:
     def _find_alert_of_broken_rule(
         self, order: Order, order_payments: tuple[Payment, ...], open_alerts: Sequence[Alert]
     ) -> Alert | None:
-        """Return the open alert of the order whose rule the order still breaks; None if there is no such alert.
-        `order_payments` are the order's payments with an open alert; without them the result is None. `open_alerts`
-        are the open alerts about the order."""
+        """Return the order's open alert whose rule the order still breaks; None if there is no such alert.
+        `open_alerts` are the open alerts about the order. `order_payments` are the order's payments that have an open
+        alert; if there are none, return None."""
         if not order_payments:
             return None
         finding = find_broken_rule(order, order_payments, self._context.now(), self._context.scale, ALERT_RULES)
@@ -270,8 +269,8 @@ class RelatedRecordCompleter:
         find_switch: ReadOnlySwitchFinder,
         read_limits: Callable[[str], Limits],
     ) -> Payment:
-        """Return the payment with the facts that would stop the next step which its explanation advises: the
-        read-only switch, and the refusal of a request for a refund. `payment` has its other relations already.
+        """Return the payment with two facts that can stop the next step that its explanation advises: the read-only
+        switch that is on, and the refusal of a refund request. `payment` already has its other relations.
         `find_switch` returns the switch that stops changes at a provider, `read_limits` the limits of refunds in a
         currency.
         """
@@ -292,9 +291,9 @@ class RelatedRecordCompleter:
         lapsed_ids: LapsedIdsByKind,
         find_switch: ReadOnlySwitchFinder,
     ) -> Iterable[Refund]:
-        """Return all of `records`, in their sequence. Only the refunds that wait for an approver or have an unknown
-        outcome get their related records; the others are returned unchanged. The explanation of such a refund needs
-        these records, and the explanation of its payment contains the explanation of the refund."""
+        """Return all of `records`, in their sequence. Refunds that wait for an approver or have an unknown outcome
+        get their related records; all other records are returned unchanged. The explanation of such a refund needs
+        these records, and the explanation of a payment contains the explanations of its refunds."""
         waiting_refunds = [
             refund
             for refund in records
@@ -308,7 +307,7 @@ class RelatedRecordCompleter:
 
     def _is_proposal_denied(self, payment: Payment, proposed_state: str | None) -> bool:
         """True if the provider's recent statement about the payment contradicts the state that a first person has
-        proposed; False if no state is proposed (`proposed_state` is None).
+        proposed. False if no person has proposed a state (`proposed_state` is None).
         """
         if proposed_state is None:
             return False
@@ -327,8 +326,8 @@ class RelatedRecordCompleter:
 
     @staticmethod
     def _make_limits_reader(conn: Connection) -> Callable[[str], Limits]:
-        """Return a function that returns the limits of refunds in a currency. It reads the limits of each currency
-        only once."""
+        """Return a function that returns the limits of refunds in a currency. The function reads the limits of each
+        currency only once from the database."""
         return cache(lambda currency: currency_limits.read_limits(conn, currency))
 
     # Refunds
@@ -388,17 +387,17 @@ class RelatedRecordCompleter:
 
 
 def _lacks_approver(refund: Refund, count_other_approvers: second_person.ApproverCounter) -> bool:
-    """True if the refund is requested, and nobody but its maker and the people who approved it already may approve
-    refunds now. `count_other_approvers` gets a right and names of people, and returns the number of people who have
-    the right and whose names are not among these."""
+    """True if the refund is requested and no person can approve it now: only its maker and the people who have
+    already approved it have the right. `count_other_approvers` is a function of a right and a list of names. It
+    returns the number of people who have the right and are not in the list."""
     is_requested = refund.state is RefundState.REQUESTED
     return is_requested and count_other_approvers("refund_approve", (refund.maker, *refund.checkers)) == 0
 
 
 def _make_read_only_switch_finder(conn: Connection) -> ReadOnlySwitchFinder:
-    """Return a function that finds the read-only switch which stops changes. Its argument is the name of the provider
-    at which something is to be changed (None: no provider); its result is None if no switch stops the change. Its
-    first call reads all switches from the database.
+    """Return a function that finds the read-only switch which stops changes. The function's argument is the name of
+    the provider at which something is to be changed (None: no provider). It returns None if no switch stops the
+    change. Its first call reads all switches from the database.
     """
 
     @cache

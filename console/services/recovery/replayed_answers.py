@@ -1,10 +1,10 @@
 """Answer a repeated call (one with the same request id) if the answer to the first call was lost or was "outcome
 unknown". The answer is built from the records that the first call wrote.
 
-This is needed if the process of the first call was killed or failed after it had written something, or if an
-outcome that was unknown then may be known now. Each public function returns an `AnswerFinder`: a function that
-returns the answer to the repeated call, or None if the first call had no effect, so that the repeated call may
-act.
+This is needed if the process of the first call was killed or failed after it had written something, or if an outcome
+that was unknown then may be known now. Each public function returns an `AnswerFinder`. This is a function that
+returns the answer to the repeated call, or None if the first call had no effect. After None, the repeated call may
+execute its action.
 """
 
 from collections.abc import Callable, Iterable
@@ -98,10 +98,13 @@ def make_refund_request_answer_finder(context: ServiceContext) -> AnswerFinder:
 
 def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) -> AnswerFinder:
     """Return the function that answers a repeated approval of this refund, which may also have sent the refund. It
-    returns the refund, or the error with which the sending ended. If the first call did not begin to send, it
-    returns the refund if the acting person is one of its checkers (even while another process sends the refund),
-    otherwise None. It also returns None if the sending ended as not sent and no answer is stored, and raises
-    in_progress while the first call's sending runs."""
+    returns the refund, or the error with which the sending ended.
+
+    If the first call did not begin to send, the function returns the refund if the acting person is one of its
+    checkers (even while another process sends the refund), otherwise None. It also returns None if the sending ended
+    without being sent and no answer is stored. It raises in_progress while the first call is still sending the
+    refund.
+    """
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
@@ -221,8 +224,8 @@ def _find_operation(
 
 
 def _was_never_sent(request_id_use: RequestIdUse, answers: Iterable[EvidenceItem]) -> bool:
-    """True if the evidence `answers` of the first call shows that nothing was sent to the provider, and the answer
-    of that call is not stored. A new call may then use the request id again."""
+    """True if the evidence `answers` shows that the first call sent nothing to the provider, and the answer to that
+    call is not stored. A new call may then use the request id again."""
     return request_id_use.state != USE_ANSWERED and any(
         answer.summary.startswith(_UNSENT_EVIDENCE_PREFIX) for answer in answers
     )
@@ -245,8 +248,8 @@ def _make_unknown_outcome_answer(
 
 
 def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | Refund) -> CallAnswer:
-    """Return the answer with the error by which the ended operation failed, as the first call would have raised
-    it."""
+    """Return an answer with the error because of which the ended operation failed. It is the error that the first
+    call would have raised."""
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
     return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 

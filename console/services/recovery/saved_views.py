@@ -1,8 +1,8 @@
-"""The service `console.saved_views`. A saved view is a name for a filter, a sort order, columns and a grouping of
-a queue.
+"""The service `console.saved_views`. A saved view is a name for a filter, a sort order, columns and a grouping of a
+queue.
 
-Storing or changing a view changes no record and calls no provider. A view belongs to its maker alone, or to the
-team; everybody who uses the database sees the team's views. Only the maker of a team's view and approvers may
+Storing or changing a view changes no record and calls no provider. A view belongs only to the person who made it, or
+to the team. All people who use the database see the team's views. Only the maker of a team's view and approvers may
 change it.
 """
 
@@ -75,8 +75,9 @@ class SavedViewService:
 
     def count_views(self) -> tuple[ViewCount, ...]:
         """Return the views that the acting person sees, each with the number of its records (at most
-        MAX_COUNTED_RECORDS). A view of an unknown queue, or whose filter contains words, has no count. Only one SQL
-        statement runs for each queue that has a view. Raises not_allowed if the acting person may not read."""
+        MAX_COUNTED_RECORDS). A view has no number if its queue is unknown or if its filter contains search words.
+        Only one SQL statement runs for each queue that has a view. Raises not_allowed if the acting person may not
+        read."""
         with self._context.database.read() as conn:
             reader = self._context.find_reading_person(conn)
             person = None if reader is None else reader.name
@@ -137,9 +138,11 @@ class SavedViewService:
         request_id: str | None = None,
     ) -> SavedView:
         """Store a view under a name, and return the stored view. With `is_team`, the view belongs to the team,
-        otherwise to the acting person. With `may_replace`, the new content replaces that of an existing view with
-        this name. Raises usage for a name or content that can't be stored, for a used name without `may_replace`, and
-        if there are too many views; raises not_allowed if the acting person may not save this view.
+        otherwise to the acting person. With `may_replace`, the new content replaces the content of an existing view
+        with this name.
+
+        Raises usage for a name or content that can't be stored, for a used name without `may_replace`, and if the
+        largest number of views is reached. Raises not_allowed if the acting person may not save this view.
         """
         arguments = (view_name, is_team, content, may_replace)
         return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
@@ -214,8 +217,8 @@ class SavedViewService:
         change: Callable[[SavedView], SavedView],
     ) -> SavedView:
         """Change the view whose id is `arguments[0]`, and write an audit entry with the action `action` if anything
-        changes; `change` returns the changed view. If a call of the same `command` with the same `request_id` has
-        already changed it, only return the stored answer of that call."""
+        changes. `change` is the function that returns the changed view. If a call of the same `command` with the same
+        `request_id` has already changed the view, only return the stored answer to that call."""
         id, context = arguments[0], self._context
 
         def change_view() -> SavedView:
@@ -269,8 +272,9 @@ class SavedViewService:
         return saved_views.list_views(conn, None if person is None else person.name)
 
     def _require_changeable_view(self, conn: Connection, id: int, person: Person) -> SavedView:
-        """Return the view with this id if the person may change it. Raises not_found if there is none or if it is
-        another person's own view, and not_allowed if it is a team's view that the person may not change."""
+        """Return the view with this id if the person may change it. Raises not_found if there is no such view or if
+        it belongs to another person. Raises not_allowed if the view belongs to the team and the person may not change
+        it."""
         view = saved_views.find(conn, id)
         if view is None or not (view.is_team or is_same_person(view.maker, person.name)):
             raise _make_view_not_found_error(str(id))
@@ -304,7 +308,8 @@ def _require_valid_view_name(text: str) -> str:
 
 
 def _require_valid_view_content(content: ViewContent) -> ViewContent:
-    """Return the content. Raises usage if its queue is unknown or if it has a form that can't be stored."""
+    """Return the content of the view unchanged. Raises usage if its queue is unknown or if the content has a form
+    that can't be stored."""
     require_known_queue(content.queue)
     if not is_storable_view_content(content):
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.VIEW_TOO_LARGE})

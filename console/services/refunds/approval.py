@@ -90,9 +90,10 @@ class RefundDecisionService:
     def _submit_approved_refund(
         self, refund_id: int, progress: StepReporter | None, *, is_payment_just_read: bool
     ) -> Refund:
-        """Send the approved refund and return it. If a due task has already sent it, return it without sending.
-        `is_payment_just_read`: the payment was read from the provider a moment ago, so it isn't read again. If the
-        refund can't be sent, or its outcome is unknown, raises the error of `submit_refund`.
+        """Send the approved refund and return it. If a due task has already sent the refund, return it without
+        sending. `is_payment_just_read` is True if the payment was read from the provider a moment ago; then the
+        payment isn't read again. If the refund can't be sent, or its outcome is unknown, raises the error of
+        `submit_refund`.
         """
         try:
             return self._refund_submitter.submit_refund(
@@ -110,10 +111,10 @@ class RefundDecisionService:
             raise
 
     def _approve_refund(self, refund_id: int, person: str, expected_version: int | None) -> tuple[Refund, bool]:
-        """Store the person's approval, unless the refund is approved and this person is one of its checkers. Return
-        the refund, and True if the provider has just answered a question about the payment, so that the payment need
-        not be read again before the refund is sent. `expected_version` is the version of the refund that the
-        person's screen shows."""
+        """Store the person's approval, except if the refund is approved and this person is already one of its
+        checkers. Return the refund and a flag. The flag is True if the provider has just answered a question about
+        the payment; the caller then needn't read the payment again before it sends the refund. `expected_version` is
+        the version of the refund that the person's screen shows."""
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
@@ -186,8 +187,8 @@ class RefundDecisionService:
         context.record_audit(tx, audit_action, refund_id, facts, kind=REFUND_KIND)
 
     def _make_submission_work(self, conn: Connection, refund_with_payment: RefundWithPayment) -> Work:
-        """Return the work of an approved refund: a due task sends the refund, now or at the end of the cooling-off
-        period, if this process doesn't send it first."""
+        """Return the work of an approved refund. A due task sends the refund, now or at the end of the cooling-off
+        period, unless this process sends it first."""
         until = refund_rules.find_remaining_cooling_off_end(self._context, conn, refund_with_payment)
         if until is not None:
             return Work(WorkState.SCHEDULED, until, refund_outcomes.COOLING_OFF_REASON)
@@ -285,10 +286,10 @@ class RefundDecisionService:
     def has_expired(self, refund: Refund, conn: Connection) -> bool:
         """True if the refund's time limit `decide_by` has passed, its outcome is known, and one of these is true:
 
-        - It still waits for its approval.
-        - It is approved and waits for a person, and no process has tried to send it.
-        - It is approved and waits for a person, and a process has tried to send it, but it was certainly not made,
-          and its maker is disabled or may no longer request refunds, so that it can be neither sent nor withdrawn.
+        - The refund still waits for its approval.
+        - The refund is approved and waits for a person, and no process has tried to send it.
+        - The refund is approved and waits for a person. A process has tried to send it, but it was certainly not
+          made. It can be neither sent nor withdrawn, because its maker is disabled or may no longer request refunds.
 
         Any other approved refund that a process has tried to send stays open after its time limit, until a person
         tries again or withdraws it. The time is that of the database server, which has also set the limit; the clock

@@ -111,8 +111,8 @@ class RefundDueTasks:
             return set_asides.list_open_set_asides_without_refund(conn, BATCH_SIZE, after_id)
 
     def _expire_requests(self) -> int:
-        """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and
-        the approved refunds that could not be sent before then. Return the number of handled refunds."""
+        """Due task: expire the refunds about which no person has decided before their time limit `decide_by`, and the
+        approved refunds that could not be sent before this limit. Return the number of handled refunds."""
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
             expired_refunds = refunds.list_refunds_overdue_for_decision(conn, now, BATCH_SIZE)
@@ -136,10 +136,12 @@ class RefundDueTasks:
         self, reasons: Collection[str], act: Callable[[Refund], object], *, moves_money: bool = False
     ) -> int:
         """Call `act` with each refund whose work is due and has one of `reasons` (codes such as PROBE_REASON) as its
-        reason, at most BATCH_SIZE refunds. A refund that another process has changed meanwhile is skipped, and so are
-        the refunds of providers that this desk can't call. With `moves_money`, the refunds that a read-only switch
-        stops are skipped as well: the first run after the switch is off handles them. Return the number of handled
-        refunds."""
+        reason, at most BATCH_SIZE refunds. Return the number of handled refunds.
+
+        Refunds are skipped if another process has changed them meanwhile, or if this desk can't call their provider.
+        With `moves_money`, refunds that a read-only switch stops are skipped as well; the first run after the switch
+        is off handles them.
+        """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             if moves_money and find_read_only_switch(conn) is not None:
@@ -171,8 +173,9 @@ class RefundDueTasks:
         return reader is not None
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
-        """Call `act` with the refund and return 1, also if `act` fails (the failure is logged). If another process
-        has changed the refund since it was read, return 0 without calling `act`."""
+        """Call `act`, the action of a due task, with the refund and return 1. If the action fails, log the failure
+        and also return 1. If another process has changed the refund since it was read, return 0 without calling
+        `act`."""
         with self._context.database.read() as conn:
             current_refund = refunds.find(conn, refund.id)
         if current_refund is None or current_refund.version != refund.version:
@@ -183,7 +186,7 @@ class RefundDueTasks:
 
     def _act_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
         """Call `act` with the due refund. If `act` raises an error and has not changed the refund, postpone the
-        refund's work, so that the task handles the refunds after it first; then raise the error."""
+        refund's work, so that the next run handles other refunds first. Then raise the error again."""
         try:
             act(refund)
         except FailpointReached:
@@ -214,8 +217,8 @@ class RefundDueTasks:
 
 
 def _concerns_all_refunds(error: Exception) -> bool:
-    """True if the error is independent of the refund, because every refund would now fail with it. Such an attempt is
-    not counted in the refund's work."""
+    """True if the error doesn't depend on the single refund, so that every refund would fail with it now. An attempt
+    that ends with such an error is not counted in the refund's work."""
     return isinstance(error, ConsoleError) and (
         error.code in _ERROR_CODES_OF_ALL_REFUNDS or error.detail.get("reason") == NotAllowedReason.RIGHT_MISSING
     )
@@ -223,8 +226,8 @@ def _concerns_all_refunds(error: Exception) -> bool:
 
 def _find_error_cause(error: Exception) -> str | None:
     """Return the code of the cause of `error`, which ended an attempt before the refund was sent: the error's reason,
-    or its error code if it has no reason. Return None if the error is a refusal of this program, because an audit
-    entry of its own already states the cause."""
+    or its error code if it has no reason. Return None if this program itself refused the attempt, because another
+    audit entry already states that cause."""
     if not isinstance(error, ConsoleError):
         return ErrorCode.INTERNAL_ERROR
     if error.exit_status == EXIT_STATUS[ErrorCode.NOT_ALLOWED]:

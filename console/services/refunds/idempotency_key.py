@@ -16,13 +16,14 @@ _MAX_REPEATED_REFUNDS = 50
 
 
 def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, payment: Payment) -> str:
-    """Return the refund's stored key; if none is stored, the first computed key that no other refund has.
+    """Return the refund's stored idempotency key. If none is stored, compute keys and return the first one that no
+    other refund has.
 
-    The key is computed from the database's id, the payment, the amount and a repetition number (1, 2, …). If the
-    database went back to an earlier state and has lost the refund's row, the computation gives the same key again.
-    A provider that stores keys then answers with the refund that it already has; a provider without stored keys is
-    asked about the refund before it is sent. A failed refund keeps its key; the next refund of the same amount
-    gets the next repetition number.
+    A key is computed from the database's id, the payment, the amount and a repetition number (1, 2, …). If the
+    database went back to an earlier state and has lost the refund's row, the computation gives the same key again. A
+    provider that stores keys then answers with the refund that it already has. A provider that stores no keys is
+    asked about the refund before the refund is sent. A failed refund keeps its key; the next refund of the same
+    amount gets the next repetition number.
     """
     if refund.provider_refund_key is not None:
         return refund.provider_refund_key
@@ -34,13 +35,12 @@ def find_refund_key(context: ServiceContext, conn: Connection, refund: Refund, p
 
 
 def is_refund_of_payment(intent: Intent, payment: Payment) -> bool:
-    """Return True if the refund that a desk has sent (`intent`) belongs to this payment. The refund's idempotency key
-    decides, not the payment's id: a restored database gives the ids of lost payments to new payments, and a lost
-    payment may come back with another id.
+    """Return True if the refund that a desk has sent (`intent`) belongs to this payment. The function compares the
+    refund's idempotency key, not the payment's id. A restored database gives the ids of lost payments to new
+    payments, and a lost payment may be inserted again with another id.
 
-    If the key was not computed from this payment (an earlier version of the program computed keys in another way),
-    the refund belongs to the payment with the intent's payment id, unless that payment began after the refund was
-    sent.
+    An earlier version of the program computed keys in another way. If the key was not computed from this payment, the
+    refund belongs to the payment with the intent's payment id, unless that payment began after the refund was sent.
     """
     amount_minor = intent.amount_minor or 0
     if any(

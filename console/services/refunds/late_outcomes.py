@@ -1,5 +1,5 @@
-"""Write outcomes of refunds that the submission itself did not record: from late answers of the provider, for
-submissions whose process ended, and from the provider's reports about payments."""
+"""Write outcomes of refunds that the submission itself did not record. They come from late answers of the provider,
+from submissions whose process ended, and from the provider's reports about payments."""
 
 from dataclasses import asdict
 from json import dumps
@@ -44,9 +44,9 @@ def settle_late_answer(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[RefundReport], _key: str | None
 ) -> bool:
     """Write the provider's answer to the submission `operation_id` into its refund, because the submission itself
-    could not record the answer. If this answer has settled the operation before, nothing is written. Any other
-    repeated call may store the evidence and the audit entry once more, but doesn't change the refund again. Return
-    True; False if the database has no such operation or refund. `_key`, the answer key of the operation, is not used.
+    could not record the answer. If this answer has already settled the operation, write nothing. Any other repeated
+    call may store the evidence and the audit entry again, but doesn't change the refund again. Return True; False if
+    the database has no such operation or refund. `_key`, the answer key of the operation, is not used.
     """
     operation = journal.find(tx.conn, operation_id)
     refund = refunds.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -77,9 +77,9 @@ def settle_late_answer(
 def _has_answer_settled_operation(
     tx: Transaction, refund: Refund, operation: Operation, outcome: Outcome[RefundReport]
 ) -> bool:
-    """True if the refund's operation has ended with this answer: the transaction that ended it stored the answer as
-    evidence. So an earlier transaction has already settled the operation, but its process ended before it marked the
-    operation as ended in the desk's spool.
+    """True if an earlier transaction has already settled the refund's operation with this answer; the same
+    transaction stored the answer as evidence. The process of that transaction ended before it marked the operation as
+    ended in the desk's spool.
     """
     payment = payments.find(tx.conn, refund.payment_id)
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
@@ -102,10 +102,9 @@ def write_lapsed_outcome(context: ServiceContext, tx: Transaction, operation: Op
 
 @refunds.run_again_if_stale()
 def apply_refund_report(context: ServiceContext, tx: Transaction, payment_id: int, report: RefundReport) -> bool:
-    """Compare one refund in the provider's report of a payment with our refund of this payment that has the same
-    idempotency key, and write the new information into our refund. Return True, or False if no refund of this payment
-    has the key. A refund of another payment with the same key is not compared, because at the provider it is another
-    refund.
+    """Find our refund of this payment with the idempotency key of the reported refund, compare both, and write new
+    information into our refund. Return True, or False if no refund of this payment has the key. A refund of another
+    payment with the same key is not compared, because the provider counts it as another refund.
 
     A report without new information is not stored. A report about a refund that a process is sending now is ignored,
     because the answer to that submission settles the refund.
@@ -148,8 +147,9 @@ def _has_new_information(tx: Transaction, refund: Refund, outcome: Outcome[Refun
 
 
 def _has_equal_or_open_case(tx: Transaction, refund: Refund, rule: str, observed: str) -> bool:
-    """True if the refund has, or had, a case of the alert rule `rule` with the text `observed`, or has an open case
-    of this rule that nobody has acknowledged. As long as such a case is open, no other case of the rule is opened.
+    """True if no new case of the alert rule `rule` with the text `observed` may be opened about the refund. This is
+    so if the refund has, or had, a case of this rule with this text. It is also so while a case of this rule is open
+    that no person has acknowledged.
     """
     return any(
         case.rule_id == rule
@@ -159,8 +159,8 @@ def _has_equal_or_open_case(tx: Transaction, refund: Refund, rule: str, observed
 
 
 def _make_outcome_of_report(tx: Transaction, refund: Refund, report: RefundReport) -> Outcome[RefundReport]:
-    """Return the provider's report as the outcome of our refund. If the report is about another payment or another
-    amount, return an unknown outcome."""
+    """Convert the provider's report about a refund to the outcome of our refund. If the report is about another
+    payment or another amount, return an unknown outcome."""
     payment = payments.find(tx.conn, refund.payment_id)
     kind, reason = _OUTCOME_CLASS_OF_STATE[report.state], f"seen_{report.state.value}"
     provider_payment_id = report.provider_payment_id

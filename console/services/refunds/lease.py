@@ -15,8 +15,8 @@ from console.store.refunds import refunds
 
 
 def make_refund_lease_name(payment_id: int) -> str:
-    """Return the name of the lease that covers all refunds of the payment. A process holds this lease while it
-    sends, probes or decides a refund, so that only one of these acts runs at a time."""
+    """Return the name of the lease that covers all refunds of the payment. A process holds this lease while it sends
+    a refund, probes a refund or stores a decision about it, so that only one of these actions runs at a time."""
     return f"refund_{payment_id}"
 
 
@@ -30,10 +30,10 @@ class RefundLeaseService:
     @contextmanager
     def hold_refund_lease(self, refund_id: int, expected_version: int | None) -> Iterator[RefundWithPayment]:
         """Context manager: within the block, this process holds the lease that covers all refunds of the payment.
-        Yield the refund with its payment. The refund must be decidable: its outcome is unknown, or it is accepted and
-        needs a review. If the process that sent the refund has ended without recording an answer, first record the
-        outcome as unknown. `expected_version` is the version of the refund that the person's screen shows; with None,
-        versions are not compared.
+        Yield the refund with its payment. The refund must be decidable: its outcome is unknown, or the provider has
+        accepted it and it needs a review. If the process that sent the refund has ended without recording an answer,
+        first record the outcome as unknown. `expected_version` is the version of the refund that the person's screen
+        shows; with None, versions are not compared.
 
         Raises not_found if there is no such refund; nothing_to_resolve if the refund is not decidable; in_progress
         (with the holder) while a process sends the refund or another process holds the lease; stale_view if the

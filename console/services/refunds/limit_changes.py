@@ -41,13 +41,13 @@ class RefundLimitService:
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` for the limit or condition `name` in this currency (a code such as JPY). `value` is in the
         unit that `get_limit_unit` returns for the name: minor units, seconds, days or a number of refunds. If another
-        administrator has proposed the same value within the last day, set the limit to it. A proposal counts only as
-        long as its proposer is an administrator. Return the limit.
+        administrator has proposed the same value within the last day, set the limit to this value. A proposal counts
+        only as long as its proposer is an administrator. Return the limit.
 
         Raises not_found for an unknown limit, invalid_amount for a value below 0 or above LARGEST_LIMIT, same_person
         if the acting person has made the open proposal, and not_allowed if the acting person is not an administrator.
-        A call that repeats an earlier `request_id` only gets the earlier call's result; without an id (None), nothing
-        detects a repetition.
+        A call with the `request_id` of an earlier call changes nothing and returns the earlier call's result. With
+        `request_id` None, a repeated call isn't recognised.
         """
         arguments = (name, currency, value)
         return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))

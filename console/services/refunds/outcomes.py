@@ -158,10 +158,10 @@ def mark_refund_completed(
     cause: str | None = None,
 ) -> None:
     """Set the refund to completed: the payer has the money back. If the provider has no id of its own for the refund,
-    store our idempotency key as the provider's refund id. `facts` are more values for the audit entry; `cause` is
-    stored in the column `error_code`: the reason for which the outcome is known although the provider didn't confirm
-    it; None if the provider confirmed it. `report` is the provider's report about the refund, None if the outcome is
-    known without one; `id_at_provider` is the refund's id at the provider as people have stated it, None if they
+    store our idempotency key as the provider's refund id. `facts` are more values for the audit entry. `cause` is
+    stored in the column `error_code`: the reason why the outcome is known although the provider didn't confirm it,
+    None if the provider confirmed it. `report` is the provider's report about the refund, None if the outcome is
+    known without a report. `id_at_provider` is the refund's id at the provider as people have stated it, None if they
     stated none.
     """
     now = context.now()
@@ -195,10 +195,10 @@ def mark_refund_submitted(
     capabilities: PaymentCapabilities | None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to submitted: the provider has accepted it but not completed it. The program never sends it
-    again; due polls read whether the provider has completed it. `facts` are more values for the audit entry. `report`
-    is the provider's report about the refund, None if its answer had none; `capabilities` are the provider's, None if
-    the caller doesn't have them.
+    """Set the refund to submitted: the provider has accepted the refund but not completed it. The program never sends
+    the refund again; due polls read whether the provider has completed it. `facts` are more values for the audit
+    entry. `report` is the provider's report about the refund, None if its answer had no report. `capabilities` are
+    the provider's, None if the caller doesn't have them.
     """
     provider_refund_id = refund.provider_refund_id or (report and report.provider_refund_id)
     at = compute_next_attempt_time_of_endless_schedule(
@@ -244,9 +244,9 @@ def mark_refund_failed(
     report: RefundReport | None = None,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the refund to failed, and release the amount that it has reserved: the provider has certainly not refunded
-    it, and will not refund it under this key. `cause` is stored in the column `error_code`; `facts` are more values
-    for the audit entry. `report` is the provider's report about the refund, None if there is none.
+    """Set the refund to failed, and release the amount that the refund has reserved. The provider has certainly not
+    made the refund, and will not make it under this key. `cause` is stored in the column `error_code`; `facts` are
+    more values for the audit entry. `report` is the provider's report about the refund, None if there is none.
     """
     _write_known_state(context, tx, refund, RefundState.FAILED, report, error_code=cause[:64])
     release_amount(context, tx, refund)
@@ -273,10 +273,10 @@ def mark_refund_unsent(context: ServiceContext, tx: Transaction, refund: Refund,
 def postpone_refund_sending(
     context: ServiceContext, tx: Transaction, refund: Refund, cause: str | None, *, is_lasting: bool
 ) -> None:
-    """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent;
-    after the last attempt, or if `is_lasting` (a later attempt would end in the same way), a person must review it.
-    `cause` is stored in the column `error_code`, unless the provider may already be processing the refund; None if an
-    audit entry already states the cause.
+    """Schedule the next attempt to send an approved refund, because an attempt has ended before the refund was sent.
+    A person must review the refund after the last attempt, or if `is_lasting` is True (a later attempt would end in
+    the same way). `cause` is stored in the column `error_code`, except if the provider may already be processing the
+    refund. It is None if an audit entry already states the cause.
     """
     work = _make_next_sending_work(context, refund)
     if is_lasting:
@@ -314,9 +314,9 @@ def _audit_refund_not_sent(context: ServiceContext, tx: Transaction, refund: Ref
 
 
 def mark_refund_not_processed(context: ServiceContext, tx: Transaction, refund: Refund, **columns: object) -> None:
-    """Set the refund back to approved, because the provider's answers "not found" prove that it has not processed
-    the refund. A due task sends the refund again at its next run, with the same key. `columns` are more values
-    for the refund's row, by column.
+    """Set the refund back to approved, because the provider's answers "not found" prove that the provider has not
+    processed the refund. The next run of a due task sends the refund again with the same key. `columns` are more
+    values for the refund's row, by column.
     """
     _write_approved_state(
         context, tx, refund, Work(WorkState.SCHEDULED, context.now(), SUBMISSION_REASON), error_code=None, **columns
@@ -344,10 +344,10 @@ def _write_approved_state(
 
 
 def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund, cause: str) -> None:
-    """Set the refund's certainty to unknown: the provider may have processed it. Its amount stays reserved, and
-    the program sends no other refund of the payment. A due task probes the refund. If the answer was about
-    another refund, or if the provider no longer stores the refund, a person must review it instead. `cause` is
-    stored in the column `error_code`.
+    """Set the refund's certainty to unknown, because the provider may have processed the refund. Its amount stays
+    reserved, and the program sends no other refund of the payment. A due task probes the refund. If the answer was
+    about another refund, or if the provider no longer stores the refund, a person must review the refund instead.
+    `cause` is stored in the column `error_code`.
     """
     now = context.now()
     work = Work(
@@ -393,9 +393,9 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
 
 
 def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> None:
-    """Release the amount that an ended refund had reserved on its payment, and free the refund's idempotency key.
-    The caller must change the refund's row first. Raises ReservationMissing if the payment has reserved less than
-    this amount."""
+    """Subtract the amount of an ended refund from the amount that its payment has reserved for refunds, and free the
+    refund's idempotency key. The caller must change the refund's row first. Raises ReservationMissing if the payment
+    has reserved less than this amount."""
     now, is_set_aside = context.now(), refund.set_aside_id is not None
     _require_payment_sums_changed(
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, is_to_set_aside=is_set_aside),
@@ -417,8 +417,8 @@ def release_idempotency_key(tx: Transaction, refund: Refund) -> None:
 
 def _require_payment_sums_changed(is_changed: bool, refund: Refund) -> None:
     """Raise ReservationMissing if `is_changed` is False. `is_changed` is the result of the write that subtracts the
-    refund's amount from the payment's reserved money: False if the payment's row had less reserved money than this
-    amount, so that the write did not change the row."""
+    refund's amount from the payment's reserved money. It is False if the payment had reserved less money than this
+    amount, so that the write changed no row."""
     if not is_changed:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
@@ -479,7 +479,8 @@ def settle_refund(
 
 
 def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]) -> None:
-    """Write the end of the refund's submission into its journal row and, after the COMMIT, into this desk's spool."""
+    """Write the outcome of the refund's submission into its journal row. After the COMMIT, mark the submission as
+    ended in this desk's spool."""
     operation = refund.operation_id
     if operation is None:
         return
@@ -497,9 +498,9 @@ def end_submission(context: ServiceContext, tx: Transaction, refund: Refund, out
 def compare_late_answer(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
-    """Compare a late answer of the provider with a refund whose outcome is already known. If the refund is only
-    accepted, the answer may complete it; otherwise the refund's state stays, and an answer that contradicts it
-    opens a case.
+    """Compare a late answer of the provider with a refund whose outcome is already known. If the provider had only
+    accepted the refund, the answer may complete it. Otherwise the refund's state doesn't change, and an answer that
+    contradicts the state opens a case.
     """
     state, outcome_class = refund.state, outcome.kind
     _open_cases_about_shared_id(context, tx, refund, outcome)
@@ -512,10 +513,10 @@ def compare_late_answer(
 def _open_cases_about_shared_id(
     context: ServiceContext, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport]
 ) -> None:
-    """Open a case about each other refund of ours that has the same provider's refund id as this answer about
-    `refund`, if people gave the other refund this id: the id belongs to `refund`, because the provider was asked
-    about `refund`. If a decision of people gives the id to another refund at the same time, the two transactions run
-    one after the other."""
+    """Open a case about each other refund of ours to which people gave the same provider's refund id as the one in
+    this answer about `refund`. The id belongs to `refund`, because the program asked the provider about `refund`. If
+    a decision of people gives the id to another refund at the same time, the two transactions run one after the
+    other."""
     provider_refund_id = outcome.found.provider_refund_id if outcome.found else None
     if outcome.kind not in OUTCOME_CLASSES_WITH_EFFECT or provider_refund_id in (None, refund.provider_refund_key):
         return
@@ -529,9 +530,9 @@ def _open_cases_about_shared_id(
 def list_refunds_with_key_or_id(
     context: ServiceContext, tx: Transaction, payment_id: int, number: str
 ) -> list[Refund]:
-    """Return our refunds, at the provider of this payment, that have `number` as their idempotency key or as the id
+    """Return our refunds at the provider of this payment that have `number` as their idempotency key or as the id
     that the provider gave to them. Transactions that call this function with the same number run one after another,
-    because no unique index covers the refund ids.
+    because the database has no unique index of the refund ids.
     """
     lock_until_commit(context, tx, f"refund_number_{number}")
     provider = payment_work.require_payment(tx, payment_id).provider
@@ -570,10 +571,11 @@ def describe_contradiction(refund: Refund, outcome: Outcome[RefundReport]) -> st
 def open_contradiction_case(
     context: ServiceContext, tx: Transaction, refund: Refund, observed: str, rule: str = WorkReason.CONTRADICTED
 ) -> None:
-    """Open a case about a refund whose known state the provider contradicts, unless such a case is open already. If a
-    person has acknowledged the open case and its text differs from `observed`, the new case replaces it. Set the
-    refund's work to needs_review; while the work has this state, no other refund of the payment is sent. The refund's
-    state stays. `observed` describes the provider's answer; `rule` is the code of the case.
+    """Open a case about a refund, because the provider contradicts the refund's known state. If such a case is
+    already open, a new case replaces it only if a person has acknowledged it and its text differs from `observed`.
+
+    Set the refund's work to needs_review; while the work has this state, no other refund of the payment is sent. The
+    refund's state doesn't change. `observed` describes the provider's answer; `rule` is the code of the case.
     """
     now, current_refund = context.now(), require_refund(tx, refund.id)
     is_opened = open_case(context, tx, refund.id, rule, observed, refund.state.value)

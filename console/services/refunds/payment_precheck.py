@@ -51,10 +51,12 @@ _ANSWERED_OUTCOME_CLASSES = (
 
 @dataclass(frozen=True, slots=True)
 class PrecheckAnswers:
-    """The provider's answers to the questions before a refund. `is_payment_read`: the provider has answered the
-    question about the payment. `list_failure` is the answer that should have contained the payment's refunds and
-    doesn't contain a readable and whole list of them; None if the provider has listed them, or lists no refunds at
-    all.
+    """The provider's answers to the questions that the program asks before a refund. `is_payment_read` is True if the
+    provider has answered the question about the payment.
+
+    `list_failure` is the provider's answer if it should contain a list of the payment's refunds and the list is
+    unreadable or incomplete. It is None if the provider has listed the refunds, or if this provider lists no refunds
+    at all.
     """
 
     is_payment_read: bool
@@ -69,15 +71,17 @@ class PrecheckAnswers:
 def require_refundable_payment(
     context: ServiceContext, reader: PaymentReader, refund_with_payment: RefundWithPayment
 ) -> PrecheckAnswers:
-    """Read the payment at the provider, and its refunds if the provider lists them in an answer of its own. Return
-    the answers, which show whether each question was answered. Raise an error if an answer doesn't allow the refund.
-    A missing answer allows the approval, but not the sending: the caller must not send a refund without a list of the
+    """Read the payment at the provider. Also read the payment's refunds, if the provider lists them in a separate
+    answer. Return the answers, which show whether each question was answered. Raise an error if an answer doesn't
+    allow the refund.
+
+    A missing answer allows the approval, but not the sending. The caller must not send a refund without a list of the
     payment's refunds (`list_failure`), because the database may have lost a refund of another amount, which has
     another key.
 
-    Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of it that the
-    database doesn't have and that no person has acknowledged; exceeds_captured if less than the refund's amount is
-    left there.
+    Raises not_allowed if the payment has ended unpaid at the provider, or if the provider has a refund of the payment
+    that the database doesn't have and that no person has acknowledged. Raises exceeds_captured if less than the
+    refund's amount can still be refunded at the provider.
     """
     payment, refund = refund_with_payment.payment, refund_with_payment.refund
     question = PaymentQuestion(
@@ -137,7 +141,7 @@ def _find_list_failure(
 ) -> Outcome[tuple[ListedRefund, ...]] | None:
     """Read the list of the payment's refunds at the provider. Return the provider's answer if it contains no usable
     list, None if it contains one. Raises not_allowed if the list has a refund that the database doesn't have and that
-    no person has acknowledged, and exceeds_captured if less than the refund's amount is left there."""
+    no person has acknowledged. Raises exceeds_captured if less than the refund's amount can still be refunded."""
     outcome = refund_lister.list_refunds(question)
     facts: ProviderAnswerFacts = {"record": refund_with_payment.refund}
     if context.write(lambda tx: _store_list_and_open_unknown_refund_case(context, tx, refund_with_payment, outcome)):
@@ -157,10 +161,12 @@ def _make_unusable_list_outcome(
     listed_refunds: Collection[ListedRefund],
 ) -> Outcome[T] | None:
     """Return a copy of the provider's answer `outcome` with an unknown outcome if its list of the payment's refunds
-    (`listed_refunds`) can't be used; None if the list can be used. A list can't be used in two cases: it lacks a
-    refund that the provider has made, or it has a refund without a readable amount that isn't in the payment's sums.
-    A list that lacks one refund isn't complete, so it may also lack a refund that the database has lost. A refund
-    that is completed only by people's decision needn't be in the list, because it may have been made in another way.
+    (`listed_refunds`) can't be used. Return None if the list can be used.
+
+    A list can't be used in two cases: it lacks a refund that the provider has made, or it has a refund without a
+    readable amount that the payment's sums don't include. A list that lacks one refund may also lack a refund that
+    the database has lost. A refund that is completed only because people have decided so needn't be in the list,
+    because it may have been made in another way.
     """
     with context.database.read() as conn:
         payment_refunds = refunds.find_by_payment(conn, refund_with_payment.payment.id)
@@ -176,8 +182,9 @@ def _make_unusable_list_outcome(
 
 
 def _has_provider_made_refund(refund: Refund) -> bool:
-    """True if the provider has said that it has made the refund. This is so if the refund is completed, and not by
-    people's decision alone; or if the refund has ended here without effect and the provider contradicts that.
+    """True if the provider has said that it has made the refund. There are two cases. First: the refund is completed,
+    and not only because people have decided so. Second: the refund has ended without effect in our database, and the
+    provider contradicts that.
     """
     if refund.state is RefundState.COMPLETED:
         return refund.error_code != RESOLVED_BY_PEOPLE_CAUSE
@@ -187,8 +194,9 @@ def _has_provider_made_refund(refund: Refund) -> bool:
 def _exceeds_captured_amount(
     context: ServiceContext, refund_with_payment: RefundWithPayment, listed_refunds: Collection[ListedRefund]
 ) -> bool:
-    """True if the sum of the payment's refunds is more than was paid. The sum includes this refund, and the listed
-    refunds that aren't in the payment's sums. Not every provider refuses such a refund.
+    """True if the sum of the payment's refunds is larger than the amount that was paid. The sum includes this refund,
+    and the listed refunds that the payment's sums don't include. The program checks this, because some providers
+    don't refuse such a refund.
     """
     with context.database.read() as conn:
         payment = refund_records.require_payment(conn, refund_with_payment.payment.id)
@@ -203,10 +211,10 @@ def _list_uncounted_refunds(
     refund_with_payment: RefundWithPayment,
     listed_refunds: Collection[ListedRefund],
 ) -> list[ListedRefund]:
-    """Return the listed refunds that aren't in the payment's sums `refunded_minor` and `reserved_minor`: those that
-    this database doesn't have, and those that have ended here without effect although the provider has made them.
-    After a person has acknowledged these refunds, they no longer prevent another refund; but the payer has got their
-    amounts.
+    """Return the listed refunds that the payment's sums `refunded_minor` and `reserved_minor` don't include. These
+    are refunds that this database doesn't have, and refunds that have ended without effect here although the provider
+    has made them. After a person has acknowledged such refunds, they no longer prevent another refund; but the payer
+    has received their amounts.
     """
     payment = refund_with_payment.payment
     counted_keys = {find_refund_key(context, conn, refund_with_payment.refund, payment)} | {
@@ -245,9 +253,10 @@ def _store_list_and_open_unknown_refund_case(
 def _store_answer_and_open_unknown_refund_case(
     context: ServiceContext, tx: Transaction, refund_with_payment: RefundWithPayment, outcome: Outcome[PaymentReport]
 ) -> bool:
-    """Store the provider's answer about the payment as evidence, and write the refunds that it contains into our
-    refunds. If it contains a refund (not failed, and with a key other than that of this refund) that the database
-    doesn't have, open a case and return True, unless a person has acknowledged that refund.
+    """Store the provider's answer about the payment as evidence, and write the refunds in the answer into our
+    refunds. Open a case and return True if the answer contains a refund that the database doesn't have and that no
+    person has acknowledged. Failed refunds, and a refund with the key of the present refund, don't count. Otherwise
+    return False.
     """
     payment, operator, now = refund_with_payment.payment, context.make_holder().operator, context.now()
     subject, source = (payments.PAYMENT_KIND, payment.id), f"{payment.provider}.payment"
@@ -270,8 +279,9 @@ def _find_refund_refusal(
     reported_refunds: Collection[ListedRefund] | None,
 ) -> tuple[ErrorCode, ExceedsCapturedReason | NotAllowedReason] | None:
     """Return the error code and the reason of the refusal if the provider's answer about the payment doesn't allow
-    the refund (`reported_refunds` are the refunds in the answer; None: the answer has no readable refunds): the
-    payment has ended unpaid, or less than the refund's amount is left. Return None if the answer allows it.
+    the refund. This is so if the payment has ended unpaid, or if less than the refund's amount can still be refunded.
+    Return None if the answer allows the refund. `reported_refunds` are the refunds in the answer, None if the answer
+    has no readable refunds.
     """
     report = outcome.found
     if outcome.kind is OutcomeClass.FAILED_DEFINITE or (report is not None and _is_ended_unpaid(outcome, report)):

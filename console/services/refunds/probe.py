@@ -1,7 +1,7 @@
 """Probe refunds: ask the provider for the outcome of a refund by the refund's idempotency key.
 
-An answer "not found" proves that the provider has not processed a refund only if the answer meets the provider's
-rule (`not_found_rule` of its capabilities). The passing of time alone proves nothing.
+An answer "not found" proves that the provider has not processed a refund only if the answer meets the provider's rule
+(`not_found_rule` of its capabilities). Waiting alone proves nothing.
 """
 
 from dataclasses import replace
@@ -155,9 +155,10 @@ class RefundProber:
         return outcome.reason
 
     def _compare_outdated_answer(self, tx: Transaction, refund: Refund, outcome: RefundAnswer) -> None:
-        """Compare the provider's answer with the refund, whose outcome became known after the question. An answer
-        that contradicts the refund's state, or is about another refund, opens a case. The answers "not found" and
-        "failed" may have been true only before the refund was accepted, so they change no accepted refund.
+        """Compare the provider's answer with the refund. The refund's outcome became known after the program asked
+        the provider. An answer that contradicts the refund's state, or is about another refund, opens a case. The
+        answers "not found" and "failed" may have been true only before the provider accepted the refund, so they
+        change no accepted refund.
         """
         if outcome.reason in ANSWER_MISMATCH_REASONS:
             refund_outcomes.open_contradiction_case(
@@ -169,9 +170,9 @@ class RefundProber:
     def _make_not_found_columns(
         self, refund: Refund, outcome: RefundAnswer, capabilities: PaymentCapabilities, asked_at: datetime
     ) -> dict[str, object]:
-        """Return the new values of the refund's columns that count the answers "not found". Such an answer counts
-        only if the provider was asked at least `first_answer_after_seconds` (in the provider's rule) after the refund
-        was sent; `asked_at` is the time of the question. Return no values if `outcome` doesn't count.
+        """Return the new values of the refund's columns that count the answers "not found". `asked_at` is the time of
+        the question. An answer counts only if the program asked at least `first_answer_after_seconds` (in the
+        provider's rule) after it had sent the refund. Return no values if `outcome` doesn't count.
         """
         margin = capabilities.not_found_rule.first_answer_after_seconds if capabilities.not_found_rule else 0.0
         if outcome.kind is not OutcomeClass.NOT_FOUND or not self._was_sent_long_ago(refund, margin, asked_at):
@@ -207,8 +208,8 @@ class RefundProber:
         )
 
     def _was_sent_long_ago(self, refund: Refund, min_age_seconds: float, now: datetime) -> bool:
-        """True if at least `min_age_seconds` have passed between the last sending of the refund and `now`, both by
-        the clock of the database: the clock of the machine that sent it, or of this machine, may be wrong."""
+        """True if at least `min_age_seconds` have passed between the last sending of the refund and `now`. Both times
+        are by the clock of the database, because the clock of the sending machine or of this machine may be wrong."""
         margin = self._context.scale.scale_delta(timedelta(seconds=min_age_seconds))
         return refund.last_sent_at is not None and now - refund.last_sent_at >= margin
 
@@ -320,8 +321,8 @@ class RefundProber:
     def _query_and_compare_refund(
         self, refund_with_payment: RefundWithPayment, *, is_automatic: bool
     ) -> RefundAnswer:
-        """Ask the provider about a refund whose outcome is known, compare the answer with the refund in a transaction
-        of its own (`_compare_known_refund`), and return the answer."""
+        """Ask the provider about a refund whose outcome is known. Compare the answer with the refund in a separate
+        transaction (`_compare_known_refund`), and return the answer."""
         context, reader = self._context, self._payment_providers.get_reader(refund_with_payment.payment.provider)
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
         context.failpoints.reach("before_probe")
@@ -341,9 +342,10 @@ class RefundProber:
         capabilities: PaymentCapabilities,
         is_automatic: bool,
     ) -> None:
-        """Store the provider's answer as evidence, and compare it with the refund, whose outcome is known. The answer
-        can complete an accepted refund, or let it fail. An answer that contradicts the refund opens a case.
-        `is_automatic` is True for a due task, which also schedules the next poll of an accepted refund."""
+        """Store the provider's answer as evidence, and compare it with the refund, whose outcome is known. If the
+        provider had only accepted the refund before, the answer can set the refund to completed or failed. An answer
+        that contradicts the refund opens a case. `is_automatic` is True for a due task, which also schedules the next
+        poll of an accepted refund."""
         context = self._context
         refund = refund_outcomes.require_refund(tx, refund_with_payment.refund.id)
         outcome = _mark_answer_about_other_refund(refund, outcome)
@@ -419,8 +421,9 @@ def _is_definite_answer(outcome: RefundAnswer) -> bool:
 
 
 def _mark_answer_about_other_refund(refund: Refund, outcome: RefundAnswer) -> RefundAnswer:
-    """Return the provider's answer. If the provider's refund id in the answer differs from the id that our refund has
-    stored, return a copy of the answer with an unknown outcome and the reason other_id.
+    """Return the provider's answer unchanged if it is about our refund. If the provider's refund id in the answer
+    differs from the id that is stored in our refund, return a copy of the answer with an unknown outcome and the
+    reason other_id.
     """
     report, own_refund_id = outcome.found, refund.provider_refund_id
     if report is None or own_refund_id is None or report.provider_refund_id in (None, own_refund_id):

@@ -24,8 +24,8 @@ REFUND_KIND = refunds.REFUND_KIND
 
 @dataclass(frozen=True, slots=True)
 class RefundWithPayment:
-    """A refund and its payment. The data that identify the refund at the provider (`refund_instruction`) come from
-    both.
+    """A refund and its payment. Together they contain the data that identify the refund at the provider
+    (`refund_instruction`).
     """
 
     refund: Refund
@@ -33,9 +33,9 @@ class RefundWithPayment:
 
     @property
     def refund_instruction(self) -> RefundInstruction:
-        """The data that identify this refund at the provider, to send it or to ask about it. They are the same for
-        every call. Raises internal_error if the idempotency key, the provider's payment id or the request time
-        is missing.
+        """The data that identify this refund at the provider, to send it or to ask about it. The data are the same
+        for every call. Raises internal_error if the idempotency key, the provider's payment id or the request time is
+        missing.
         """
         refund, payment = self.refund, self.payment
         if refund.created_at is None or refund.provider_refund_key is None or payment.provider_payment_id is None:

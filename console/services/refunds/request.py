@@ -151,10 +151,10 @@ class RefundRequestService:
     def find_request_refusal(
         self, conn: Connection, payment: Payment, payment_refunds: Sequence[Refund], refund_limits: Limits
     ) -> tuple[str | None, Mapping[str, object]]:
-        """Return the code of the reason why the rules refuse every refund request for this payment now, and the
-        facts of that reason; None and no facts if the rules allow a request. `payment_refunds` are the
-        payment's refunds, newest first; `refund_limits` are the limits of its currency. If only money that is
-        set aside is left, check the refund of that money.
+        """Return the code of the reason why the rules refuse every refund request for this payment now, and the facts
+        of that reason. Return None and no facts if the rules allow a request. `payment_refunds` are the payment's
+        refunds, newest first; `refund_limits` are the limits of its currency. If all money that is left is set aside,
+        the rules are checked for a refund of this set-aside money.
         """
         contradicted_refund, is_acknowledged = refund_rules.find_contradicted_refund(conn, payment_refunds)
         refund_facts = RefundFacts(
@@ -184,9 +184,9 @@ class RefundRequestService:
         payment_refunds: Sequence[Refund],
         refund_limits: Limits,
     ) -> str | None:
-        """Return the code of the rule that refuses the approval of this requested refund now; None if an approver
-        can approve it, or if this desk can't query the provider and so can't check the rules. The same rules are
-        checked when a person approves it. `payment_refunds` are the payment's refunds, newest first; `refund_limits`
+        """Return the code of the rule that refuses the approval of this requested refund now. Return None if an
+        approver can approve it, or if this desk can't query the provider and so can't check the rules. The approval
+        itself checks the same rules again. `payment_refunds` are the payment's refunds, newest first; `refund_limits`
         are the limits of its currency."""
         try:
             reader = self._payment_providers.get_reader(payment.provider)
@@ -212,11 +212,13 @@ class RefundRequestService:
     def _check_all_refund_rules(
         self, conn: Connection, refund_facts: RefundFacts, amount_minor: int, set_aside_minor: int | None = None
     ) -> tuple[tuple[RuleCheck, ...], str | None, Mapping[str, object]]:
-        """Return three values: the checks of all rules (none if the program has no refunds in the payment's currency,
-        the provider can't be queried or SQLite is not allowed for it); the code of the reason why the rules refuse a
-        request for any amount (None if they don't); and the facts of that reason. `amount_minor` is the amount of the
-        refund in minor units; `set_aside_minor` is the amount in minor units of the set-aside to refund; None if the
-        money to refund is not set aside.
+        """Return three values: the checks of all rules; the code of the reason why the rules refuse a request for any
+        amount (None if they don't); and the facts of that reason.
+
+        There are no checks if the program has no refunds in the payment's currency, if the provider can't be queried,
+        or if SQLite is not allowed for the provider. `amount_minor` is the amount of the refund in minor units.
+        `set_aside_minor` is the amount of the set-aside to refund in minor units, None if the money to refund is not
+        set aside.
         """
         context, payment = self._context, refund_facts.payment
         if make_stored_money(0, payment.currency) is None:
@@ -394,9 +396,9 @@ class RefundRequestService:
         of the payer's refunds within PAYER_HISTORY_PERIOD. `refund_facts` are the facts for the rules; `set_aside` is
         the set-aside to refund, None if the money to refund is not set aside.
 
-        Raises in_progress if the database has lost a refund of the payment, possible_repeat for an equal recent
-        refund that the maker has not confirmed, and the error of `raise_first_broken_rule` if the request breaks
-        another rule.
+        Raises in_progress if the database has lost a refund of the payment. Raises possible_repeat for an equal
+        recent refund that the maker has not confirmed. Raises the error of `raise_first_broken_rule` if the request
+        breaks another rule.
         """
         context, amount_minor, payment = self._context, valid_request.amount_minor, refund_facts.payment
         for intent in refund_rules.find_lost_refunds(context, conn, payment):
@@ -487,10 +489,11 @@ def make_facts_at_request(refund_facts: RefundFacts) -> dict[str, object]:
 
 
 def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
-    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen. The rule that
-    the payment must be confirmed as paid has three more texts: for a payment with an unknown outcome, which may be
-    paid; for a reversed payment, which was paid; and for a payment about which people have decided that it is paid,
-    so that only the provider's payment id is missing.
+    """Return the last part of the key `reason.…` of the text that explains a broken rule on the screen.
+
+    The rule that the payment must be confirmed as paid has three special texts. One is for a payment with an unknown
+    outcome, which may be paid. One is for a reversed payment, which was paid. One is for a payment that people have
+    decided to be paid, so that only the provider's payment id is missing.
     """
     if broken_rule == ExceedsCapturedReason.NOT_CONFIRMED_AS_PAID and payment.certainty is Certainty.UNKNOWN:
         return "payment_unknown"
@@ -524,7 +527,7 @@ def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int)
 
 
 def _refuse_second_program_request(refund_facts: RefundFacts, request: RefundRequest) -> None:
-    """Raise already_decided if a refund of the request's set-aside was requested before: the program itself
+    """Raise already_decided if a refund of the request's set-aside was requested before, because the program itself
     requests the refund of a set-aside only once. `refund_facts` contain the payment's refunds."""
     for earlier_refund in refund_facts.refunds:
         if earlier_refund.set_aside_id == request.set_aside_id:

@@ -61,11 +61,11 @@ class RefundResolver:
         """Decide the outcome of an unknown refund as the acting person: `target_state` is `completed` or `failed`.
         Return the refund, and whether a second person must still agree.
 
-        The provider is asked first, and its answer settles the refund. If it gives no definite answer, two people
-        decide with evidence; the second one must be an approver. `proof` is the path of a file, or the text of a
-        written statement; `id_at_provider` is the id that the provider gave to the refund, which `completed` needs;
-        `expected_version` is the version that the person's screen shows, None to skip the comparison; `reason` is the
-        person's reason, None for a script without one.
+        The program asks the provider first, and a definite answer settles the refund. If the provider gives no
+        definite answer, two people decide with evidence; the second person must be an approver. `proof` is the path
+        of a file, or the text of a written statement; `id_at_provider` is the id that the provider gave to the
+        refund, which `completed` needs; `expected_version` is the version that the person's screen shows, None to
+        skip the comparison; `reason` is the person's reason, None for a script without one.
 
         Raises usage if `target_state`, `id_at_provider` or `reason` has an invalid form, or if `id_at_provider` is
         missing for `completed`; no_evidence if the proof is empty, unreadable or too large; not_allowed if the acting
@@ -97,12 +97,14 @@ class RefundResolver:
         person: str,
     ) -> str | None:
         """Ask the provider about the refund and store its answer, even if the decision is refused afterwards. A
-        definite answer settles the refund; it must confirm the decision of `person` that the refund's state is
-        `state`, otherwise this raises evidence_mismatch. Without a definite answer, two people must agree: return
-        "second_person" if the second person must still decide, and None if the refund is settled. `number` is the
-        refund's id at the provider that the person gave, None for the decision `failed`; `proof` is the person's
-        evidence. Raises evidence_mismatch also for the decision `failed` if this desk's spool has the answer that the
-        refund was made, or if the provider's answer says "not found" and contains the refund.
+        definite answer settles the refund. Such an answer must confirm the decision of `person` that the refund's
+        state is `state`; otherwise this method raises evidence_mismatch.
+
+        Without a definite answer, two people must agree: return "second_person" if the second person must still
+        decide, and None if the refund is settled. `number` is the refund's id at the provider that the person gave,
+        None for the decision `failed`; `proof` is the person's evidence. For the decision `failed`, also raises
+        evidence_mismatch if this desk's spool has the answer that the refund was made, or if the provider's answer
+        says "not found" and contains the refund.
         """
         context, refund = self._context, refund_with_payment.refund
         refuse_record_of_other_merchant(context, self._payment_providers, refund_with_payment.payment)
@@ -141,9 +143,11 @@ class RefundResolver:
         """Settle the refund `decided_refund` with the provider's stored answer, and store the person's evidence
         `proof`. Return None if the answer confirms the person's decision `state`, otherwise the reason of the
         mismatch. `number` is the refund's id at the provider that the person gave, None for the decision `failed`; if
-        the answer has another id, settle nothing. If the refund has been settled since it was read, for example by a
-        report about its payment, the answer counts as a late answer, which never settles a refund twice. The only
-        exception is a refund that the provider has accepted and not completed: it can still fail.
+        the answer has another id, settle nothing.
+
+        If the refund has been settled since it was read, for example by a report about its payment, the answer counts
+        as a late answer. A late answer never settles a refund twice. The only exception is a refund that the provider
+        has accepted and not completed: it can still fail.
         """
         context = self._context
         refund = refund_outcomes.require_refund(tx, decided_refund.id)
@@ -174,9 +178,9 @@ class RefundResolver:
     def _compare_with_settled_refund(
         self, tx: Transaction, refund: Refund, outcome: Outcome[RefundReport], state: RefundState
     ) -> EvidenceMismatchReason | None:
-        """Compare the provider's answer with a refund that was settled while the provider was asked. Return None if
-        the refund's state is the person's decision `state` and the answer doesn't contradict it, otherwise the
-        reason of the mismatch."""
+        """Compare the provider's answer with a refund that another process settled while this process asked the
+        provider. Return None if the refund's state is the person's decision `state` and the answer doesn't contradict
+        it, otherwise the reason of the mismatch."""
         refund_outcomes.compare_late_answer(self._context, tx, refund, outcome)
         is_decided_state = refund_outcomes.require_refund(tx, refund.id).state is state
         if is_decided_state and not refund_outcomes.is_contradicting_answer(refund, outcome):
@@ -234,7 +238,7 @@ class RefundResolver:
         self, tx: Transaction, refund: Refund, state: RefundState, number: str | None, proposer: str
     ) -> None:
         """Set the refund to the state `state` about which two people have agreed. `number` is the refund's id at the
-        provider that both gave, None for the state `failed`; `proposer` is the name of the first person."""
+        provider that the two people gave, None for the state `failed`. `proposer` is the name of the first person."""
         context, is_completed = self._context, state is RefundState.COMPLETED
         kind = OutcomeClass.SUCCEEDED if is_completed else OutcomeClass.FAILED_DEFINITE
         outcome: Outcome[RefundReport] = Outcome(kind, RESOLVED_BY_PEOPLE_CAUSE, SendingCertainty.MAYBE)
@@ -261,7 +265,7 @@ def _refuse_id_of_other_refund(context: ServiceContext, tx: Transaction, refund:
 
 def _refuse_denial_of_reported_refund(answer: Outcome[RefundReport], refund: Refund) -> None:
     """Raise evidence_mismatch if people decide that the refund has failed, while the provider's present answer
-    reports the refund under our key as accepted or made, with another amount."""
+    reports a refund with our key as accepted or made, but with another amount."""
     report = answer.found
     if report is not None and report.state is not RefundState.FAILED:
         raise ConsoleError(
@@ -271,8 +275,8 @@ def _refuse_denial_of_reported_refund(answer: Outcome[RefundReport], refund: Ref
 
 def _get_settlement_columns(refund: Refund) -> tuple[RefundState, Certainty, str | None]:
     """Return the refund's state, certainty and operation id (None before the first attempt to send the refund). If
-    they are equal in two reads of the refund, it was neither settled nor sent between the reads. The version and the
-    work are left out, because they can also change while people can still decide about the refund."""
+    these values are equal in two reads of the refund, it was neither settled nor sent between the reads. The version
+    and the work are left out, because they can also change while people can still decide about the refund."""
     return refund.state, refund.certainty, refund.operation_id
 
 

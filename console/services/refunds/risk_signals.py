@@ -96,8 +96,8 @@ def find_risk_signals(
 ) -> tuple[RiskSignal, ...]:
     """Return the risk signals of a refund of `amount_minor` (minor units), the most serious first. If several signals
     are about the same other refund of the payment or of its order, only the most serious of them is returned.
-    `own_refund_id` is the id of this refund, which is then not compared with itself; None if nobody has requested it
-    yet.
+    `own_refund_id` is the id of the refund itself, so that it isn't compared with itself; None if no person has
+    requested the refund yet.
     """
     refund_facts = facts.rule_facts
     signals = (
@@ -114,9 +114,9 @@ def find_risk_signals(
 
 
 def _drop_repeated_signals(signals: Iterable[RiskSignal]) -> Iterator[RiskSignal]:
-    """Yield the signals. Leave out each signal that only says that a certain other refund of the payment or order
-    exists, if an earlier signal has already named this refund: otherwise the maker would have to comment twice on the
-    same fact.
+    """Yield the signals without repetitions. A signal is left out if it only says that a certain other refund of the
+    payment or order exists, and an earlier signal has already named this refund. Otherwise the maker would have to
+    comment twice on the same fact.
     """
     named_ids: set[int | None] = set()
     for signal in signals:
@@ -183,7 +183,7 @@ def _find_double_charge_signals(payment: Payment, candidates: Iterable[Payment])
 
 
 def _may_be_double_charge(payment: Payment, other_payment: Payment) -> bool:
-    """True if both payments are for the same order, or were paid within DOUBLE_CHARGE_PERIOD of each other."""
+    """True if the two payments are for the same order, or were paid within DOUBLE_CHARGE_PERIOD of each other."""
     if payment.order_id is not None and payment.order_id == other_payment.order_id:
         return True
     return (
@@ -217,9 +217,10 @@ def _find_order_refund_signals(
 def _find_payer_refund_signals(
     facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield a signal for each refund of another payment to the same payer within PAYER_LOOK_BACK_PERIOD whose amount
-    is similar to `amount_minor`, and one more signal if the payer got FREQUENT_PAYER_REFUND_COUNT or more refunds in
-    this period. The refund with the id `own_refund_id` is not compared with itself.
+    """Yield signals about refunds of other payments to the same payer within PAYER_LOOK_BACK_PERIOD. There is one
+    signal for each refund whose amount is similar to `amount_minor`, and one more signal if the payer got
+    FREQUENT_PAYER_REFUND_COUNT or more refunds in this period. The refund with the id `own_refund_id` is not compared
+    with itself.
     """
     payment = facts.rule_facts.payment
     earlier_refunds = [refund for refund in facts.payer_refunds if refund.id != own_refund_id]

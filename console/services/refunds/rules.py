@@ -144,11 +144,11 @@ def read_facts_of_refunds(
 
 def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]) -> tuple[Refund | None, bool]:
     """Return an ended refund in `payment_refunds` (the refunds of one payment) whose state the provider contradicts,
-    and True if a person has acknowledged the contradiction; None and False if there is none. If several are
-    contradicted, return one that nobody has acknowledged.
+    and True if a person has acknowledged the contradiction. Return None and False if the provider contradicts no
+    refund. If it contradicts several, return one that no person has acknowledged, if there is one.
 
-    An answer about another amount or payment (`ANSWER_DOES_NOT_FIT`) never counts as acknowledged here, because
-    nobody knows how much the payer has got.
+    An answer about another amount or payment (`ANSWER_DOES_NOT_FIT`) never counts as acknowledged in this function,
+    because the amount that the payer has received is not known.
     """
     contradicted_refunds = [
         refund
@@ -169,8 +169,8 @@ def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]
 
 def find_active_makers(context: ServiceContext, conn: Connection, names: Collection[str]) -> frozenset[str]:
     """Return those of `names` that belong to people who aren't disabled and may still request refunds. A refund needs
-    two people who could each act, so a maker who has lost the role no longer counts as the first person. In a SQLite
-    database, the worker is always active.
+    two different people with the necessary rights, so a maker who has lost the role no longer counts as the first
+    person. In a SQLite database, the worker is always active.
     """
     worker_names = frozenset(() if context.database.is_server else {WORKER}) & set(names)
     names_to_find = set(names) - worker_names
@@ -188,14 +188,14 @@ def check_refund_rules(
     set_aside_minor: int | None = None,
 ) -> tuple[RuleCheck, ...]:
     """Return the checks of the rules for a refund of `amount_minor` (minor units). The first broken rule refuses the
-    refund. `reader` is the adapter of the payment's provider, which states the provider's own rules: whether partial
+    refund. `reader` is the adapter of the payment's provider. It states the provider's own rules: whether partial
     refunds are possible, how many refunds, and until when.
 
-    `is_before_request` is True for a refund that is not requested yet: its amount must be within the refundable
-    amount (or within `set_aside_minor`, the amount of its set-aside in minor units) and within the maker's limit per
-    day, no other refund of the payment may be open, and the provider must allow one more refund. Otherwise the refund
-    is already reserved and counted, so these rules are not checked. `set_aside_minor` is None if the money to refund
-    is not set aside.
+    `is_before_request` is True for a refund that is not requested yet. Four more rules are then checked. The amount
+    must be within the refundable amount (or within `set_aside_minor`, the amount of its set-aside in minor units).
+    The amount must be within the maker's limit per day. No other refund of the payment may be open. The provider must
+    allow one more refund. For a requested refund these rules are not checked, because its amount is already reserved
+    and counted. `set_aside_minor` is None if the money to refund is not set aside.
     """
     payment, refund_limits, capabilities = facts.payment, facts.limits, reader.capabilities
     until = reader.find_refund_deadline(payment.paid_at) if payment.paid_at else None
@@ -257,9 +257,9 @@ def _check_other_refunds(facts: RefundFacts, reader: PaymentReader, *, is_before
 def _check_request_rules(
     facts: RefundFacts, amount_minor: int, requestable_minor: int, capabilities: PaymentCapabilities
 ) -> list[RuleCheck]:
-    """Return the checks of the rules that apply only to the request of a refund, because they count amounts and
+    """Return the checks of the rules that apply only to the request of a refund. These rules count amounts and
     refunds that already exist. `amount_minor` is the amount of the refund, and `requestable_minor` the amount that
-    can still be requested, both in minor units.
+    can still be requested, each in minor units.
     """
     return [
         RuleCheck(
@@ -288,8 +288,8 @@ def _check_request_rules(
 def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundFacts, record: object) -> None:
     """Raise the error of the first broken rule in `checks`; do nothing if no rule is broken. The type of the rule
     decides the error code: exceeds_captured (amounts), in_progress (other refunds), over_limit (limits),
-    outside_window (the provider's limits of time, number and size) or not_allowed (the maker). `record` is
-    the record in the error's detail, unless the rule is broken by another refund, which is then in the detail."""
+    outside_window (the provider's limits of time, number and size) or not_allowed (the maker). The error's detail
+    contains `record`; if another refund breaks the rule, the detail contains that refund instead."""
     broken_check = next((check for check in checks if not check.holds), None)
     if broken_check is None:
         return
@@ -309,8 +309,9 @@ def raise_first_broken_rule(checks: tuple[RuleCheck, ...], refund_facts: RefundF
 def refuse_unsendable_refund(
     context: ServiceContext, conn: Connection, refund_with_payment: RefundWithPayment, reader: PaymentReader
 ) -> None:
-    """Raise an error if the approved refund must not be sent now: that of `raise_first_broken_rule` if it breaks a
-    rule, or not_allowed if it has too few checkers or its cooling-off period has not ended.
+    """Raise an error if the approved refund must not be sent now. If the refund breaks a rule, raises the error of
+    `raise_first_broken_rule`. Raises not_allowed if the refund has too few checkers or its cooling-off period has not
+    ended.
     """
     refund = refund_with_payment.refund
     facts = read_facts(context, conn, refund_with_payment.payment, refund.maker)
@@ -330,9 +331,10 @@ def refuse_unsendable_refund(
 def find_second_checker_reasons(
     facts: RefundFacts, amount_minor: int, payer_refund_count: int, now: datetime
 ) -> tuple[str, ...]:
-    """Return the names of the limits and conditions by which a refund of `amount_minor` (minor units) that nobody has
-    requested yet needs a second approver; () if one is enough. `payer_refund_count` is the number of the payer's
-    refunds within PAYER_HISTORY_PERIOD; `now` is the time by the database's clock.
+    """Return the names of the limits and conditions because of which a refund of `amount_minor` (minor units) needs a
+    second approver. Return an empty tuple if one approver is enough. No person has requested the refund yet.
+    `payer_refund_count` is the number of the payer's refunds within PAYER_HISTORY_PERIOD; `now` is the time by the
+    database's clock.
     """
     payment, refund_limits = facts.payment, facts.limits
     checker_facts = SecondCheckerFacts(
@@ -348,10 +350,10 @@ def find_second_checker_reasons(
 
 
 def count_needed_checkers(facts: RefundFacts, refund: Refund) -> int:
-    """Return the number of approvals that the refund needs now: the number that was stored at its request, or two if
-    an amount limit for one approver was lowered since and the refund's amount exceeds it now. The conditions about
-    the maker's day, the payment's age and the payer's other refunds are not computed again: their result at the
-    request counts."""
+    """Return the number of approvals that the refund needs now. This is the number that was stored at its request, or
+    two if an amount limit for one approver was lowered since then and the refund's amount exceeds it now. The
+    conditions about the maker's day, the payment's age and the payer's other refunds are not evaluated again: their
+    result at the request counts."""
     provider_condition = f"{limit_rules.PROVIDER_CONDITION_PREFIX}{facts.payment.provider}"
     present_limits = facts.limits.second_checker_above, facts.limits.conditions.get(provider_condition)
     is_limit_exceeded = any(limit is not None and refund.amount_minor > limit for limit in present_limits)
@@ -387,8 +389,8 @@ def find_remaining_cooling_off_end(
 
 def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
     """Return the later of two ends of the refund's cooling-off period: the end computed from the limits and the
-    request time, and the end stored in the refund's row. The stored end alone would not be safe, because the
-    maker's desk has written it. Return None if there is neither.
+    request time, and the end stored in the refund's row. The stored end alone would not be safe, because the maker's
+    desk has written it. Return None if the refund has neither of these ends.
     """
     requested_at = refund.created_at
     computed_end = (

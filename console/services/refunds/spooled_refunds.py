@@ -1,7 +1,7 @@
-"""Probe refunds that the database has lost and that only a desk's spool still has. The provider is asked by the
-idempotency key in the spool.
+"""Probe refunds that the database has lost and that only a desk's spool still has. The program asks the provider by
+the idempotency key in the spool.
 
-If the provider has processed such a refund, a case about its payment is opened, and this desk sends no other
+If the provider has processed such a refund, the program opens a case about its payment, and this desk sends no other
 refund of the payment. The lost refund is not inserted into the database again.
 """
 
@@ -37,13 +37,13 @@ class LostRefundProber:
 
     def probe(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Ask the provider about the lost refund in a spool entry. Return True if the provider has processed or
-        accepted the refund, False if it has refused it. `operation` is the lost operation that sent the refund; the
-        errors and audit entries are about it.
+        accepted the refund, False if it has refused the refund. `operation` is the lost operation that sent the
+        refund; errors and audit entries name this operation.
 
         Raises not_allowed if the acting person has no right to probe; bad_profile if the provider is not configured
-        on this desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials,
-        refuses the call because of too many calls, or doesn't answer; outcome_unknown for any other answer, and if
-        the database doesn't have the refund's payment.
+        on this desk; provider_auth if the provider refuses the credentials; rate_limited if it refuses the call
+        because of too many calls; provider_unreachable if it doesn't answer. Raises outcome_unknown for any other
+        answer, and if the database doesn't have the refund's payment.
         """
         with refusals.audit_refusals(self._context, AuditAction.OPERATION_PROBE, operation.id, kind="operation"):
             self._context.require_right("probe")
@@ -93,9 +93,9 @@ class LostRefundProber:
 
 
 def _find_payment_of_refund(conn: Connection, intent: Intent) -> Payment | None:
-    """Return the payment of the lost refund `intent`; None if the database doesn't have it, or doesn't have it yet.
-    The payment may have been lost, too, and have been restored with another id; the intent of the payment's lost
-    start then has the payment number by which it is found.
+    """Return the payment of the lost refund `intent`; None if the database doesn't have this payment now. The
+    database may also have lost the payment, and the payment may have been restored with another id. Then it is found
+    by the payment number in the intent of its lost start.
     """
     payment = payments.find(conn, intent.payment_id or 0)
     if payment is not None and is_refund_of_payment(intent, payment):

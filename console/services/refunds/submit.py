@@ -73,8 +73,8 @@ class RefundSubmitter:
         refund. Return the refund, which is then submitted or completed. `progress` is called with the name of each
         step.
 
-        `is_payment_just_read` is True if the provider has just answered a question about the payment; then it is not
-        asked again.
+        `is_payment_just_read` is True if the provider has just answered a question about the payment; then the
+        provider is not asked about the payment again.
 
         Before anything is sent, raises not_found if there is no such refund; not_allowed if the acting person has no
         right to send refunds, or if the database can't enforce two people; bad_profile if the provider is not
@@ -83,10 +83,10 @@ class RefundSubmitter:
         already_decided if the refund is not approved; lease_timeout if another process holds the lease for
         LEASE_WAIT_SECONDS; the error of `refuse_unsendable_refund` if the refund breaks a rule; the error of
         `require_refundable_payment` if the provider's answer about the payment doesn't allow the refund; the error of
-        `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier one.
-        Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise the
-        error of `find_error_code_of_effect_call` (such as outcome_unknown, with detail.record) if the provider has
-        not accepted the refund.
+        `RefundProber.ask_about_earlier_refunds` if the provider doesn't say whether it has processed an earlier
+        refund. Afterwards, raises already_decided if the provider's answer contradicts the refund's state, otherwise
+        the error of `find_error_code_of_effect_call` (such as outcome_unknown, with detail.record) if the provider
+        has not accepted the refund.
         """
         attempt = _SubmissionAttempt(
             self._context,
@@ -120,8 +120,9 @@ class _SubmissionAttempt:
         self._claimed_pair: RefundWithPayment
 
     def prepare(self) -> None:
-        """Before the operation begins, read the refund and its payment, ask the provider about earlier refunds and,
-        unless that was just done, about the payment. Raise an error if the refund may not be sent. No refund is sent.
+        """Before the operation begins, read the refund and its payment, and ask the provider about earlier refunds.
+        Also ask the provider about the payment, unless the provider has just answered this question. Raise an error
+        if the refund may not be sent. This step sends no refund.
         """
         context = self._context
         self._pair = pair = refund_records.read_refund_with_payment(context, self._refund_id)
@@ -155,9 +156,9 @@ class _SubmissionAttempt:
         refuse_if_read_only(conn, pair.payment.provider)
 
     def _refuse_if_refund_lost(self, conn: Connection, refund_with_payment: RefundWithPayment) -> None:
-        """Raise in_progress if the database has lost a sent refund of the payment. One exception: if the lost
-        refund has the same idempotency key as the refund of this attempt, and the provider stores keys, do
-        nothing, because the provider counts both as one refund.
+        """Raise in_progress if the database has lost a sent refund of the payment. There is one exception: the lost
+        refund has the same idempotency key as the refund of this attempt, and the provider stores keys. Then do
+        nothing, because the provider counts the two refunds as one.
         """
         own_key = find_refund_key(self._context, conn, refund_with_payment.refund, refund_with_payment.payment)
         for intent in refund_rules.find_lost_refunds(self._context, conn, refund_with_payment.payment):
@@ -307,10 +308,12 @@ def _confirm_refusal_of_sent_refund(
     refund_with_payment: RefundWithPayment, adapter: PaymentProvider, refusal: Outcome[RefundReport]
 ) -> Outcome[RefundReport]:
     """Return the outcome of a refund that was sent before and that the provider has now refused (`refusal`). The
-    provider may have received the earlier attempt, and may refuse this one for that reason (for example because it
-    allows no second refund). So ask the provider about the refund. If it doesn't have the refund, return `refusal`;
-    if it has the refund or has refused the earlier attempt, return that outcome; otherwise return an unknown
-    outcome."""
+    provider may have received the earlier attempt and may refuse this one for that reason, for example because it
+    allows no second refund. So ask the provider about the refund.
+
+    If the provider doesn't have the refund, return `refusal`. If it has the refund or has refused the earlier
+    attempt, return that outcome. Otherwise return an unknown outcome.
+    """
     outcome = adapter.make_reader().read_refund(refund_with_payment.refund_instruction)
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return refusal

@@ -89,8 +89,9 @@ class RefundDetailsReader:
         self._complete_records, self._read_actions = complete_records, read_actions
 
     def read_refund(self, refund_id: int) -> RefundDetails:
-        """Return one refund with all data of its screen, and write an audit entry that the acting person has
-        opened it. Raises not_found if there is no such refund, and not_allowed if the acting person may not read."""
+        """Return one refund with all data of its screen, and write an audit entry which says that the acting person
+        has opened the refund. Raises not_found if there is no such refund, and not_allowed if the acting person may
+        not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             details = self._read_details(conn, refund_id, person)
@@ -98,8 +99,9 @@ class RefundDetailsReader:
         return details
 
     def read_inbox(self) -> ApprovalInbox:
-        """Return the refunds that wait for a decision, oldest first, in two lists: those about which the acting
-        person may decide, and the others. Raises not_allowed if the acting person may not read."""
+        """Return the refunds that wait for a decision in two lists, each oldest first. The first list has the refunds
+        about which the acting person may decide, the second list all other refunds. Raises not_allowed if the acting
+        person may not read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             server_now = read_current_time(conn, self._context.now())
@@ -222,11 +224,11 @@ class RefundDetailsReader:
         server_now: datetime,
         switch: ReadOnlySwitch | None,
     ) -> AllowedAction:
-        """Return the action `name` on the refund. If the person can't do it now, it has the reason. `person` is the
-        acting person, None if no name is set (the rights are then not checked); `holder` is the process that holds
-        the lease, None if none does; `switch` is the read-only switch that is on, None if none is. `server_now` is
-        the database server's time, because the clock of this machine may be wrong. The service that does the action
-        checks all of this again.
+        """Return the action `name` on the refund. If the person can't do it now, the result contains the reason.
+        `person` is the acting person, None if no name is set (the rights are then not checked). `holder` is the
+        process that holds the lease, None if no process holds it. `switch` is the read-only switch that is on, None
+        if no switch is on. `server_now` is the database server's time, because the clock of this machine may be
+        wrong. The service that executes the action checks all of this again.
         """
         right = _RIGHT_BY_REFUND_ACTION[name]
         reason, facts = self._find_refusal_reason(name, refund, person, server_now)
@@ -275,9 +277,9 @@ def _may_approve(refund: Refund, person: Person, now: datetime) -> bool:
 def _parse_facts_at_request(
     refund_id: int, stored_texts: tuple[str, str] | None
 ) -> tuple[Mapping[str, Any], tuple[RiskSignal, ...]]:
-    """Return the facts about the payment, and the risk signals with the maker's comments, that were stored with the
-    refund request. `stored_texts` are both as JSON texts, None if none were stored. If the stored texts can't be
-    parsed, return no facts and no signals.
+    """Parse `stored_texts`: the facts about the payment, and the risk signals with the maker's comments, that were
+    stored with the refund request as JSON. `stored_texts` is None if none were stored. Return the facts and the
+    signals; return no facts and no signals if the texts can't be parsed.
     """
     if stored_texts is None:
         return {}, ()

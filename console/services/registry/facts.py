@@ -100,7 +100,8 @@ def complete_alerts_with_corporations(context: ServiceContext, alerts: Sequence[
 
 
 def _find_entries(context: ServiceContext, corporation_numbers: Set[str]) -> Mapping[str, RegistryEntry]:
-    """Return the registry's entries about those of the corporation numbers that it has, by number."""
+    """Return the registry's entries about the given corporation numbers, by number. Numbers that the registry doesn't
+    have are left out."""
     reader = context.open_registry() if corporation_numbers else None
     if reader is None:
         return {}
@@ -114,8 +115,8 @@ def _find_entries(context: ServiceContext, corporation_numbers: Set[str]) -> Map
 def make_matches(
     corporations: Sequence[Corporation], is_open_by_number: Mapping[str, bool]
 ) -> tuple[RegistryMatch, ...]:
-    """Return the corporations as search results. `is_open_by_number` has the corporation numbers that records of ours
-    have: True if one of these records is open, otherwise False."""
+    """Return the corporations as search results. `is_open_by_number` maps each corporation number that records of
+    ours have to True if one of these records is open, otherwise to False."""
     return tuple(
         RegistryMatch(
             corporation, corporation.number in is_open_by_number, is_open_by_number.get(corporation.number, False)

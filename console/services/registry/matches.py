@@ -16,9 +16,10 @@ corporations can come first.
 def find_matches(
     context: ServiceContext, conn: Connection, text: str, prefecture: str | None, limit: int
 ) -> RegistryMatches:
-    """Return at most `limit` corporations of the registry (with `prefecture`, only of that prefecture) that match
-    the text that a person has typed: first those with open records of ours, then those with other records of
-    ours, then the others, the best match first. The caller has checked the right to read.
+    """Return at most `limit` corporations of the registry that match the text that a person has typed; with
+    `prefecture`, only corporations of that prefecture. Corporations with open records of ours come first, then those
+    with other records of ours, then the others. Within each of these groups the best match comes first. The caller
+    has checked the right to read.
     """
     reader = context.open_registry()
     if reader is None:

@@ -1,8 +1,9 @@
 """Query the Web-API of the registry's publisher about single corporation numbers that this desk's registry doesn't
 have yet.
 
-Only a desk with an application id and a registry does this. Answers are kept in memory for a limited time. After a
-failure no query is sent for a minute, so that people don't wait again for a publisher that doesn't answer.
+Only a desk with an application id and a registry sends such queries. The answers are stored in memory for a limited
+time. After a failure, the desk sends no query for a minute, so that people don't wait again for a publisher that
+doesn't answer.
 """
 
 import logging
@@ -32,8 +33,8 @@ _log = logging.getLogger("console.registry")
 
 @dataclass(frozen=True, slots=True)
 class _StoredAnswer:
-    """The publisher's answer about a corporation number. It is used until the monotonic time `until` (seconds);
-    `facts` is None if the publisher has no corporation with this number."""
+    """The publisher's answer about a corporation number, stored in memory. `until` is the monotonic time (seconds)
+    until which the answer is used. `facts` is None if the publisher has no corporation with this number."""
 
     facts: CorporationFacts | None
     until: float
@@ -50,9 +51,9 @@ class PublisherQueries:
         self._paused_until = float("-inf")
 
     def ask_publisher(self, corporation_number: str) -> None:
-        """Query the publisher about a number that this desk's registry doesn't have, unless its answer is stored.
-        Must be called outside of transactions, because it may wait some seconds for the publisher. Raises no
-        error; a failure is logged.
+        """Query the publisher about a corporation number that this desk's registry doesn't have, unless the
+        publisher's answer is already stored. Call this method outside of transactions, because it may wait some
+        seconds for the publisher. Raises no error; a failure is logged.
         """
         try:
             if self._is_query_needed(corporation_number):
@@ -97,7 +98,8 @@ class PublisherQueries:
                 self._answers.popitem(last=False)
 
     def _pause_queries(self, reason: str | None, pause_seconds: float = QUERY_PAUSE_AFTER_FAILURE_SECONDS) -> None:
-        """Send no query for the next `pause_seconds`. `reason` is written to the log; None writes nothing."""
+        """Pause the queries to the publisher for the next `pause_seconds`. `reason` is written to the log; with None,
+        nothing is written."""
         with self._lock:
             self._paused_until = self._context.clock.monotonic() + pause_seconds
         if reason is not None:

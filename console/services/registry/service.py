@@ -43,17 +43,18 @@ class RegistryService:
     def __init__(
         self, context: ServiceContext, act_once: ActOnceFunction, watch_companies: Callable[[], object]
     ) -> None:
-        """`act_once` runs an act at most once per request id, and stores its answer; `watch_companies` compares
-        the watched corporations with the registry in use."""
+        """`act_once` is a function that runs an action at most once per request id and stores the action's answer.
+        `watch_companies` is a function that compares the watched corporations with the registry in use."""
         self._context, self._act_once, self._watch_companies = context, act_once, watch_companies
 
     # Search and facts
 
     def find(self, text: str, prefecture: str | None = None, limit: int = 50) -> RegistryMatches:
-        """Return the corporations that match `text`: a name or a part of it, its reading, an address or a
-        postcode. All those with open records of ours come first; then those with other records of ours that are
-        among the `MAX_MATCH_CANDIDATES` best matches; then the other matches, the best first. `prefecture` restricts
-        the search; `limit` is at most 1,000. Raises not_allowed if the acting person may not read.
+        """Return the corporations that match `text`: a name or a part of it, its reading, an address or a postcode.
+        First come all matches with open records of ours. Then come the matches with other records of ours, as far as
+        they are among the `MAX_MATCH_CANDIDATES` best matches. Then come the other matches, the best first.
+        `prefecture` restricts the search to one prefecture; `limit` is at most 1,000. Raises not_allowed if the
+        acting person may not read.
 
         Other programs call this method: its name and its parameters are fixed.
         """

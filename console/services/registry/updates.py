@@ -42,9 +42,9 @@ FilesImporter = Callable[[Sequence[Path]], RegistryStatus]
 
 
 class RegistryUpdater:
-    """Keeps this desk's registry up to date. `import_files` imports files of the publisher. `open_api` returns the
-    Web-API, None without an application id. `should_stop` returns True if the process must end or the task's
-    lease is lost.
+    """Updates this desk's registry with new files and differences of the publisher. `import_files` imports files.
+    `open_api` returns the publisher's Web-API, None without an application id. `should_stop` returns True if the
+    process must end or the task's lease is lost.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class RegistryUpdater:
         self._next_query_at: datetime | None = None
 
     def import_new_files(self) -> int:
-        """Due task: import the new files, and on a database server publish the new registry to the desks. Return
-        the number of imported files.
+        """Due task: import the new files, and on a database server publish the new registry to the desks. Return the
+        number of imported files.
 
-        If the import refuses a file, each run raises the error again without reading the file, until a person
-        replaces or deletes it. So the failure of the task stays visible.
+        If the import refuses a file, each later run raises the same error without reading the file again, until a
+        person replaces or deletes the file. So people continue to see that the task fails.
         """
         is_server, documents = self._context.database.is_server, self._context.documents
         if is_server:  # another worker's registry may be newer; then it is used
@@ -78,9 +78,9 @@ class RegistryUpdater:
         return count
 
     def _fetch_published_registry(self, documents: Documents) -> None:
-        """Fetch the registry that a worker of the team has published in the documents. If its manifest is damaged,
-        publish this worker's own registry in its place; if this worker has no registry, raise the error about the
-        damaged manifest.
+        """Fetch the registry that a worker of the team has published in the document store. If the manifest of the
+        published registry is damaged, replace it by publishing this worker's own registry. If this worker has no
+        registry, raise the error about the damaged manifest.
         """
         try:
             fetch_registry(self._folder, documents, should_stop=self._should_stop)
@@ -109,9 +109,9 @@ class RegistryUpdater:
     # The Web-API
 
     def _import_fetched_differences(self) -> int:
-        """Fetch and import the differences from the day after the registry date to yesterday; the publisher may
-        still add rows to the difference of today. Stop at the first day that the publisher has not published
-        yet. Return the number of days.
+        """Fetch and import the differences from the day after the registry date to yesterday. Today's difference is
+        left out, because the publisher may still add rows to it. Stop at the first day that the publisher has not
+        published yet. Return the number of imported days.
         """
         status = self._read_status()
         now = self._context.now()
@@ -169,8 +169,8 @@ class RegistryUpdater:
         return None if reader is None else reader.read_status()
 
     def _read_status_unless_damaged(self) -> RegistryStatus | None:
-        """Return the status of the registry in use; None if there is none, or if it is damaged: then new whole files
-        replace it."""
+        """Return the status of the registry in use. Return None if there is no registry, or if it is damaged, because
+        new whole files then replace it."""
         try:
             return self._read_status()
         except ConsoleError as error:
@@ -200,8 +200,8 @@ def _make_fetch_error(code: ErrorCode, day: date, cause: str, status: int | None
 
 def _is_refusal_of_file(error: ConsoleError) -> bool:
     """True if a repeated import would refuse the file for the same reason. False if the reason can disappear while
-    size and time of the file stay the same: the order of the files (files of earlier days or of other prefectures
-    are missing), the file was replaced during the import or couldn't be read (permissions, network drive), or its day
-    is in the future.
+    size and time of the file stay the same. Such a reason is that files of earlier days or of other prefectures are
+    missing, that the file was replaced during the import, that it couldn't be read (permissions, network drive), or
+    that its day is in the future.
     """
     return error.code == ErrorCode.BAD_REGISTRY_FILE and error.detail.get("problem") not in _TEMPORARY_PROBLEMS

@@ -1,2 +1,2 @@
-"""The figures of the reports: success per provider, ages in queues, refunds, money per day, unknown outcomes,
-daily closes."""
+"""Compute the figures of the reports: success per provider, ages of the records in queues, refunds, money per day,
+unknown outcomes, daily closes."""

@@ -72,8 +72,8 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
 def _add_payment_numbers(
     conn: Connection, provider: str, changes: tuple[DailyCloseChange, ...]
 ) -> tuple[DailyCloseChange, ...]:
-    """Return the changes. A change about a record gets the number of the record's payment, because people know a
-    payment by its number and no screen shows the record's id."""
+    """Return the changes, each with the number of the payment to which its record belongs. People know a payment by
+    its number, and no screen shows the record's id."""
     record_names = {change.unknown_record for change in changes if change.unknown_record is not None}
     numbers = store.read_payment_numbers(conn, provider, record_names)
     return tuple(
@@ -89,8 +89,9 @@ def _read_money_per_currency(
     unknown_at_start: tuple[UnknownRecord, ...],
     unknown_at_end: tuple[UnknownRecord, ...],
 ) -> tuple[DailyCloseMoney, ...]:
-    """Return the day's money for each currency, JPY first: the captured, refunded and reversed sums within `period`,
-    and the sums of the records that were unknown at the start and at the end of the day."""
+    """Return the day's money for each currency, JPY first. It consists of the captured, refunded and reversed sums
+    within `period`, and of the sums of the records whose outcome was unknown at the start and at the end of the day.
+    """
     captured_sums = store.sum_captured_payments(conn, provider, period)
     refunded_sums = store.sum_completed_refunds(conn, provider, period)
     reversed_sums = store.sum_reversed_payments(conn, provider, period)
@@ -135,9 +136,9 @@ def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseRecon
 def _list_reasons_why_not_final(
     day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
 ) -> tuple[NotFinalReason, ...]:
-    """Return the reasons for which the close isn't final; empty if it is final. `unknown_at_end` are the records that
-    were unknown at the end of the day. `run` is the last reconciliation run of the day, None if there is none. A run
-    that began while the day was still running hasn't compared the rest of the day.
+    """Return the reasons why the close isn't final; empty if it is final. `unknown_at_end` are the records whose
+    outcome was unknown at the end of the day. `run` is the last reconciliation run of the day, None if there is none.
+    A run that began before the end of the day hasn't compared the rest of the day.
     """
     end = get_end_of_day(day)
     is_open_by_reason = {

@@ -24,9 +24,8 @@ ReportT = TypeVar("ReportT")
 
 
 class ReportService:
-    """Reads the figures of the reports. Each method raises not_allowed if the acting person may not read. The
-    duration of a method does not grow with the tables, because each query reads a limited number of rows
-    through an index.
+    """Reads the figures of the reports. Each method raises not_allowed if the acting person may not read. A method
+    doesn't become slower when the tables grow, because each query reads a limited number of rows through an index.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -62,10 +61,14 @@ class ReportService:
 
     def read_daily_close(self, provider: str, day: date) -> DailyClose:
         """Return the close of a provider for a Japanese day, computed from the present records, with the differences
-        to the first close of that day in the audit trail. The captured, refunded and reversed sums cover all
-        records; the list of unknown outcomes and its sums are limited (`is_complete` is False then), and so is the
-        list of the reconciliation's differences. Raises usage (close_day) for a day in the future, and not_found for
-        a provider without payments."""
+        to the first close of that day in the audit trail.
+
+        The captured, refunded and reversed sums cover all records. The search for outcomes that were unknown at the
+        start or end of the day examines a limited number of calls. If there are more calls, the list of these
+        outcomes and its sums may lack some, and `is_complete` is False. The list of the reconciliation's differences
+        has a limit, too. Raises usage (close_day) for a day in the future, and not_found for a provider without
+        payments.
+        """
         return self._read_report(lambda conn, now: read_daily_close(conn, provider, day, now))
 
     def list_providers(self) -> tuple[str, ...]:

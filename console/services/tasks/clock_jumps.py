@@ -1,8 +1,8 @@
 """The due task that corrects scheduled times which were computed from a wrong clock.
 
 If a clock was ahead, the rows that were written then have a change time in the future, and their next attempt is
-scheduled too late. The correct time is unknown, so the row becomes due now. An early attempt does no harm, because
-each task checks a record before it acts.
+scheduled too late. The correct time of the next attempt is unknown, so the row becomes due now. An early attempt does
+no harm, because each task checks a record before it changes anything.
 """
 
 from console.domain.clock import CLOCK_TOLERANCE

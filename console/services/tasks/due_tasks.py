@@ -91,10 +91,10 @@ class DueTasks:
         )
 
     def _deliver_spooled_answers(self) -> int:
-        """Due task: write the providers' answers that are in this desk's spool into the database, which could not
-        store them when they came. Return the number of written answers.
+        """Due task: write the providers' answers in this desk's spool into the database. The database could not store
+        these answers when they came. Return the number of written answers.
 
-        If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case; the answer
+        If the database refuses an answer repeatedly, or if the answer can't be decrypted, open a case. The answer
         then stays in the spool until a person has acknowledged the case.
         """
         delivered_count, context = 0, self._context
@@ -216,8 +216,8 @@ class DueTasks:
 
     def _probe_credit_check(self, record: CreditCheck) -> None:
         """Probe a due credit check. If a fault of this program ends the probe, schedule the next probe of the credit
-        check and raise the error. The later time lets the task handle the other due credit checks first; after the
-        last probe of the schedule, a person must look at the credit check.
+        check and raise the error. The next probe is later, so that the task handles the other due credit checks
+        first. After the last probe of the schedule, a person must look at the credit check.
         """
         try:
             self._credit_check_prober.probe(record.id, is_automatic=True)
@@ -233,9 +233,11 @@ class DueTasks:
 
     def _refetch_missing_parts(self, record: CreditCheck) -> None:
         """Fetch only the missing parts of the credit check from AlarmBox, which has separate calls for the detail and
-        the PDF. A credit check that can't be re-fetched is not read again: its schedule is only updated. This
-        happens, for example, if an earlier process has stored AlarmBox's refusal and ended before it could clear the
-        schedule."""
+        the PDF.
+
+        If the credit check can't be re-fetched, send no call and only update its schedule. This happens, for example,
+        if an earlier process has stored AlarmBox's refusal and ended before it could clear the schedule.
+        """
         if find_refetch_refusal(record) is not None:
             self._refetch_service.plan_next_read(record)
             return
@@ -246,8 +248,8 @@ class DueTasks:
         )
 
     def _run_action_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
-        """Call `act` with each due credit check whose work has the reason `reason`. A record that another process
-        has changed meanwhile is skipped. Return the number of handled records."""
+        """Call `act`, the action, with each due credit check whose work has the reason `reason`. A credit check that
+        another process has changed meanwhile is skipped. Return the number of handled credit checks."""
         with self._context.database.read() as conn:
             records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
         return sum(
@@ -266,12 +268,12 @@ class DueTasks:
         return 1
 
     def _adopt_rows_of_other_applications(self) -> int:
-        """Due task: adopt rows of credit checks that another application has written: normalise their corporation
-        number and their state, and fill the columns that the other application does not know. If that is
-        impossible, open a case. Return the number of adopted rows.
+        """Due task: adopt rows of credit checks that another application has written. The task normalises their
+        corporation number and their state, and fills the columns that the other application does not know. If a row
+        can't be adopted, open a case about it. Return the number of adopted rows.
 
-        A run ends, however fast the other application writes: it leaves the rows that are added meanwhile to the next
-        run, and adopts each row once.
+        A run adopts each row once and leaves the rows that are added meanwhile to the next run. So it ends even if
+        the other application writes new rows all the time.
         """
         with self._context.database.read() as conn:
             up_to_id = queues.find_highest_credit_check_id(conn)
@@ -292,10 +294,11 @@ class DueTasks:
 
     def _adopt_row_batch(self, find_rows: _ForeignRowFinder, adopted_ids: set[int], failed_ids: set[int]) -> None:
         """Adopt up to ROWS_PER_TRANSACTION of the rows that `find_rows` finds, except those in `adopted_ids` and
-        `failed_ids`, in one transaction. If the transaction fails, adopt each row in a transaction of its own. Add
-        the ids of the adopted rows to `adopted_ids`. Add the ids of the other rows to `failed_ids`, so that the next
-        batch has the rows that follow them. The id of a row that was adopted and has been changed again is added to
-        `failed_ids`, too.
+        `failed_ids`, in one transaction. If the transaction fails, adopt each row in a separate transaction.
+
+        Add the ids of the adopted rows to `adopted_ids`, and the ids of the other rows to `failed_ids`, so that the
+        next batch has the rows that follow them. If a row was adopted and has been changed again since then, add its
+        id to `failed_ids`, too.
         """
         rows: tuple[queues.ForeignRow, ...] = ()
         changed_ids = set[int]()
@@ -318,9 +321,9 @@ class DueTasks:
         failed_ids |= changed_ids
 
     def _adopt_row_alone(self, row: tuple[int, str, str]) -> bool:
-        """Adopt one row in a transaction of its own, and return True. `row` has the arguments that `_adopt_row` needs
-        besides the transaction: the id, the written corporation number and its form for comparisons. If another
-        process has adopted the row, or if its adoption fails (the error is logged), return False."""
+        """Adopt one row in a separate transaction, and return True. `row` contains the arguments of `_adopt_row`
+        after the transaction: the id, the written corporation number and the form of this number for comparisons.
+        Return False if another process has adopted the row, or if its adoption fails (the error is logged)."""
         results: list[bool] = []
         with skip_failures("a row written by another application"):
             results.append(self._adopt_row_in_transaction(row))
@@ -368,9 +371,9 @@ class DueTasks:
 
 
 def _choose_work_of_adopted_row(record: CreditCheck, *, is_readable: bool, is_duplicate: bool) -> Work:
-    """Return the work of an adopted credit check. A person must review a duplicate (`is_duplicate`), a row whose
-    corporation number can't be read (`is_readable` is False), and a row without AlarmBox's id that may have been
-    bought; every other row has no work.
+    """Return the work of an adopted credit check. A person must review it in three situations: it is a duplicate
+    (`is_duplicate`); its corporation number can't be read (`is_readable` is False); or it has no id of AlarmBox and
+    may have been bought. In any other situation it has no work.
     """
     if is_duplicate:
         return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.DUPLICATE)
@@ -399,8 +402,8 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
     """Open a case about each database row that this process could not convert into a record since the last call of
-    this function. A case that can't be opened now, because the database is unreachable for example, is opened by a
-    later call."""
+    this function. If a case can't be opened now, for example because the database is unreachable, a later call opens
+    it."""
     for row in unreadable_rows.pop_unreported_rows():
         with skip_failures(f"{row.table} {row.key}"):
             try:

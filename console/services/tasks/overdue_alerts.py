@@ -21,8 +21,8 @@ _MAX_OPEN_ALERTS = 1000
 
 
 def compute_task_subject_id(name: str) -> int:
-    """Return the number that identifies the task `name` in an alert, because the subject of an alert must be a
-    number. It is the CRC-32 of the name, so it is the same on every desk."""
+    """Return the number that identifies the task `name` in an alert. The subject of an alert must be a number, so the
+    CRC-32 of the name is used, which is the same on every desk."""
     return crc32(name.encode())
 
 
@@ -38,8 +38,9 @@ class OverdueTaskAlerts:
         self._next_check_at = float("-inf")
 
     def update_alerts(self, now: datetime) -> None:
-        """Raise alerts about tasks that are overdue, and resolve the alerts of tasks that no longer are. `now` is
-        the start of the scheduler's last run, so that a task which ran in that run does not count as overdue."""
+        """Raise alerts about tasks that are overdue, and resolve the alerts of tasks that are no longer overdue.
+        `now` is the start of the scheduler's last run, so that a task which ran in that run does not count as
+        overdue."""
         context, monotonic = self._context, self._context.clock.monotonic()
         if monotonic < self._next_check_at:
             return

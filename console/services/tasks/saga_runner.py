@@ -75,8 +75,8 @@ class SagaDone:
 
 @dataclass(frozen=True, slots=True)
 class CompensationRequired:
-    """Verdict of a saga's step that found the effects of the earlier steps wrong. `reason` is stored with the
-    saga; the runner then undoes these effects, the newest first."""
+    """Verdict of a saga's step which found that the effects of the earlier steps are no longer right. `reason` is
+    stored with the saga; the runner then undoes these effects, the newest first."""
 
     reason: str
 
@@ -88,8 +88,8 @@ StepAction: TypeAlias = Callable[[Transaction, Saga], StepVerdict]
 @dataclass(frozen=True, slots=True)
 class EffectStep:
     """A step that writes to the database. `write_effect` writes the step's effect in the runner's transaction and
-    returns the verdict (a StepVerdict, which determines the saga's next step); `undo_effect` reverses the effect
-    later (None if nothing must be reversed).
+    returns the verdict, a StepVerdict that determines the saga's next step. `undo_effect` reverses the effect later;
+    it is None if nothing must be reversed.
     """
 
     name: str
@@ -227,8 +227,9 @@ class SagaRunner:
         return self._write_change_or_read_saga(saga, count_error)
 
     def _write_change_or_read_saga(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Call `change_saga` in a transaction; it writes the changed saga, which this method returns. If another
-        process has changed the saga meanwhile, write nothing and return the saga as it is now."""
+        """Call `change_saga` in a transaction; this function writes the changed saga and returns it. Return the
+        changed saga. If another process has changed the saga meanwhile, write nothing and return the saga as it is
+        now."""
         try:
             return self._write_saga_change(saga, change_saga)
         except StepTakenOver:
@@ -253,8 +254,9 @@ class SagaRunner:
         return advanced_saga
 
     def _write_saga_change(self, saga: Saga, change_saga: Callable[[Transaction, Saga], Saga]) -> Saga:
-        """Call `change_saga` in a transaction with the saga's present row; it writes an effect and the changed saga,
-        which this method returns. Raises StepTakenOver if another process has changed the saga."""
+        """Call `change_saga` in a transaction with the saga's present row, and return its result. `change_saga`
+        writes an effect and the changed saga, and returns the changed saga. Raises StepTakenOver if another process
+        has changed the saga."""
 
         def write_change_if_current(tx: Transaction) -> Saga:
             current_saga = sagas.find(tx.conn, saga.id)
@@ -293,8 +295,8 @@ class SagaRunner:
                 return self._move_to_previous_step(tx, saga, {UNDOING_FACT: reason[:LONGEST_REASON_CHARACTERS]})
 
     def _advance_step(self, tx: Transaction, saga: Saga, facts: Mapping[str, object]) -> Saga:
-        """Write the step after the saga's present one into the saga's row, with `facts` added to its facts; if there
-        is no further step, end the saga as done. Return the saga afterwards."""
+        """Store the saga's next step in its row, and add `facts` to its facts; if there is no next step, end the saga
+        as done. Return the saga afterwards."""
         next_step_name = self._plan.find_step_name_after(saga.step)
         if next_step_name is None:
             return sagas.end_saga(tx.conn, saga, self._context.now(), SagaState.DONE)

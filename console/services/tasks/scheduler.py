@@ -1,9 +1,9 @@
-"""The scheduler of due tasks. Each task has a row in the database; all workers and open windows that use the
-database share these rows.
+"""The scheduler of due tasks. Each task has a row in the database; all workers and open windows that use the database
+share these rows.
 
-A task is due at the time in its row. The process that runs it holds the lease `task_{name}`, so that no other
-process runs it at the same time. If that process is killed, the task stays due, and another process runs it after
-the lease has expired.
+A task is due at the time in its row. The process that runs the task holds the lease `task_{name}`, so that no other
+process runs the task at the same time. If that process is killed, the task stays due, and another process runs it
+after the lease has expired.
 """
 
 import logging
@@ -66,7 +66,8 @@ def _never_stop() -> bool:
 
 
 def _treat_every_task_as_due(_: ScheduledTask) -> bool:
-    """Return True. A caller passes this function if a task must run whether it is due or not."""
+    """Return True for every task. A caller passes this function to the scheduler's methods if a task must run even if
+    it is not due."""
     return True
 
 
@@ -87,7 +88,8 @@ class _TaskRun:
     error: Exception | None = field(default=None, repr=False)
 
     def may_continue(self) -> bool:
-        """True until the lease is lost or `should_stop` returns True."""
+        """True while the run may continue: this process still holds the task's lease, and `should_stop` returns
+        False."""
         return not (self.is_lease_lost or self.should_stop())
 
     @property
@@ -129,17 +131,17 @@ class Scheduler:
 
     @property
     def clock(self) -> Clock:
-        """The clock of the service context."""
+        """The clock of the service context, by which the scheduler reads the present time."""
         return self._context.clock
 
     @property
     def scale(self) -> TimeScale:
-        """The time scale of the service context."""
+        """The time scale of the service context: it divides every duration for which the scheduler waits."""
         return self._context.scale
 
     def require_permission(self) -> None:
-        """Check that the connected database account may run due tasks in this process. If it may not, as the account
-        of a person for whom a worker acts, write an audit entry and raise not_allowed.
+        """Check that the connected database account may run due tasks in this process. If it may not, write an audit
+        entry and raise not_allowed. The account of a person for whom a worker acts may not run due tasks.
         """
         with (
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
@@ -165,9 +167,9 @@ class Scheduler:
         """Run the due tasks that no other process runs, and return their runs. After `should_stop` returns True, no
         other task begins.
 
-        A task that becomes due within `early_margin` runs too, for callers that call this method rarely. If a task
-        fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed for a
-        database account that may not run tasks, and database_unreachable if the database doesn't answer.
+        A task that becomes due within `early_margin` also runs now; callers that call this method rarely use this. If
+        a task fails, the failure is logged and stored in the task's row, and the next task runs. Raises not_allowed
+        for a database account that may not run tasks, and database_unreachable if the database doesn't answer.
         """
         pass_began_at = self._context.now()
         due_names = self._list_due_task_names(early_margin)
@@ -221,7 +223,7 @@ class Scheduler:
     # Due tasks
 
     def _exclude_money_tasks_after_rollback(self, names: Sequence[str]) -> Sequence[str]:
-        """Return the task names. If an open alert says that the database went back to an earlier state, leave out
+        """Return the task names. If an open alert says that the database was set back to an earlier state, leave out
         the names in MONEY_TASK_NAMES."""
         database_rollback.find_database_rollback(self._context)
         with self._context.database.read() as conn:
@@ -242,8 +244,8 @@ class Scheduler:
         return [name for name in due_names if TASK_LEASE_PREFIX + name not in held_lease_names]
 
     def _is_due(self, task: ScheduledTask, early_margin: timedelta = timedelta()) -> bool:
-        """True if the task is due now or within `early_margin`. Also True if its next run is later than the
-        longest wait of this task allows, because then a clock that was ahead has stored that time."""
+        """True if the task is due now or within `early_margin`. Also True if its next run is so late that this task
+        never waits so long: a clock that was ahead must have stored that time."""
         wait = task.next_at - self._context.now()
         scale = self._context.scale
         return wait <= scale.scale_delta(early_margin) or wait > scale.scale_delta(
@@ -259,9 +261,10 @@ class Scheduler:
         should_stop: Callable[[], bool] = _never_stop,
         is_due: TaskDuePredicate = _treat_every_task_as_due,
     ) -> _TaskRun | None:
-        """End the run `ended_run` and begin a run of the task `name`, in one transaction; either may be None. The new
-        run stops early if `should_stop` returns True. Return the new run; None if `name` is None, if another process
-        holds the task's lease, or if `is_due` returns False for the task.
+        """End the run `ended_run` and begin a run of the task `name`, in one transaction. With `ended_run` None, no
+        run is ended; with `name` None, no run begins. The new run stops early if `should_stop` returns True. Return
+        the new run; None if no run begins. No run begins if another process holds the task's lease, or if `is_due`
+        returns False for the task.
         """
         if ended_run is None and name is None:
             return None
@@ -378,8 +381,8 @@ class Scheduler:
         self._context.failpoints.reach("before_task_end")
 
     def _release_lease_early(self, run: _TaskRun) -> None:
-        """Release the lease of a run that has not ended, and leave the task due, so that another process need not
-        wait until the lease expires."""
+        """Release the lease of a run that has not ended. The task stays due, and another process can run it without
+        waiting until the lease expires."""
         try:
             self._context.write(lambda tx: leases.release(tx.conn, run.lease))
         except Exception:

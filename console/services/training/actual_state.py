@@ -19,8 +19,8 @@ _MAX_READ_NOTICES = 200
 
 
 class ActualRecordReader:
-    """Reads the actual state of the records of an incident, which a person's acts have changed. The acts themselves
-    are not read. It writes nothing.
+    """Reads the records of an incident as they are now, after the person's actions. The actions themselves are not
+    read. This class writes nothing.
     """
 
     def __init__(self, conn: Connection, ledger: ProviderLedger) -> None:

@@ -21,11 +21,12 @@ _log = logging.getLogger(__name__)
 
 
 class InventedApprover:
-    """Decides about the refund requests and proposals of the person in training. For an incident with
-    `is_first_request_declined`, the approver declines the first refund request, as a real approver with a question
-    does; the person must answer the question in the reason of the next request. A request with a reason that
-    was declined before is declined again. The approver approves everything else, even if it is wrong: the
-    provider's ledger shows the mistake.
+    """Decides about the refund requests and proposals of the person in training.
+
+    If an incident has `is_first_request_declined`, the approver declines the first refund request and asks a
+    question, as a real approver may do. The person must answer the question in the reason of the next request; a
+    request with an earlier reason is declined again. The approver approves everything else, even if it is wrong,
+    because the provider's ledger shows the mistake.
     """
 
     def __init__(self, context: ServiceContext, world: InventedWorld, score_file: ScoreFile) -> None:

@@ -75,8 +75,8 @@ def _has_pdf(record: CreditCheck) -> bool:
 
 
 def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    """Create the incident `merged_company`: the corporation of which a credit check is wanted was merged into another
-    one. Return the facts about the created records."""
+    """Create the incident `merged_company`: a credit check of a corporation is needed, but the corporation was merged
+    into another one. Return the facts about the created records."""
     number, successor = world.make_merged_corporation_numbers()
     return {"number": number, "successor": successor}
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 
 class InventedWorld(Protocol):
-    """Creates the incidents of the training: acts as payers, providers and colleagues, through the ordinary
-    services. Amounts are in yen. All methods may be called from any thread."""
+    """Creates the incidents of the training. The methods act for payers, providers and colleagues through the
+    ordinary services. Amounts are in yen. All methods may be called from any thread."""
 
     def make_corporation_number(self) -> str:
         """Return the number of a corporation that no record has yet."""

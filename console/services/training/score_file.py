@@ -24,8 +24,8 @@ _RUN_VALUE_NAMES = ("id", "database", "url")
 class IncidentAttempt:
     """A person's present attempt at one incident. `number` is the number of attempts so far. `facts` are the facts
     about the attempt's records; they are valid only in the training with the id `run`. `verdict` is the last verdict,
-    such as `right`, and `checked_at` its time (ISO text); both are "" before the first verdict. `solved_at_attempt`
-    is the number of the first attempt with the verdict `right`; 0 if there is none.
+    such as `right`, and `checked_at` its time (ISO text); before the first verdict, `verdict` and `checked_at` are
+    "". `solved_at_attempt` is the number of the first attempt with the verdict `right`; 0 if there is none.
     """
 
     number: int = 0
@@ -59,8 +59,8 @@ class ScoreFile:
         return {key: _parse_attempt(value) for key, value in stored_entries.items() if isinstance(value, dict)}
 
     def read_attempt(self, key: str) -> IncidentAttempt:
-        """Return the person's present attempt at the incident `key`; one with the number 0 if the person has not
-        begun it.
+        """Return the person's present attempt at the incident `key`. If the person has not begun the incident, return
+        an attempt with the number 0.
         """
         return self.read_attempts().get(key, IncidentAttempt())
 
@@ -69,20 +69,20 @@ class ScoreFile:
         self._file.change({_INCIDENT_ENTRY_PREFIX + key: asdict(attempt)})
 
     def read_training_run(self) -> Mapping[str, str]:
-        """Return the running training of the person: its `id`, the path `database` and the `url` of the simulated
-        providers; empty if none runs."""
+        """Return the person's running training: its `id`, the path `database` and the `url` of the simulated
+        providers. Return an empty mapping if no training runs."""
         run = self._file.read().values.get(_TRAINING_RUN_VALUE_NAME)
         if not isinstance(run, dict) or not all(isinstance(run.get(name), str) for name in _RUN_VALUE_NAMES):
             return {}
         return run
 
     def write_training_run(self, run: Mapping[str, str] | None) -> None:
-        """Store the running training of the person; None if it has ended. Raises storage_full if the file can't be
-        written."""
+        """Store the person's running training; with None, store that no training runs. Raises storage_full if the
+        file can't be written."""
         self._file.change({_TRAINING_RUN_VALUE_NAME: None if run is None else dict(run)})
 
     def compute_score(self) -> TrainingScore:
-        """Return the person's score by the stored verdicts."""
+        """Compute the person's score in the training from the stored verdicts, and return it."""
         attempts = self.read_attempts().values()
         return TrainingScore(
             person=self.person,
@@ -94,8 +94,8 @@ class ScoreFile:
 
 
 def _parse_attempt(value: Mapping[str, Any]) -> IncidentAttempt:
-    """Return the stored attempt. A value that this program never writes counts as missing, because the person can
-    edit the file, and a wrong value in it must not prevent the training.
+    """Parse the stored attempt and return it. A value that this program never writes counts as missing, because the
+    person can edit the file, and a wrong value must not prevent the training.
     """
     return IncidentAttempt(
         number=_parse_count(value.get("number")),

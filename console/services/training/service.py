@@ -29,8 +29,8 @@ from console.store.database.engine import Database
 
 
 def require_training_profile(settings: Settings, url: str) -> None:
-    """Raise bad_profile unless the settings have an embedded database and, for all providers, the simulated
-    providers at `url`. So a training can never reach a real provider or the database of a team."""
+    """Raise bad_profile if the settings could reach a real provider or the database of a team. The settings must have
+    an embedded database and, for all providers, the simulated providers at `url`."""
     if settings.environment != "training" or settings.database_path is None:
         raise make_bad_profile_error("CONSOLE_DATABASE_URL", SettingProblem.TRAINING_REACHES_SERVER)
     for provider, configured_url in settings.provider_urls.items():

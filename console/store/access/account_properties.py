@@ -81,9 +81,9 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
 
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:
-    """Return the password rules that the server doesn't enforce: `max_password_errors` (the limit of consecutive
-    wrong passwords is missing, switched off, or above MAX_PASSWORD_ERRORS), `password_check` (no plugin refuses
-    weak passwords).
+    """Return the names of the password rules that the server doesn't enforce. `max_password_errors`: the limit of
+    consecutive wrong passwords is missing, switched off, or above MAX_PASSWORD_ERRORS. `password_check`: no plugin
+    refuses weak passwords.
     """
     limits = [_read_variable(conn, name) or "" for name in _WRONG_PASSWORD_LIMIT_VARIABLES]
     # MySQL counts no failed connections if its limit is 0; MariaDB's limit is at least 1
@@ -97,7 +97,7 @@ def find_missing_password_rules(conn: Connection) -> Sequence[str]:
 
 
 def _decode_text(value: object) -> str:
-    """Return bytes decoded as UTF-8, and any other value as a text; NULL becomes ""."""
+    """Return a value of the database as text: bytes are decoded as UTF-8, and NULL becomes ""."""
     return value.decode() if isinstance(value, bytes) else str(value or "")
 
 

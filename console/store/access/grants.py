@@ -214,9 +214,9 @@ class AccessFault:
 
 
 def list_server_roles(roles: AbstractSet[str], *, asks_worker: bool) -> frozenset[str]:
-    """Return the names of the server's roles for a person with the console roles `roles`. With `asks_worker` (a
-    worker acts for the person), each role for which RIGHTS_OF_ROLE has a requester's role (`get_requester_role`) is
-    replaced by that one.
+    """Return the names of the server's roles for a person with the console roles `roles`. With `asks_worker`, a
+    worker acts for the person. Each role that has a requester's role (`get_requester_role`) in RIGHTS_OF_ROLE is then
+    replaced by the requester's role.
     """
     return frozenset(
         get_requester_role(role) if asks_worker and get_requester_role(role) in RIGHTS_OF_ROLE else role
@@ -241,9 +241,9 @@ def quote_identifier(name: str) -> str:
 
 
 def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str]:
-    """Yield the statements that create each of `roles` and give it exactly its rights. If one of `roles` is for
-    people for whom a worker acts, also yield the statements that create those SQL views of these people that are
-    missing in the database.
+    """Yield the statements that create each of `roles` on the server and give it exactly its rights. If one of
+    `roles` is for people for whom a worker acts, also yield the statements that create the SQL views for these
+    people, as far as the views are missing in the database.
     """
     database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
     if REQUESTER_ROLES & set(roles):
@@ -264,11 +264,11 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
 
 
 def renew_role_rights(conn: Connection) -> bool:
-    """Give each existing console role exactly the rights of this program version. Return True if a role had too few
-    or too many. Roles that the connected account may not read are skipped.
+    """Give each existing console role exactly the rights of this program version. Return True if a role had missing
+    or excess rights. Roles that the connected account may not read are skipped.
 
-    If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL
-    views that these people read. Called after an upgrade or an adoption.
+    If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL views
+    that these people read. The program calls this function after an upgrade or an adoption.
     """
     database = _read_database_name(conn)
     existing_roles = [
@@ -312,7 +312,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
 
 
 def _read_roles_of_enabled_operators(conn: Connection) -> frozenset[str]:
-    """Return the names of the server's roles that the operators who aren't disabled need, all of them together."""
+    """Return the names of all server roles that at least one operator needs who isn't disabled."""
     rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
     return frozenset(
         role for roles, asks in rows for role in list_server_roles(_parse_roles(roles), asks_worker=bool(asks))
@@ -327,8 +327,8 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 
 def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
-    """Return the tables whose triggers the connected operator's account can see. Return None for the schema account,
-    which can see all triggers, and for an account of no operator.
+    """Return the tables whose triggers the connected account can see. The account belongs to an operator. Return None
+    for the schema account, which can see all triggers, and for an account that belongs to no operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:
@@ -426,7 +426,7 @@ def is_mariadb(conn: Connection) -> bool:
 
 
 def _read_database_name(conn: Connection) -> str:
-    """Return the name of the console's database, also on a connection of a person who reads views in another
+    """Return the name of the console's database. It is also correct on a connection that reads views in another
     database.
     """
     return str(conn.engine.url.database if reads_views(conn) else conn.exec_driver_sql("SELECT DATABASE()").scalar())
@@ -442,8 +442,9 @@ def _read_columns_and_procedures(conn: Connection) -> frozenset[tuple[str, str]]
 
 
 def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[str, str]]) -> frozenset[Right]:
-    """Return the rights that the server's role for the console role `role` must have on this database, limited to
-    the tables and columns that exist (`columns`): before its adoption a table has only some columns."""
+    """Return the rights that the server's role for the console role `role` must have on this database. They are
+    limited to the existing tables and columns (`columns`), because a table has only some of its columns before its
+    adoption."""
     tables = {table for table, _ in columns} | people_views.VIEWS_WITHOUT_TABLE
     quoted_database = quote_identifier(make_people_database_name(database) if role in REQUESTER_ROLES else database)
     return frozenset(
@@ -458,8 +459,8 @@ def _list_required_rights(database: str, role: str, columns: AbstractSet[tuple[s
 
 
 def _make_grant_statements(command: str, preposition: str, role: str, rights: Iterable[Right]) -> Iterator[str]:
-    """Yield one statement per table or procedure, which gives `rights` to the role or takes them from it.
-    `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
+    """Yield the statements that give `rights` to the role or take them from it, one statement for each table or
+    procedure. `command` is GRANT or REVOKE, `preposition` is TO or FROM."""
     by_object: dict[str, dict[str, list[str]]] = {}
     for granted_object, privilege, column in sorted(rights):
         by_object.setdefault(granted_object, {}).setdefault(privilege, []).append(column)
@@ -496,11 +497,13 @@ def _parse_grant(line: str) -> Iterator[Right]:
 def _find_own_right_faults(
     conn: Connection, database: str, columns: AbstractSet[tuple[str, str]]
 ) -> Iterator[AccessFault]:
-    """Yield a fault for each excess and each missing right of the connected account, if it is an operator's.
-    Compared are its rights on all databases, on the console's database `database`, and on the database with the
-    views for people for whom a worker acts (`make_people_database_name`). `columns` has (table, column) for each
-    column of the console's database. Yield nothing for an account that may grant rights, and for an account that
-    belongs to no operator or to a disabled one.
+    """Yield a fault for each excess and each missing right of the connected account of an operator. The function
+    checks its rights on all databases, on the console's database `database`, and on the database with the views for
+    people for whom a worker acts (`make_people_database_name`). `columns` has (table, column) for each column of the
+    console's database.
+
+    Yield nothing for an account that may grant rights, and for an account that belongs to no operator or to a
+    disabled operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:

@@ -1,10 +1,10 @@
-"""Sessions of people that block other sessions, and the stored procedure END_LOCK_HOLDER_PROCEDURE by which a worker
-ends them.
+"""Find the sessions of people that block other sessions. A worker ends these sessions by the stored procedure
+END_LOCK_HOLDER_PROCEDURE.
 
 Each account that may read a row can also lock it: on MariaDB by SELECT … FOR UPDATE, and on every server in a
-SERIALIZABLE transaction. A session can also raise its own time limits. So the server itself can't prevent an open
-transaction of one person from blocking everybody. An account that sees and ends sessions of other accounts needs
-the rights PROCESS and CONNECTION ADMIN, which no worker should have. The schema account has them and defines the
+SERIALIZABLE transaction. A session can also raise its own time limits. So the server can't prevent that an open
+transaction of one person blocks all other people. To see and end sessions of other accounts, an account needs the
+rights PROCESS and CONNECTION ADMIN, which no worker should have. The schema account has these rights and defines the
 procedure; a worker has only the right to execute it.
 """
 
@@ -75,19 +75,19 @@ _NO_ROOM_ERRORS = "3, 1021, 1030, 1114"
 
 @dataclass(frozen=True, slots=True)
 class _ProcedureSqlParts:
-    """SQL of the stored procedure that differs between MariaDB and MySQL. In it `p` is a session in
-    `information_schema.processlist`, `l` a row of `lock_waits_query` and `wp` the session that waits, `m` the memory
-    that all sessions of the account of `p` hold.
+    """SQL of the stored procedure END_LOCK_HOLDER_PROCEDURE that differs between MariaDB and MySQL. The SQL uses
+    these aliases: `p` is a session in `information_schema.processlist`; `l` is a row of `lock_waits_query`; `wp` is
+    the session that waits; `m` is the memory that all sessions of the account of `p` hold.
 
-    - `lock_waits_query`: for each transaction that waits for another one, the ids of both sessions (`waiting_id`,
-      `blocking_id`), the time at which it began to wait (`wait_started`), and the time at which the other one began
-      (`blocking_started`)
+    - `lock_waits_query`: for each transaction that waits for another transaction, the ids of the waiting and of the
+      blocking session (`waiting_id`, `blocking_id`), the time at which the wait began (`wait_started`), and the time
+      at which the blocking transaction began (`blocking_started`)
     - `lock_account`: statements that lock the account `account`
     - `wait_start`: the time at which the transaction in `l` began to wait
     - `statement_start`: the time at which the statement of `p` began
     - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
     - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
-      and `p` is one that holds much of it
+      and `p` holds much of this memory
     """
 
     lock_waits_query: str
@@ -156,25 +156,28 @@ _TRANSACTION_NOT_FOUND_ERRORS = {
 @dataclass(frozen=True, slots=True)
 class EndedSession:
     """Result of one call of the stored procedure END_LOCK_HOLDER_PROCEDURE: the account whose session it ended, and
-    the reason.
+    the reason. The reasons are:
 
     - blocks: a transaction of the session blocked a transaction of another account
-    - blocks_unclear: the same, but perhaps by chance. The session's transaction was younger than a second, or the
-      session itself waited for another session of its account, or perhaps all waiting sessions belonged to its own
-      account (a person may have a second desk). The last case can't be excluded, because the server names the
-      trigger's owner as the account of a session that runs a trigger.
-    - blocks_queued: it blocked others, but waited itself for a lock of another account
-    - suspended: it blocked others again and again; the account was locked, and all its sessions on this node were
-      ended
-    - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and this one held much of it
+    - blocks_unclear: the session blocked another account, but perhaps only by chance. The session's transaction was
+      younger than a second, or the session itself waited for another session of its account, or perhaps all waiting
+      sessions belonged to its own account (a person may have a second desk). The last case can't be excluded, because
+      the server names the trigger's owner as the account of a session that runs a trigger.
+    - blocks_queued: the session blocked others, but waited itself for a lock of another account
+    - suspended: the account blocked others again and again; the account was locked, and all its sessions on this node
+      were ended
+    - memory: the sessions of the account held more than MAX_MEMORY_BYTES, and the ended session held much of this
+      memory
     - filled: there was no room for temporary tables, and there was room again after all sessions of this account had
       ended
-    - no_room: all sessions of this account were ended for the same reason, and there still was no room
+    - no_room: there was no room for temporary tables, and there still was no room after all sessions of this account
+      had ended
     - metadata: the session waited for a metadata lock
     - long: a transaction or statement of the session took longer than MAX_SESSION_SECONDS
-    - prepared: a prepared XA transaction without a session blocks another one; no session was ended, `account` is ""
-    - unended: the session was ended before, but the server hasn't ended it yet, and it still blocks another one; no
-      session was ended
+    - prepared: a prepared XA transaction without a session blocks another transaction; no session was ended, and
+      `account` is ""
+    - unended: an earlier call ordered the server to end the session, but the server hasn't ended it yet, and the
+      session still blocks another one; no session was ended
     """
 
     account: str
@@ -183,16 +186,16 @@ class EndedSession:
 
 def _make_procedure_body(conn: Connection) -> str:
     """Return the SQL body of the stored procedure END_LOCK_HOLDER_PROCEDURE. Each call of the procedure ends at most
-    one session of a person: one that blocks others or runs for too long. It returns two values:
+    one session of a person: a session that blocks others or runs for too long. It returns two values:
 
-    - the account of that session, and the reason for which it was ended;
-    - "" and `prepared`, if no session but a prepared transaction blocks others;
-    - an account and `unended`, if no other session blocks others than one of this account that the server was told
-      to end and that still runs;
+    - the account of that session, and the reason why it was ended;
+    - "" and `prepared`, if no session blocks others, but a prepared transaction does;
+    - an account and `unended`, if only a session of this account blocks others which the server was ordered to end
+      and which still runs;
     - NULL and NULL, if nothing blocks others.
 
     The server ends a session only between two rows or functions, and one function can take hours. So the procedure
-    passes over a session that it has told the server to end; otherwise it would end no other one.
+    skips a session that it has already ordered the server to end; otherwise it would never end another session.
     """
     sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
     lock_waits_query = sql.lock_waits_query
@@ -226,15 +229,16 @@ END"""  # noqa: S608  # constants of this program
 
 
 def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
-    """Return the SQL statements of the procedure that run before it ends the session that it has chosen: if the
-    account of the session has blocked others again and again, they lock the account and end its other sessions.
-    Otherwise a person who connects again after each ended session would block others for ever. The variable
-    `@console_repeaters` of the calling session has the names of such accounts. The procedure locks only an account
-    that blocks others at this moment, so no worker can lock any other one.
+    """Return the SQL statements of the procedure that run before it ends the session that it has chosen. If the
+    account of this session has blocked others again and again, the statements lock the account and end its other
+    sessions. Otherwise a person who connects again after each ended session could block others without end.
+
+    The variable `@console_repeaters` of the calling session has the names of such accounts. The procedure locks only
+    an account that blocks others at this moment, so a worker can't lock other accounts with it.
 
     `lock_account_sql` is the statement that locks the account. It can fail, because one account can use up the
-    prepared statements of the whole server (`max_prepared_stmt_count`). The sessions are ended even then, which frees
-    these statements, and the next call locks the account.
+    prepared statements of the whole server (`max_prepared_stmt_count`). The sessions are ended even then. This frees
+    the prepared statements, and the next call locks the account.
     """
     return f"""IF reason IN ('{BLOCKS_REASON}', '{BLOCKS_UNCLEAR_REASON}', '{MEMORY_REASON}')
       AND FIND_IN_SET(account, @console_repeaters) THEN
@@ -255,18 +259,19 @@ def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
 
 
 def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
-    """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs if the server has no room
-    for temporary tables. The procedure's list of sessions is such a table. So without the handler, a person who
+    """Return SQL of the error handler that the procedure END_LOCK_HOLDER_PROCEDURE runs if the server has no room for
+    temporary tables. The procedure stores its list of sessions in such a table. So without the handler, a person who
     has filled the folder `tmpdir` of the server would prevent the procedure from ending any session.
 
     The server doesn't show which session has filled the folder. So the handler ends all sessions of one person's
-    account, and checks for one second whether the server has room now. The next call of the procedure continues
-    with the next account that has sessions, in the order of the names. The procedure returns the account with the
-    reason `filled` or `suspended` if there is room afterwards, otherwise `no_room` (see `EndedSession`). If no
-    account of a person has a session, the procedure raises the server's error.
+    account, and checks for one second whether the server has room now. The next call of the procedure continues with
+    the next account that has sessions, in the order of the names. The procedure returns the account with the reason
+    `filled` or `suspended` if there is room afterwards, otherwise `no_room` (see `EndedSession`). If no account of a
+    person has a session, the procedure raises the server's error.
 
     The SQL variable `@console_ended_last` of the calling session has the last account whose sessions were ended
-    without gaining room. So if an account fills the folder again, its sessions are the first ones to be ended.
+    without gaining room. So if that account fills the folder again, the handler ends the sessions of this account
+    first.
     """
     is_next = f"NOT FIND_IN_SET('{WORKER}', REPLACE(o.roles, ' ', '')) AND o.name > COALESCE(@console_ended_last, '')"
     end_sessions = "EXECUTE IMMEDIATE CONCAT('KILL CONNECTION USER ', QUOTE(account));"
@@ -310,14 +315,14 @@ def _make_no_room_handler(sql: _ProcedureSqlParts) -> str:
 
 
 def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
-    """Return the SELECT … INTO of the procedure: it finds one session of a person that blocks others, runs for too
-    long or belongs to an account that holds too much memory, and sets the variables `session_id`, `account` and
+    """Return the SELECT … INTO of the procedure. It finds one session of a person that blocks others, runs for too
+    long or belongs to an account that holds too much memory. It sets the variables `session_id`, `account` and
     `reason`.
 
-    On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`:
-    the server sets that time anew whenever one of several sessions that hold the same lock ends. Otherwise sessions
-    that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no wait would
-    reach the limit. The statement may have waited for earlier sessions nearly all this time. So a session whose
+    On MariaDB a wait (`since`) counts from the beginning of the statement that waits, not from `trx_wait_started`.
+    The server sets that time anew whenever one of several sessions that hold the same lock ends. With that time,
+    sessions that follow each other, each younger than MAX_WAIT_SECONDS, would block others for ever, because no wait
+    would reach the limit. The statement may have waited for earlier sessions nearly all this time. So a session whose
     transaction is younger than a second blocks others perhaps by chance, and the reason of its end is
     `blocks_unclear`.
     """
@@ -366,8 +371,8 @@ def _make_blocking_session_query(sql: _ProcedureSqlParts) -> str:
 
 def renew_lock_procedure(conn: Connection) -> bool:
     """Create the stored procedure END_LOCK_HOLDER_PROCEDURE if it is missing, or replace it if its stored text
-    differs from the text of this program version. Return True in both cases: the caller must then grant the right to
-    execute the procedure again.
+    differs from the text of this program version. Return True if the procedure was created or replaced: the caller
+    must then grant the right to execute it again.
     """
     body = _make_procedure_body(conn)
     stored_body = conn.exec_driver_sql(
@@ -384,8 +389,9 @@ def renew_lock_procedure(conn: Connection) -> bool:
 
 
 def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
-    """Return the rights that the stored procedure END_LOCK_HOLDER_PROCEDURE needs and the connected schema account
-    lacks. Empty for any other account, which can't see the schema account's rights.
+    """Return the rights that the stored procedure END_LOCK_HOLDER_PROCEDURE needs and that the connected schema
+    account lacks. For any other account return an empty result, because such an account can't see the schema
+    account's rights.
     """
     if not may_grant(conn):
         return ()
@@ -401,8 +407,8 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
 
 
 def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
-    """Return the rights that a worker's account lacks to roll prepared transactions back. Return None for every
-    other account, and on MariaDB, where each account can do that.
+    """Return the rights that a worker's account needs to roll prepared transactions back and doesn't have. Return
+    None for every other account, and on MariaDB, where each account can roll prepared transactions back.
     """
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if is_mariadb(conn) or may_grant(conn) or not any(END_LOCK_HOLDER_PROCEDURE in line for line in grant_lines):
@@ -411,8 +417,8 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
 
 
 def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
-    """Pass the accounts that have blocked others again and again to END_LOCK_HOLDER_PROCEDURE, for its later calls on
-    `conn`: the procedure locks such an account if the account blocks others once more.
+    """Pass the accounts that have repeatedly blocked others to END_LOCK_HOLDER_PROCEDURE, for its later calls on
+    `conn`. The procedure locks such an account if the account blocks others again.
     """
     names = ",".join(sorted(accounts))
     if conn.info.get(_REPEATERS_KEY, "") != names:
@@ -421,9 +427,9 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
-    """Call END_LOCK_HOLDER_PROCEDURE once: it ends at most one session of a person that blocks others or has lasted
-    too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return the result; None if no
-    session and no prepared transaction blocks others. One call takes about 1 ms.
+    """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once. It ends at most one session of a person that blocks
+    others or has lasted too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return
+    the result of the call; None if no session and no prepared transaction blocks others. One call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))
@@ -439,8 +445,8 @@ def list_prepared_transactions(conn: Connection) -> tuple[str, ...]:
 
 
 def _format_transaction_id(format_id: int, first_part_length: int, id_bytes: bytes) -> str:
-    """Return the SQL form of an XA transaction id: `format_id` is its format id, `first_part_length` the size (bytes)
-    of the first of the two parts in `id_bytes`.
+    """Return an XA transaction id as SQL text. `format_id` is the id's format id. `id_bytes` has two parts, and
+    `first_part_length` is the size of the first part in bytes.
     """
     return f"X'{id_bytes[:first_part_length].hex()}',X'{id_bytes[first_part_length:].hex()}',{format_id}"
 

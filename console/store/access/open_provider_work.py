@@ -1,4 +1,5 @@
-"""Counts the records about which a provider must still be asked, or to which something must still be sent."""
+"""Count a provider's open records: the program must still ask the provider about them, or must still send something
+to the provider for them."""
 
 from sqlalchemy import Connection, and_, func, or_, select
 
@@ -18,8 +19,8 @@ _WAITING_PAYMENT_STATES = (
 
 
 def count_open_records(conn: Connection, provider: str) -> int:
-    """Return how many records of a provider are not settled: outcomes that are unknown, running calls, payments for
-    which the payer's answer is awaited, and refunds that have not ended."""
+    """Return how many records of a provider are open: records with an unknown outcome, running calls, payments that
+    the payer can still pay, and refunds that have not ended."""
     if provider == CREDIT_CHECK_PROVIDER:
         unknown = select(func.count()).where(credit_checks.c.certainty == Certainty.UNKNOWN)
         running = select(func.count()).where(

@@ -50,9 +50,10 @@ def find(conn: Connection, person_name: str, *, includes_unlisted: bool = True) 
 def find_with_read_only_switch(
     conn: Connection, person_name: str, *, includes_unlisted: bool = True
 ) -> tuple[Person | None, bool]:
-    """Return two values: the person whom `find` returns for the same arguments (None if there is no such person), and
-    True if the read-only switch for everything is on. For a person in the table `operators` this takes one statement.
-    If no person is returned, the second value has no meaning: it may be True although the switch is off."""
+    """Return two values: the person that `find` returns for the same arguments (None if there is no such person), and
+    True if the read-only switch for everything is on. For a person in the table `operators`, the function executes
+    only one statement. If no person is returned, the second value has no meaning: it may be True although the switch
+    is off."""
     person_query, any_operator_query = _make_person_and_switch_queries()
     row = conn.execute(person_query, {"person_name": person_name}).first()
     if row is not None:
@@ -65,8 +66,8 @@ def find_with_read_only_switch(
 
 @cache
 def _make_person_and_switch_queries() -> tuple[Select[Any], Select[Any]]:
-    """Return two queries. The first one reads an enabled person by the parameter `person_name`. The second one
-    reads any one name in the table `operators` (NULL if the table is empty). The last column of both is the
+    """Return two queries. The first query reads an enabled person by the parameter `person_name`. The second query
+    reads any one name in the table `operators` (NULL if the table is empty). In each query, the last column is the
     present setting of the read-only switch for everything.
     """
     # A lookup writes nothing, so it doesn't load the tables of the worker.
@@ -82,8 +83,8 @@ def _make_person_and_switch_queries() -> tuple[Select[Any], Select[Any]]:
 def find_names_with_role(
     conn: Connection, names: Collection[str], roles: Collection[str], *, includes_unlisted: bool = True
 ) -> frozenset[str]:
-    """Return those of `names` that are names of people who have at least one of `roles` and aren't disabled. While
-    the table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
+    """Return those of `names` that belong to people who aren't disabled and have at least one of `roles`. While the
+    table `operators` is empty and `includes_unlisted` is True, return all of `names`."""
     if not names:
         return frozenset()
     # The server decides which spellings of a name are equal; it returns the stored one.
@@ -124,8 +125,8 @@ def make_person(row: Sequence[Any] | None) -> Person | None:
 
 
 def find_person_if_no_operators(conn: Connection, person_name: str) -> Person | None:
-    """Return a person of this name with every role and the right to buy if the table `operators` is empty;
-    otherwise None."""
+    """If the table `operators` is empty, return a person of this name with every role and the right to buy; otherwise
+    return None."""
     return _make_unlisted_person(person_name) if conn.execute(_ANY_OPERATOR_NAME_QUERY).first() is None else None
 
 
@@ -156,7 +157,7 @@ def insert_person(conn: Connection, person: Person) -> None:
 
 
 def read_people_by_name(conn: Connection) -> Mapping[str, StoredPerson]:
-    """Return all rows of the table `operators` by name, with disabled people."""
+    """Return all rows of the table `operators`, including disabled people, by name."""
     query = select(
         operators.c.name, operators.c.roles, operators.c.may_buy, operators.c.disabled_at, operators.c.asks
     )
@@ -196,9 +197,9 @@ def begin_session(
     program: str,
     now: datetime,
 ) -> None:
-    """Insert a row for this run of a process into `sessions`, unless the row exists. `session` is the id of the run
+    """Insert a row for this run of a process into `sessions`, if the row is missing. `session` is the id of the run
     and also the name of its chain in the audit trail. `operator` is the acting person, None if no name is set.
-    `program` is the name of the program, such as `terminal`; `process_id` is that of the operating system.
+    `program` is the name of the program, such as `terminal`; `process_id` is the process id of the operating system.
     """
     statement = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
     for server in ("mysql", "mariadb"):

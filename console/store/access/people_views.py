@@ -1,16 +1,15 @@
-"""Views for the people for whom a worker acts. The views are in a database of their own beside the console's
-database.
+"""Views for the people for whom a worker acts. The views are in a second database next to the console's database.
 
 Most views have the same name as their table, so a desk runs the same statements on both. The definer of the views is
 the schema account, so a person needs no right on any table. In a view, `USER()` is the account that reads.
 
 A view can't hide rows by its WHERE clause alone: the server may evaluate the reader's own condition first, and that
 condition can store the values of hidden rows (`WHERE (@x := args) IS NULL`). So the view also replaces each column of
-a hidden row by NULL, except the columns by which the view is searched. The values of those columns don't show the
-acts of another person.
+a hidden row by NULL, except the columns by which the view is searched. The values of those columns don't reveal the
+actions of another person.
 
 A desk that reads views never gets a payer's name, so the desk can't find and mask the name in other texts. The views
-do this instead. A masked value is a scalar subquery that reads the row again by its primary key. So the server can
+mask it instead. A masked value is a scalar subquery that reads the row again by its primary key. So the server can
 merge the view into a statement and use the indexes of its table, and it runs the subquery only if the statement reads
 the value. An expression over the columns of the view's own row would reveal the unmasked values: MariaDB prints the
 values of a row that is found by a unique key into the conditions of a plan, and a person may read the plan of their
@@ -62,9 +61,9 @@ _PAYER_OF_SUBJECT_SQL = "COALESCE(payment.payer_ref, refunded.payer_ref, ordered
 
 
 def _make_payment_join_sql(kind: str, id: str) -> str:
-    """Return SQL that joins the payment of the record with the SQL expressions `kind` and `id`, a value of
-    `_PeopleView.joined_for_masks_sql`. A row about a refund belongs to the refund's payment, a row about an order to
-    the order's newest payment with a payer.
+    """Return SQL that joins the payment of a record, for use in `_PeopleView.joined_for_masks_sql`. `kind` and `id`
+    are SQL expressions for the record's kind and id. A row about a refund belongs to the refund's payment, a row
+    about an order to the order's newest payment with a payer.
     """
     newest_id = f"SELECT MAX(o.id) FROM {{0}}.payments o WHERE o.order_id = {id} AND o.payer_ref <> ''"  # noqa: S608  # constants
     return (
@@ -87,16 +86,17 @@ _RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
 
 @dataclass(frozen=True, slots=True)
 class _PeopleView:
-    """A view of one table. In its SQL, except in the masks, the rows of the table have the alias `t`.
+    """A view of one table for the people for whom a worker acts. In its SQL, except in the masks, the rows of the
+    table have the alias `t`.
 
     - `constant_by_column`: for some columns, by name, the constant that replaces their value
-    - `mask_by_column`: for some columns, by name, the SQL of their masked value; there the row has the alias `m`, and
-      `{0}` is the console's database
+    - `mask_by_column`: for some columns, by name, the SQL of their masked value; in this SQL the row has the alias
+      `m`, and `{0}` is the console's database
     - `joined_for_masks_sql`: SQL that joins further tables, for use in `mask_by_column`; `{0}` is the console's
       database
     - `visible_sql`: SQL that is true for the rows that the reading account may see; None: all rows. The view has the
       other rows, too, but with NULL in every column except `searched_columns`.
-    - `searched_columns`: the columns by which the view is searched
+    - `searched_columns`: the columns in which a reader searches for rows
     - `joined_sql`: SQL that joins further tables, for use in `visible_sql`; `{0}` is the console's database
     - `shown_columns`: the columns of the view; empty: all columns of the table
     """
@@ -169,9 +169,10 @@ def _make_masked_text_columns(payer: str, *columns: str) -> Mapping[str, str]:
 
 
 def _make_is_unmasked_sql(payment_id: str) -> str:
-    """Return an SQL condition that is true if the reading account has an audit entry about the unmasking of the
-    payment with the id `payment_id` (an SQL expression), and the entry is younger than UNMASKED_SECONDS. The age
-    comes from the server's clock: a session can change its NOW() and its time zone, but not the epoch of SYSDATE().
+    """Return an SQL condition that is true if the reading account has unmasked the payment within the last
+    UNMASKED_SECONDS. The condition searches for the account's audit entry about this; `payment_id` is an SQL
+    expression of the payment's id. The age of the entry comes from the server's clock: a session can change its NOW()
+    and its time zone, but not the epoch of SYSDATE().
     """
     return (
         "EXISTS (SELECT 1 FROM {0}.audit_log a WHERE a.subject_kind = 'payment'"  # noqa: S608  # constants
@@ -323,10 +324,10 @@ VIEWS_WITHOUT_TABLE = frozenset(
 
 
 def make_view_statements(conn: Connection, database: str, *, replaces_existing: bool) -> Iterator[str]:
-    """Yield the statements that create the missing views for people for whom a worker acts, in a database beside
-    the console's database `database`; also the statement that creates this second database if it is missing. With
-    `replaces_existing` existing views are replaced, too, because the server doesn't tell whether the text of a
-    view has changed.
+    """Yield the statements that create the missing views for people for whom a worker acts, in a second database next
+    to the console's database `database`. Also yield the statement that creates this second database if it is missing.
+    With `replaces_existing`, the statements also replace existing views, because the server doesn't show whether the
+    text of a view has changed.
     """
     views = make_people_database_name(database)
     columns_by_view = _read_columns_by_table(conn, views)
@@ -354,8 +355,8 @@ def list_missing_views(conn: Connection, database: str) -> tuple[str, ...]:
 
 
 def _make_select_statements(conn: Connection, database: str) -> Mapping[str, str]:
-    """Return the SELECT statement of each view by the view's name. Only tables and columns that exist are used:
-    before its adoption a table has only some columns.
+    """Return the SELECT statement of each view by the view's name. The statements use only tables and columns that
+    exist, because a table has only some of its columns before its adoption.
     """
     quoted_database, tables = _quote_identifier(database), _read_columns_by_table(conn, database)
     definitions = {

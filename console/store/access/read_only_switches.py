@@ -40,8 +40,8 @@ def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
 
 
 def insert_switch(conn: Connection, switch: ReadOnlySwitch) -> None:
-    """Insert one setting of a read-only switch (on or off for one scope). From then on it is the current setting
-    of its scope."""
+    """Insert one setting of a read-only switch: on or off for one scope (everything or one provider). It is then the
+    current setting of this scope."""
     conn.execute(
         insert(read_only_switches).values(
             scope=switch.scope, is_on=switch.is_on, reason=switch.reason, person=switch.person,

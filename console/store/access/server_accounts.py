@@ -31,9 +31,9 @@ _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE o
 class DesiredAccount:
     """The desired state of a database account.
 
-    - `is_new`: the account must be created; `is_locked`: nobody can log in with it; `needs_tls`: it may only be used
-      over encrypted connections
-    - `password`: None keeps the present password
+    - `is_new`: the account must be created; `is_locked`: no program can log in with the account; `needs_tls`: the
+      account may only be used over encrypted connections
+    - `password`: None leaves the present password unchanged
     - `roles_before`: the roles that the account may have at present; those that aren't in `roles` are revoked
     - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
       (MAX_STATEMENT_SECONDS)
@@ -51,8 +51,9 @@ class DesiredAccount:
 
 @dataclass(frozen=True, slots=True)
 class AccountStatement:
-    """One SQL statement. If it sets a password, the SQL has CREDENTIAL_PLACEHOLDER_SQL in its place, and `secret` is
-    the password that replaces it when the statement runs.
+    """One SQL statement that changes a database account. If the statement sets a password, its SQL has
+    CREDENTIAL_PLACEHOLDER_SQL in place of the password, and `secret` is the password that replaces it when the
+    statement runs.
 
     `runs_as_account`: the statement must run on a connection of the changed account itself, because only this account
     and an administrator of the server may run it. `harmless_errors`: numbers of server errors which mean that the
@@ -127,9 +128,9 @@ def _make_default_role_statements(
 ) -> Iterator[AccountStatement]:
     """Yield the statement that sets the account's default role.
 
-    MariaDB lets only the account itself, or an administrator of the server, run it. There the statement is yielded
-    only if the account gets a password now, with which the console can sign in as the account. Later runs don't need
-    it, because the default role, the account's own role, never changes its name.
+    On MariaDB, only the account itself or an administrator of the server may run this statement. There the statement
+    is yielded only if the account gets a password now, because the console can then sign in as the account. Later
+    runs don't need the statement, because the default role, the account's own role, never changes its name.
     """
     if not is_mariadb:
         yield AccountStatement(f"SET DEFAULT ROLE ALL TO {quoted_account}")

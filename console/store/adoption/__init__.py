@@ -1,1 +1,2 @@
-"""Adoption of tables that another application created."""
+"""Adoption of the table of credit checks that another application created: the console takes the table over and uses
+it."""

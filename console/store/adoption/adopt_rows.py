@@ -1,8 +1,8 @@
 """Reads the rows of another application's table of credit checks during its adoption, and gives each row its work
-state. It works in short ranges of ids, so that other writers of the table don't wait.
+state. The adoption works in short ranges of ids, so that other writers of the table don't wait.
 
-The adoption has not processed a row while its `work_state` is NULL. If several rows have the same client and
-corporation number, one of them keeps the claim: a bought row comes first, then the later purchase, then the later
+A row whose `work_state` is NULL has not been processed by the adoption yet. If several rows have the same client and
+corporation number, only one of them gets the claim: a bought row comes first, then the later purchase, then the later
 expiry, then the higher id.
 """
 
@@ -42,8 +42,8 @@ def make_thirteen_digits_condition(conn: Connection, column: ColumnElement[str])
 
 
 def list_id_ranges(conn: Connection, after_id: int, up_to_id: int, row_count: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of about `row_count` rows each of the table of credit checks, as (after, up to). Together they
-    cover all ids with `after_id` < id <= `up_to_id`.
+    """Yield ranges of ids of the table of credit checks, each with about `row_count` rows, as (after, up to).
+    Together the ranges cover all ids with `after_id` < id <= `up_to_id`.
     """
     while after_id < up_to_id:
         ids = (
@@ -98,8 +98,9 @@ def list_distinct_statuses(conn: Connection) -> tuple[str, ...]:
 
 
 def list_unnormalised_rows(conn: Connection, after_id: int, up_to_id: int) -> tuple[tuple[int, object], ...]:
-    """Return (id, corporation number as written) of each row with `after_id` < id <= `up_to_id` that the adoption has
-    not processed yet (its `work_state` is NULL) and whose number isn't written as exactly thirteen digits."""
+    """Return (id, corporation number as written) of each row with `after_id` < id <= `up_to_id` whose number isn't
+    written as exactly thirteen digits. Only rows that the adoption has not processed yet (their `work_state` is NULL)
+    are returned."""
     is_normalised = and_(
         credit_checks.c.corporation_number.is_not(None),
         make_thirteen_digits_condition(conn, credit_checks.c.corporation_number),
@@ -125,7 +126,8 @@ def write_normalised_number(
 
 
 def find_other_row_with_number(conn: Connection, record_id: int, corporation_number: str) -> int | None:
-    """Return the highest id of another row of the same client with exactly this number; None if there is none."""
+    """Return the highest id of a row, other than the given row, that has the same client and exactly this number;
+    None if there is none."""
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
         credit_checks.c.corporation_number == corporation_number,
@@ -155,8 +157,8 @@ def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> b
 
 
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
-    """Return the rows that must give up their claim, because another row has the same client and corporation
-    number; each as (id, id of the row that keeps the claim, number). Reads the whole table once."""
+    """Return the rows that must lose their claim, because another row has the same client and corporation number.
+    Each result is (id, id of the row that gets the claim, number). The function reads the whole table once."""
     claim_order = (
         credit_checks.c.credit_check_id.is_(None),
         credit_checks.c.purchased_at.desc(),
@@ -196,7 +198,7 @@ def mark_duplicate(conn: Connection, record_id: int, remaining_id: int, now: dat
 
 
 def open_duplicate_cases(conn: Connection, duplicates: Sequence[tuple[int, int, str]], now: datetime) -> None:
-    """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that keeps
+    """Open a case for each of `duplicates` that has no open case yet. Each duplicate is (id, id of the row that has
     the claim, number).
     """
     has_open_case = (
@@ -296,6 +298,7 @@ def _make_status_sql() -> ColumnElement[str]:
 
 
 def _update_row(conn: Connection, query: Update, now: datetime) -> bool:
-    """Run an update of one credit check and raise its version. Return False if no row fulfilled its conditions."""
+    """Run an update of one credit check that also increments the row's version. Return False if no row matched the
+    conditions of the update."""
     values = {"version": credit_checks.c.version + 1, "changed_at": convert_to_naive_utc(now)}
     return conn.execute(query.values(**values)).rowcount == 1

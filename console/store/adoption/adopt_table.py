@@ -1,7 +1,7 @@
-"""Adopts another application's table of credit checks in place, by small changes. Each change is made only once, also
-if the adoption is run again.
+"""Adopts another application's table of credit checks without copying the rows to a new table, by small changes. Each
+change is made only once, even if the adoption is run again.
 
-During the adoption the rows hold no claim: on a server `duplicate_of` has the default 0 (UNDECIDED_CLAIM), so no new
+During the adoption the rows have no claim: on a server `duplicate_of` has the default 0 (UNDECIDED_CLAIM), so no new
 row can violate the unique index of the claim. A row is decided when its `work_state` isn't NULL.
 """
 
@@ -112,8 +112,8 @@ def is_change_done(table: LegacyTable, change: TableChange, dialect: str, zone: 
 
 
 def _list_conversion_changes(table: LegacyTable) -> Iterator[TableChange]:
-    """Yield the changes of the existing structure: the storage engine, the AUTO_INCREMENT of the ids, and the types
-    of columns. None are needed on SQLite."""
+    """Yield the changes that convert existing parts of the table: the storage engine, the AUTO_INCREMENT of the ids,
+    and the types of columns. SQLite needs no such changes."""
     if table.engine is None:
         return
     if table.engine != "InnoDB":
@@ -197,8 +197,8 @@ def _make_type_sql(column: SchemaColumn[Any], dialect: str) -> str:
 
 
 def _load_dialect(dialect_name: str) -> Any:
-    """Return SQLAlchemy's dialect of SQLite for the name `sqlite`, and its dialect of MySQL, which writes the SQL of
-    all servers, for every other name."""
+    """Return SQLAlchemy's dialect for the name `dialect`: the dialect of SQLite for `sqlite`; the dialect of MySQL,
+    which writes the SQL of all servers, for any other name."""
     from sqlalchemy.dialects import mysql, sqlite
 
     return sqlite.dialect() if dialect_name == "sqlite" else mysql.dialect()
@@ -238,8 +238,8 @@ def _make_index_sql(index: Index, dialect: str) -> str:
 
 
 def _list_claim_default_change(table: LegacyTable, dialect: str) -> Iterator[TableChange]:
-    """Yield the last change: `duplicate_of` gets the default NULL. From then on each new row of another application
-    holds its claim.
+    """Yield the last change: `duplicate_of` gets the default NULL. After this change, each new row that another
+    application inserts has its claim.
     """
     column = table.columns.get("duplicate_of")
     if dialect != "sqlite" and (column is None or column.default is not None):
@@ -257,9 +257,10 @@ def apply_table_change(
     may_copy_table: bool,
     before_claim_index: Callable[[Transaction], None],
 ) -> None:
-    """Make one change, unless it is done already. `zone` is the time zone of the table's dates, None if it isn't
-    known. `may_copy_table`: the server may copy the table for the change. `before_claim_index` is called only on
-    SQLite, before the change that creates the claim's index, in the same transaction.
+    """Make one change of the table's structure, unless it is done already. `zone` is the time zone of the table's
+    dates, None if it isn't known. `may_copy_table`: the server may copy the table for the change.
+    `before_claim_index` is called only on SQLite, before the change that creates the claim's index, in the same
+    transaction.
 
     Raises DuplicateLiveRows if the change creates the claim's index and two live rows have the same claim;
     ConsoleError `schema_mismatch` (detail.problem `needs_conversion`) if the server can make the change only by
@@ -289,9 +290,9 @@ def apply_table_change(
 
 def _list_alter_options(change: TableChange, *, may_copy_table: bool) -> tuple[str, ...]:
     """Return the texts of options (ALGORITHM and LOCK) with which the ALTER statement of this change is tried, one
-    after another. Options that let other sessions write come first; the option that copies the table comes last, if
-    `may_copy_table` allows a copy. A change that isn't online has only this last option, also without
-    `may_copy_table`.
+    after another. Options that let other sessions write come first. The option that copies the table comes last, if
+    `may_copy_table` allows a copy. A change that isn't online always has only this last option, even if
+    `may_copy_table` is False.
     """
     online_options = (
         (_ONLINE_ALTER_OPTIONS if change.name.startswith("index") else _IN_PLACE_ALTER_OPTIONS)
@@ -319,7 +320,7 @@ def _apply_change_on_sqlite(
 
 
 def begin_adoption(conn: Connection, zone: str) -> str:
-    """Store in `console_meta` that the table of credit checks waits for adoption, and the time zone of its dates,
-    unless an earlier run has stored them. Return the stored time zone."""
+    """Store in `console_meta` that the table of credit checks waits for its adoption, and the time zone of the
+    table's dates. If an earlier run has stored them, change nothing. Return the stored time zone."""
     migrate.write_meta(conn, migrate.ADOPTION_KEY, migrate.ADOPTION_WAITING)
     return migrate.write_meta(conn, DATES_ZONE_NAME, zone)

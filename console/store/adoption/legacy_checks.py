@@ -98,7 +98,7 @@ def _find_primary_key_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle
 
 def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
     """Yield an obstacle for each column of another application that needs a value in each INSERT (NOT NULL without a
-    default). The console would give it none."""
+    default). The console's INSERT would contain no value for such a column."""
     our_columns = set(credit_checks.c.keys())
     for column in table.columns.values():
         if column.name not in our_columns and not column.is_nullable and not column.has_default_value:
@@ -106,9 +106,9 @@ def _find_foreign_columns(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_name_conflicts(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    """Yield an obstacle for each column and index of the legacy table that has the name of a column or index of
-    this program's schema, but isn't the same: a column that the earlier program added for its own use, a status
-    with another meaning, or an index on other columns.
+    """Yield an obstacle for each column and index of the legacy table that has the name of a column or index of this
+    program's schema, but a different definition. Examples are a column that an earlier program added for its own use,
+    a status with another meaning, or an index on other columns.
     """
     if not table.has_adoption_begun:
         for name in sorted(
@@ -140,8 +140,9 @@ def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def list_foreign_status_obstacles(states: Iterable[str]) -> tuple[AdoptionObstacle, ...]:
-    """Return one obstacle if some of these values of `status` aren't a `CheckState`, compared byte by byte. The
-    obstacle names at most _MAX_LISTED_STATUSES of them.
+    """Return one obstacle if some of these values of the column `status` aren't values of `CheckState`, compared byte
+    by byte. The obstacle contains at most _MAX_LISTED_STATUSES of these values. Return no obstacle if all values are
+    known.
     """
     unknown_states = sorted(set(states) - {state.value for state in CheckState})
     return (
@@ -179,8 +180,8 @@ def _find_type_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:
 
 
 def _find_columns_needing_copy(table: LegacyTable) -> Iterator[AdoptionObstacle]:
-    """Yield an obstacle for each column that a server can widen only by copying the table: because it needs another
-    character set, or more than 255 bytes.
+    """Yield an obstacle for each column that a server can widen only by copying the table. Such a column needs
+    another character set, or more than 255 bytes.
     """
     for name in make_redefined_column_types(table):
         column = table.columns[name]
@@ -201,9 +202,9 @@ def _list_not_null_columns(table: LegacyTable) -> list[str]:
 
 
 def make_redefined_column_types(table: LegacyTable) -> dict[str, str]:
-    """Return the columns of this table that must accept more values than now, by name, with their new SQL type and
-    options. Such a column doesn't accept NULL, is too short (for example for the console's document paths), or has
-    the company name in a character set without all characters. Return {} for a table of SQLite."""
+    """Return the columns of this table that must accept more values than now, as a mapping from the name to the new
+    SQL type and options. Such a column doesn't accept NULL, is too short (for example for the console's document
+    paths), or has the company name in a character set without all characters. Return {} for a table of SQLite."""
     changed_columns = {}
     for name in _NULLABLE_COLUMNS if table.engine is not None else ():
         column = table.columns[name]

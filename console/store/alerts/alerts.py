@@ -159,19 +159,20 @@ def list_open_alerts(conn: Connection, limit: int, after_id: int = 0) -> tuple[A
 
 
 def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
-    """Return at most `limit` open alerts of one rule, oldest first; `after_id`: last id of the previous page."""
+    """Return at most `limit` open alerts of one rule, oldest first; `after_id` is the last id of the previous
+    page."""
     return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
 def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
-    """Return at most `limit` open alerts of one rule that nobody has acknowledged, oldest first; `after_id` is the
+    """Return at most `limit` open alerts of one rule that no person has acknowledged, oldest first; `after_id` is the
     last id of the previous page.
     """
     return _select_alerts(conn, _UNACKNOWLEDGED_ALERTS_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
 def count_unacknowledged_alerts_of_rule(conn: Connection, rule: str, limit: int) -> tuple[int, datetime | None]:
-    """Return two values: the number of open alerts of one rule that nobody has acknowledged, at most `limit`; and
+    """Return two values: the number of open alerts of one rule that no person has acknowledged, at most `limit`; and
     the time at which the oldest of them was raised (None if there are no such alerts).
     """
     return _count_alerts_with_oldest_time(conn, _UNACKNOWLEDGED_ALERT_COUNT_QUERY, rule, limit)
@@ -232,8 +233,8 @@ def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[in
 
 
 def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, now: datetime) -> bool:
-    """Store that `person` has acknowledged the alert, with the time and a note (None: no note). Return False if
-    somebody acknowledged it before; then the stored person and note don't change.
+    """Store that `person` has acknowledged the alert, with the time and a note (None: no note). Return False if the
+    alert was acknowledged before; then the stored person and note don't change.
     """
     values = {"alert_id": alert_id, "person_name": person, "note_text": note, "at": convert_to_naive_utc(now)}
     return _announce_alert_change(conn, conn.execute(_ACKNOWLEDGE_ALERT_STATEMENT, values).rowcount, alert_id, now)

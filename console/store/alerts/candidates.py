@@ -1,5 +1,5 @@
-"""Finds orders that may contradict their payments, by index reads over ranges of ids. The rules
-(`console.domain.alerts.rules`) then check each of these orders.
+"""Finds orders that may contradict their payments, by index reads over ranges of ids. Afterwards, the rules in
+`console.domain.alerts.rules` check each of these orders.
 """
 
 from collections.abc import Collection, Sequence
@@ -110,8 +110,9 @@ def find_newest_order_id(conn: Connection) -> int:
 
 
 def list_candidate_order_ids(conn: Connection, after_id: int, up_to_id: int) -> frozenset[int]:
-    """Return the ids of the orders with `after_id` < id <= `up_to_id` that may contradict their payments. They
-    contain each order for which an alert rule opens an alert, and some for which none does."""
+    """Return the ids of the orders with `after_id` < id <= `up_to_id` that may contradict their payments. The result
+    contains every order about which an alert rule opens an alert, and also some orders about which no rule opens one.
+    """
     return frozenset(map(int, conn.scalars(_CANDIDATE_ORDER_IDS_QUERY, {"after": after_id, "up_to_id": up_to_id})))
 
 

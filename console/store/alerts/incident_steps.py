@@ -1,6 +1,6 @@
-"""Table `incident_steps`: the acts of people on incidents. Rows are only added. A step's position within its incident
-is unique. So if two people act on an incident at the same time, the transaction of the second one is run again, and
-it then reads the step of the first one.
+"""Table `incident_steps`: the actions of people on incidents. Rows are only added. A step's position within its
+incident is unique. So if two people change an incident at the same time, the transaction of the second person is run
+again, and it then reads the step of the first person.
 """
 
 import json
@@ -36,8 +36,8 @@ _INSERT_INCIDENT_STEP_STATEMENT = into(incident_steps)
 
 def add_step(conn: Connection, step: IncidentStep) -> IncidentStep:
     """Insert a step as the last one of its incident, and announce in the change feed that the incident's alert has
-    changed. Return the step with its position. Raises RunAgain if somebody else added a step to this incident
-    at the same time.
+    changed. Return the step with its position. Raises RunAgain if another person added a step to this incident at the
+    same time.
     """
     position = int(conn.scalar(_LAST_STEP_POSITION_QUERY, {"incident_id": step.incident_id}) or 0) + 1
     row = {

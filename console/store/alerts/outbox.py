@@ -89,10 +89,10 @@ class OutboxCounts:
 
 
 def add_event(conn: Connection, topic: str, event_id: str, record_key: str, body: str, now: datetime) -> bool:
-    """Insert an event into the outbox, to be published at once. `topic` names the kind of event, `event_id` is
-    the unique id under which it is published, `body` is its JSON text. Events with the same `record_key` (such as
-    the number of an order) are published in the order of their insertion. Return False, without a write, if an
-    event with this `event_id` is stored already.
+    """Insert an event into the outbox; it is due for publishing immediately. `topic` names the kind of event,
+    `event_id` is the unique id under which the event is published, `body` is its JSON text. Events with the same
+    `record_key` (such as the number of an order) are published in the order of their insertion. Return False, without
+    a write, if an event with this `event_id` is stored already.
     """
     row = {
         "topic": topic,
@@ -135,12 +135,12 @@ def find(conn: Connection, event_id: str) -> OutboxEvent | None:
 def list_due_events(
     conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
 ) -> tuple[OutboxEvent, ...]:
-    """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events,
-    sorted by due time.
+    """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events, sorted
+    by due time.
 
-    Later events of a `record_key` wait until its oldest one is published, so the caller calls this function again
-    after publishing. An event whose due time is later than `latest_credible` counts as due, too, because that
-    time was written while a clock was ahead; by default there is no such event.
+    Later events of a `record_key` wait until its oldest event is published, so the caller calls this function again
+    after publishing. An event whose due time is later than `latest_credible` also counts as due, because a clock that
+    was ahead has stored that time. By default there is no such limit.
     """
     return _select_events(
         conn,

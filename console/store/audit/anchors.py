@@ -3,9 +3,9 @@
 An anchor (`ChainHead`) is a row of the audit trail whose hash this desk has stored in its spool. Audit rows are never
 deleted, so a missing or different row proves that the database has lost commits.
 
-A row that this desk has written becomes an anchor after its COMMIT. A row that this desk has only read becomes one
-when the row is on the server's disk: a server can show rows before it writes them to its disk, and loses them if it
-crashes.
+A row that this desk has written becomes an anchor after its COMMIT. A row that this desk has only read becomes an
+anchor when the row is on the server's disk. The reason is that a server can show rows before it writes them to its
+disk, and loses these rows if it crashes.
 """
 
 from collections.abc import Sequence
@@ -38,12 +38,12 @@ _newest_row = audit_log.alias("newest_row").c
 
 
 def _make_comparison_query(row_text: ColumnElement[str], *time_columns: ColumnElement[Any]) -> Select[Any]:
-    """Return the query of `compare_with_anchors`: one row with the number of anchors whose row is in the audit trail,
-    the id of a resolved alert that the database was set back, and the newest row of the trail. `row_text` is SQL for
-    the text that `_make_comparison_text` makes of an anchor. `time_columns` are further columns of the result: on a
-    server the time of the newest row and the present time.
+    """Return the query of `compare_with_anchors`. Its result is one row with the number of anchors whose row is in
+    the audit trail, the id of a resolved alert that the database was set back, and the newest row of the trail.
+    `row_text` is SQL for the text that `_make_comparison_text` makes of an anchor. `time_columns` are further columns
+    of the result: on a server the time of the newest row and the present time.
 
-    The server counts the rows, because it took a client longer to fetch them.
+    The server counts the rows, because this is faster than fetching them.
     """
     present_count = select(func.count()).where(
         _LISTED_AUDIT_ROW_CONDITION, row_text.in_(bindparam("row_texts", expanding=True))
@@ -171,16 +171,16 @@ def _are_server_rows_on_disk(conn: Connection) -> bool:
 
 
 def find_open_rollback_alert_id(conn: Connection) -> int | None:
-    """Return the id of the open alert that the database was set back (DATABASE_WENT_BACK_RULE); None if there is
-    none. While this alert is open, no call that costs or moves money is made.
+    """Return the id of the open alert which says that the database was set back (DATABASE_WENT_BACK_RULE); None if
+    there is none. While this alert is open, the program makes no call that costs or moves money.
     """
     alert_id = conn.scalar(OPEN_ROLLBACK_ALERT_QUERY)
     return None if alert_id is None else int(alert_id)
 
 
 def list_resolved_rollback_alerts(conn: Connection) -> frozenset[str]:
-    """Return the resolved alerts that the database was set back (DATABASE_WENT_BACK_RULE), each as "alert id:time of
-    detection" (UTC).
+    """Return the resolved alerts which say that the database was set back (DATABASE_WENT_BACK_RULE), each as "alert
+    id:time of detection" (UTC).
     """
     return frozenset(
         f"{row.id}:{row.detected_at.isoformat()}" for row in conn.execute(_RESOLVED_ROLLBACK_ALERTS_QUERY)

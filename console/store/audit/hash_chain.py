@@ -1,8 +1,8 @@
 """Computes the hashes of audit rows, and verifies all chains of the audit trail with constant memory.
 
-The hash of a row covers its content and the hash of the previous row in its chain. So changed, exchanged, inserted
-and removed rows are detected. The hashes alone don't show that rows are missing at the end of a chain, or that a
-whole chain is missing; anchors and roots show that.
+The hash of a row covers its content and the hash of the previous row in its chain. So the verification detects
+changed, exchanged, inserted and removed rows. The hashes alone don't show that rows are missing at the end of a
+chain, or that a whole chain is missing. Anchors and roots show that.
 """
 
 import json
@@ -90,8 +90,8 @@ def compute_row_hash(previous_hash: str, content: Sequence[object]) -> str:
 
 
 def _compute_row_hash_if_hashable(previous_hash: object, content: Sequence[object]) -> str | None:
-    """Return the hash of an audit row with this content whose previous row has the hash `previous_hash`. Return None
-    if a value has a type that this program never hashes.
+    """Return the hash of an audit row with the given content; `previous_hash` is the hash of the previous row in the
+    chain. Return None if a value has a type that this program never hashes.
     """
     try:
         return compute_row_hash(str(previous_hash), content)

@@ -1,5 +1,5 @@
-"""Reads the audit rows about one record, with all values that a reader needs to compute their hashes again. They are
-stored in evidence packs, so that these can be verified without the database."""
+"""Reads the audit rows about one record, with all values that are needed to compute their hashes again. An evidence
+pack contains these rows, so that a reader can verify it without the database."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,8 +24,9 @@ _AUDIT_ROWS_OF_RECORD_QUERY = (
 
 @dataclass(frozen=True, slots=True)
 class ChainRow:
-    """One audit row with the values that a check of its hash needs: `content` (values by column, in the order of
-    HASHED_COLUMNS); `previous_hash`, the hash of the previous row in its chain; and `hash`, which covers both."""
+    """One audit row with the values that are needed to verify its hash. `content` has the values by column, in the
+    order of HASHED_COLUMNS. `previous_hash` is the hash of the previous row in its chain. `hash` covers the content
+    and the previous hash."""
 
     id: int
     content: Mapping[str, object]

@@ -1,5 +1,6 @@
 """Roots of the audit trail: audit rows that store the head (newest row) of each other chain. With a root, every desk
-detects that rows were removed from the end of a chain. Without one, only the desk that wrote the chain does.
+detects that rows were removed from the end of a chain. Without a root, only the desk that wrote the chain detects
+this.
 
 A root covers the range of row ids from the end of the previous root up to an id. It stores the heads of all chains
 with rows in its own range or in the range of the previous root. So it also covers a row whose id is in the previous
@@ -7,9 +8,9 @@ range but which was committed later.
 
 Only a root that a worker's database account wrote counts. On SQLite, which has no accounts, the name of the worker
 counts. If other roots counted, each account that may write audit rows could claim that all rows are covered. Every
-other root is reported as forged, and also a root that covers rows after itself, that leaves a gap after the previous
-root, or that lacks the newest row of a chain. A row that was committed late may be missing in one root, but not in
-the next one.
+other root is reported as forged. A root of a worker is also reported as forged if it covers rows after itself, leaves
+a gap after the previous root, or lacks the newest row of a chain. A row that was committed late may be missing in one
+root, but not in the next one.
 """
 
 import json
@@ -145,7 +146,7 @@ def _read_root_writers(conn: Connection) -> frozenset[str]:
 
 def find_newest_row_older_than(conn: Connection, now: datetime, min_age_seconds: float) -> int:
     """Return the id of the newest audit row whose age is at least `min_age_seconds`; 0 if there is none. The caller
-    gives an age at which all rows with smaller ids have certainly been committed.
+    chooses the age so that all rows with smaller ids have certainly been committed.
 
     A row with a time in the future counts as old, because the clock was ahead when the row was written.
     """
@@ -168,9 +169,9 @@ def compute_oldest_uncovered_age_seconds(
 def list_heads_to_store(
     conn: Connection, covered_rows: RowsCoveredByRoots, last_id: int
 ) -> tuple[RowsCoveredByRoots, tuple[ChainHead, ...]]:
-    """Return the ends of the ranges that the next root covers, and the heads that it stores: the newest row of each
-    chain that has rows in the new range or in the last root's. `covered_rows`: the ends of the ranges that the last
-    root covers.
+    """Return the ends of the ranges that the next root covers, and the heads that it stores. The heads are the newest
+    rows of all chains that have rows in the new range or in the range of the last root. `covered_rows`: the ends of
+    the ranges that the last root covers.
 
     The new range ends at the row `last_id` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`covered_rows`, ()).
@@ -250,8 +251,8 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
     doesn't have this program's form or wasn't written under the name of one of `writers`."""
 
     def make_root_key(row: tuple[int, str, str, _AuditRoot | None]) -> tuple[object, ...]:
-        """Return a key that is the same for all rows of one root: these have the same chain, database account and
-        ranges of row ids. A row without a readable root gets a key of its own.
+        """Return a key that is the same for all rows of one root: rows of one root have the same chain, database
+        account and ranges of row ids. A row without a readable root gets a separate key.
         """
         row_id, session, person, root = row
         return (session, person, root.covered.previous_root_last_id, root.covered.root_last_id) if root else (row_id,)

@@ -104,9 +104,9 @@ class NewAuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class _ChainEnd:
-    """The last row of a chain: its position and hash. The end was read from the database at the time `read_at`
-    (naive, UTC; the server's, except on SQLite), when the machine's uptime was `read_at_uptime_us`, give or take
-    `uncertainty_us`."""
+    """The last row of a chain: its position and hash. It was read from the database at the time `read_at` (naive,
+    UTC; the server's time, on SQLite the desk's). The machine's uptime at that time was `read_at_uptime_us`
+    (microseconds), with an error of at most `uncertainty_us`."""
 
     seq: int
     hash: str
@@ -115,12 +115,13 @@ class _ChainEnd:
     uncertainty_us: int
 
     def find_insertion_time(self, conn: Connection, now: datetime) -> datetime | None:
-        """Return the time (naive, UTC) of a row that is inserted now: the server's, or `now` on SQLite. Return None
-        if the server's time was read more than _SERVER_TIME_VALID_US ago.
+        """Return the time (naive, UTC) of a row that is inserted now: the server's time, or `now` on SQLite. Return
+        None if the server's time was read more than _SERVER_TIME_VALID_US ago.
 
-        `now` is the desk's time. It is also returned if it can't be told from the server's, because the two differ by
-        at most `uncertainty_us`. An answer gets the desk's time, and less than a millisecond later an audit entry
-        tells what the answer changed; the timeline, which sorts by time, then shows them in this order.
+        `now` is the desk's time. It is also returned if it differs from the server's time by at most
+        `uncertainty_us`. This matters for the timeline, which sorts by time: a provider's answer gets the desk's
+        time, and less than a millisecond later an audit entry reports what the answer changed. With the desk's time
+        the entry comes after the answer.
         """
         desk_time = now.astimezone(UTC).replace(tzinfo=None)
         if conn.dialect.name == "sqlite":
@@ -144,8 +145,8 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
 def _append_after_read_end(
     tx: Transaction, entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd
 ) -> ChainHead:
-    """Insert an audit row after the row `end` of the chain `session`, which this transaction has read, and return it
-    as a head."""
+    """Insert an audit row after the row `end` of the chain `session`, and return it as a head. This transaction has
+    read `end` from the database."""
     row = _make_audit_row(entry, session, desk, end, end.read_at)
     key = tx.conn.execute(_INSERT_AUDIT_ENTRY_STATEMENT, row).inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
@@ -194,7 +195,7 @@ def _make_audit_row(
 
 def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) -> ChainHead:
     """Return an inserted row as a head. Also set the commit proof of `tx`: if the server doesn't answer the COMMIT,
-    the program looks for this row to find out whether the COMMIT took effect.
+    the program searches for this row to find out whether the COMMIT was successful.
     """
     session, seq, row_hash = row["session"], row["seq"], row["hash"]
     own_row = {"chain": session, "at_seq": seq}
@@ -204,8 +205,8 @@ def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) ->
 
 def _read_chain_end(conn: Connection, session: str, at: datetime) -> _ChainEnd:
     """Return the last row of the chain `session` with the present time: the server's, or `at` on SQLite. A chain
-    without rows ends with the row 0, whose hash is FIRST_PREVIOUS_HASH. The uptime is that in the middle of the read,
-    because it isn't known at which moment of the read the server reads its clock."""
+    without rows ends with the row 0, whose hash is FIRST_PREVIOUS_HASH. The returned uptime is that of the middle of
+    the read, because the program can't know when exactly the server read its clock."""
     begun_at_us = boot_clock.read_uptime_us()
     if conn.dialect.name == "sqlite":
         seq, row_hash = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first() or (0, FIRST_PREVIOUS_HASH)
@@ -219,16 +220,16 @@ def _read_chain_end(conn: Connection, session: str, at: datetime) -> _ChainEnd:
 
 
 class AuditTrail:
-    """Writes the audit entries of this process run, which form one chain (`session`). Thread-safe. Each
-    entry is written in the caller's transaction.
+    """Writes the audit entries of this process run, which form one chain (`session`). Thread-safe. Each entry is
+    written in the caller's transaction.
 
     `store_anchors` is called with committed rows, and stores them in the desk's spool. `insert_session` inserts the
-    process run into the table `sessions`; it is called in each transaction with entries until one of them is
-    committed. It is None if the run is stored already.
+    process run into the table `sessions`; it is called in each transaction with entries until one of these
+    transactions is committed. It is None if the run is stored already.
 
-    The end of the chain is remembered, which saves a read for each entry: this process alone writes the chain. A row
-    is inserted only if the remembered row is in the database. If it isn't, for example because the database was
-    restored to an earlier state, the end is read.
+    Only this process writes the chain, so the object remembers the end of the chain instead of reading it for each
+    entry. A row is inserted only if the remembered row is in the database. If the database doesn't have it, for
+    example because an earlier state was restored, the end is read again.
     """
 
     def __init__(
@@ -262,8 +263,9 @@ class AuditTrail:
             tx.call_after_commit(lambda: self._store_committed_anchors(heads))
 
     def _append_to_chain(self, tx: Transaction, entry: NewAuditEntry, now: datetime) -> ChainHead:
-        """Insert an entry at the end of the chain and return its row as a head. The end is read from the database
-        only if this process doesn't know it, or if the database lacks the row that this process knows as the end.
+        """Insert an entry at the end of the chain and return its row as a head. The end of the chain is read from the
+        database in two situations: this process doesn't remember the end, or the database doesn't have the row that
+        this process remembers as the end.
         """
         end = self._find_known_chain_end(tx)
         utc_time = None if end is None else end.find_insertion_time(tx.conn, now)
@@ -279,8 +281,8 @@ class AuditTrail:
         return head
 
     def _find_known_chain_end(self, tx: Transaction) -> _ChainEnd | None:
-        """Return the last row of the chain as `tx` sees it, as far as this process remembers it; None if the process
-        has to read it from the database."""
+        """Return the last row of the chain as `tx` sees it, if this process remembers that row. Return None if the
+        process has to read the row from the database."""
         uncommitted_end = self._uncommitted_end
         if uncommitted_end is not None and uncommitted_end[0] is tx:
             return uncommitted_end[1]
@@ -357,8 +359,8 @@ def _make_entry(row: Row[Any]) -> AuditEntry:
 
 def _format_canonical_json(detail: Mapping[str, object]) -> str:
     """Return the detail as JSON text with sorted keys, so that equal details have equal texts. A detail that is too
-    long is cut (see LONGEST_DETAIL_CHARACTERS). The ids of the desk request and of the worker always stay in the
-    text: an entry that a worker writes names both, also if its other facts come from a person.
+    long is cut (see LONGEST_DETAIL_CHARACTERS). The ids of the desk request and of the worker are never cut off,
+    because an entry that a worker writes must name both, even if its other facts come from a person.
     """
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:

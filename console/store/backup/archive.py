@@ -1,7 +1,7 @@
 """The folder of a backup: its files, and the manifest that lists each of them with its length and SHA-256.
 
 The manifest is written last. After that, the folder gets its final name, or its files are moved into an existing
-folder. So a backup that was interrupted has another name or no manifest.
+folder. So the folder of an interrupted backup has another name or no manifest.
 """
 
 import errno
@@ -92,8 +92,9 @@ class ArchiveWriter:
         self.files: dict[str, BackupFile] = {}
 
     def create_file(self, file_name: str) -> Path:
-        """Create an empty file of this name with mode 0600, and its folders with mode 0700 (they may be moved into a
-        folder that others can read). Return the path of the file, at which the caller then writes its content."""
+        """Create an empty file of this name with mode 0600, and its folders with mode 0700, because they may later be
+        moved into a folder that other users can read. Return the path of the file. The caller then writes the content
+        to this path."""
         file = self._get_path(file_name)
         for folder in reversed(file.relative_to(self.folder).parents):
             make_private_folder(self.folder / folder)
@@ -119,10 +120,10 @@ class ArchiveWriter:
 
 @contextmanager
 def open_new_archive(folder: Path) -> Iterator[ArchiveWriter]:
-    """Yield the writer of a new backup. The files are written into a folder with a temporary name that no other
-    process uses. When the block ends without an exception, it is renamed to `folder`; if `folder` exists, its files
-    are moved there, the manifest last. After an exception it is deleted. The block must call `write_manifest` as its
-    last step.
+    """Context manager: yield the writer of a new backup. The files are written into a folder with a temporary name
+    that no other process uses. When the block ends without an exception, this folder is renamed to `folder`; if
+    `folder` exists, the files are moved there, the manifest last. After an exception the temporary folder is deleted.
+    The block must call `write_manifest` as its last step.
 
     An existing folder is never replaced, because it may be a mount point, and its parent folder may belong to another
     user. Raises ConsoleError `bad_backup` (not_empty) if `folder` exists and isn't an empty folder; `storage_full` if
@@ -154,9 +155,9 @@ def _require_empty_folder(folder: Path) -> None:
 
 
 def _move_finished_files(partial_folder: Path, folder: Path) -> None:
-    """Move the files of the finished folder `partial_folder` into its parent folder `folder`, the manifest last:
-    without one the folder is no backup. Raises ConsoleError `bad_backup` (not_empty) if another process has written
-    files into `folder` meanwhile.
+    """Move the files of the finished folder `partial_folder` into its parent folder `folder`. The manifest is moved
+    last, because a folder without a manifest isn't a backup. Raises ConsoleError `bad_backup` (not_empty) if another
+    process has written files into `folder` meanwhile.
     """
     if any(entry != partial_folder for entry in folder.iterdir()):
         raise make_bad_backup_error(BackupProblem.FOLDER_NOT_EMPTY, str(folder))
@@ -181,8 +182,8 @@ def _rename_finished_folder(partial_folder: Path, folder: Path) -> None:
 
 
 def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
-    """Write the manifest into the folder of the backup and sync all of the folder to the disk. The caller must add
-    all files before."""
+    """Write the manifest into the folder of the backup, and sync the whole folder to the disk. The caller must have
+    added all files before."""
     content = {"format": FORMAT_NAME, **asdict(manifest)}
     text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
     content_hash = hashlib.sha256(text.encode()).hexdigest()
@@ -196,9 +197,9 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
 
 
 def read_manifest(folder: Path) -> BackupManifest:
-    """Return the manifest of the backup at `folder`. Raises ConsoleError `bad_backup` with the problem incomplete
-    (there is no manifest), manifest (it was altered, is no manifest, or is larger than LARGEST_MANIFEST_BYTES),
-    format (a newer program made it) or unreadable (this program may not read it).
+    """Return the manifest of the backup at `folder`. Raises ConsoleError `bad_backup` with one of four problems.
+    incomplete: there is no manifest. manifest: the manifest was altered, isn't a manifest, or is larger than
+    LARGEST_MANIFEST_BYTES. format: a newer program made it. unreadable: this program may not read it.
     """
     file = folder / MANIFEST_NAME
     try:
@@ -231,8 +232,9 @@ def _require_known_format(format_name: str) -> None:
 
 
 def _parse_manifest(content: dict[str, Any]) -> BackupManifest:
-    """Return the manifest with this content, JSON from a file that anybody may have written. Raises ValueError,
-    KeyError, TypeError or AttributeError for a content that `write_manifest` doesn't write."""
+    """Parse the JSON content of a manifest and return the manifest. The content is checked, because any person may
+    have written the file. Raises ValueError, KeyError, TypeError or AttributeError for a content that
+    `write_manifest` doesn't write."""
     files = {_require_relative_path(name): _parse_backup_file(**file) for name, file in content.pop("files").items()}
     unreadable_paths = tuple(content.pop("unreadable"))
     manifest = BackupManifest(**content, files=files, unreadable=unreadable_paths)
@@ -299,7 +301,8 @@ def _flush_to_disk(file: Path) -> None:
 
 def _require_relative_path(name: str) -> str:
     """Return `name` if it is a normalised relative path to a file below the folder of the backup. Raises ValueError
-    otherwise, and for a name with characters that no file of a backup has in its name, such as a zero byte."""
+    for any other text, and for a name with characters that the file names of a backup never contain, such as a zero
+    byte."""
     path = PurePosixPath(name)
     if (
         not name.isprintable()

@@ -1,9 +1,8 @@
-"""Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and the restore of a
-dump.
+"""Dumps of a server database by the server's own programs (`mariadb-dump`, `mysqldump`), and the restore of a dump.
 
 A dump contains no triggers, stored procedures and rights: `db upgrade` creates them. The table with the schema
-version has a dump file of its own, which is restored last. Until then every program refuses the database, so no
-program uses an interrupted restore.
+version has a separate dump file, which is restored last. Until then every program refuses the database, so no program
+uses a database whose restore was interrupted.
 """
 
 import os
@@ -77,8 +76,9 @@ def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None
 
 
 def read_dumped_table_names(dumps: Iterable[Path]) -> frozenset[str]:
-    """Return the names of the tables that the SQL files of `dump_tables` create. A value never begins a line, because
-    the programs for dumps write a line break within a value as `\\n`.
+    """Return the names of the tables that the SQL files of `dump_tables` create. The function finds them in the lines
+    that begin with CREATE TABLE. A stored value can't begin a line, because the programs for dumps escape a line
+    break within a value.
     """
     names: set[str] = set()
     for dump in dumps:
@@ -102,9 +102,10 @@ def load_dump(database: Database, dump: Path) -> None:
 
 def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     """Mark the connected database as the target of a restore of the dump with this SHA-256: create the table
-    RESTORE_MARK_TABLE, unless an interrupted restore has left it. Raises ConsoleError `bad_backup` (target_not_empty)
-    if the database has tables but no RESTORE_MARK_TABLE, or if it has RESTORE_MARK_TABLE and is complete (it has its
-    schema version).
+    RESTORE_MARK_TABLE, unless an interrupted restore has left it.
+
+    Raises ConsoleError `bad_backup` (target_not_empty) if the database has tables but no RESTORE_MARK_TABLE. Raises
+    the same error if the database has RESTORE_MARK_TABLE and is complete, because it has its schema version.
     """
     tables = read_table_names(conn)
     if RESTORE_MARK_TABLE in tables and _has_schema_version(conn, tables):
@@ -131,9 +132,9 @@ def _has_schema_version(conn: Connection, tables: Collection[str]) -> bool:
 
 
 def lock_restore_mark(conn: Connection) -> None:
-    """Lock the row of the table RESTORE_MARK_TABLE until the transaction of this connection ends, so that a second
-    restore can't delete the tables that the first one loads. Raises ConsoleError `database_locked` (another_restore)
-    if another restore has locked the row; on a Galera cluster only if it uses the same node.
+    """Lock the row of the table RESTORE_MARK_TABLE until the transaction of this connection ends. So a second restore
+    can't delete the tables that the first restore loads. Raises ConsoleError `database_locked` (another_restore) if
+    another restore has locked the row. On a Galera cluster, this detects only another restore on the same node.
     """
     try:
         conn.execute(text(f"SELECT dump_sha256 FROM {RESTORE_MARK_TABLE} FOR UPDATE NOWAIT")).all()  # noqa: S608  # a constant
@@ -158,13 +159,13 @@ def drop_restore_mark(conn: Connection) -> None:
 
 
 def make_client_command(database: Database, mariadb: str, mysql: str) -> list[str]:
-    """Return the program of the server's kind (`mariadb` and `mysql` are its names) with the options that name
-    account and server: the node that answers this process. The password is passed in the environment, because other
-    users of the machine can read the arguments of a process.
+    """Return the command line of a program that matches the server's kind; `mariadb` and `mysql` are the program's
+    names for the two kinds. The options contain the account and the server node that answers this process. The
+    password is passed in the environment, because other users of the machine can read the arguments of a process.
 
-    The connection is verified like those of the driver: by certificate chain and host name; a server on this machine
-    needs no TLS. No option file is read, because its options could leave rows out or turn a protection off. Raises
-    ConsoleError `bad_profile` (dump_program) if this machine has no such program.
+    The program verifies the connection like the driver: by certificate chain and host name; a server on this machine
+    needs no TLS. The program reads no option file, because options there could leave rows out or turn a protection
+    off. Raises ConsoleError `bad_profile` (dump_program) if this machine has no such program.
     """
     is_mariadb = _is_mariadb_server(database)
     with database.read() as conn:
@@ -198,10 +199,10 @@ def _get_database_name(database: Database) -> str:
 
 
 def _require_server_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> str:
-    """Return the path of the program on this machine that belongs to the kind of the connected server (`is_mariadb`:
-    MariaDB, otherwise MySQL). `mariadb` and `mysql` are its names for the two kinds. MySQL can't load dumps that
-    MariaDB's programs write, because of generated columns. Raises ConsoleError `bad_profile` (dump_program) if this
-    machine has no such program.
+    """Return the path of the program on this machine that matches the kind of the connected server (`is_mariadb`:
+    MariaDB, otherwise MySQL). `mariadb` and `mysql` are the program's names for the two kinds. The kinds can't be
+    mixed: MySQL can't load dumps that MariaDB's programs write, because of generated columns. Raises ConsoleError
+    `bad_profile` (dump_program) if this machine has no such program.
     """
     for name in (mariadb, mysql) if is_mariadb else (mysql,):
         program = shutil.which(name)
@@ -216,7 +217,8 @@ def _require_server_program(mariadb: str, mysql: str, *, is_mariadb: bool) -> st
 
 
 def is_mariadb_program(program: str) -> bool:
-    """True if this program, a name or a path, is MariaDB's, by the version that it prints."""
+    """True if `program` (a name or a path) is a program of MariaDB. The version text that the program prints decides
+    this."""
     completed_process = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     return "mariadb" in completed_process.stdout.lower()
 

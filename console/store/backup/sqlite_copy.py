@@ -102,8 +102,8 @@ def require_usable_spool(file: Path) -> None:
 
 
 def _require_tables(conn: sqlite3.Connection, file: Path, names: Sequence[str]) -> None:
-    """Raise ConsoleError `bad_backup` (database) if something else than a table has one of these names, or if the
-    first is missing.
+    """Raise ConsoleError `bad_backup` (database) if an object with one of these names isn't a table, or if the first
+    of these tables is missing.
     """
     types = dict(conn.execute("SELECT name, type FROM sqlite_schema").fetchall())
     if names[0] not in types or any(types.get(name, "table") != "table" for name in names):
@@ -144,9 +144,9 @@ def find_newest_audit_head(file: Path) -> ChainHead | None:
 
 
 def list_operations_with_claim(file: Path, database_id: str) -> tuple[SpoolEntry, ...]:
-    """Return the purchases in the database file that hold their claims, and the starts of payments that haven't ended
-    without money, as the spool of their desk would store them. Rows that can't be read are left out. `database_id` is
-    the id of that database.
+    """Return the operations in the database file that still hold their claims, as the spool of their desk would store
+    them. These are purchases that hold their claims, and starts of payments that have not ended without money. Rows
+    that can't be read are left out. `database_id` is the id of that database.
     """
     rows: dict[str, Sequence[Any]] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as conn:
@@ -200,14 +200,14 @@ def replace_database_file(
 ) -> Path | None:
     """Replace the database file `database` by a copy of the file `source_file`. The former database file stays in the
     same folder under the name `former_file_name` (with a number if that name is used). Return the new path of the
-    former file; None if there was none. `prepare` may change the new file before it gets its name.
+    former file; None if there was no former file. `prepare` may change the new file before it gets its name.
 
-    If the process is killed in between, `database` is either the former file or the new one. Raises ConsoleError
-    `database_locked` (in_use) if another process has the former file open and it isn't damaged; `storage_full` if the
-    files can't be written.
+    If the process is killed during the replacement, `database` is either the former file or the new one. Raises
+    ConsoleError `database_locked` (in_use) if another process has the former file open and it isn't damaged;
+    `storage_full` if the files can't be written.
 
-    If `database` is a symbolic link, the file that it leads to is replaced: other desks may use that file under its
-    own path, and would otherwise keep using the former database.
+    If `database` is a symbolic link, the file to which it points is replaced. Other desks may use that file under its
+    own path, and would otherwise continue to use the former database.
     """
     database = database.resolve()
     draft = database.with_name(f"{database.name}.restoring-{uuid4().hex[:12]}")
@@ -231,8 +231,8 @@ def replace_database_file(
 
 
 def _link_former_database(database: Path, former_file_name: str) -> Path:
-    """Give the database file a second name in the same folder: `former_file_name`, with a number if that name is
-    used. Return the path with this name.
+    """Create a second name for the database file in the same folder: `former_file_name`, with a number if that name
+    is used. Return the path with this name.
     """
     require_unused_database(database)
     former_path = database.with_name(former_file_name)
@@ -246,8 +246,8 @@ def _link_former_database(database: Path, former_file_name: str) -> Path:
 
 
 def _rename_side_files(database: Path, former_file: Path) -> None:
-    """Rename the side files of a database that was damaged or has been deleted, so that they belong to `former_file`.
-    They would damage the new database."""
+    """Rename the side files of a database file that was damaged or has been deleted, so that they belong to
+    `former_file`. Under their present names they would damage the new database."""
     for suffix in SQLITE_SIDE_FILE_SUFFIXES:
         with suppress(FileNotFoundError):
             database.with_name(database.name + suffix).rename(former_file.with_name(former_file.name + suffix))
@@ -275,8 +275,8 @@ def _leave_wal_mode(database: Path) -> None:
 
 
 def make_single_file(file: Path) -> None:
-    """Let a database file that no process has open be one file, without a write-ahead log. Raises ConsoleError
-    `database_locked` (in_use) if another process has the file open."""
+    """Change a database file into a single file without a write-ahead log. No process may have it open. Raises
+    ConsoleError `database_locked` (in_use) if another process has the file open."""
     _leave_wal_mode(file)
 
 

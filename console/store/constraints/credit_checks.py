@@ -1,8 +1,8 @@
 """Trigger rules of a server for the table of credit checks, which other applications write, too.
 
-A row is in service if its `work_state` isn't NULL. People who use the console may make only the changes that the
-console's services make. Other applications may insert rows with the original columns, and may change and delete
-rows that aren't in service. Only the schema account may adopt rows.
+A row is in service if its `work_state` isn't NULL. A person's account may make only the changes that the console's
+services make. Other applications may insert rows with the original columns, and may change and delete rows that
+aren't in service. Only the schema account may adopt rows.
 """
 
 from console.domain.access.permissions import APPROVER, OPERATOR

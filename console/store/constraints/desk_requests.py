@@ -1,8 +1,7 @@
 """Trigger rules of a server for desk requests: rows that the desks of people insert, and that workers execute.
 
-The trigger itself sets the person and the time of a new request; values in the INSERT are ignored. So a request
-proves that this person has sent it. While a worker acts for the person, the rules of other tables rely on this
-proof.
+The trigger itself sets the person and the time of a new request, and ignores the values in the INSERT. So a request
+proves that this person has sent it. While a worker acts for the person, the rules of other tables rely on this proof.
 """
 
 from collections.abc import Mapping
@@ -81,9 +80,11 @@ TRIGGER_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
 
 def _make_count_of_last_hour_sql(person_sql: str, join: str = "", column: str = "*") -> str:
     """Return SQL for the number of one person's desk requests `r` of the last hour. With `join` (SQL that joins a
-    further table) and `column`, it is the number of the joined rows in which `column` isn't NULL. `person_sql` is the
-    SQL of the person's name, in the collation of the column `requests.who`: then the server reads, and locks, only
-    those entries of the index ix_requests_who that have this person and this hour or the previous one.
+    further table) and `column`, the SQL counts the joined rows in which `column` isn't NULL.
+
+    `person_sql` is the SQL of the person's name, in the collation of the column `requests.who`. With this collation,
+    the server reads and locks only the entries of the index ix_requests_who with this person and with this hour or
+    the previous one.
     """
     counts = (
         make_count_sql(

@@ -57,9 +57,9 @@ FitnessCheck = Callable[[Connection, Database], Iterator[FitnessFinding]]
 
 
 def check_fitness(database: Database) -> tuple[FitnessFinding, ...]:
-    """Run all checks for this kind of database on the connected node, and return their results. An account of a
-    person for whom a worker acts can read only views; on its connection, the checks that need the tables are left
-    out. Raises ConsoleError if the database can't be read.
+    """Run all checks for this kind of database on the connected node, and return their results. The account of a
+    person for whom a worker acts can read only views. On a connection of such an account, the checks that need the
+    tables are left out. Raises ConsoleError if the database can't be read.
     """
     checks: tuple[FitnessCheck, ...] = (
         _check_server_version, _check_log_flush, _check_server_clock, _check_cluster, _check_encryption,
@@ -113,8 +113,8 @@ def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value a server that crashes can lose a COMMIT
-    after which money was spent."""
+    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value, a server that crashes can lose a COMMIT
+    although the program has already spent money because of it."""
     value = _read_server_variable(conn, "innodb_flush_log_at_trx_commit")
     yield FitnessFinding("flush", value == "1", {"value": value})
 
@@ -128,9 +128,10 @@ def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_cluster(conn: Connection, database: Database) -> Iterator[FitnessFinding]:
-    """Check that the connected node belongs to the primary component of a Galera cluster; with separate servers two
-    desks could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes, and one that accepts
-    transactions of more than LARGEST_WRITESET_BYTES. A single server without Galera isn't checked.
+    """Check that the connected node belongs to the primary component of a Galera cluster, because two desks at
+    separate servers could get the same claim. Also report a cluster of fewer than MIN_CLUSTER_NODES nodes, and a
+    cluster that accepts transactions of more than LARGEST_WRITESET_BYTES. A single server without Galera isn't
+    checked.
     """
     configured_node_count = len(database.server.nodes) if database.server else 1
     is_cluster_on = _read_server_variable(conn, "wsrep_on") == "ON"
@@ -162,9 +163,9 @@ def _check_encryption(conn: Connection, database: Database) -> Iterator[FitnessF
 
 
 def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check the database accounts, as far as the connected account may read them: each account belongs to one
-    person, has a password, and must use an encrypted connection from other machines. Also check the server's
-    password rules.
+    """Check that each database account belongs to one person, has a password, and must use an encrypted connection
+    from other machines. Also check the server's password rules. Accounts that the connected account may not read are
+    not checked.
     """
     accepts_remote, faults = (
         account_properties.accepts_remote_connections(conn),
@@ -189,9 +190,9 @@ def _check_people_without_worker(conn: Connection, _: Database) -> Iterator[Fitn
 
 
 def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Make two checks. On a connection of the schema account, which alone sees these rights, check that the stored
-    procedure that ends blocking sessions has its rights. On a connection of a worker to MySQL, check that the worker
-    can roll prepared transactions back. Yield a finding for each failure; these findings are only reported.
+    """Make two checks; each failure yields a finding, which is only reported. On a connection of the schema account,
+    check that the stored procedure that ends blocking sessions has its rights; only this account can see these
+    rights. On a connection of a worker to MySQL, check that the worker can roll prepared transactions back.
     """
     if grants.may_grant(conn):
         missing_procedure_rights = lock_holders.list_missing_procedure_rights(conn)
@@ -230,8 +231,8 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that the triggers, roles and rights on the server are as this program creates them, as far as the
-    connected account may see them."""
+    """Check that the triggers, roles and rights on the server are as this program creates them. Those that the
+    connected account may not see are not checked."""
     from console.store.constraints import server_triggers  # imports the dialect of MySQL, which a file doesn't need
 
     for name, faults in (

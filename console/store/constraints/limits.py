@@ -33,7 +33,7 @@ MAY_PROPOSE_LIMIT_SQL = f"({IS_LIMIT_PROPOSAL_SQL} AND {has_role_sql(ADMIN)} AND
 
 
 def _make_two_administrators_rule(old_value: str) -> TriggerRule:
-    """Return the rule that a limit changes only if two administrators have requested this change. `old_value` is
+    """Return the rule that a limit changes only if two administrators have requested the same change. `old_value` is
     SQL of the limit's value before the change."""
     subject = f"CAST(CONCAT(NEW.name, ' ', NEW.currency, ' ', {old_value}) AS BINARY)"
     value = "CAST(CAST(NEW.value AS CHAR) AS BINARY)"

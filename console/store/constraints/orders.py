@@ -1,5 +1,5 @@
-"""Trigger rules of a server for the table of orders. The shop writes the rows. The console changes only the state,
-the console's own columns of work, and those empty columns whose value comes from a payment."""
+"""Trigger rules of a server for the table of orders. The shop writes the rows. The console changes only three kinds
+of columns: the state, the console's own columns of work, and those empty columns whose value comes from a payment."""
 
 from collections.abc import Iterator
 
@@ -46,8 +46,8 @@ _ORDER_STATE_RULE = TriggerRule(is_allowed_step_sql(ORDER_TRANSITIONS, "status")
 
 
 def _make_fill_from_payment_rule(column: str, *proof: str) -> TriggerRule:
-    """Return a rule for one of the shop's columns: the console may write it only while it is empty, and only with a
-    value from a payment of this order. `proof`: SQL conditions (joined by AND) on the payment `p`; one of them
+    """Return a rule for one of the shop's columns. The console may write the column only while it is empty, and only
+    with a value from a payment of this order. `proof`: SQL conditions (joined by AND) on the payment `p`; one of them
     compares the new value with a column of `p`."""
     is_proven_sql = exists_sql(f"{_ORDER_PAYMENTS_SQL} AND {' AND '.join(proof)}")
     may_fill_sql = f"COALESCE(OLD.{column}, '') = '' AND {is_proven_sql}"

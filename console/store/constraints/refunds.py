@@ -1,5 +1,5 @@
-"""Trigger rules of a server for refunds and the decisions about them. Nobody can be both maker and checker of one
-refund.
+"""Trigger rules of a server for refunds and the decisions about them. The same person can't be both maker and checker
+of one refund.
 
 In one transaction these rules expect the statements in this order:
 
@@ -135,8 +135,8 @@ def _has_answer_sql(*outcomes: OutcomeClass, condition_sql: str = "TRUE") -> str
 
 
 def _make_is_second_person_sql(proposed_state: RefundState) -> str:
-    """Return an SQL condition: the acting person is the second person of a decision that the changed refund gets the
-    state `proposed_state` (see `is_second_person_sql`)."""
+    """Return an SQL condition: the acting person is the second of two people who decide that the changed refund gets
+    the state `proposed_state` (see `is_second_person_sql`)."""
     return is_second_person_sql("OLD.id", "refund", proposed_state.value)
 
 

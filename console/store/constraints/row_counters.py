@@ -1,9 +1,9 @@
 """Trigger rules of a server for the ids of new rows, in every table with AUTO_INCREMENT.
 
-If a counter reaches its end, nobody can insert a row into the table, and a rollback doesn't make an id usable again.
-So only the schema account may freely set the id of a new row. No other account may make the counter jump: by an id in
-the row, by `insert_id`, or by a large increment. Rows of other applications, and rows that are restored under their
-old id, may have an id near the existing ids.
+If a counter reaches its end, no account can insert a row into the table any more. A rollback doesn't make an id
+usable again. So only the schema account may freely set the id of a new row. No other account may move the counter
+forward by many ids at once: by an id in the row, by `insert_id`, or by a large increment. Rows of other applications,
+and rows that are restored under their old id, may have an id near the existing ids.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ _ID_SET_BY_CALLER_MESSAGE = "a row gets its number from the database"
 
 
 def _is_id_from_counter_sql() -> str:
-    """Return an SQL condition on the database session that inserts the row: it has not set the next id itself
-    (`insert_id`), and its increment of the counter is at most MAX_COUNTER_INCREMENT.
+    """Return an SQL condition on the database session that inserts the row: the session has not set the next id
+    itself (`insert_id`), and its increment of the counter is at most MAX_COUNTER_INCREMENT.
     """
     return f"@@SESSION.insert_id = 0 AND @@SESSION.auto_increment_increment <= {MAX_COUNTER_INCREMENT}"
 
@@ -42,8 +42,9 @@ def _is_near_highest_id_sql(table: str, max_id_distance: int) -> str:
 
 
 def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
-    """Return one rule (as a tuple): the console inserts rows into this table without an id. In one of
-    RESTORED_TABLES it may also insert a row with an id at most MAX_ID_DISTANCE above the table's highest id."""
+    """Return a tuple with one rule: the console inserts rows into this table without an id. If the table is one of
+    RESTORED_TABLES, the console may also insert a row with an id at most MAX_ID_DISTANCE above the table's highest
+    id."""
     id_condition = "COALESCE(NEW.id, 0) = 0"
     if table in RESTORED_TABLES:
         id_condition = f"({id_condition} OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE)})"
@@ -51,8 +52,8 @@ def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
 
 
 def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
-    """Return one rule (as a tuple): another application inserts rows into this table without an id, or with an id
-    at most MAX_ID_DISTANCE_OF_OTHERS above the table's highest id."""
+    """Return a tuple with one rule: another application inserts rows into this table without an id, or with an id at
+    most MAX_ID_DISTANCE_OF_OTHERS above the table's highest id."""
     return (
         TriggerRule(
             f"{_is_id_from_counter_sql()} AND "

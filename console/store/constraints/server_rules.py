@@ -1,8 +1,8 @@
-"""Trigger rules of a server, by table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must
-be true.
+"""Trigger rules of a server, by table and event (INSERT, UPDATE, DELETE). Each rule is an SQL condition that must be
+true.
 
 This module has the rules of the audit trail, evidence, the journal, leases, request ids, sessions, operators and
-tokens. The rules of credit checks, orders, payments, refunds and the worker's tables are in modules of their own.
+tokens. Separate modules have the rules of credit checks, orders, payments, refunds and the worker's tables.
 """
 
 from collections.abc import Mapping
@@ -131,8 +131,10 @@ _PROVIDER_TOKEN_RULE = TriggerRule(
 
 def _make_earlier_token_hashes_sql(row: str) -> str:
     """Return SQL for the beginning of the column `used_first` in `row` (OLD or NEW). The column has a JSON list of
-    the hashes of refresh tokens that people have entered. The beginning has as many characters as the list in OLD
-    without its closing bracket. If it is equal in OLD and NEW, hashes were only added at the end.
+    the hashes of refresh tokens that people have entered.
+
+    The SQL takes as many characters as the list in OLD has without its closing bracket. If this beginning is equal in
+    OLD and NEW, the UPDATE has only added hashes at the end.
     """
     return f"CAST(LEFT({row}.used_first, CHAR_LENGTH(OLD.used_first) - 1) AS BINARY)"
 

@@ -1,8 +1,8 @@
 """Triggers by which a server refuses invalid changes from every program and database account.
 
-The name of a trigger ends with the digest of its text. If a new program version changes the text, the name
-changes, too: the new trigger is created before the old one is dropped, so the rules apply at every moment. The
-account that creates the triggers owns them and is the *schema account* in their rules.
+The name of a trigger ends with the digest of its text. If a new program version changes the text, the name changes,
+too. The program creates the new trigger before it drops the old one, so the rules apply at every moment. The account
+that creates the triggers owns them and is called the *schema account* in their rules.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -86,11 +86,12 @@ class ServerTrigger:
 
     @property
     def sql(self) -> str:
-        """The statement that creates the trigger."""
+        """The CREATE TRIGGER statement of this trigger."""
         return self.make_sql_with_name(self.name)
 
     def make_sql_with_name(self, name: str) -> str:
-        """Return the statement that creates the trigger under the name `name` instead of its own."""
+        """Return the statement that creates the trigger under the name `name` instead of the name in
+        `ServerTrigger.name`."""
         table = quote_identifier(self.table)
         return f"CREATE TRIGGER {quote_identifier(name)} BEFORE {self.event} ON {table} FOR EACH ROW {self.body}"
 
@@ -108,13 +109,13 @@ def make_all_triggers() -> tuple[ServerTrigger, ...]:
 
 
 def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] | None = None) -> bool:
-    """Create missing triggers, replace altered ones, and drop those that this program version doesn't have. Return
-    True if there were any. A correct trigger isn't changed, so a second call changes nothing.
+    """Create missing triggers, replace altered triggers, and drop triggers that this program version doesn't have.
+    Return True if anything was changed. A correct trigger isn't changed, so a second call changes nothing.
 
-    An altered trigger is replaced through a stand-in, so its rules apply at every moment. The table of credit
-    checks gets its triggers only after its adoption; the caller then calls this function again.
-    `run_on_shared_table`, if given, executes each statement on that table, because other applications use the
-    table at the same time.
+    An altered trigger is replaced by first creating a stand-in (a second trigger with the same rules), so the rules
+    apply at every moment. The table of credit checks gets its triggers only after its adoption; the caller then calls
+    this function again. `run_on_shared_table`, if given, executes each statement on that table, because other
+    applications use the table at the same time.
     """
     existing_triggers = _read_existing_triggers(conn)
     required_triggers = {trigger.name: trigger for trigger in _list_applicable_triggers(conn)}
@@ -163,8 +164,8 @@ def _make_drop_statement(trigger_name: str) -> str:
 
 
 def find_trigger_faults(conn: Connection) -> tuple[AccessFault, ...]:
-    """Return the faults of the triggers that the connected account may see. A fault is a missing, altered or
-    unknown trigger, triggers with different owners, or a server whose SYSDATE a session can forge."""
+    """Return the faults of the triggers that the connected account may see. A fault is a missing, altered or unknown
+    trigger, or that the triggers have different owners, or that a session can forge the server's SYSDATE."""
     existing_triggers = _read_existing_triggers(conn)
     visible_tables = list_tables_with_visible_triggers(conn)
     required_triggers = {
@@ -287,13 +288,13 @@ def _make_trigger_body(
     person_assignment: str = _PERSON_ASSIGNMENT,
     last_statement: str = "",
 ) -> str:
-    """Return the SQL body of a trigger. Of `rules`, those with `binds_schema_account` apply to every statement. The
-    rest applies if the acting person `me` isn't the trigger's owner.
+    """Return the SQL body of a trigger. The rules in `rules` with `binds_schema_account` apply to every statement.
+    The other rules in `rules` apply if the acting person `me` isn't the trigger's owner.
 
-    If `rules_of_others` is given, these rules apply instead of the rest if `me` is neither an operator nor the
-    owner. `operation_declaration` declares the variable `op`. `person_assignment` is the statement that sets the
-    variable `me` while a worker executes a desk request; `assignments` is SQL that follows it. `last_statement` is
-    the trigger's last statement. An empty text is left out.
+    With `rules_of_others`, a program that isn't the console gets different rules: if `me` is neither an operator nor
+    the owner, `rules_of_others` apply instead of the other rules. `operation_declaration` declares the variable `op`.
+    `person_assignment` is the statement that sets the variable `me` while a worker executes a desk request;
+    `assignments` is SQL that follows it. `last_statement` is the trigger's last statement. An empty text is left out.
     """
     first_statements = (operation_declaration, person_assignment, assignments)
     lines = [*_ACCOUNT_DECLARATIONS, _PERSON_DECLARATION, *(sql for sql in first_statements if sql)]
@@ -317,8 +318,9 @@ def _make_trigger_body(
 def _make_refusal_sql(rule: TriggerRule) -> str:
     """Return the SQL statement that refuses the change with the rule's message if the rule's condition isn't true.
 
-    A server prepares a whole condition each time, also its subqueries that it then doesn't execute. So each
-    alternative with a subquery has an IF of its own, which is reached only if no alternative before it is true.
+    A server prepares a whole condition each time, including the subqueries that it doesn't execute. So each
+    alternative with a subquery has a separate IF, which the server reaches only if all alternatives before it are
+    false.
     """
     message = f"console: {rule.message}".replace("'", "''")
     assert len(message) <= LONGEST_MESSAGE_CHARACTERS, message  # noqa: S101  # constants, and a test checks their length

@@ -1,12 +1,12 @@
-"""SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of
-providers. Each function returns SQL text.
+"""SQL fragments for the rules of a server's triggers: comparisons, the acting person, and the answers of providers.
+Each function returns SQL text.
 
-Variables in a trigger: `account` is the name of the connected account, from USER(); CURRENT_USER() would be the
-trigger's owner. `me` is the acting person: the account itself, or, while a worker executes a desk request, the
+Variables in a trigger: `account` is the name of the connected account, from USER(), because CURRENT_USER() would be
+the trigger's owner. `me` is the acting person: the account itself or, while a worker executes a desk request, the
 person who sent the request. In triggers of credit checks, `op` is the id of the row's operation.
 
-Rules bind every account except the schema account. Rules with BINDS_SCHEMA_ACCOUNT bind that account, too. A
-disabled person has no rights on the server, so most rules don't check whether a person is disabled.
+The rules apply to every account except the schema account; rules with BINDS_SCHEMA_ACCOUNT apply to the schema
+account, too. A disabled person has no rights on the server, so most rules don't check whether a person is disabled.
 """
 
 import re
@@ -36,8 +36,9 @@ REFUSAL_OUTCOMES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClas
 
 @dataclass(frozen=True, slots=True)
 class TriggerRule:
-    """A rule of a trigger. `condition` is SQL that must be true (NULL counts as false). Otherwise the statement is
-    refused with `message` (at most 110 characters). `binds_schema_account`: the rule binds the schema account, too.
+    """A rule of a trigger. `condition` is SQL that must be true (NULL counts as false). If it isn't true, the trigger
+    refuses the statement with `message` (at most 110 characters). `binds_schema_account`: the rule applies to the
+    schema account, too.
     """
 
     condition: str
@@ -65,10 +66,10 @@ _TEXT_COLUMNS = frozenset(
 
 def split_alternatives(condition_sql: str) -> tuple[str, ...]:
     """Return the conditions of which at least one must be true for `condition_sql` to be true: the operands of its
-    outermost OR, or the condition itself if it has none. Brackets around the whole condition are left out.
+    outermost OR, or the condition itself if it has no outermost OR. Brackets around the whole condition are left out.
 
-    `condition_sql` may contain texts in single quotes, brackets and CASE, but no XOR and no assignment, which would
-    bind less than OR.
+    `condition_sql` may contain texts in single quotes, brackets and CASE. It must not contain XOR or an assignment,
+    because these have a lower precedence than OR.
     """
     depth, start = 0, 0
     alternatives = []
@@ -86,7 +87,8 @@ def split_alternatives(condition_sql: str) -> tuple[str, ...]:
 
 
 def _is_in_brackets(condition_sql: str) -> bool:
-    """True if the first character of the condition is the bracket that its last character closes."""
+    """True if the condition is enclosed in one pair of brackets: its last character is the closing bracket of its
+    first character."""
     depth = 0
     for token in _TOKENS_OF_CONDITION.finditer(condition_sql):
         depth += {"(": 1, ")": -1}.get(token[0], 0)
@@ -96,8 +98,8 @@ def _is_in_brackets(condition_sql: str) -> bool:
 
 
 def make_refusal_rules(message: str) -> tuple[TriggerRule, ...]:
-    """Return one rule (as a tuple) that refuses the statement with this message to every account, the schema
-    account included."""
+    """Return a tuple with one rule that refuses the statement of every account, including the schema account, with
+    this message."""
     return (TriggerRule(NEVER_TRUE_SQL, message, BINDS_SCHEMA_ACCOUNT),)
 
 
@@ -115,8 +117,8 @@ def _make_bytewise_sql(row: str, column: str) -> str:
 
 
 def equals_sql(column: str, text: str) -> str:
-    """Return an SQL condition: the values of `column` and `text` (both are SQL) are equal. They are compared byte
-    by byte, without collation and padding."""
+    """Return an SQL condition: the values of `column` and `text` (two SQL expressions) are equal. They are compared
+    byte by byte, without collation and padding."""
     return f"CAST({column} AS BINARY) = {text}"
 
 
@@ -138,8 +140,8 @@ def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: 
 
 
 def make_step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
-    """Return all allowed changes of state (`transitions`: from a state to the states that may follow it) as an SQL
-    list in brackets, sorted. Each one is a text `before>after`."""
+    """Return an SQL list in brackets, sorted, of all changes of state that `transitions` allows. `transitions` maps a
+    state to the states that may follow it. Each change is a text `before>after`."""
     return (
         "("
         + ", ".join(sorted(f"'{old.value}>{new.value}'" for old, targets in transitions.items() for new in targets))
@@ -153,7 +155,8 @@ def enters_state_sql(state: StrEnum, column: str = "status") -> str:
 
 
 def implies_sql(condition_sql: str, consequence_sql: str) -> str:
-    """Return an SQL condition: `condition_sql` is false, or `consequence_sql` is true. Both are SQL conditions."""
+    """Return an SQL condition: `condition_sql` is false, or `consequence_sql` is true. The two arguments are SQL
+    conditions."""
     return f"NOT {condition_sql} OR ({consequence_sql})"
 
 
@@ -167,7 +170,8 @@ def is_operator_sql(condition_sql: str = "TRUE") -> str:
     """Return an SQL condition: the acting person is in the table `operators`, and `condition_sql` (SQL about this
     person's row `p`) is true.
 
-    The lookup takes as long as all other statements of a trigger, so only rules that depend on the person use it.
+    This lookup takes as much time as all other statements of a trigger together, so only rules that depend on the
+    person use it.
     """
     return exists_sql(f"operators p WHERE p.name = me AND {condition_sql}")
 
@@ -183,9 +187,9 @@ def person_has_role_sql(*roles: str) -> str:
 
 
 def is_other_person_sql(person: str, maker: str) -> str:
-    """Return an SQL condition: `person` and `maker` (SQL of two names) are different people. The names are
-    compared trimmed and in lower case. `permissions.is_same_person` also compares full-width and other forms, which
-    the name of a database account of this program can't have."""
+    """Return an SQL condition: `person` and `maker` (SQL of two names) are different people. The names are compared
+    trimmed and in lower case. `permissions.is_same_person` also compares full-width and other forms, but the database
+    accounts of this program can't have such names."""
     return f"CAST(LOWER(TRIM({person})) AS BINARY) <> CAST(LOWER(TRIM({maker})) AS BINARY)"
 
 
@@ -218,8 +222,9 @@ def has_provider_refusal_sql(operation_id: str) -> str:
 
 
 def has_answer_key_sql(operation_row: str, lock_row: str) -> str:
-    """Return an SQL condition: the row `operation_row` of `operations` has the answer key, a secret whose SHA-256 is
-    the column `answer_lock` of the row `lock_row`. Only the sender of the operation's request knows this secret.
+    """Return an SQL condition: the row `operation_row` of `operations` has the answer key that matches the column
+    `answer_lock` of the row `lock_row`, the SHA-256 of the key. The answer key is a secret that only the sender of
+    the operation's request knows.
     """
     return f"{lock_row}.answer_lock = SHA2({operation_row}.answer_key, 256)"
 
@@ -232,8 +237,9 @@ person, but it doesn't stop a person who knows the password.
 
 
 def is_requested_sql(condition_sql: str) -> str:
-    """Return an SQL condition: the connected account acts for itself, or it executes a desk request `r` for which
-    `condition_sql` is true. So a worker can write a decision only if the person has requested this decision."""
+    """Return an SQL condition that is true in two cases: the connected account acts for itself, or it executes a desk
+    request `r` for which `condition_sql` is true. So a worker can write a decision only if the person has requested
+    this decision."""
     return f"(me = account OR {exists_sql(f'requests r WHERE r.id = {EXECUTED_REQUEST_SQL} AND ({condition_sql})')})"
 
 
@@ -253,13 +259,13 @@ def is_request_about_sql(kind: str, subject_id: str) -> str:
 
 
 def is_second_person_sql(subject_id: str, kind: str = "credit-check", *proposed: str) -> str:
-    """Return an SQL condition: the acting person is the second person of a decision about the record `subject_id`
-    (SQL of its id) of this kind.
+    """Return an SQL condition: the acting person is the second person of a decision about the record of this kind
+    with the id `subject_id` (SQL).
 
-    This means that all of the following is true. Another person, who is still an enabled operator or approver, has
-    proposed one of the final states `proposed` (default: `error`). The acting person is an approver and has stored
-    evidence after the proposal. If a worker executes this person's desk request, the person has requested the same
-    state of this record and has typed the password for the request.
+    The condition is true if all of the following is true. Another person, who is still an enabled operator or
+    approver, has proposed one of the final states `proposed` (default: `error`). The acting person is an approver and
+    has stored evidence after the proposal. If a worker executes this person's desk request, the person has requested
+    the same state of this record and has typed the password for the request.
     """
     final_states_sql = ", ".join(f"'{end}'" for end in proposed or ("error",))
     is_same_decision_requested_sql = is_requested_sql(
@@ -291,22 +297,24 @@ def make_aggregate_sql(expression: str, from_clause: str) -> str:
 
 
 def not_exists_sql(from_clause: str) -> str:
-    """Return an SQL condition: `from_clause` (table, joins and WHERE) has no row now. It reads with a shared lock
-    and so sees the latest rows; the transaction's snapshot may be older."""
+    """Return an SQL condition: `from_clause` (table, joins and WHERE) has no row now. The condition reads with a
+    shared lock, so it sees the latest rows; the transaction's snapshot may be older."""
     return make_aggregate_sql("COUNT(*)", f"{from_clause} LOCK IN SHARE MODE") + " = 0"
 
 
 def make_count_sql(from_clause: str, column: str = "*") -> str:
     """Return SQL for the number of the rows that `from_clause` (table, joins and WHERE) has now, or of their values
-    of `column`. It reads with a shared lock and so waits for rows that another transaction has inserted and not
-    committed. Otherwise several transactions could together insert more than a limit of this number allows.
+    of `column`.
+
+    The SQL reads with a shared lock, so it waits for rows that another transaction has inserted and not committed.
+    Without the lock, several transactions together could insert more rows than a limit allows.
     """
     return make_aggregate_sql(f"COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")
 
 
 def make_sum_sql(column: str, from_clause: str) -> str:
     """Return SQL for the sum of `column` over the rows that `from_clause` (table, joins and WHERE) has now; 0 if
-    there are none. It reads with a shared lock and so sees the latest rows; the transaction's snapshot may be
+    there are none. The SQL reads with a shared lock, so it sees the latest rows; the transaction's snapshot may be
     older.
     """
     return make_aggregate_sql(f"COALESCE(SUM({column}), 0)", f"{from_clause} LOCK IN SHARE MODE")

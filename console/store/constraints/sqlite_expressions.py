@@ -27,7 +27,7 @@ class TriggerDefinition:
 
     @property
     def sql(self) -> str:
-        """The statement that creates the trigger."""
+        """The CREATE TRIGGER statement of this trigger."""
         refusals = (
             "SELECT RAISE(ABORT, '{}') WHERE NOT COALESCE(({}), 0);".format(
                 rule.message.replace("'", "''"), rule.condition
@@ -49,6 +49,6 @@ def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: 
 
 
 def make_no_replacement_rule(table: str, key: str = "id") -> TriggerRule:
-    """Return a rule that refuses INSERT OR REPLACE of an existing row, because it deletes the old row and SQLite
-    runs no DELETE trigger for that. `key` is the column of the table's primary key."""
+    """Return a rule that refuses INSERT OR REPLACE of an existing row. This statement deletes the old row, and SQLite
+    runs no DELETE trigger for this deletion. `key` is the column of the table's primary key."""
     return TriggerRule(f"NOT {exists_sql(f'{table} t WHERE t.{key} = NEW.{key}')}", "rows are never replaced")

@@ -1,8 +1,8 @@
-"""Trigger rules of an SQLite database about money. SQLite has no accounts: the program itself names the acting
-person, and a maker is recognised only by this name. So these rules protect only against mistakes.
+"""Trigger rules of an SQLite database about money. SQLite has no accounts: the program itself states the acting
+person's name, and the rules recognise a maker only by this name. So these rules protect only against mistakes.
 
-The triggers are made from the transition tables. Each upgrade of the schema creates missing triggers, and
-`fitness` checks that they exist.
+The program makes the triggers from the tables of transitions. Each upgrade of the schema creates missing triggers,
+and `fitness` checks that they exist.
 """
 
 from collections.abc import Collection, Iterator, Mapping

@@ -1,10 +1,11 @@
-"""Rules and triggers that keep the column `state_since` correct: the instant at which a record's state or
-certainty last changed.
+"""Rules and triggers that keep the column `state_since` correct: the instant at which a record's state or certainty
+last changed.
 
-The console writes the column itself, in the one function of each table that changes rows. Other applications write
-orders and credit checks by plain SQL without this column, so a trigger of the database sets it. (A reader could
-detect later that the state has changed, but not the time of the change.) The console increments `version` with
-each change and other applications never do, so an UPDATE with the same version comes from one of them.
+The console itself writes the column in the one function of each table that changes rows. Other applications write
+orders and credit checks by plain SQL without this column, so a trigger of the database sets it. (A program that reads
+the row later could detect the new state, but not the time of the change.) The console increments `version` with each
+change, and other applications never do. So an UPDATE that leaves the version unchanged comes from another
+application.
 """
 
 from collections.abc import Iterator, Mapping
@@ -75,7 +76,7 @@ class StateSinceTrigger:
 
     @property
     def sql(self) -> str:
-        """The statement that creates the trigger."""
+        """The CREATE TRIGGER statement of this trigger."""
         condition = f"NEW.state_since = '{UNKNOWN_INSTANT_SQL}'"
         if self.event == "UPDATE":
             old_state_sql, new_state_sql = (_STATE_SQL_BY_TABLE[self.table].format(row) for row in ("OLD", "NEW"))
@@ -87,7 +88,7 @@ class StateSinceTrigger:
 
 
 def list_sqlite_triggers(conn: Connection) -> Iterator[StateSinceTrigger]:
-    """Yield the triggers by which this SQLite database must set `state_since`: those of the tables that have this
+    """Yield the triggers that set `state_since` in this SQLite database: the triggers of all tables that have this
     column. The table of credit checks gets the column with its adoption."""
     for table in _STATE_SQL_BY_TABLE:
         columns = {row.name for row in conn.exec_driver_sql(f"PRAGMA table_xinfo({table})")}

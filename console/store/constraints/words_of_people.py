@@ -1,8 +1,8 @@
 """SQL conditions by which a server compares a person's words in a row with the words in the person's desk request.
 
 A worker writes notes, reasons and evidence in the name of the person for whom it acts. The request can't be changed,
-and only the person could insert it. So a row in the person's name says what the person has typed, whatever the
-worker's program or whoever has its password would like to write.
+and only the person could insert it. So a row in the person's name contains exactly the text that the person has
+typed. A faulty worker program, or a thief of its password, can't write another text.
 """
 
 _EVIDENCE_PATH, _PROVIDER_ID_PATH, _REASON_PATH = "$[3]", "$[4]", "$[6]"
@@ -13,15 +13,16 @@ provider has given to the purchase, payment or refund, and the stated reason.
 
 def is_request_argument_sql(value_sql: str, path: str) -> str:
     """Return an SQL condition: the argument of the desk request `r` at `path` (a JSON path such as `$[2]`) is equal
-    to the value `value_sql` (SQL of a text or a number). Both are compared as texts, byte by byte. False if there is
-    no such argument.
+    to the value `value_sql` (SQL of a text or a number). The values are compared as texts, byte by byte. The
+    condition is false if there is no such argument.
     """
     return f"COALESCE(CAST({value_sql} AS BINARY) = CAST({_make_argument_sql(path)} AS BINARY), FALSE)"
 
 
 def has_words_of_person_sql(column: str, path: str) -> str:
-    """Return an SQL condition: the text in `column` is what the person has typed, without white space at both ends:
-    the text at `path` (a JSON path) of the arguments of the desk request `r`. False if the request has no such text.
+    """Return an SQL condition: the text in `column` is the text that the person has typed, without white space at
+    both ends. The typed text is at `path` (a JSON path) in the arguments of the desk request `r`. The condition is
+    false if the request has no such text.
 
     The services remove white space at both ends of a person's words (`str.strip`) before they store them. So the
     condition is true if the argument contains the stored words, and has only white space before and after them.
@@ -43,8 +44,9 @@ def _make_argument_sql(path: str) -> str:
 
 def _make_is_typed_id_at_provider_sql(id_at_provider_sql: str) -> str:
     """Return an SQL condition: `id_at_provider_sql` (SQL of a text) is the id that the provider has given to the
-    purchase, payment or refund, as the person has typed it in the desk request `r`. The services drop white space at
-    both ends and, of an id of AlarmBox, leading zeros. So the condition ignores these, too.
+    purchase, payment or refund, as the person has typed it in the desk request `r`. The services remove white space
+    at the beginning and end of the id and, for AlarmBox, leading zeros. So the condition ignores this white space and
+    these zeros, too.
     """
     argument = f"TRIM(LEADING '0' FROM {_make_argument_sql(_PROVIDER_ID_PATH)})"
     return (

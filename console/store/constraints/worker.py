@@ -1,8 +1,8 @@
 """Trigger rules of a server for the tables of the worker, and for takes, notes, mentions, saved views, steps of
 incidents and read-only switches.
 
-Orders and stock reservations are written by the shop's own program. The console changes one thing there: the rules
-below let the worker set a reservation to released, and refuse it every other change of a reservation.
+The shop's own program writes orders and stock reservations. The rules below allow only one change of a reservation by
+the console: the worker may set it to released.
 """
 
 from collections.abc import Mapping
@@ -106,8 +106,8 @@ _IS_SWITCH_REQUEST_SQL = (
 
 
 def _make_no_deletion_rules(table_rows_text: str) -> tuple[TriggerRule, ...]:
-    """Return one rule (as a tuple) that refuses to delete a row. `table_rows_text` begins its message, such as
-    "reservations are"."""
+    """Return a tuple with one rule that refuses to delete a row. `table_rows_text` is the beginning of the rule's
+    message, such as "reservations are"."""
     return (TriggerRule(NEVER_TRUE_SQL, f"{table_rows_text} never deleted"),)
 
 

@@ -56,8 +56,8 @@ UNNORMALISED_CHECK_IDS_QUERY = select(_other_check.id).where(
 
 
 def _make_matching_or_unnormalised_ids_subquery(condition: ColumnElement[bool]) -> Subquery:
-    """Return a subquery of the ids of the rows for which `condition` is true, and of all rows whose number SQL can't
-    normalise. It is a union, because servers use only one index for an OR.
+    """Return a subquery of the ids of two groups of rows: the rows for which `condition` is true, and all rows whose
+    number SQL can't normalise. The subquery is a UNION, because servers use only one index for an OR.
     """
     return union_all(select(credit_checks.c.id).where(condition), UNNORMALISED_CHECK_IDS_QUERY).subquery()
 
@@ -156,8 +156,9 @@ _INSERT_CREDIT_CHECK_STATEMENT = insert(credit_checks)
 
 
 def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """Return the credit check with this id; None if there is none. `lapsed_ids`: ids of credit checks whose purchase
-    call has lapsed (its process crashed or froze); a pending one of them is returned with an unknown outcome."""
+    """Return the credit check with this id; None if there is none. `lapsed_ids` are the ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
+    pending is returned with an unknown outcome."""
     row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}).first()
     return make_record(row, lapsed_ids) if row else None
 
@@ -165,9 +166,9 @@ def find(conn: Connection, record_id: int, lapsed_ids: AbstractSet[int] = frozen
 def find_by_number(
     conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Return all credit checks of a corporation number, newest first. `lapsed_ids`: ids of credit checks whose
-    purchase call has lapsed (its process crashed or froze); those of them that are stored as pending are returned
-    with an unknown outcome.
+    """Return all credit checks of a corporation number, newest first. `lapsed_ids` are the ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
+    pending is returned with an unknown outcome.
     """
     return make_records_of_number(
         corporation_number,
@@ -181,9 +182,9 @@ def make_records_of_number(
 ) -> tuple[CreditCheck, ...]:
     """Convert rows into credit checks, and return those that have this corporation number, newest first.
 
-    `rows`: rows of a query over `get_all_rows_query()`. `lapsed_ids`: ids of credit checks whose purchase call has
-    lapsed (its process crashed or froze); those of them that are stored as pending are returned with an unknown
-    outcome.
+    `rows` are the rows of a query over `get_all_rows_query()`. `lapsed_ids` are the ids of credit checks whose
+    purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
+    pending is returned with an unknown outcome.
     """
     records = [make_record(row, lapsed_ids) for row in rows]
     records.sort(key=_get_record_id, reverse=True)
@@ -194,9 +195,9 @@ def find_live_check(
     conn: Connection, client_id: str, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
-    oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if there
-    is neither. `lapsed_ids`: ids of credit checks whose purchase call has lapsed; those of them that are stored as
-    pending are returned with an unknown outcome.
+    oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if neither
+    of them exists. `lapsed_ids` are the ids of credit checks whose purchase call has lapsed. A credit check with one
+    of these ids that is stored as pending is returned with an unknown outcome.
     """
     client_and_number = (int(client_id), corporation_number)
     rows = conn.execute(
@@ -241,9 +242,12 @@ def find_live_checks_of_numbers(conn: Connection, numbers: Collection[str]) -> d
 
 
 def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: str) -> CreditCheck | None:
-    """Return the credit check that blocks a purchase of this corporation number for this client; None if there is
-    none. If several block it, return the live one; otherwise the newest that gave up its claim for a renewal which
-    doesn't exist or has failed; otherwise the oldest that `find_denied_but_bought` returns.
+    """Return the credit check that blocks a purchase of this corporation number for this client; None if no credit
+    check blocks it.
+
+    If several credit checks block the purchase, the first of these is returned: the live credit check; the newest
+    that gave up its claim for a renewal which doesn't exist or has failed; the oldest that `find_denied_but_bought`
+    returns.
     """
     parameters = {"client": int(client_id), "number": corporation_number}
     if conn.execute(_POSSIBLE_PURCHASE_BLOCKER_QUERY, parameters).first() is None:
@@ -259,8 +263,9 @@ def find_purchase_blocker(conn: Connection, client_id: str, corporation_number: 
 
 
 def find_checks_of_lost_renewals(conn: Connection, numbers: Collection[str]) -> dict[tuple[str, str], int]:
-    """Return, by (client id, corporation number), the id of the newest credit check of these corporation numbers that
-    gave up its claim for a renewal which doesn't exist or has failed. It blocks purchases of this pair."""
+    """Return the credit checks of these corporation numbers that gave up their claim for a renewal which doesn't
+    exist or has failed. The result maps (client id, corporation number) to the id of the newest such credit check.
+    This credit check blocks purchases for this client and number."""
     rows = conn.execute(_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     return {(str(row.client_id), row.number_key): row.id for row in rows}
 
@@ -269,10 +274,12 @@ def find_denied_but_bought(
     conn: Connection, numbers: Collection[str]
 ) -> dict[tuple[str, str], tuple[CreditCheck, ...]]:
     """Return, by (client id, corporation number), the credit checks of these corporation numbers that are denied but
-    bought, oldest first. People have decided that such a purchase was not made (state error); later AlarmBox said
-    that it was made, or another application wrote AlarmBox's id into the row. A credit check is left out if a person
-    has resolved or acknowledged its case (an alert of the rule `contradicted`). A pair without such a credit check
-    has no key.
+    bought, oldest first. Two events make a credit check denied but bought. First, people decide that its purchase was
+    not made (state error). Later, AlarmBox says that the purchase was made, or another application writes AlarmBox's
+    id into the row.
+
+    A credit check is left out if a person has resolved or acknowledged its case (an alert of the rule
+    `contradicted`). A pair without such a credit check has no key.
     """
     denied_checks: dict[tuple[str, str], tuple[CreditCheck, ...]] = {}
     rows = conn.execute(_DENIED_BUT_BOUGHT_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
@@ -283,11 +290,11 @@ def find_denied_but_bought(
 
 
 def supersede(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Make the credit check give up its claim for a renewal, which the caller inserts next: the column
-    `superseded_at` gets the server's time, or `now` on SQLite.
+    """End the claim of the credit check, because a renewal, which the caller inserts next, takes the claim over. The
+    column `superseded_at` gets the server's time, or `now` on SQLite.
 
-    Also replaces another application's spelling of the corporation number by the normalised number. Raises
-    StaleRow if the row has changed since it was read.
+    Also replace another application's spelling of the corporation number by the normalised number. Raises StaleRow if
+    the row has changed since it was read.
     """
     at = convert_to_naive_utc(read_current_time(conn, now))
     stored_spelling = conn.scalar(_STORED_NUMBER_SPELLING_QUERY, {"record_id": record.id})
@@ -302,8 +309,8 @@ def find_by_operation(conn: Connection, number: str, operation_id: str) -> Credi
 
 
 def find_checks_of_same_number(conn: Connection, record_id: int) -> tuple[CreditCheck, ...]:
-    """Return the credit check with this id and all others with the same corporation number, as far as SQL can
-    normalise their numbers; () if there is none with this id."""
+    """Return the credit check with this id and all others with the same corporation number; () if there is no credit
+    check with this id. Credit checks whose number SQL can't normalise are left out."""
     rows = conn.execute(_CREDIT_CHECKS_OF_SAME_NUMBER_QUERY, {"record_id": record_id})
     return tuple(make_record(row, frozenset()) for row in rows)
 
@@ -343,9 +350,9 @@ def list_by_id_at_provider(conn: Connection, id_at_provider: int) -> tuple[Credi
 def select_records(
     conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
-    """Run a query that the caller has made from `get_all_rows_query()` and return its credit checks. `lapsed_ids`:
-    ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them that are stored
-    as pending are returned with an unknown outcome.
+    """Run a query that the caller has made from `get_all_rows_query()` and return its credit checks. `lapsed_ids` are
+    the ids of credit checks whose purchase call has lapsed (its process crashed or froze). A credit check with one of
+    these ids that is stored as pending is returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
@@ -356,8 +363,8 @@ def find_by_prefix(
     """Return at most `limit` credit checks whose corporation number begins with `number`; if `number` is empty, those
     whose company name begins with `name`. They are sorted by number or name, then by descending id.
 
-    `lapsed_ids`: ids of credit checks whose purchase call has lapsed (its process crashed or froze); those of them
-    that are stored as pending are returned with an unknown outcome.
+    `lapsed_ids` are the ids of credit checks whose purchase call has lapsed (its process crashed or froze). A credit
+    check with one of these ids that is stored as pending is returned with an unknown outcome.
     """
     if number:
         return _read_records_in_range(conn, credit_checks.c.number_key, number, number + ":", limit, lapsed_ids)
@@ -430,8 +437,8 @@ def insert_pending_check(
 
 
 def change_record(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` into the columns of a credit check if its row still has the version of `record`. Raises
-    StaleRow if it hasn't, and ForbiddenTransition (a bug of the caller) for a state change that
+    """Write `values` into the columns of a credit check if its row still has the version of `record`. Raises StaleRow
+    if the row has another version, and ForbiddenTransition (a bug of the caller) for a state change that
     CREDIT_CHECK_TRANSITIONS doesn't allow.
     """
     statement, parameters = _make_versioned_update(record, now, values)
@@ -440,8 +447,9 @@ def change_record(conn: Connection, record: CreditCheck, now: datetime, **values
 
 
 def change_record_later(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Do the same as `change_record`, but StaleRow may be raised by a later statement of the transaction
-    (`execute_later`). The caller must execute such a statement, for example that of an audit entry."""
+    """Write `values` into the columns of a credit check like `change_record`, but by `execute_later`: a later
+    statement of the transaction may raise StaleRow instead of this function. The caller must execute such a later
+    statement, for example that of an audit entry."""
     statement, parameters = _make_versioned_update(record, now, values)
     execute_later(conn, statement, parameters, lambda row_count: _require_changed_row(record, row_count))
     announce_change(conn, record.id, now)
@@ -456,8 +464,8 @@ def _require_changed_row(record: CreditCheck, row_count: int) -> None:
 def _make_versioned_update(
     record: CreditCheck, now: datetime, values: dict[str, object]
 ) -> tuple[Update, Mapping[str, object]]:
-    """Return the compare-and-swap statement that writes `values` into the columns of a credit check, and its
-    parameters.
+    """Return the compare-and-swap statement that writes `values` into the columns of a credit check, and the
+    statement's parameters.
 
     The state of a row that another application wrote is derived until its `work_state` is written. So a write of
     `work_state` also writes the state.
@@ -487,11 +495,11 @@ def _convert_dates_to_zone(zone: str | None, values: Mapping[str, object]) -> di
 
 
 def increment_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
-    """Increment the version of the credit check and change nothing else. Called when the first of two people has
-    decided about it: a decision that was made from the earlier version is then refused.
+    """Increment the version of the credit check and change nothing else. This is called when the first of two people
+    has decided about the credit check: a decision that was made from the earlier version is then refused.
 
-    `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it
-    was read.
+    `changed_at` doesn't change, because ages are counted from it. Raises StaleRow if the row has changed since it was
+    read.
     """
     values = {"version": record.version + 1, "record_id": record.id, "version_as_read": record.version}
     if conn.execute(_make_update_statement(("version",)), values).rowcount != 1:
@@ -521,14 +529,15 @@ def require_unchanged(conn: Connection, record: CreditCheck) -> None:
 
 
 def _get_decision_relevant_values(record: CreditCheck) -> tuple[object, ...]:
-    """Return the values that must not change while a person decides: the version, the state and AlarmBox's id."""
+    """Return the values of the credit check that must not change while a person decides: the version, the state and
+    AlarmBox's id."""
     return record.version, record.state, record.credit_check_id
 
 
 def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: str) -> int | None:
-    """Return the id of the row that holds the claim on this client and corporation number; None if there is none.
-    Reads one entry of the unique index, however many rows are not adopted yet. Those whose number SQL can't normalise
-    hold no claim until they are adopted.
+    """Return the id of the row that holds the claim on this client and corporation number; None if there is none. The
+    function reads one entry of the unique index, so many rows that aren't adopted don't make it slower. Unadopted
+    rows whose number SQL can't normalise hold no claim until their adoption.
     """
     query = select(credit_checks.c.id).where(
         credit_checks.c.client_id == int(client_id), credit_checks.c.claim_number == corporation_number
@@ -538,8 +547,8 @@ def find_claim_holder_id(conn: Connection, client_id: str, corporation_number: s
 
 
 def find_other_claim_holder_id(conn: Connection, record: CreditCheck, number: str) -> int | None:
-    """Return the id of the row that `find_claim_holder_id` finds for the client of `record` and the corporation
-    number `number`. Return None if there is none, if it is `record` itself, or if `record` isn't live and so needs
+    """Return the id of the row, other than `record`, that holds the claim on the client of `record` and the
+    corporation number `number`. Return None if no other row holds the claim, or if `record` isn't live and so needs
     no claim.
     """
     holder_id = find_claim_holder_id(conn, record.client_id, number) if record.is_live else None
@@ -547,15 +556,15 @@ def find_other_claim_holder_id(conn: Connection, record: CreditCheck, number: st
 
 
 def find_superseded_record(conn: Connection, record_id: int) -> CreditCheck | None:
-    """Return the credit check whose claim the renewal with the id `record_id` has taken over; None if there is
-    none."""
+    """Return the earlier credit check that the renewal with the id `record_id` has superseded, so that the renewal
+    has its claim now. Return None if there is no such credit check."""
     row = conn.execute(_RENEWED_CREDIT_CHECK_QUERY, {"record_id": record_id}).first()
     return make_record(row, frozenset()) if row else None
 
 
 def has_later_success_sql() -> ColumnElement[bool]:
-    """Return an SQL condition on a row of the table of credit checks: a later credit check of the same client and
-    number succeeded. A failed row for which it is true needs no attention."""
+    """Return an SQL condition on a row of the table of credit checks: a later purchase of a credit check for the same
+    client and number succeeded. If the condition is true for a failed row, no person needs to handle this row."""
     later_check = credit_checks.alias("later")
     return exists().where(
         later_check.c.number_key == credit_checks.c.number_key,

@@ -1,6 +1,6 @@
-"""Reads that join several tables, so that one round trip to the database is enough: a person together with the credit
-checks of a corporation number, or one credit check, whose outcome is shown as unknown if its purchase call has
-lapsed.
+"""Reads that join several tables, so that one round trip to the database is enough. One read returns a person
+together with the credit checks of a corporation number. Another read returns one credit check; its outcome is shown
+as unknown if its purchase call has lapsed.
 """
 
 from typing import NamedTuple
@@ -72,8 +72,8 @@ def search_corporation_number(
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:
-    """Return one credit check; None if there is none. A pending one is returned with an unknown outcome if the lease
-    of its purchase call has expired.
+    """Return the credit check with this id; None if there is none. If it is stored as pending and the lease of its
+    purchase call has expired, it is returned with an unknown outcome.
     """
     row = conn.execute(_CREDIT_CHECK_BY_ID_QUERY, {"record_id": record_id}).first()
     return make_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

@@ -28,8 +28,8 @@ CREDIT_CHECK_COLUMNS = (
 
 def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck:
     """Return the credit check of a row with the columns CREDIT_CHECK_COLUMNS. State and work of a row that another
-    application wrote are derived from its other columns. `lapsed_ids`: ids of credit checks whose purchase call has
-    lapsed; a pending one of them gets an unknown outcome.
+    application wrote are derived from its other columns. `lapsed_ids` are the ids of credit checks whose purchase
+    call has lapsed. A pending credit check with one of these ids gets an unknown outcome.
     """
     (
         record_id,
@@ -126,9 +126,9 @@ def _list_missing_values(name: object, result: object, dates: object, pdf: objec
 
 
 def _get_normalised_number(key: str | None, stored_number: object) -> str:
-    """Return the normalised corporation number. `key` is the number as SQL has normalised it. If SQL couldn't, the
-    number is parsed from `stored_number`, the stored text: the row stays so until a task of the worker corrects it.
-    If it can't be parsed either, return `key` unchanged ("" for NULL).
+    """Return the normalised corporation number. `key` is the number as SQL has normalised it. If SQL couldn't
+    normalise the number, it is parsed from `stored_number`, the stored text, until a task of the worker corrects the
+    row. If the text can't be parsed either, return `key` unchanged ("" for NULL).
 
     In a table of another application the column may have integers or NULL.
     """
@@ -139,8 +139,8 @@ def _get_normalised_number(key: str | None, stored_number: object) -> str:
 
 
 def _read_as_utc(value: datetime | None, zone: str | None = None) -> datetime | None:
-    """Return a stored instant (without a zone) as an aware one. `zone` is its time zone; None means UTC. Return None
-    for NULL, and for a zone that this system lacks."""
+    """Convert a stored instant (without a zone) to an aware instant in UTC. `zone` is the time zone of the stored
+    instant; None means UTC. Return None for NULL, and for a zone that this system doesn't know."""
     if value is None or zone is None:
         return convert_to_aware_utc(value) if value is not None else None
     with suppress(LookupError):  # an unknown zone: the instant is unknown, too

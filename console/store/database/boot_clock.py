@@ -33,13 +33,13 @@ def read_boot_id() -> str:
 
 
 def read_uptime_ms() -> int:
-    """Return the milliseconds since this machine was started, including the time for which it slept."""
+    """Return the milliseconds since this machine was started, including the time during which the machine slept."""
     return read_uptime_us() // 1000
 
 
 def read_uptime_us() -> int:
-    """Return the microseconds since this machine was started, including the time for which it slept. On macOS,
-    Python's monotonic clock stops during sleep, so a clock of the system that includes sleep is read. On Windows,
-    Python's clock includes sleep."""
+    """Return the microseconds since this machine was started, including the time during which the machine slept. On
+    macOS, Python's monotonic clock stops during sleep, so this function reads a clock of the system that includes
+    sleep. On Windows, Python's clock includes sleep."""
     clock = next((getattr(time, name) for name in _NAMES_OF_CLOCKS_WITH_SLEEP if hasattr(time, name)), None)
     return (time.monotonic_ns() if clock is None else time.clock_gettime_ns(clock)) // 1000

@@ -1,10 +1,10 @@
-"""Reads the change feed (table `changes`), which each window reads every 1.5 s, and less often while nobody uses the
-desk. A reader's mark (`FeedMark`) has the newest id that the reader got, the id up to which no further row can
-appear, and the ids above it that the reader got.
+"""Reads the change feed (table `changes`). Each window reads it every 1.5 s, and less often while no person uses the
+desk. A reader's mark (`FeedMark`) has three parts: the newest id that the reader got; the id up to which no further
+row can appear; and the ids above that id that the reader got.
 
-A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a
-row with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also
-uses only every third id.
+A row gets its id when it is inserted, but on a server other connections see the row only after its COMMIT. So a row
+with a lower id may appear after a row with a higher id. On a Galera cluster of three nodes, each node also uses only
+every third id.
 
 So an id stays *open* until every transaction that could still commit a row with this id must have ended. Each read of
 the feed counts the rows in the range of open ids. If the count is higher than the number of rows already read, a row
@@ -104,7 +104,8 @@ def _list_changed_subjects(rows: Sequence[FeedRow]) -> tuple[tuple[str, int], ..
 
 
 def _make_present_mark(conn: Connection) -> FeedMark:
-    """Return the mark of a reader that begins now. Rows of the feed that exist already don't count as changes."""
+    """Return the mark of a reader that begins now. This reader doesn't get the rows of the feed that already
+    exist."""
     latest = int(conn.scalar(_LATEST_CHANGE_ID_QUERY) or 0)
     closed_id = latest if conn.dialect.name == "sqlite" else max(0, latest - INITIAL_OPEN_ID_COUNT)
     seen_ids = frozenset(row.id for row in _read_open_rows(conn, closed_id, latest))
@@ -124,12 +125,12 @@ def _read_open_rows(conn: Connection, closed_id: int, up_to_id: int) -> Sequence
 
 
 def _compute_next_mark(after_mark: FeedMark, rows: Sequence[FeedRow], new_ids: Iterable[int]) -> FeedMark:
-    """Return the reader's mark after it has read `rows`. `new_ids` are the ids that it had not read before; none on
-    SQLite, where no id is open.
+    """Return the reader's mark after it has read `rows`. `new_ids` are the ids in `rows` that it had not read before;
+    on SQLite there are none, because no id is open there.
 
-    If at least OPEN_ID_SECONDS have passed since ids were closed the last time, ids are closed again: all ids up to
-    the one that was the newest at that last time. The reader expects no further rows with closed ids, so the mark
-    doesn't list them.
+    The function closes ids if at least OPEN_ID_SECONDS have passed since it last closed ids. It then closes all ids
+    up to the id that was the newest at that earlier time. The reader expects no further rows with closed ids, so the
+    mark doesn't list them.
     """
     latest, now = max([after_mark.newest_id, *(row.id for row in rows)]), time.monotonic()
     seen_ids, closed_id, next_closed_id, last_closing_at = (

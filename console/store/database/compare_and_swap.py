@@ -26,8 +26,8 @@ class StaleRow(Exception):
 
 @contextmanager
 def run_again_if_stale() -> Iterator[None]:
-    """Context manager: replace StaleRow by RunAgain in the block. The block changes rows that were read in the same
-    transaction.
+    """Context manager: if the block raises StaleRow, raise RunAgain instead. The block changes rows that were read in
+    the same transaction.
 
     On a server another transaction can change the row between the read and the write; then the whole transaction is
     run again from fresh reads. SQLite has one writer at a time, so this can't happen there.
@@ -91,8 +91,8 @@ def refuse_fixed_columns(fixed_columns: Set[str], values: Mapping[str, object]) 
 def insert_and_announce(
     conn: Connection, kind: str, statement: Insert, row: Mapping[str, object], now: datetime
 ) -> int:
-    """Insert `row` by the INSERT `statement`, and a row into the change feed that announces the new record of kind
-    `kind`. Return the id of the record."""
+    """Insert `row` by the INSERT `statement`. Also insert a row into the change feed, which announces the new record
+    of the kind `kind`. Return the id of the record."""
     key = conn.execute(statement, row).inserted_primary_key
     row_id = int(key[0]) if key else 0
     announce_change(conn, kind, row_id, now)
@@ -118,7 +118,7 @@ def make_work_values(work: Work) -> dict[str, object]:
 
 
 def make_due_query(table: Table, rows_query: Select[Any]) -> Select[Any]:
-    """Return `rows_query` narrowed to rows of `table` whose work is scheduled and due, sorted by due time.
+    """Return `rows_query`, limited to the rows of `table` whose work is scheduled and due, sorted by due time.
 
     Parameters of the query: `now`, `reasons` (the accepted work reasons) and `limit` (the largest number of rows).
     """

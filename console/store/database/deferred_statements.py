@@ -1,5 +1,5 @@
-"""Executes statements of a write transaction together with the next statement, if the program doesn't need their
-results before.
+"""Executes a statement of a write transaction together with the statement after it, if the program doesn't need the
+first statement's result before.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,12 @@ def execute_later(
     check_row_count: Callable[[int], None] | None = None,
 ) -> None:
     """Execute a statement that changes rows, in its place among the statements of the transaction, and at the latest
-    before COMMIT. On MariaDB it is sent together with the next statement, which saves a round trip: an error of it
-    is raised by that statement, or by COMMIT (`pipelining_connection`). Other databases execute it at once.
+    before COMMIT. On MariaDB the statement is sent together with the next statement, which saves a round trip. The
+    next statement, or COMMIT, then raises the error of this statement (`pipelining_connection`). On other databases
+    the statement is executed immediately.
 
     `check_row_count` is called with the number of rows that the statement matched. An exception that it raises is
-    raised like an error of the statement, and the transaction can't be committed.
+    treated like an error of the statement, and the transaction can't be committed.
     """
     if conn.dialect.name != "sqlite":
         driver_connection: Any = conn.connection.dbapi_connection

@@ -57,10 +57,10 @@ T = TypeVar("T")
 class Database:
     """Short transactions on one database. Thread-safe; a transaction belongs to the thread that began it.
 
-    - `without_time_limit` removes the time limit of statements on a server: for the commands `db …`, never for
-      a desk.
-    - `observer`, if set, is called with +1 before and -1 after each transaction, so that tests can prove that
-      no transaction is open during a call to a provider.
+    - `without_time_limit` removes the time limit of statements on a server. It is only for the commands `db …`, never
+      for a desk.
+    - `observer`, if set, is called with +1 before and -1 after each transaction, so that tests can prove that no
+      transaction is open during a call to a provider.
     - `database_check`, if set, is called in a write transaction before the caller's statements, at most once a
       second. It raises an exception if this process may no longer write, for example because another desk has
       upgraded the schema. The exception ends the transaction.
@@ -106,7 +106,8 @@ class Database:
         self._is_closed = False
 
     def _open_engines(self) -> tuple[Engine, Engine]:
-        """Return the connection pool for write transactions and the one for reads. On SQLite both are the same."""
+        """Return two connection pools: one for write transactions and one for reads. On SQLite the same pool is
+        returned twice."""
         if self.server is None:
             engine = sqlite_engine.open_engine(self.url)
             return engine, engine
@@ -130,7 +131,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Context manager: open a connection for reads, and yield it. The reads make no writer wait.
+        """Context manager: open a connection for reads, and yield it. Its reads don't block writers.
 
         On SQLite all reads see one consistent state. On a server each statement sees the latest state. Raises
         ConsoleError for a database error that has an error code (`error_codes.find_database_error_code`), and
@@ -152,8 +153,8 @@ class Database:
             self._report_transaction_change(-1)
 
     def _make_interruptible(self, conn: Connection) -> AbstractContextManager[None]:
-        """Context manager: while the block runs, the person can cancel the call, which ends the running statement on
-        `conn`. Does nothing if the calling thread executes no call that a person can cancel.
+        """Context manager: while the block runs, the person can cancel the call. A cancellation ends the running
+        statement on `conn`. If the calling thread executes no call that a person can cancel, only run the block.
         """
         interruption = get_current_interruption()
         if interruption is None:
@@ -166,8 +167,9 @@ class Database:
 
     @contextmanager
     def _open_statement_canceller(self, session: server_engine.ServerSession) -> Iterator[Callable[[], None]]:
-        """Open a connection and yield the function that ends the running statement of `session`. On another node of
-        a cluster, where the session can't be reached, the function does nothing."""
+        """Context manager: open a connection and yield the function that ends the running statement of `session`. If
+        the connection is at another node of a cluster, where the session can't be reached, the function does nothing.
+        """
         with self._connect(self._read_engine) as conn:
             is_same_node = server_engine.get_session(conn).node == session.node
 
@@ -222,11 +224,12 @@ class Database:
         self, run_in_transaction: Callable[[Transaction], T], lost_transactions: list[Transaction]
     ) -> T:
         """Call `run_in_transaction` in one write transaction and return its result. `lost_transactions` are earlier
-        attempts whose COMMIT wasn't answered; if one of them turns out to be committed, return its result instead.
+        attempts whose COMMIT wasn't answered. If the database shows that one of them was committed, return the result
+        of that attempt instead.
 
-        On another node of a cluster a COMMIT may become visible late. If it isn't visible after `run_in_transaction`
-        either, this attempt has read the same state and writes the same keys as the earlier attempt, so only one of
-        them can commit. Raises RunAgain if it has become visible meanwhile.
+        On another node of a cluster, an earlier COMMIT may become visible late. If it is still not visible after
+        `run_in_transaction`, both attempts have read the same state and write the same keys, so only one of them can
+        commit. Raises RunAgain if the earlier COMMIT has become visible meanwhile.
         """
         self._report_transaction_change(+1)
         try:
@@ -275,8 +278,8 @@ class Database:
 
     def _set_executed_request(self, conn: Connection) -> None:
         """Write the id of the desk request that this session executes into the SQL variable `@console_request`, which
-        the triggers read. A session keeps the value until it changes. The statement is sent with the next one; if
-        the transaction ends before, the next transaction writes the id.
+        the triggers read. A session keeps the value until the id changes. The statement is sent together with the
+        next statement; if the transaction ends before, the next transaction writes the id.
         """
         request, info = self.executed_request(), conn.info
         if info.get(_EXECUTED_REQUEST_KEY) != request:
@@ -287,8 +290,8 @@ class Database:
             execute_later(conn, _SET_EXECUTED_REQUEST_STATEMENT, {"request": request}, remember_request)
 
     def _commit_transaction(self, tx: Transaction) -> None:
-        """Commit `tx`. If the server doesn't answer that it has committed or undone it, look by `Transaction.proof`
-        for a row that only this transaction can have written.
+        """Commit `tx`. The server may fail to answer whether it has committed or undone `tx`. Then use
+        `Transaction.proof` to look for a row that only this transaction can have written.
 
         Raises CommitUnproven if that row is absent or `tx` has no proof; ConsoleError `database_unreachable` if the
         database can't be read; the server's error if the server has undone `tx`.
@@ -312,9 +315,9 @@ class Database:
         written then exists, or will never exist.
 
         `commit_at` is the time at which COMMIT was sent (monotonic seconds), `error` is the error of the COMMIT. A
-        crashed node is back within seconds. A cluster without a quorum often isn't, so its time limit is shorter.
-        Raises ConsoleError `database_unreachable` if the database isn't back within the limit: the outcome is then
-        unknown.
+        crashed node usually works again within seconds; a cluster without a quorum often doesn't, so its time limit
+        is shorter. Raises ConsoleError `database_unreachable` if the database can't be reached again within the
+        limit: the outcome is then unknown.
         """
         if tx.proof is None:
             return False
@@ -359,8 +362,8 @@ class Database:
     def _require_same_file(self) -> None:
         """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened.
 
-        Open connections would still write to the former file, and a new connection would create an empty file
-        under the path. Other programs wouldn't see these writes.
+        Open connections would still write to the original file, and a new connection would create an empty file under
+        the path. Other programs wouldn't see these writes.
         """
         if self._path is None:
             return
@@ -384,8 +387,9 @@ class Database:
 
     @contextmanager
     def _connect(self, engine: Engine) -> Iterator[Connection]:
-        """Context manager: open a connection of this engine's pool, and yield it. If the database was closed
-        meanwhile, close the connection after the block: `close` can't reach a connection that is in use."""
+        """Context manager: open a connection of this engine's pool, and yield it. If the database object was closed
+        during the block, close the connection after the block, because `close` can't reach a connection that is in
+        use."""
         pool = engine.pool
         try:
             with engine.connect() as conn:
@@ -407,17 +411,19 @@ def _get_no_executed_request() -> None:
 
 
 def _find_first_committed(lost_transactions: list[Transaction], conn: Connection) -> Transaction | None:
-    """Return the first transaction in `lost_transactions` (their COMMIT wasn't answered) that was committed; None if
-    there is none. A transaction was committed if its function `proof` finds, by a read on `conn`, the row that only
-    this transaction can have written. A transaction without this function is left out.
+    """Return the first transaction in `lost_transactions` that was committed; None if none was committed. The server
+    didn't answer the COMMIT of these transactions.
+
+    A transaction was committed if its function `proof` finds, by a read on `conn`, the row that only this transaction
+    can have written. A transaction without this function is left out.
     """
     return next((tx for tx in lost_transactions if tx.proof is not None and tx.proof(conn)), None)
 
 
 def _is_any_committed(lost_transactions: list[Transaction], conn: Connection) -> bool:
-    """True if one of `lost_transactions` (earlier attempts whose COMMIT wasn't answered) was committed: its rows may
-    be the reason for which the transaction on `conn` has failed. To find out, the transaction on `conn` is rolled
-    back first. Return False without a rollback if `lost_transactions` is empty or the connection is lost.
+    """True if one of `lost_transactions` (earlier attempts whose COMMIT wasn't answered) was committed. Its rows may
+    be the reason why the transaction on `conn` has failed. To find this out, the function first rolls the transaction
+    on `conn` back. Return False without a rollback if `lost_transactions` is empty or the connection is lost.
     """
     if not lost_transactions or conn.invalidated:
         return False

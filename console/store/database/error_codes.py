@@ -106,7 +106,7 @@ def _find_driver_error_number(driver_error: BaseException | None) -> int | None:
 
 def find_database_error_code(error: DatabaseError | DBAPIError) -> ErrorCode | None:
     """Return the error code for a database error; None for an error that only a bug of this program can cause. A lost
-    race and a lost connection always have a code, also those that have no error number of their own.
+    race and a lost connection always have a code, even if the database gives no error number for them.
     """
     number, message = find_error_number(error), str(error.orig)
     if _is_race_without_error_number(number, message):
@@ -123,8 +123,8 @@ def _find_code_of_sqlite_message(message: str) -> ErrorCode | None:
 
 
 def _is_tls_failure(error: DatabaseError | DBAPIError) -> bool:
-    """True if the encryption with the server failed, mostly because its TLS certificate was refused. PyMySQL reports
-    that as a refused connection with the cause in `original_exception`."""
+    """True if the encryption of the connection to the server failed, usually because its TLS certificate was refused.
+    PyMySQL reports this as a refused connection with the cause in `original_exception`."""
     import ssl
 
     return isinstance(getattr(error.orig, "original_exception", None), ssl.SSLError)
@@ -155,7 +155,7 @@ def get_error_consequence(error: BaseException) -> ErrorConsequence:
     """Return the consequence of an error that was raised before COMMIT was sent.
 
     - `undone`: the transaction lost a race and was rolled back; run it again.
-    - `gone`: its connection or server is lost; run it again on another node or later.
+    - `gone`: the connection or the server of the transaction is lost; run it again on another node or later.
     - `other`: a statement was wrong or refused; don't run it again.
     """
     if isinstance(error, RunAgain):
@@ -174,10 +174,10 @@ def _is_race_without_error_number(number: int | None, message: str) -> bool:
     """True if an error with this number and message is one of three kinds of lost races for which servers have no
     error number of their own.
 
-    - Two threads of one process wrote the next row of its audit chain.
+    - Two threads of one process wrote the next row of the process's audit chain.
     - The process slept between reading the server's time and writing it into an audit row.
-    - On Galera (seen on MariaDB 10.11), the node aborted this statement in favour of another node's write while
-      it was still reading a trigger.
+    - On Galera (seen on MariaDB 10.11), the node aborted this statement in favour of another node's write while it
+      was still reading a trigger.
     """
     return (
         _is_chain_position_taken(number, message)
@@ -194,12 +194,12 @@ def is_conflict_in_own_chain(error: BaseException) -> bool:
 
 
 def is_wrong_audit_time(error: DBAPIError) -> bool:
-    """True if the server refused an audit row because its time isn't the server's."""
+    """True if the server refused an audit row because the time in the row isn't the server's time."""
     return _is_wrong_audit_time(find_error_number(error), str(error.orig))
 
 
 def _is_wrong_audit_time(error_number: int | None, message: str) -> bool:
-    """True if an error with this number and message means that the time of an audit row isn't the server's."""
+    """True if an error with this number and message means that the time in an audit row isn't the server's time."""
     return error_number == 1644 and AUDIT_TIME_MESSAGE in message
 
 

@@ -33,8 +33,8 @@ _NOW_QUERY = select(SERVER_TIME_EXPRESSION)
 
 
 def read_current_time(conn: Connection, now: datetime) -> datetime:
-    """Return the present instant with its zone (UTC): the server's, or `now` on SQLite, which has no clock of its
-    own.
+    """Return the present instant with its zone (UTC): the server's time, or `now` on SQLite, which has no separate
+    clock.
     """
     if conn.dialect.name == "sqlite":
         return now
@@ -43,5 +43,6 @@ def read_current_time(conn: Connection, now: datetime) -> datetime:
 
 def make_present_time_value(conn: Connection, now: datetime) -> ColumnElement[datetime] | datetime:
     """Return the value that stores the present instant in a column: SQL of the server's clock, or `now` on SQLite.
-    The clocks of several desks differ, and a row must not have a time that only one of them shows."""
+    The server's clock is used because the clocks of several desks differ, and the times in all rows must come from
+    the same clock."""
     return convert_to_naive_utc(now) if conn.dialect.name == "sqlite" else SERVER_TIME_EXPRESSION

@@ -1,7 +1,7 @@
 """Clock of leases, as SQL expressions: the database itself writes and compares the expiry of a lease.
 
 On SQLite this clock is the machine's uptime with the id of its boot (`boot_clock`). On a server it is the server's
-clock. So a desk with a wrong clock can neither acquire a lease too early nor keep one too long.
+clock. So a desk with a wrong clock can neither acquire a lease too early nor hold a lease for too long.
 """
 
 from typing import Any
@@ -15,8 +15,8 @@ from console.store.database import boot_clock
 
 
 class lease_now(FunctionElement[int]):
-    """SQL function: the present instant in milliseconds by the clock of leases. SQLite counts from another beginning
-    than servers."""
+    """SQL function: the present instant in milliseconds by the clock of leases. SQLite counts from the start of the
+    machine, a server from another instant."""
 
     type = BigInteger()
     inherit_cache = True
@@ -79,8 +79,8 @@ def make_is_live_condition(clock_id: ColumnElement[str], expiry: ColumnElement[i
 
 
 def register_functions(connection: DBAPIConnection) -> None:
-    """Register the two SQL functions of the lease clock on an SQLite connection: `lease_now()` returns the machine's
-    uptime in milliseconds, `lease_mark()` the id of its present boot (text)."""
+    """Register the two SQL functions of the lease clock on an SQLite connection. `lease_now()` returns the machine's
+    uptime in milliseconds. `lease_mark()` returns the id of the machine's present boot (text)."""
     sqlite_connection: Any = connection
     sqlite_connection.create_function("lease_now", 0, lambda: boot_clock.read_uptime_ms())
     sqlite_connection.create_function("lease_mark", 0, lambda: boot_clock.read_boot_id())

@@ -1,8 +1,9 @@
-"""Changes a table of a server while other sessions use it. Their statements wait for at most LONGEST_WAIT_SECONDS.
+"""Changes a table of a server while other sessions use it. The statements of these sessions wait for at most
+LONGEST_WAIT_SECONDS.
 
 An ALTER needs an exclusive metadata lock for a moment. While it waits for a transaction that uses the table, all
-later statements on the table wait behind it. So a thread with another connection watches the ALTER and cancels it
-if it waits too long. Later the ALTER is tried again.
+later statements on the table must also wait. So a thread with another connection watches the ALTER and cancels it if
+it waits too long. Later the ALTER is tried again.
 """
 
 import logging
@@ -39,8 +40,8 @@ CompletionCheck = Callable[[], bool]
 
 
 class CopyNeeded(Exception):
-    """The server refuses to change a table in place. It could make the change only by copying the table, and
-    nobody could write to the table meanwhile."""
+    """Raised if the server refuses to change a table in place. The server could make the change only by copying the
+    table, and meanwhile no session could write to the table."""
 
 
 def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
@@ -72,8 +73,7 @@ def alter_table(database: Database, sql: str, is_done: CompletionCheck) -> None:
 
 
 def _run_watched_statement(database: Database, sql: str) -> None:
-    """Run the ALTER statement `sql` on a connection of its own, and cancel it if it waits for
-    LONGEST_WAIT_SECONDS."""
+    """Run the ALTER statement `sql` on a separate connection, and cancel it if it waits for LONGEST_WAIT_SECONDS."""
     lock_wait_watch = _LockWaitWatch(database)
     with database.engine.connect() as conn:
         # A limit in case this process dies while the ALTER waits.

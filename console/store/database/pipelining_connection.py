@@ -1,9 +1,9 @@
-"""Sends some statements of a write transaction together with the next statement, in one packet: those whose results
-the program doesn't need before the next statement. Each of them is a query of its own in the server's protocol
-(CLIENT.MULTI_STATEMENTS stays off), so no text can become two statements.
+"""Sends some statements of a write transaction together with the next statement, in one packet. These are statements
+whose results the program doesn't need before the next statement. Each of them is a separate query in the server's
+protocol (CLIENT.MULTI_STATEMENTS stays off), so no text can become two statements.
 
-A server executes the statements of a packet in their order, also if an earlier one has failed. So a transaction in
-which one has failed is never committed: COMMIT is only sent after all answers have been read, and after an error each
+A server executes the statements of a packet in their order, even if an earlier statement has failed. So a transaction
+with a failed statement is never committed. COMMIT is only sent after all answers have been read. After an error, each
 later statement, and COMMIT, raises this error until ROLLBACK.
 
 `deferred_statements.execute_later` defers a statement. Only MariaDB gets several statements in one packet, because
@@ -31,8 +31,8 @@ _MAX_KNOWN_DESCRIPTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class _DeferredStatement:
-    """A statement that waits to be sent with the next one. `check_row_count` is called with the number of rows that
-    the statement has matched or returned (None: no check).
+    """A statement that waits until it is sent together with the next statement. `check_row_count` is called with the
+    number of rows that the statement has matched or returned (None: no check).
     """
 
     sql: bytes
@@ -41,8 +41,8 @@ class _DeferredStatement:
 
 @dataclass(frozen=True, slots=True)
 class _ResultDescription:
-    """The columns of a result: `content` has the server's packets that describe them, one for each column; the rest
-    is what the driver makes of them.
+    """The columns of a result. `content` has the server's packets that describe the columns, one packet for each
+    column. The other fields are the objects that the driver makes of these packets.
     """
 
     content: bytes
@@ -53,7 +53,7 @@ class _ResultDescription:
 
 class _Result(MySQLResult):  # type: ignore[misc]  # PyMySQL ships no types
     """A result of PyMySQL. The packets that describe its columns are parsed only if the connection hasn't yet got a
-    result with the same columns: parsing them took a client a quarter of its processor time.
+    result with the same columns. The reason: the parsing took a quarter of a client's processor time.
     """
 
     def _get_descriptions(self) -> None:
@@ -92,18 +92,20 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
 
     @property
     def can_defer(self) -> bool:
-        """True in a transaction on a MariaDB. In AUTOCOMMIT mode no COMMIT would send the statement."""
+        """True in a transaction on a MariaDB server. In AUTOCOMMIT mode statements aren't deferred, because no COMMIT
+        would send them."""
         return "MariaDB" in self.server_version and not self.get_autocommit()
 
     def defer_next(self, check_row_count: Callable[[int], None] | None) -> None:
-        """Defer the next statement. `check_row_count` is called with the number of its rows when its answer is read;
-        an exception that it raises counts as an error of the statement.
+        """Defer the next statement: it is sent together with the statement after it. `check_row_count` is called with
+        the number of its rows when its answer is read; an exception that it raises counts as an error of the
+        statement.
         """
         self._defers_next, self._check_of_next = True, check_row_count
 
     def query(self, sql: str | bytes, unbuffered: bool = False) -> int:
-        """Send a statement together with those that were deferred, and read all answers; or defer it (`defer_next`).
-        Return the number of its rows, 0 for a deferred statement."""
+        """Send a statement together with the deferred statements, and read all answers. If `defer_next` was called,
+        defer the statement instead. Return the number of its rows, 0 for a deferred statement."""
         statement = self.statement_prefix + (sql.encode(self.encoding) if isinstance(sql, str) else sql)
         is_deferred, check_row_count = self._defers_next, self._check_of_next
         self._defers_next, self._check_of_next = False, None
@@ -126,7 +128,8 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         return int(self._affected_rows)
 
     def _defer(self, statement: _DeferredStatement) -> int:
-        """Defer a statement, but execute one at once that is too long for a packet with others."""
+        """Defer a statement. If the statement is too long to share a packet with others, execute it immediately
+        instead."""
         if len(statement.sql) > LONGEST_PACKET_BYTES:
             row_count: int = super().query(statement.sql)
             if statement.check_row_count is not None:
@@ -139,9 +142,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         return 0
 
     def commit(self) -> None:
-        """Commit the transaction. If a deferred statement fails, send ROLLBACK in place of COMMIT, and raise the
-        error of the statement.
-        SQLAlchemy counts the transaction as ended after this call, whatever it raises, and sends no ROLLBACK.
+        """Commit the transaction. If a deferred statement fails, send ROLLBACK instead of COMMIT, and raise the error
+        of the statement. SQLAlchemy counts the transaction as ended after this call, even if the call raises an
+        exception, and sends no ROLLBACK.
         """
         self.is_commit_sent = False
         try:
@@ -166,9 +169,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
             self._force_close()
 
     def _flush(self, last_statement: bytes | None = None) -> None:
-        """Send the deferred statements, and `last_statement`, in one packet, and read the answers to the deferred
-        ones. The first error of a deferred statement becomes the error of the transaction. Without a
-        `last_statement`, raise it.
+        """Send the deferred statements, and `last_statement` if there is one, in one packet, and read the answers to
+        the deferred statements. The first error of a deferred statement becomes the error of the transaction. If
+        there is no `last_statement`, this method raises the error.
         """
         self._raise_transaction_error()
         statements, self._deferred_statements, self._deferred_bytes = self._deferred_statements, [], 0
@@ -213,8 +216,9 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         return row_count
 
     def find_known_description(self, field_count: int) -> _ResultDescription | None:
-        """Return the description of the result that is read next, which has `field_count` columns; None if this
-        connection doesn't know it, or if not all of it has arrived. Nothing is read."""
+        """Return the description of the result that is read next, which has `field_count` columns. Return None if
+        this connection doesn't know the description, or if the description hasn't completely arrived. This method
+        reads nothing from the server."""
         try:
             arrived = self._rfile.peek()
         except OSError as lost:
@@ -228,6 +232,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         )
 
     def remember_description(self, description: _ResultDescription) -> None:
-        """Remember the description of a result instead of the oldest one that has as many columns."""
+        """Remember the description of a result. It replaces the oldest remembered description with the same number of
+        columns."""
         field_count = len(description.fields)
         self._known_descriptions.setdefault(field_count, deque(maxlen=_MAX_KNOWN_DESCRIPTIONS)).append(description)

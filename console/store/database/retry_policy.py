@@ -25,8 +25,8 @@ another session.
 
 
 class RetryCounters:
-    """Counts the failed tries of one write (`Database.write`) by their cause, and keeps the time at which the
-    write began."""
+    """Counts the failed tries of one write (`Database.write`) by their cause, and stores the time at which the write
+    began."""
 
     def __init__(self) -> None:
         self._begun_at = time.monotonic()
@@ -40,8 +40,9 @@ class RetryCounters:
 
         - `was_connected`: this process has reached the server before. If False, the address may be wrong, and the
           error is reported without a retry.
-        - `has_unanswered_commit`: a COMMIT of this write wasn't answered. Then even a refusal is tried again, because
-          the row of the lost transaction may have caused it; each try first looks for that row.
+        - `has_unanswered_commit`: the server didn't answer a COMMIT of this write. Then the write is tried again even
+          after a refusal, because the row of the lost transaction may have caused the refusal. Each try first looks
+          for that row.
         """
         consequence, seconds = error_codes.get_error_consequence(error), time.monotonic() - self._begun_at
         if consequence == "gone":

@@ -1,8 +1,8 @@
-"""Reads the number of ids that are left in the AUTO_INCREMENT counter of each table. Nobody can insert a row into a
+"""Reads the number of ids that are left in the AUTO_INCREMENT counter of each table. No row can be inserted into a
 table whose counter is at its end.
 
-A purchase inserts rows before the request is sent and after its answer. So it doesn't begin if ids for the later
-rows might be missing.
+A purchase inserts rows before the request is sent and after its answer. So a purchase doesn't begin if ids for the
+later rows might be missing.
 """
 
 import time
@@ -74,8 +74,9 @@ def read_row_counters(conn: Connection) -> tuple[RowCounter, ...]:
 
 
 def require_remaining_ids(conn: Connection) -> None:
-    """Raise ConsoleError `storage_full` if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If every
-    table has had ENOUGH_REMAINING_IDS within the last FITNESS_CHECK_VALID_SECONDS, nothing is read.
+    """Raise ConsoleError `storage_full` if one of COUNTED_TABLES has fewer than MIN_REMAINING_IDS ids left. If a
+    check within the last FITNESS_CHECK_VALID_SECONDS found at least ENOUGH_REMAINING_IDS for every table, nothing is
+    read.
     """
     if time.monotonic() < _check_valid_until_by_engine.get(conn.engine, float("-inf")):
         return

@@ -82,8 +82,8 @@ _READS_VIEWS_KEY = "reads_views"
 
 
 def make_people_database_name(database: str) -> str:
-    """Return the name of the database with the views that people read for whom a worker acts. `database` is the
-    name of the console's database."""
+    """Return the name of the second database, which contains the views for the people for whom a worker acts.
+    `database` is the name of the console's database."""
     return f"{database}_people"
 
 
@@ -96,8 +96,8 @@ def reads_views(conn: Connection) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server database: the URL that names it, its nodes (host, port) in the order in which they are tried, and the
-    driver's arguments for a connection. `has_no_time_limit`: statements may take any time.
+    """A server database. It consists of the URL that names it, its nodes (host, port) in the order in which they are
+    tried, and the driver's arguments for a connection. `has_no_time_limit`: statements may take any time.
     """
 
     url: URL
@@ -211,8 +211,8 @@ class _ConnectionOpener:
         self, dialect: Dialect, record: ConnectionPoolEntry, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
         """Open a connection to the console's database or, if the account has no right on it, to the database with the
-        views. Called by SQLAlchemy instead of its own function. Raises the error of the driver if the account may use
-        neither, or if no node accepts the connection.
+        views. SQLAlchemy calls this method instead of its own function. Raises the error of the driver if the account
+        may use neither database, or if no node accepts the connection.
         """
         refusal: Exception | None = None
         for database in self._databases:
@@ -265,9 +265,9 @@ class _ConnectionOpener:
 
     @staticmethod
     def _mark_lost_connection(context: ExceptionContext) -> None:
-        """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that
-        the pool replaces it. SQLAlchemy alone wouldn't do so: a node that has left its cluster, or shuts down,
-        still answers. Called by SQLAlchemy for each error.
+        """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that the
+        pool replaces it. SQLAlchemy calls this method for each error. It would not replace the connection by itself,
+        because a node that has left its cluster, or shuts down, still answers.
         """
         error = context.sqlalchemy_exception
         if isinstance(error, DatabaseError) and error_codes.is_connection_lost(error):
@@ -275,8 +275,8 @@ class _ConnectionOpener:
 
     @staticmethod
     def _store_idle_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
-        """Store the time from which a connection is idle. Called by SQLAlchemy when the connection returns to the
-        pool.
+        """Store the time from which a connection is idle. SQLAlchemy calls this method when the connection returns to
+        the pool.
         """
         record.info["idle_since"] = time.monotonic()
 
@@ -328,9 +328,9 @@ def _open_connection(
 
 
 def _is_node_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:
-    """Return True if the node accepts a new connection and runs a statement on it, and also if it refuses the
-    connection only because of the login or because no connection is free. `open_node` opens a connection and runs a
-    statement on it; `driver_error` is the base class of the database driver's errors.
+    """Return True if the node accepts a new connection and runs a statement on it. Also return True if the node
+    refuses the connection only because of the login or because no connection is free. `open_node` opens a connection
+    and runs a statement on it; `driver_error` is the base class of the database driver's errors.
     """
     try:
         open_node(_CONNECTION_CHECK_STATEMENT).close()
@@ -353,8 +353,8 @@ def _has_unread_bytes(connection: Any) -> bool:
 
 
 def make_commit_sent_check(conn: Connection) -> Callable[[], bool]:
-    """Return a function without arguments. It returns True if the last COMMIT on this connection was sent to the
-    server, and may be called after the connection was lost. COMMIT isn't sent if a deferred statement of the
+    """Return a function without arguments that may be called after the connection was lost. It returns True if the
+    last COMMIT on this connection was sent to the server. COMMIT isn't sent if a deferred statement of the
     transaction has failed, because the answers to deferred statements are read before COMMIT is sent.
     """
     dbapi: Any = conn.connection.dbapi_connection
@@ -403,7 +403,8 @@ def was_committed(conn: Connection, has_proof: Callable[[Connection], bool], los
     `has_proof` looks with a lock for the row that only the lost transaction can have written, so it waits for a
     COMMIT that still runs. If the COMMIT never reached the server, the session `lost_session` still holds its row
     locks, and `has_proof` waits for the row until its lock wait ends. In that case this function kills the session
-    and calls `has_proof` again; if `conn` is at another node, where it can't do that, it raises OperationalError.
+    and calls `has_proof` again. If `conn` is at another node, from which it can't kill the session, it raises
+    OperationalError.
     """
     conn.detach()
     conn.exec_driver_sql(_SET_SHORT_LOCK_WAIT_SQL)

@@ -1,4 +1,4 @@
-"""Waits for a server's answer only while the server works.
+"""Ends the wait for a server's answer early if the server no longer works.
 
 PyMySQL waits for its whole read timeout, even if the server has crashed meanwhile. On the waiting connection, a slow
 statement looks the same as a crashed server. So a check on another connection shows whether the node froze, crashed
@@ -36,7 +36,7 @@ class AnswerReader(io.RawIOBase):
         connection._rfile = io.BufferedReader(self, _BUFFER_BYTES)
 
     def readable(self) -> bool:
-        """Return True, as RawIOBase requires."""
+        """Return True, because the bytes of the answer can be read. RawIOBase requires this method."""
         return True
 
     def readinto(self, buffer: Any) -> int:

@@ -1,4 +1,5 @@
-"""The names of SQLAlchemy that the services may use. An import contract forbids all others in console.services."""
+"""The names of SQLAlchemy that the services may use. An import rule of the project forbids all other SQLAlchemy names
+in console.services."""
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError as DatabaseFailure

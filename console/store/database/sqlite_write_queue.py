@@ -1,11 +1,11 @@
 """Fair queue of writers in front of SQLite's write lock.
 
-SQLite's busy handler sleeps longer after each try. So the process that has just committed gets the lock again and
-other processes starve (measured shares of the writes: 1 to 6,361). With this queue each writer first locks a file
-next to the database, and a writer that has committed must queue again.
+SQLite's busy handler sleeps longer after each try. So the process that has just committed gets the lock again, and
+other processes wait too long (measured shares of the writes: 1 to 6,361). With this queue, each writer first locks a
+file next to the database, and a writer that has committed must queue again.
 
-The queue only makes writers fair: BEGIN IMMEDIATE still admits one writer at a time. If the queue fails, writers
-continue without it.
+The queue only makes the order of writers fair; BEGIN IMMEDIATE still admits one writer at a time. If the queue fails,
+writers continue without it.
 """
 
 import os
@@ -32,10 +32,10 @@ _LONGEST_RETRY_PAUSE_SECONDS = 0.002
 
 
 class WriteQueueLock:
-    """Two advisory locks on a file next to the database (its name ends in `-turn`). All waiting writers try to
+    """Two advisory locks on a file next to the database (the file's name ends in `-turn`). All waiting writers try to
     lock byte 0 of the file; the present writer holds the lock of byte 1.
 
-    There are no locks on Windows, nor for a database in memory (`database` is None): then nobody waits.
+    On Windows, and for a database in memory (`database` is None), there are no locks, and writers don't wait.
     """
 
     def __init__(self, database: Path | None) -> None:

@@ -29,9 +29,9 @@ class Transaction:
         """Set the query that proves on another connection that this transaction was committed: it looks for a row
         that only this transaction can have written.
 
-        The last `proof` that is set counts. The audit row is written last and never changes, so it is a good proof. A
-        transaction without a proof is run again if its COMMIT isn't answered, so two runs must have the same effect
-        as one.
+        A later call of this method replaces the query. The audit row is written last and never changes, so a query
+        for it is a good proof. If the server doesn't answer the COMMIT of a transaction without a proof, the database
+        layer runs this transaction again. So two runs of it must have the same effect as one.
         """
         self.proof = proof
 
@@ -50,10 +50,10 @@ class Transaction:
 
 
 def make_locking_read(query: Select[_Row]) -> Select[_Row]:
-    """Return the query of a commit proof with a shared lock (LOCK IN SHARE MODE), so that it waits for a COMMIT
-    that is still running. No write may depend on its result.
+    """Return the query of a commit proof with a shared lock (LOCK IN SHARE MODE). The database then answers the query
+    only after a COMMIT that is still running has ended. A caller must not decide a write by the result of this query.
 
-    SQLite ignores the lock, because there the outcome of a COMMIT is always known.
+    SQLite ignores the lock, because on SQLite the outcome of a COMMIT is always known.
     """
     return query.with_for_update(read=True)  # house: waits, and decides nothing
 

@@ -49,11 +49,12 @@ def read_readable_rows(
     find_subject: Callable[[Any], tuple[str, int]] | None = None,
     get_key: Callable[[Any], object] = itemgetter(0),
 ) -> tuple[T, ...]:
-    """Return `read_row(row)` for each row of the table `table` that can be read; skip the others, for which
-    `read_row` raises one of READ_ERRORS, and log each of them once per process. `find_subject` returns the kind and
-    id of the record to which a row belongs; if it is given, the next call of `pop_unreported_rows` returns the rows
-    that were logged. At most MAX_LOGGED_ROWS rows are logged. `get_key` returns the value that identifies a row in
-    its table; by default that of the first column.
+    """Return `read_row(row)` for each row of the table `table` that can be read. Skip a row for which `read_row`
+    raises one of READ_ERRORS, and log each skipped row once per process, at most MAX_LOGGED_ROWS rows.
+
+    `find_subject` returns the kind and id of the record to which a row belongs. If it is given, the next call of
+    `pop_unreported_rows` returns the rows that were logged. `get_key` returns the value that identifies a row in its
+    table; by default this is the value of the first column.
     """
     return tuple(_iterate_readable_rows(table, rows, read_row, find_subject, get_key))
 
@@ -75,10 +76,12 @@ def _iterate_readable_rows(
 
 
 def parse_audit_detail(text: str) -> dict[str, object]:
-    """Return the detail of an audit entry from its JSON text. Every account may insert entries, so the text may be in
-    a form that this program doesn't write; then its first characters are returned under the key `unreadable`. A JSON
-    object with the same key twice is such a form: a trigger of the server reads another one of the two values than
-    this program.
+    """Return the detail of an audit entry from its JSON text.
+
+    Every database account may insert audit entries, so the text may have a form that this program doesn't write. Then
+    this function returns the first characters of the text under the key `unreadable`. A JSON object that has the same
+    key twice is such a form, because a trigger of the server and this program would read different values of that
+    key.
     """
     try:
         detail = json.loads(text, object_pairs_hook=_make_object_without_repeated_keys)

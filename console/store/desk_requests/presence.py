@@ -1,4 +1,4 @@
-"""Presence leases: each running worker holds a lease by which the desks see that it runs."""
+"""Presence leases: each running worker holds a lease, by which the desks see that this worker is running."""
 
 from sqlalchemy import Connection, MetaData, exists, func, select
 
@@ -34,10 +34,11 @@ _PRESENCE_TOKENS_QUERY = select(leases.c.token, (leases.c.lease_expires - lease_
 
 
 def read_seconds_since_presence_renewal(conn: Connection, lease_seconds: float) -> dict[str, float]:
-    """Return, by the token of its presence lease, the seconds since each worker last renewed this lease.
-    `lease_seconds` is the length of the lease. Only a worker can call this, because people can't read tokens.
+    """Return the seconds since each worker last renewed its presence lease, by the token of that lease.
+    `lease_seconds` is the length of the lease.
 
-    A worker that has released its lease isn't among them, because it still finishes the requests that it executes.
+    Only a worker can call this function, because people's database accounts can't read tokens. A worker that has
+    released its lease is left out of the result, because it is still finishing the requests that it executes.
     """
     return {row.token: lease_seconds - row.remaining_ms / 1000 for row in conn.execute(_PRESENCE_TOKENS_QUERY).all()}
 
@@ -51,12 +52,12 @@ def find_newest_worker(conn: Connection, lease_seconds: float) -> AliveWorker | 
 
 
 def read_desk_update(conn: Connection, after_mark: FeedMark | None) -> DeskUpdate:
-    """Return three facts that an open window needs: the records that have changed since the mark `after_mark`
-    (the reader's position in the change feed), True if no worker is running (no presence lease is live), and the
-    id of the newest setting of a read-only switch. With `after_mark` None, for the first read of a window, no
-    records are returned, only the mark for the next read.
+    """Return three facts that an open window needs: the changed records, whether a worker is running, and the id of
+    the newest setting of a read-only switch. The changed records are those after the mark `after_mark`, which is the
+    reader's position in the change feed. No worker is running if no presence lease is live. With `after_mark` None,
+    for the first read of a window, no records are returned, only the mark for the next read.
 
-    If nothing has changed, this takes one statement, because every open window calls this function at short
+    If nothing has changed, this function executes one statement only, because every open window calls it at short
     intervals.
     """
     if after_mark is None:

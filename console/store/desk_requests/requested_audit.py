@@ -1,7 +1,7 @@
-"""Audit entries of a desk that only sends desk requests: each entry is sent as a desk request, and a worker writes it
-into the audit trail.
+"""Audit entries of a desk that only sends desk requests: the desk sends each entry as a desk request, and a worker
+writes the entry into the audit trail.
 
-So an account without rights on the trail can neither write an entry itself nor break a chain.
+So a database account without rights on the trail can neither write an entry itself nor damage a chain of entries.
 """
 
 import json
@@ -28,8 +28,8 @@ class RequestedAuditTrail:
         self._desk = desk
 
     def record_all(self, tx: Transaction, new_entries: Sequence[NewAuditEntry]) -> None:
-        """Insert one desk request for each of the audit entries, in their order. The worker that writes the entry
-        uses the sender of the request as its person; `person` of `new_entries` is ignored."""
+        """Insert one desk request for each of the audit entries, in their order. The worker that writes an entry
+        stores the sender of its request as the person; the field `person` of `new_entries` is ignored."""
         for entry in new_entries:
             facts = {
                 "what": entry.action,

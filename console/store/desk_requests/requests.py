@@ -375,10 +375,10 @@ def list_own_requests(conn: Connection, oldest_id: str, limit: int) -> tuple[Sto
 
 
 def find_subject_of_own_request(conn: Connection, oldest_id: str, request_or_act_id: str) -> tuple[str, str] | None:
-    """Return the kind and id of the record that a desk request is about; None if there is no such desk request or it
-    is about no record. `request_or_act_id` is the id of the desk request, or the request id of the act. Only desk
-    requests of the connected database account with an id from `oldest_id` on are searched; of several, the newest
-    counts.
+    """Return the kind and id of the record that a desk request is about. Return None if there is no such desk
+    request, or if it is about no record. `request_or_act_id` is the id of the desk request, or the request id of the
+    acting call for which the desk sent it. The function searches only the desk requests of the connected database
+    account with an id from `oldest_id` on. If several of them match, it uses the newest one.
     """
     row = conn.execute(
         _SUBJECT_OF_OWN_REQUEST_QUERY, {"first_id": oldest_id, "request_or_act_id": request_or_act_id}
@@ -387,8 +387,9 @@ def find_subject_of_own_request(conn: Connection, oldest_id: str, request_or_act
 
 
 def _make_own_request_state(state: str, *, is_expired: bool, is_withdrawn: bool) -> OwnRequestState:
-    """Return the state of an own desk request as the person sees it. `is_expired`: no worker took it in time. The
-    stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed."""
+    """Return the state of a desk request that the window shows to its sender. `is_expired`: no worker took the
+    request in time. `is_withdrawn`: the sender has withdrawn it. The stored state of a withdrawn request is still
+    WAITING until a worker marks the request as lapsed."""
     match DeskRequestState(state):
         case DeskRequestState.TAKEN:
             return OwnRequestState.TAKEN
@@ -410,13 +411,14 @@ class RequestLocked(Exception):
 
 
 class RecordIsBusy(Exception):
-    """Another desk request about the same record is executed now."""
+    """Raised if a worker can't take a desk request, because a worker is executing another desk request about the same
+    record."""
 
 
 def count_takable_requests(conn: Connection, locked: LockedIds = NO_LOCKED_IDS) -> int:
-    """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. If there are
-    none, but a request has lapsed and isn't marked as lapsed yet, return 1: the next take marks it. Those in `locked`
-    aren't counted. Costs one read of an index if no request is open.
+    """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. The requests in
+    `locked` aren't counted. If no request can be taken, but one has lapsed and isn't marked as lapsed yet, return 1,
+    because the next take marks that request. If no request is open, the function costs one read of an index.
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
@@ -432,18 +434,19 @@ def take_next_request(
     *,
     only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
-    """Take the next desk request with a lease of `lease_seconds` and return it; None if there is none. A request
-    isn't taken while another request about the same record is executed. Requests that no worker took in time are
-    marked as lapsed first.
+    """Take the next desk request with a lease of `lease_seconds` and return it; return None if no request can be
+    taken. First mark the requests that no worker took in time as lapsed. A request isn't taken while a worker
+    executes another request about the same record. The requests in `locked` are left out.
 
-    Each person's oldest request comes before any person's second one; requests for audit entries come last.
-    `served_people` are the people whose requests this worker has already taken; the one whose last request was taken
-    longest ago comes first. If several people have requests about one record, people who aren't in `served_people`
-    come first, then the others in the order of `served_people`. `only_first_of_person`: take no request of a person
-    for whom another request is executed now; requests for audit entries are excepted.
+    The order is: each person's oldest request comes before any person's second one, and requests for audit entries
+    come last. `served_people` are the people whose requests this worker has already taken, beginning with the person
+    whose last request was taken longest ago. If several people have requests about one record, people who aren't in
+    `served_people` come first, then the others in the order of `served_people`. With `only_first_of_person`, no
+    request of a person is taken while another request of this person is executed, except a request for an audit
+    entry.
 
-    Requests in `locked` are left out. Raises RequestLocked if another transaction holds a lock that a change of a
-    request needs. The changes don't wait for locks, except on MySQL, whose shortest wait is one second.
+    Raises RequestLocked if another transaction holds a lock that a change of a request needs. The changes don't wait
+    for locks, except on MySQL, whose shortest wait is one second.
     """
     for row in _read_lapsed_requests(tx.conn, locked, _MAX_REQUESTS_MARKED_LAPSED):
         with _change_without_waiting(tx.conn, row.id, row.who):
@@ -459,10 +462,13 @@ def take_next_request(
 def take_locked_request(
     tx: Transaction, holder: HoldingProcess, lease_seconds: float, desk_request_id: str
 ) -> TakenDeskRequest | None:
-    """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. Wait for
-    its locks; the server then lists the session that holds them as one that blocks another, and a worker can end that
-    session. Return None if the request can no longer be taken; it is marked as lapsed if no worker took it in time.
-    Raises RecordIsBusy while another desk request about the same record is executed, even one that was stored later.
+    """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. The
+    function waits for the locks of the request. During this wait the server lists the session that holds the locks as
+    a blocking session, and a worker can end that session. Return None if the request can no longer be taken; it is
+    marked as lapsed if no worker took it in time.
+
+    Raises RecordIsBusy while a worker executes another desk request about the same record, even one that was stored
+    later.
     """
     fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
@@ -509,8 +515,8 @@ def _read_takable_requests(
     conn: Connection, locked: LockedIds, served_people: Sequence[str], *, only_first_of_person: bool = False
 ) -> Sequence[Any]:
     """Return (id, fencing token, person) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each
-    of them either waits or was taken by a worker whose lease has expired, and is the first open one about its record.
-    If there are none, return the takable requests that ask only for an audit entry.
+    of these requests waits, or was taken by a worker whose lease has expired. Each is also the first open request
+    about its record. Requests for an audit entry are returned only if there is no other takable request.
     """
     locked_ids = list(locked.locked_ids)
     rows = conn.execute(
@@ -526,7 +532,8 @@ def _read_takable_requests(
 
 
 def _read_lapsed_requests(conn: Connection, locked: LockedIds, limit: int) -> Sequence[Any]:
-    """Return (id, person) of at most `limit` desk requests that have lapsed and aren't marked so."""
+    """Return (id, person) of at most `limit` desk requests that have lapsed, but whose stored state doesn't say so
+    yet."""
     return conn.execute(_LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked.locked_ids), "limit": limit}).all()
 
 
@@ -544,12 +551,12 @@ def read_request_file(conn: Connection, request: TakenDeskRequest) -> bytes | No
 
 
 def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: str) -> None:
-    """End the leases of the desk requests that these workers (tokens of their presence leases) have taken and not
-    ended, so that other workers can take these requests. Only requests that were taken under the database
-    account `account` are changed, and none that another transaction locks.
+    """End the leases of the desk requests that these workers have taken and not ended, so that other workers can take
+    these requests. `workers` are the tokens of the workers' presence leases. Only requests that were taken under the
+    database account `account` are changed. Requests that another transaction locks stay unchanged.
 
-    If such a worker is still alive, it may write in the person's name again once another worker of `account` has
-    taken the request, because the triggers compare only the account.
+    One of these workers may still be running. It can write in the sender's name again as soon as another worker of
+    `account` has taken the request, because the triggers compare only the account.
     """
     for id, person, token in tx.conn.execute(
         _REQUESTS_TAKEN_BY_WORKERS_QUERY, {"workers": list(workers), "account": account}

@@ -55,8 +55,8 @@ class StoredDocument:
 
 
 class Documents:
-    """Stores and reads the documents (PDFs) of a database in a folder or a bucket. Any thread, process and machine
-    may use it, and two of them may store the same content at the same time."""
+    """Stores and reads the documents (PDFs) of a database in a folder or a bucket. Any number of threads, processes
+    and machines may use the same folder or bucket, and may store the same content at the same time."""
 
     def __init__(self, url: str, has_documents: Callable[[], bool] = lambda: False) -> None:
         """`url`: `file:` with an absolute folder, which is created when it is first used, or `gs://bucket/prefix`.
@@ -84,8 +84,8 @@ class Documents:
         return stored_document
 
     def read(self, path: str) -> bytes:
-        """Return the content stored under a path that `store` returned. Raises ConsoleError `not_found` if it is
-        missing or doesn't have the SHA-256 in the path.
+        """Return the content stored under a path that `store` returned. Raises ConsoleError `not_found` if there is
+        no such file, or if its content doesn't have the SHA-256 in the path.
         """
         if _PATH_PATTERN.fullmatch(path) is None:
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)

@@ -214,8 +214,8 @@ def _make_subfolder(folder: Path) -> None:
 
 
 def _is_intact_else_rename(final_path: Path, path: str) -> bool:
-    """True if the file `final_path` has the content with the SHA-256 that its document path `path` contains. A file
-    with other content is renamed to `….damaged-…`; then, and if there is no file, return False."""
+    """True if the file `final_path` has the content with the SHA-256 that its document path `path` contains. If the
+    file has other content, rename it to `….damaged-…` and return False. If there is no file, return False."""
     try:
         if is_path_of_content(path, _read_content(final_path)):
             return True
@@ -252,10 +252,10 @@ def _write_draft(draft: Path, content: bytes, root: Path) -> None:
 
 
 def _share_with_group(file: Path, root: Path) -> None:
-    """If the group of the folder `root` may write to it, a team shares the folder: let this group read the new
-    file `file` (or use it, if it is a folder).
+    """Give a new file or folder `file` the permissions of the folder of all documents.
 
-    Otherwise only the present user can read it. An error of the file server is ignored.
+    If the group of the folder `root` may write to it, a team shares the folder: then this group can read the new file
+    or use the new folder. Otherwise only the present user can. An error of the file server is ignored.
     """
     if os.name == "nt":
         return

@@ -210,10 +210,12 @@ class DocumentBucket:
     def _send_request(
         self, method: str, path: str, *names: str, path_prefix: str = "", byte_count: int = 0, **gcsfs_arguments: Any
     ) -> bytes:
-        """Send one request to Google, with the retries of gcsfs and one time limit for all of them, and return the
-        body of the answer. `method` is the HTTP method, `path` the template of the path into which `names` are put,
-        `path_prefix` a text before the whole path (`upload/`); `byte_count`: bytes to transfer, which lengthen the
-        time limit; `gcsfs_arguments`: further arguments of gcsfs.
+        """Send one request to Google and return the body of the answer. gcsfs repeats the request after some
+        failures; one time limit holds for all of these attempts.
+
+        `method` is the HTTP method. `path` is the template of the path, into which `names` are put; `path_prefix` is
+        a text before the whole path (`upload/`). `byte_count` is the number of bytes to transfer, which lengthens the
+        time limit. `gcsfs_arguments` are further arguments of gcsfs.
 
         Raises FileNotFoundError if there is no such object (404), FileExistsError if a condition of the request isn't
         met (412), ConsoleError `documents_unreachable` after any other failure.

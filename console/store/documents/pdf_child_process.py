@@ -182,9 +182,9 @@ class _OpenPdfDocument:
             return "".join(chr(code) for code in self._read_character_codes(text) if code != _NO_CHARACTER)
 
     def read_page_words(self, index: int) -> dict[str, object]:
-        """Return {"words", "cut"}: the words of the page with the boxes around them, at most MAX_WORDS from the first
-        MAX_CHARACTERS_PER_PAGE characters, and whether the page has more words or characters. A Chinese or Japanese
-        character is a word of its own, because no spaces separate words in these languages.
+        """Return {"words", "cut"}. "words" are the words of the page with the boxes around them, at most MAX_WORDS
+        from the first MAX_CHARACTERS_PER_PAGE characters. "cut" is true if the page has more words or characters. A
+        Chinese or Japanese character is a word of its own, because no spaces separate words in these languages.
         """
         with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
             character_codes = self._read_character_codes(text)
@@ -272,9 +272,9 @@ class _OpenPdfDocument:
 
 
 def _join_surrogate_pairs(codes: list[int]) -> list[int]:
-    """Return the character codes of a text that PDFium gives as UTF-16. A character that needs two codes (𠮷 in a
-    name) has the index of its first code. The index of the second code has _NO_CHARACTER, so that the indexes of all
-    characters are the same as in PDFium. A code without a meaning becomes U+FFFD.
+    """Return the character codes of a text that PDFium gives as UTF-16. A character that UTF-16 stores as two codes
+    (𠮷 in a name) has the index of its first code. At the index of the second code is _NO_CHARACTER, so that the
+    indexes of all characters are the same as in PDFium. An invalid code becomes U+FFFD.
     """
     joined_codes = [code if code < 0x110000 and not 0xD800 <= code < 0xE000 else _UNKNOWN_CHARACTER for code in codes]
     for index, (code, next_code) in enumerate(pairwise(codes)):
@@ -307,11 +307,12 @@ def _find_word_ranges(character_codes: list[int]) -> Iterator[tuple[int, int]]:
 def compare_words(old_words: list[str], new_words: list[str]) -> list[list[int | str]]:
     """Return the differences of the first MAX_WORDS words of two lists, each as [kind, begin and end in `old_words`,
     begin and end in `new_words`]. The kind is replace, delete or insert, as in difflib. The width of characters is
-    ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one more that shows that there are more.
+    ignored. At most MAX_HITS_OR_CHANGES differences are returned, and one further difference if there are more, so
+    that the caller sees that the list is cut.
 
     The common words at the beginning and at the end of both lists are removed first, so that equal pages cost
-    nothing. The comparison of the other words may take as long as the limit of processor time
-    of the child process allows: then the system ends the process, and the caller gets no answer.
+    nothing. The comparison of the other words may reach the limit of processor time of the child process. Then the
+    operating system ends the process, and the caller gets no answer.
     """
     import difflib
 

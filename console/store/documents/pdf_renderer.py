@@ -52,11 +52,11 @@ _LONGEST_LINE_BYTES = 4096
 
 
 class PdfDocument:
-    """One PDF document, open in a child process of its own until `close`. Thread-safe; one request runs
-    at a time.
+    """One PDF document, open in a child process of its own until `close`.
 
-    Each request may take `time_limit_seconds` of real time. If the child process was killed or has crashed, the next
-    request starts a new one. So a page that makes it crash doesn't make the other pages unreadable.
+    Thread-safe; one request runs at a time. Each request may take `time_limit_seconds` of real time. If the child
+    process was killed or has crashed, the next request starts a new child process. So a page that crashes the process
+    doesn't make the other pages unreadable.
     """
 
     def __init__(self, pdf_source: bytes | Path, *, time_limit_seconds: float = REQUEST_TIMEOUT_SECONDS) -> None:
@@ -102,8 +102,9 @@ class PdfDocument:
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
     def compare_words(self, old_words: Sequence[str], new_words: Sequence[str]) -> tuple[WordChange, ...]:
-        """Return the differences of two lists of words, at most 1,000 and one more that shows that there are more.
-        The child process compares them, so that its limits hold for hostile words, too.
+        """Return the differences of two lists of words, at most 1,000. If there are more, one further difference is
+        returned, so that the caller sees that the list is cut. The child process compares the lists, so that its
+        limits of time and memory also protect against hostile words.
         """
         _, payload = self._ask_child(do="compare", old=list(old_words), new=list(new_words))
         try:

@@ -1,4 +1,4 @@
-"""Protocol of a storage for documents (folder or bucket), and the functions that both storages use."""
+"""Protocol of a storage for documents, and the functions that both implementations (folder and bucket) use."""
 
 from collections.abc import Iterator
 from hashlib import sha256
@@ -21,14 +21,14 @@ class DocumentStorage(Protocol):
     """Location of the documents, as shown to people."""
 
     def store(self, path: str, content: bytes) -> None:
-        """Store the content under the path; it is stored durably when this returns. If a file or object with other
-        content has this path, it is renamed first. A folder raises ConsoleError `storage_full` if the content can't
-        be written.
+        """Store the content under the path; it is stored durably when this method returns. If another file or object
+        with this path exists and has other content, that file or object is renamed first. A folder raises
+        ConsoleError `storage_full` if the content can't be written.
         """
 
     def read(self, path: str) -> bytes:
         """Return the content stored under the path, without a check of its SHA-256. Raises FileNotFoundError if
-        there is none; OSError for a file that can't be a document."""
+        nothing is stored there; OSError for a file that can't be a document."""
 
     def replace(self, path: str, content: bytes) -> None:
         """Store the content under the path, or replace the content that the path has already. A reader gets the whole
@@ -57,8 +57,8 @@ def is_path_of_content(path: str, content: bytes) -> bool:
 
 
 def make_unreachable_error(location: str, reason: DocumentsUnreachableReason, problem: object = "") -> ConsoleError:
-    """Return the error `documents_unreachable` for the folder or bucket `location`: this desk can't reach it for this
-    reason, though its documents may exist. `problem`: details for the log.
+    """Return the error `documents_unreachable`: this desk can't reach the folder or bucket `location` because of
+    `reason`, so nothing is known about the documents in it. `problem` contains details for the log.
     """
     return ConsoleError(
         ErrorCode.DOCUMENTS_UNREACHABLE, {"place": location, "reason": reason, "problem": str(problem)}

@@ -180,8 +180,9 @@ def _make_id_query(
     conditions: Sequence[ColumnElement[bool]],
     search: RecordSearch,
 ) -> Select[Any]:
-    """Return the query of the ids of rows that fulfil `indexed_condition` and all `conditions`, with the rank of
-    their work: at most one more than the limit of the search."""
+    """Return the query of the ids of the rows that fulfil `indexed_condition` and all `conditions`, each with the
+    rank of its work. It selects at most one row more than the limit of the search, so that the caller sees whether
+    there are more."""
     rank = literal(0) if indexed_condition.is_newest else _make_work_rank_sql(queries)
     sort_columns = [queries.id.desc()] if indexed_condition.is_newest else [rank, queries.id.desc()]
     query = select(queries.id, rank.label("place")).where(indexed_condition.condition, *conditions)
@@ -213,8 +214,9 @@ def _read_records(
 def _find_indexed_conditions(
     conn: Connection, queries: RecordTableQueries, search: RecordSearch
 ) -> _IndexedConditions:
-    """Return the conditions by which the search reads one table: the first kind that is possible in the list of this
-    module's docstring."""
+    """Return the conditions by which the search reads one table. The first of these three that is possible is used:
+    the ids of the records that the words of the search name; the range of one index that fits a condition of the
+    search and has at most MAX_ROWS_OF_INDEX_SEARCH rows; the newest rows of the table."""
     if search.named_ids is not None:
         return _IndexedConditions([_IndexedCondition(queries.id.in_(sorted(search.named_ids[queries.kind])))])
     last_unread_id = max(0, (conn.scalar(select(func.max(queries.id))) or 0) - NEWEST_ROWS_SEARCHED)
@@ -246,9 +248,10 @@ def _may_match_unreadable_orders(queries: RecordTableQueries, search: RecordSear
 
 
 def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Iterator[list[ColumnElement[bool]]]:
-    """Yield, for each condition of the search that has an index, SQL conditions for the index ranges that together
-    contain all rows that fulfil it, except orders with an unknown status (`_may_match_unreadable_orders`). A lapsed
-    row is stored with a known outcome but counts as unknown, so the ids of lapsed rows are a range, too.
+    """Yield, for each condition of the search that has an index, the SQL conditions for the ranges of this index. The
+    ranges together contain all rows that fulfil the condition, except orders with an unknown status
+    (`_may_match_unreadable_orders`). A lapsed row is stored with a known outcome but counts as unknown, so the ids of
+    the lapsed rows are a range, too.
     """
     record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed_ids)
     lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
@@ -352,12 +355,12 @@ def _convert_to_utc_bounds(days: DayRange) -> tuple[datetime, datetime]:
 
 
 def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tuple[dict[str, set[int]], bool]:
-    """Return (ids by kind, is_partial): ids of records of these corporation numbers, and True if there may be more
-    such records than were read. Of the credit checks, orders and payments with a number the newest are read: at most
-    MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number.
+    """Return (ids by kind, is_partial): the ids of records of these corporation numbers, and True if there may be
+    more such records than were read.
 
-    The payments of these orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_NUMBERS
-    each, in no particular order.
+    First the newest credit checks, orders and payments with one of the numbers are read: at most
+    MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number. Then the payments of these orders, and the
+    refunds of all these payments, are added: at most MAX_RECORDS_OF_NUMBERS of each, in no particular order.
     """
     if not numbers:
         return {}, False

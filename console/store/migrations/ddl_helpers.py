@@ -67,12 +67,12 @@ def add_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column, unless it exists, or the table belongs to another application and waits for adoption. If the
-    adoption has made `work_state` invisible (on a server that can hide columns), this column becomes invisible, too:
+    """Add a column, unless it exists, or the table belongs to another application and waits for adoption. On a server
+    that can hide columns, the adoption may have made `work_state` invisible. Then this column becomes invisible, too:
     `SELECT *` and an INSERT without a list of columns don't see it.
 
-    The values of an invisible derived column are computed or stored as its declaration says; those of any other
-    derived column as `add_column` decides.
+    The declaration of an invisible derived column decides whether its values are stored or computed at each read. For
+    any other derived column `add_column` decides it.
     """
     if column.name in _read_column_names(table) or waits_for_adoption(table):
         return
@@ -84,9 +84,9 @@ def add_hidden_column(table: str, column: sa.Column[Any]) -> None:
 
 
 def replace_index(name: str, table: str, columns: list[str]) -> None:
-    """Give an index these columns, by dropping and creating it, unless it has these columns already. A missing
-    index is created, unless the table waits for adoption. On a server one statement does both, because triggers may
-    name the index.
+    """Give the index `name` the columns `columns`, by dropping and creating it. If it has these columns already,
+    nothing is changed. A missing index is created, unless the table waits for adoption. On a server one statement
+    drops and creates the index, because triggers may name it.
     """
     present_indexes = {
         str(index["name"]): index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes(table)
@@ -127,9 +127,9 @@ def replace_derived_column(table: str, column: sa.Column[Any], index: str) -> No
 
 
 def waits_for_adoption(table: str) -> bool:
-    """True if the table is the table of credit checks and was created by another application, and its adoption
-    wasn't begun or was interrupted before it had added `claim_number`. The adoption adds the console's columns, so a
-    migration must not."""
+    """True if the table is the table of credit checks, another application created it, and its adoption hasn't added
+    `claim_number` yet: the adoption wasn't begun, or was interrupted before that. A migration must not add columns to
+    such a table, because the adoption adds the console's columns."""
     return table == LEGACY_TABLE and "claim_number" not in _read_column_names(table)
 
 

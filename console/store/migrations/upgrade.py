@@ -68,10 +68,11 @@ _STATE_QUERY_BY_VERSION_TABLE = {
 
 @dataclass(frozen=True, slots=True)
 class UpgradeResult:
-    """Result of an upgrade: the version of the schema before it (None: a new database) and after it. `is_completed`:
-    the schema had this program's version already, but triggers, the procedure that ends blocking sessions, or rights
-    of roles were missing or altered, and were created again: an earlier upgrade had been interrupted, or a person
-    had changed them.
+    """Result of an upgrade: the version of the schema before it (None: a new database) and after it.
+
+    `is_completed`: the schema had this program's version already, but parts of it were missing or altered and were
+    created again. These parts are the triggers, the procedure that ends blocking sessions, and the rights of roles.
+    An earlier upgrade had been interrupted, or a person had changed the parts.
     """
 
     version_before: str | None
@@ -103,9 +104,9 @@ def ensure_schema(database: Database) -> dict[str, str]:
 
 def require_current_version(conn: Connection) -> dict[str, str]:
     """Raise ConsoleError `schema_mismatch` if another desk has upgraded the schema since this program started, so
-    that this program stops writing. Otherwise return those rows of `console_meta` that store the merchant of a
-    provider, as a mapping from name to value, with the version of the schema under `schema`. One statement reads
-    both.
+    that this program stops writing. Otherwise return a mapping from name to value with those rows of `console_meta`
+    that store the merchant of a provider, and with the version of the schema under `schema`. One statement reads the
+    rows and the version.
     """
     query = _VERSION_AND_MERCHANTS_QUERY_BY_TABLE[_read_stored_version_table(conn)]
     stored = {str(row.name): str(row.value) for row in conn.execute(query)}
@@ -170,9 +171,9 @@ def read_meta_and_schema(database: Database) -> dict[str, str]:
 
 
 def _get_version_table_name(tables: AbstractSet[str]) -> str:
-    """Return the name of the version table of a database with these tables: OWN_VERSION_TABLE if it exists, or if
-    there are other tables but no `console_meta` (another application used the database before the console, or the
-    console's first upgrade was interrupted). Otherwise `alembic_version`."""
+    """Return the name of the version table of a database that has these tables. It is OWN_VERSION_TABLE if this table
+    exists, or if there are other tables but no `console_meta`. Then another application used the database before the
+    console, or the console's first upgrade was interrupted. Otherwise it is `alembic_version`."""
     is_console_second = "console_meta" not in tables and bool(tables - _IGNORED_TABLES)
     return OWN_VERSION_TABLE if OWN_VERSION_TABLE in tables or is_console_second else "alembic_version"
 
@@ -227,18 +228,17 @@ def _skip_lock_check() -> None:
 
 def renew_constraints(database: Database, require_held: Callable[[], None]) -> bool:
     """On a server, create missing and altered triggers and the procedure that ends blocking sessions
-    (`lock_holders`), and give the existing roles exactly their rights. Return True if one of them had to be changed.
-    A second run changes nothing.
+    (`lock_holders`), and give the existing roles exactly their rights.
 
-    The caller must hold the upgrade lock; `require_held`, which is called before each part, raises an exception if
-    the lock was lost.
+    Return True if something had to be changed. A second run changes nothing. The caller must hold the upgrade lock.
+    `require_held` is called before each of these parts; it raises an exception if the lock was lost.
     """
     from console.store.access import grants, lock_holders
     from console.store.constraints import server_triggers
     from console.store.database import online_ddl
 
     def alter_table_in_use(sql: str) -> None:
-        """Run an ALTER TABLE while other processes use the table."""
+        """Run the ALTER TABLE statement `sql` on a table that other processes may be using at the same time."""
         online_ddl.alter_table(database, sql.replace("%", "%%"), lambda: False)
 
     with database.read() as conn:
@@ -299,8 +299,9 @@ def _read_schema_version(conn: Connection) -> str | None:
 
 
 def _require_upgradable(conn: Connection, tables: AbstractSet[str]) -> None:
-    """Raise ConsoleError `not_our_database` unless the database is empty, has an interrupted upgrade, or has an
-    adoptable table of credit checks and no other table that has the name of a table of this program.
+    """Raise ConsoleError `not_our_database` if the database can't be upgraded. It can be upgraded if it is empty, if
+    it has an interrupted upgrade, or if it has an adoptable table of credit checks and none of its other tables has
+    the name of a table of this program.
     """
     if upgrade_lock.LOCK_TABLE in tables or not tables - _IGNORED_TABLES:
         return
@@ -331,10 +332,12 @@ def _run_alembic(conn: Connection, require_held: Callable[[], None]) -> None:
 
 
 def _store_database_id(conn: Connection) -> None:
-    """Store a random id of the database in `console_meta`, unless it has one, and two facts: the name of the
-    version table if another application used the database first, and whether the table of credit checks waits
-    for adoption. A restored backup keeps the id. A desk's spool stores for each of its rows the id of the
-    database to which the row belongs.
+    """Store a random id of the database in `console_meta`, unless it has an id already. Also store two facts: the
+    name of the version table if another application used the database first, and whether the table of credit checks
+    waits for adoption.
+
+    A restored backup has the same id. A desk's spool stores for each of its rows the id of the database to which the
+    row belongs.
     """
     conn.execute(
         text(

@@ -51,9 +51,9 @@ class UpgradeLock:
         self._heartbeat = threading.Thread(target=self._renew_until_released, name="upgrade lock", daemon=True)
 
     def require_held(self) -> None:
-        """Renew the lock. Raise ConsoleError `database_locked` if this process has lost it: it expired, for example
-        while it was suspended, and another process has acquired it. The database is asked each time, because the next
-        heartbeat may come later than the next step.
+        """Renew the lock. Raise ConsoleError `database_locked` if this process has lost the lock: the lock expired,
+        for example while the process was suspended, and another process has acquired it. Each call queries the
+        database, because the next heartbeat may come later than the next step.
         """
         self._is_lost = self._is_lost or not self._database.write(lambda tx: self._renew_lock(tx.conn))
         if self._is_lost:

@@ -58,7 +58,7 @@ _PAYMENT_STATES_QUERY = (
 
 def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, str, str | None]]:
     """Return the evidence stored since the instant `since`, newest first, each as (source such as `paypay.refund`,
-    summary, operation id or None). It consists of answers of providers and of texts and files that people handed in
+    summary, operation id or None). Evidence is an answer of a provider, or a text or file that a person handed in
     (source `person`). At most MAX_ROWS rows are returned."""
     return [
         (str(row.source), str(row.summary), row.operation_id)
@@ -68,8 +68,8 @@ def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, s
 
 def list_recent_evidence_with_times(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
     """Return the evidence stored since the instant `since`, newest first, each as (instant at which it was stored,
-    source such as `paypay.refund`, summary): answers of providers, and texts and files that people handed in (source
-    `person`). At most MAX_ROWS rows are returned."""
+    source such as `paypay.refund`, summary). Evidence is an answer of a provider, or a text or file that a person
+    handed in (source `person`). At most MAX_ROWS rows are returned."""
     return [
         (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
         for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
@@ -96,8 +96,9 @@ def count_changed_payments_by_state(conn: Connection, since: datetime) -> dict[s
 
 
 def read_operation_durations(conn: Connection, operation_ids: list[str], since: datetime) -> dict[str, float]:
-    """Return the durations in seconds, from start to end, of those of these operations that have ended since the
-    instant `since`, by their ids. At most _MAX_IDS_PER_QUERY operations are read."""
+    """Return the durations (seconds, from start to end) of the operations with these ids, by id. Operations that
+    haven't ended, or that ended before the instant `since`, are left out. At most _MAX_IDS_PER_QUERY operations are
+    read."""
     ids = list(dict.fromkeys(operation_ids))[:_MAX_IDS_PER_QUERY]
     rows = (
         conn.execute(_OPERATION_DURATIONS_QUERY, {"ids": ids, "since": convert_to_naive_utc(since)}).all()
@@ -127,10 +128,10 @@ def find_newest_audit_id(conn: Connection) -> int:
 def read_figures_of_other_processes(
     conn: Connection, after_id: int, own_session: str, duplicate_reasons: Collection[str]
 ) -> OtherProcessFigures:
-    """Return figures from the audit entries with ids above `after_id` that other processes wrote: entries of all
-    sessions but `own_session`. Of these ids at most MAX_ROWS entries are read, from the lowest id on; the caller
-    passes the returned `last_row_id` as `after_id` of the next call. `duplicate_reasons`: the reasons of a refusal
-    that count as a duplicate.
+    """Return figures from the audit entries with ids above `after_id` that other processes wrote. These are the
+    entries of all sessions except `own_session`. At most MAX_ROWS entries are read, in the order of their ids; the
+    caller passes the returned `last_row_id` as `after_id` of the next call. `duplicate_reasons` are the reasons of a
+    refusal that count as a duplicate.
     """
     rows = conn.execute(_AUDIT_ENTRIES_QUERY, {"after": after_id, "limit": MAX_ROWS}).all()
     rows_of_others = [row for row in rows if row.session != own_session]
@@ -141,8 +142,8 @@ def read_figures_of_other_processes(
 
 def _parse_waited_seconds(detail: str) -> float | None:
     """Return the time (seconds) for which an operation waited for its lease. `detail` is the JSON text of the audit
-    entry about its beginning (key WAITED_MS_KEY). Return None if the text has no such time, or if it is above
-    LONGEST_WAIT_MS."""
+    entry about the beginning of the operation; the time is under the key WAITED_MS_KEY. Return None if the text has
+    no such time, or a time above LONGEST_WAIT_MS."""
     if WAITED_MS_KEY not in detail:
         return None
     waited_ms = parse_audit_detail(detail).get(WAITED_MS_KEY)

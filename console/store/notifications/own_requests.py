@@ -84,11 +84,14 @@ class DecidedRefund:
 
 @dataclass(frozen=True, slots=True)
 class ClosedProposal:
-    """A person's newest proposal about the outcome of a record, after the proposal was closed because the outcome was
-    decided, no longer needs a decision, or because another proposal has replaced it. `kind` and `record_id` name the
-    record; `payment_number` is our number of a payment, None for other kinds. `proposed_state` is the proposed state,
-    `record_state` the present state of the record (None for an operation, which has other states).
-    `has_open_proposal`: another proposal about the record waits for a second person.
+    """A person's newest proposal about the outcome of a record, after this proposal was closed. A proposal is closed
+    when the outcome was decided, when the record no longer needs a decision, or when another proposal has replaced
+    it.
+
+    `kind` and `record_id` name the record; `payment_number` is our number of a payment, None for other kinds.
+    `proposed_state` is the state that the person proposed. `record_state` is the present state of the record; None
+    for an operation, which has other states. `has_open_proposal`: another proposal about the record waits for a
+    second person.
     """
 
     id: int
@@ -108,7 +111,7 @@ def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tupl
 
 
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
-    """Of the newest 50 proposals that the person has made since the instant `since`, return those that are closed. A
+    """Return the closed proposals among the newest 50 proposals that the person has made since the instant `since`. A
     proposal that the person has replaced by a newer proposal about the same record is left out."""
     rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)}).all()
     newest_by_record = {(row.subject_kind, row.subject_id): row for row in reversed(rows)}
@@ -124,5 +127,5 @@ def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tup
 
 def list_ended_bulk_runs(conn: Connection, person: str) -> tuple[tuple[int, str | None], ...]:
     """Return (id, reason) of the newest 50 bulk runs of the person that are done, newest first. The reason is the
-    stored code that says why the run ended as it did; None if none is stored."""
+    stored code of the reason for which the run ended; None if no code is stored."""
     return tuple((id, reason) for id, reason in conn.execute(_ENDED_BULK_RUNS_QUERY, {"person_name": person}))

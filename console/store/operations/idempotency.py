@@ -122,7 +122,7 @@ def free_idempotency_key(conn: Connection, operation_id: str, key: str) -> None:
 
 
 def forget_result(tx: Transaction, operation_id: str, key: str, holder: HoldingProcess, now: datetime) -> None:
-    """Free the idempotency key `key` of an operation with a stored result, and begin a new epoch, so that no process
+    """Free the idempotency key `key` of an operation with a stored result. Also begin a new epoch, so that no process
     uses a copy of the result in Redis. `holder` is the calling process."""
     free_idempotency_key(tx.conn, operation_id, key)
     new_epoch = replace_epoch(tx, holder, now)
@@ -133,10 +133,10 @@ def forget_result(tx: Transaction, operation_id: str, key: str, holder: HoldingP
 
 def read_current_epoch(conn: Connection, now: datetime) -> str:
     """Return the current epoch: a random text to which the encryption of each result in Redis is bound (see
-    `idempotency_cache`). It is stored as the token of a lease that nobody holds. Return "" if there is none or if it
-    is older than an hour.
+    `idempotency_cache`). The database stores it as the token of a lease that no process holds. Return "" if there is
+    no epoch, or if it is older than an hour.
 
-    A new epoch begins when a result is forgotten, when a restore of the database is completed, and when a process
+    A new epoch begins in three cases: a result is forgotten; a restore of the database is completed; or a process
     with a cache begins to use an idempotency key or a request id while no epoch is younger than an hour.
     """
     row = conn.execute(_CACHE_EPOCH_QUERY, _EPOCH_ROW_PARAMETERS).first()

@@ -1,18 +1,18 @@
-"""Cache of idempotency results in Redis. A process asks Redis before the database.
+"""Cache of idempotency results in Redis. A process asks Redis before it reads the database.
 
-A process uses a result from Redis only if the result is encrypted with the store key for this database, its present
-epoch, this idempotency key and this fingerprint of the request. With any other content of Redis, the process reads
+A process uses a result from Redis only if this result is encrypted with the store key and for this database, its
+present epoch, this idempotency key and this fingerprint of the request. If Redis has anything else, the process reads
 the database.
 
-The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch, and so does
-the first action after an hour, so that a restored database gets no results of the days that it has lost. A result is
-encrypted for the epoch that the process had read before it read or stored the result. Even if the result reaches
-Redis late, no process that has read the newer epoch can decrypt it.
+The *epoch* is a random text in the database. The transaction that forgets a result replaces the epoch. The first
+action after an hour also replaces it, so that a restored database gets no results of the days that it has lost. A
+result is encrypted for the epoch that the process had read before it read or stored the result. Even if the result
+reaches Redis late, no process that has read the newer epoch can decrypt it.
 
 A process reads the epoch from the database and asks Redis only within the following second. During that second the
 forgotten result is replaced in Redis by a mark, which no result overwrites. So every process stops using a forgotten
-result immediately while Redis works. If Redis loses the mark, restores an old snapshot, asks a replica that is behind
-or answers falsely, every process stops within one second.
+result immediately while Redis works. Redis may also lose the mark, restore an old snapshot, ask a replica that is
+behind, or give a wrong answer. Then every process stops using the result within one second.
 """
 
 from collections.abc import Callable
@@ -50,9 +50,9 @@ _STORE_RESULT_SCRIPT = (
 
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
-    """Result of one look-up of an idempotency key in Redis. `result`: the stored result of the operation that uses
-    the key, if it may be used; None if there is none. `is_missing`: Redis had no entry for the key, didn't answer or
-    wasn't asked. `epoch`: the epoch to which the look-up belongs, also if Redis couldn't be reached; None if the
+    """Result of one look-up of an idempotency key in Redis. `result` is the stored result of the operation that uses
+    the key, if this result may be used; otherwise None. `is_missing`: Redis had no entry for the key, didn't answer,
+    or wasn't asked. `epoch` is the epoch to which the look-up belongs, even if Redis couldn't be reached; None if the
     epoch or the store key wasn't known.
     """
 
@@ -65,10 +65,10 @@ _EMPTY_LOOKUP = CacheLookup()
 
 
 class IdempotencyCache:
-    """Interface of the cache of results, by idempotency key. This class is the cache of a process without a
-    configured Redis: it has no results. `question_count` and `used_answer_count` stay 0 here; the subclass
-    RedisIdempotencyCache counts in them the number of times that this process has asked Redis about a key, and that
-    it has used the answer. Both are approximate.
+    """Interface of the cache of results, by idempotency key. This class itself is the cache of a process without a
+    configured Redis: it has no results. Two counters stay 0 in this class; the subclass RedisIdempotencyCache uses
+    them, approximately. `question_count` is the number of times that this process has asked Redis about a key,
+    `used_answer_count` the number of times that it has used the answer.
     """
 
     question_count = 0
@@ -98,8 +98,8 @@ class IdempotencyCache:
         return _EMPTY_LOOKUP
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
-        """Interface: look up the result of the idempotency key; if there is none, show other processes that an
-        operation uses the key now. Here: return a look-up without a result, because there is no Redis to ask."""
+        """Interface: look up the result of the idempotency key; if there is no result, make other processes see that
+        an operation uses the key now. Here: return a look-up without a result, because there is no Redis to ask."""
         return _EMPTY_LOOKUP
 
     def store_result(self, key: str, fingerprint: str, result: str, epoch: str | None) -> None:
@@ -133,8 +133,9 @@ class RedisIdempotencyCache(IdempotencyCache):
 
     @property
     def usage_counts(self) -> tuple[int, int]:
-        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for one. Both
-        are the sums of all desks, which Redis stores. If Redis doesn't answer, they are those of this process.
+        """Two numbers: the stored results from Redis that were used, and the times that Redis was asked for a result.
+        Redis stores the sums of all desks. If Redis doesn't answer, the two numbers are the counts of this process
+        only.
         """
         return self._add_counts_and_read_sums() or (self.used_answer_count, self.question_count)
 
@@ -175,9 +176,9 @@ class RedisIdempotencyCache(IdempotencyCache):
         self._redis_client.close()
 
     def refresh_epoch(self, read_epoch: Callable[[], str]) -> str | None:
-        """Return the epoch: the random text in the database that changes when a result is forgotten. Return None if
-        the database has none, or if reading it took more than a second. If the known epoch was read more than a
-        second ago, it is first read again from the database, by calling `read_epoch`."""
+        """Return the epoch: the random text in the database that changes when a result is forgotten. If this process
+        read the epoch more than a second ago, it first reads it again from the database, by calling `read_epoch`.
+        Return None if the database has no epoch, or if reading it took more than a second."""
         if self._get_known_epoch() is None:
             asked_at = read_uptime_ms()
             time_and_epoch = (asked_at, read_epoch())
@@ -192,8 +193,8 @@ class RedisIdempotencyCache(IdempotencyCache):
 
     def announce_use(self, key: str, fingerprint: str) -> CacheLookup:
         """Look up the result of the operation with this idempotency key in Redis. If Redis has no entry for the key,
-        store an entry for 30 seconds by which other processes see that an operation uses the key now; the returned
-        look-up then has `is_missing`.
+        store an entry for 30 seconds, so that other processes see that an operation uses the key now. In this case
+        the returned look-up has `is_missing`.
         """
         return self._send_key_command(
             key, fingerprint, "SET", _RUNNING_MARK, "NX", "GET", "PX", RUNNING_MARK_LIFETIME_MS
@@ -232,9 +233,11 @@ class RedisIdempotencyCache(IdempotencyCache):
         self, key: str, fingerprint: str, command: str, *further_arguments: str | bytes | int
     ) -> CacheLookup:
         """Send the Redis command `command` with the entry name of this idempotency key and `further_arguments`, and
-        return what was found. If the store key or the epoch isn't known, nothing is sent and the look-up is empty. If
-        the known epoch has changed or is more than a second old when the answer comes, the result is dropped, because
-        this process may have been suspended meanwhile.
+        return the result of the look-up. If the store key or the epoch isn't known, nothing is sent and the look-up
+        is empty.
+
+        When the answer comes, the known epoch may have changed or be more than a second old, because this process was
+        suspended meanwhile. Then the result in the answer isn't used.
         """
         entry_cipher, epoch = self._entry_cipher, self._get_known_epoch()
         if not self._redis_client.is_up:

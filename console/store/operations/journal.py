@@ -54,9 +54,9 @@ def find_kind_of_money_action(action: str) -> str | None:
 class NewOperation:
     """An operation to be inserted into the journal before its request is sent. `action` is the name of its guarded
     action, such as `credit-check.purchase`; `subject_kind` and `subject_id` are its record. `client_id` and
-    `corporation_number` are those of its record (None if it has none). `key` is its
-    idempotency key, `fingerprint` the digest of the request, `answer_key` a secret: a trigger of a server lets nobody
-    write that the operation failed without it (None: the operation has no such secret).
+    `corporation_number` are those of its record (None if the record has none). `key` is its idempotency key,
+    `fingerprint` the digest of the request. `answer_key` is a secret of the operation (None: it has no secret). A
+    trigger of the server accepts the state FAILED for the operation only together with this secret.
     """
 
     id: str
@@ -226,7 +226,8 @@ def _make_ending_values(
     state: OperationState, outcome: "Outcome[object]", now: datetime, answer_key: str | None
 ) -> dict[str, object]:
     """Return the values of the columns that the end of an operation writes. The answer key is stored only with the
-    state FAILED; `answer_key` is None if the call has none. An unknown outcome has no time of its end.
+    state FAILED; `answer_key` is None if the call has no answer key. If the outcome is unknown, the operation gets no
+    end time.
     """
     return {
         "shown_key": answer_key if state is OperationState.FAILED else None,
@@ -310,8 +311,8 @@ def find_running_operation(conn: Connection, kind: str, subject_id: int) -> Oper
 def list_unfinished_operations(
     conn: Connection, limit: int = 500, *, operator: str | None = None
 ) -> tuple[Operation, ...]:
-    """Return at most `limit` operations in state `calling` or `unknown`, oldest first; with `operator` only this
-    person's."""
+    """Return at most `limit` operations in state `calling` or `unknown`, oldest first. With `operator`, return only
+    the operations of this person."""
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
     query = (
         select(*_OPERATION_COLUMNS)
@@ -375,7 +376,8 @@ def is_lapsed_sql(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bo
 
 
 def list_open_purchases(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
-    """Return the purchases of a corporation's credit check, for all clients, in state `unknown` or `calling`."""
+    """Return the operations in state `unknown` or `calling` that purchase a credit check of this corporation, for all
+    clients."""
     open_states = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
     is_purchase = operations.c.action == MONEY_ACTION_BY_KIND["credit-check"]
     query = select(*_OPERATION_COLUMNS).where(

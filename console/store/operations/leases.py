@@ -1,11 +1,11 @@
 """Reads and writes of named leases (table `leases`): the holder of each lease, and the beginning and end of the
 lease.
 
-A lease makes processes work one after another. It alone doesn't prevent a second write; the fencing token of each
-write does: the number `fence`, which grows with each acquisition and which a trigger checks. The column `token`
-names the acquisition; each acquisition writes a new one, so a process that has lost its lease can't renew or
-release it. The expiry is set and compared by the database's clock (`lease_clock`); the columns `since` and `until`
-are only displayed.
+Because of a lease, processes work one after another. The lease alone can't stop a late write of its former holder.
+The fencing token of each write does that: the number `fence` grows with each acquisition, and a trigger refuses a
+write with an older number. The column `token` identifies the acquisition. Each acquisition writes a new token, so a
+process that has lost its lease can't renew or release it. The expiry is set and compared by the database's clock
+(`lease_clock`); the columns `since` and `until` are only displayed.
 """
 
 import uuid
@@ -103,10 +103,10 @@ _LEASE_HOLDER_QUERY = (
 def acquire(
     tx: Transaction, name: str, holder: HoldingProcess, now: datetime, lease_seconds: float, slot_count: int = 1
 ) -> Lease | None:
-    """Acquire the lease `name` for `lease_seconds`, for the calling process `holder`. A name with a `slot_count`
-    above 1 has as many leases; the first free one is acquired. Return None if all of them are held.
+    """Acquire the lease `name` for `lease_seconds`, for the calling process `holder`.
 
-    Raises RunAgain if another process inserted the row at the same time.
+    With a `slot_count` above 1 there are as many leases of this name; the first free one is acquired. Return None if
+    other processes hold all of them. Raises RunAgain if another process inserted the row at the same time.
     """
     token = str(uuid.uuid4())
     values = _make_lease_values(holder, now, lease_seconds) | {"token_": token}

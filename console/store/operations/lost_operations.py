@@ -175,9 +175,9 @@ def insert_lost_operations(conn: Connection, entries: Sequence[SpoolEntry], data
 def list_purchases_holding_claim(
     conn: Connection, client_id: str | None, corporation_number: str
 ) -> tuple[Intent, ...]:
-    """Return the lost purchases that still hold their claim on this client (None: any client) and corporation
-    number. Each purchase calls this function for its client, and there is seldom such a row. So it reads only the
-    ids first, which is faster than a query of all columns.
+    """Return the lost purchases that still hold their claim on this client (None: any client) and corporation number.
+    Each purchase calls this function for its client, and such a row rarely exists. So the function first reads only
+    the ids, which is faster than a query of all columns.
     """
     if client_id is None:
         return tuple(
@@ -190,16 +190,16 @@ def list_purchases_holding_claim(
 
 
 def list_denied_purchases(conn: Connection, client_id: str, corporation_number: str) -> tuple[Intent, ...]:
-    """Return the lost purchases of this client and corporation number, oldest first, about which two people have
-    decided that they were not made, and that were not restored since."""
+    """Return the lost purchases of this client and corporation number about which two people have decided that they
+    were not made, oldest first. Purchases that were restored after the decision are left out."""
     values = {"number": corporation_number, "client_number": int(client_id)}
     return tuple(_make_intent(row) for row in conn.execute(_DENIED_PURCHASES_QUERY, values))
 
 
 def list_refunds_holding_amount(conn: Connection) -> tuple[Intent, ...]:
     """Return the lost refunds, of all payments, that still hold their claim, so that their amounts aren't refundable.
-    Refunds whose records were restored are included. A caller that checks one payment leaves out both: the restored
-    refunds, and those of other payments."""
+    The result includes refunds whose records were restored. A caller that checks one payment must leave out the
+    restored refunds and the refunds of other payments."""
     return tuple(_make_intent(row) for row in conn.execute(_INTENTS_OF_REFUNDS_QUERY))
 
 
@@ -211,19 +211,20 @@ def list_lost_starts_of_payment(conn: Connection, payment_id: int) -> tuple[Inte
 
 
 def list_lost_starts_holding_claim(conn: Connection, keys: StartKeys) -> tuple[Intent, ...]:
-    """Return the lost starts of payments (operations that ask the provider for a payment code or payment page) that
-    the provider may have accepted and that match `keys`: by the first key, by the beginning of a later key, or by the
-    fingerprint. A start whose payment was restored is left out only if it was stored without a `provider_key`; the
-    caller leaves out the others by their `provider_key`."""
+    """Return the lost starts of payments that match `keys` and that the provider may have accepted. A start of a
+    payment is the operation that asks the provider for a payment code or payment page. A start matches by the first
+    key, by the beginning of a later key, or by the fingerprint. A start without a stored `provider_key` is left out
+    if its payment was restored. For the other starts the caller checks by the `provider_key` whether the payment was
+    restored."""
     later_key_pattern = re.sub("[/%_]", r"/\g<0>", keys.later_key_beginning) + "%"
     values = {"first_key": keys.first_key, "later_key_pattern": later_key_pattern, "fingerprint": keys.fingerprint}
     return tuple(_make_intent(row) for row in conn.execute(_PAYMENT_START_INTENTS_QUERY, values))
 
 
 def leave_out_decided_intents(conn: Connection, intents: Sequence[Intent]) -> tuple[Intent, ...]:
-    """Return the `intents` (entries in the spool of a desk) without those whose outcome two people have already
-    decided in this database. Such a decision may have been made at another desk, which has changed only its own
-    spool."""
+    """Return the `intents` (entries in the spool of a desk) except those whose outcome two people have already
+    decided in this database. The two people may have decided at another desk, which has changed only its own spool.
+    """
     decided_ids = _read_existing_ids(conn, _DECIDED_OPERATION_IDS_QUERY, [intent.operation_id for intent in intents])
     return tuple(intent for intent in intents if intent.operation_id not in decided_ids)
 
@@ -256,8 +257,8 @@ def list_unrestored_operations(conn: Connection) -> tuple[Intent, ...]:
 
 
 def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, datetime, LostOperationState], ...]:
-    """Return lost operations (at most `limit`), the last stored one first, whatever has happened since; each with the
-    time at which it was stored here and its present state.
+    """Return at most `limit` lost operations, the last stored one first, each with the time at which it was stored in
+    this table and its present state. Lost operations that were restored, decided or ended since then are included.
     """
     found: list[tuple[Intent, datetime, LostOperationState]] = []
     for row in conn.execute(_ALL_LOST_OPERATIONS_QUERY, {"limit": limit}):
@@ -274,7 +275,7 @@ def list_lost_operations(conn: Connection, limit: int) -> tuple[tuple[Intent, da
 
 
 def count_lost_operations(conn: Connection) -> int:
-    """Return the number of all lost operations, whatever has happened since."""
+    """Return the number of all lost operations, including those that were restored, decided or ended later."""
     return int(conn.scalar(_COUNT_QUERY) or 0)
 
 

@@ -35,10 +35,10 @@ _INSERT_CALL_RATE_STATEMENT = insert(call_rates).values(
 
 
 def reserve_call_start(conn: Connection, limit_name: str, spacing_seconds: float) -> float:
-    """Reserve the start of a call that is limited under the name `limit_name`, such as `alarmbox`: now, or when the
-    spacing of the previous reservation under this name has passed. The call after it starts at least
-    `spacing_seconds` later. Return the seconds for which the caller must wait before the call; 0.0 if it may call
-    now.
+    """Reserve the start of a call that is limited under the name `limit_name`, such as `alarmbox`. The call may start
+    when the spacing of the previous reservation under this name has passed, or now if it has passed already. The call
+    after this one may start at least `spacing_seconds` later. Return the seconds for which the caller must wait
+    before the call; 0.0 if it may call now.
 
     Raises RunAgain if another process inserted the row of this name at the same time.
     """

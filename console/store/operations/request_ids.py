@@ -1,8 +1,8 @@
-"""Reads and writes of request ids, one row per person and id. A process acquires the lease of the row before the
-action and releases it afterwards.
+"""Reads and writes of request ids, one row per person and id.
 
-The lease expires by the database's clock and has a fencing token. The person is part of the row's key, so nobody
-can use up an id of another person.
+A process acquires the lease of the row before the action and releases it afterwards. The lease expires by the
+database's clock and has a fencing token. The person is part of the row's key, so a person can't use up the ids of
+another person.
 """
 
 import uuid
@@ -115,10 +115,11 @@ class RequestKey:
 
 @dataclass(frozen=True, slots=True)
 class RequestIdUse:
-    """The stored use of a request id: the command, the digest of its arguments (`fingerprint`), its state (running,
-    kept: an answer is stored, free) and its answer. `subject_kind`, `subject_id` and `operation_id` are the record
-    and operation that the action wrote. `holder` is the process that used the id last. `fence` is the fencing token
-    of its lease; `has_live_lease`: this lease hasn't expired. `age`: the time since the use began.
+    """The stored use of a request id: the command, the digest of its arguments (`fingerprint`), the state of the use
+    and the stored answer. The state is running, kept (an answer is stored) or free. `subject_kind`, `subject_id` and
+    `operation_id` name the record and the operation that the action wrote. `holder` is the process that used the id
+    last. `fence` is the fencing token of the lease of this use; `has_live_lease`: the lease hasn't expired. `age` is
+    the time since the use began.
     """
 
     command: str
@@ -210,10 +211,9 @@ def acquire_request_id(
     lease_seconds: float,
 ) -> HeldRequestId | None:
     """Give this process the lease of the request id for `lease_seconds`, and return the id with its fencing token.
-    `stored_use` is the use of the id that the caller has read in this transaction; None if the caller knows of none:
-    then return None if the id is stored already.
 
-    Raises RunAgain if another process has changed the row meanwhile.
+    `stored_use` is the use of the id that the caller has read in this transaction. With `stored_use` None the id must
+    be new: return None if it is stored already. Raises RunAgain if another process has changed the row meanwhile.
     """
     token = str(uuid.uuid4())
     row = request.parameters | {
@@ -289,8 +289,8 @@ def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer
 
 
 def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
-    """End the lease of a request id without an answer, because this process stops acting under the id. The outcome
-    is in the record and the operation whose ids `store_result_ids` stored."""
+    """End the lease of a request id without an answer, because this process no longer executes the action of the
+    request id. The outcome is in the record and the operation whose ids `store_result_ids` stored."""
     conn.execute(_END_REQUEST_ID_LEASE_STATEMENT, _make_own_use_parameters(held_request_id))
 
 

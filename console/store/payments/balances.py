@@ -1,10 +1,10 @@
-"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside. Each function
-changes them by one UPDATE, whose WHERE clause prevents a negative amount even if other processes write at the
-same time.
+"""Writes the amounts of a payment: captured = left + reserved for refunds + refunded + set aside.
 
-Each function returns True if it changed the amounts. The UPDATE increments the row's version without comparing it,
-so a later compare-and-swap with the version read before fails. A caller that also writes the row by
-compare-and-swap must do that before it calls a function of this module. Amounts are in minor units and at least 1.
+Each function changes the amounts by one UPDATE, whose WHERE clause prevents a negative amount even if other processes
+write at the same time. It returns True if it changed the amounts. The UPDATE increments the row's version without
+comparing it. So a later compare-and-swap fails if it compares the version that was read before the UPDATE. A caller
+that also writes the row by compare-and-swap must do so before it calls a function of this module. Amounts are in
+minor units and at least 1.
 """
 
 from datetime import datetime

@@ -33,17 +33,19 @@ _LIMITS_QUERY = select(limits.c.name, limits.c.currency, limits.c.value).order_b
 
 def find_limit_value(conn: Connection, limit_name: str, currency: str) -> int | None:
     """Return the stored value of the limit or condition `limit_name` (such as `per_refund`) in this currency, in the
-    unit that `get_limit_unit` returns for it. Return None if the table `limits` has no row for it.
+    unit that `get_limit_unit` returns for this limit. Return None if the table `limits` has no such row.
     """
     value = conn.scalar(_LIMIT_VALUE_QUERY, {"limit_name": limit_name, "currency": currency})
     return None if value is None else int(value)
 
 
 def list_limits(conn: Connection, now: datetime, *, includes_unlisted: bool) -> tuple[Limit, ...]:
-    """Return the stored limits, sorted by currency and name. The limits of a currency are followed by those
-    conditions for a second approver that have no row in this currency yet; their value is None. Each returned limit
-    contains its newest proposal that is neither closed nor expired at `now`, of a person who is an administrator.
-    `includes_unlisted`: while the table `operators` is empty, every name is an administrator, as on SQLite.
+    """Return the stored limits, sorted by currency and name. After the limits of a currency follow the conditions for
+    a second approver that have no row in this currency yet; their value is None.
+
+    Each returned limit contains its newest open proposal: one that is neither closed nor expired at `now`, and whose
+    person is an administrator. `includes_unlisted`: while the table `operators` is empty, every name is an
+    administrator, as on SQLite.
     """
     proposals = {row.subject_id: row for row in _read_open_proposals(conn, now, includes_unlisted)}
     values_by_currency: dict[str, dict[str, int | None]] = {}

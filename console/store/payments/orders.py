@@ -147,8 +147,8 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
 
 def _get_normalised_number(key: str | None, stored_number: str | None) -> str | None:
     """Return the normalised corporation number of an order. `stored_number` is the stored number, `key` the column
-    `number_key`, which SQL derives from it. If SQL couldn't normalise the spelling, this function parses
-    `stored_number`; if that fails too, it returns `key` (None if it is empty)."""
+    `number_key`, which SQL derives from it. If SQL couldn't normalise the stored number, this function parses
+    `stored_number`. If that fails too, return `key` (None if `key` is empty)."""
     if stored_number is not None and (key is None or len(key) != DIGIT_COUNT):
         with suppress(InvalidCorporationNumber):
             return parse_number(stored_number).value
@@ -177,10 +177,10 @@ def insert_order(conn: Connection, order: NewOrder, now: datetime) -> int:
 def change_order(conn: Connection, order: Order, now: datetime, **values: object) -> None:
     """Write columns of the order's row. Values may be aware instants and enum members.
 
-    Raises StaleRow if the row's version or stored state isn't that of `order`: a change by the shop that leaves the
-    state as it is isn't noticed, and an order with an unreadable state can't be changed. Raises ForbiddenTransition
-    (a bug of the caller) for a state change that ORDER_TRANSITIONS doesn't allow, or for a column that never
-    changes.
+    Raises StaleRow if the row's version or stored state isn't the same as in `order`. So a change by the shop that
+    leaves the state unchanged isn't noticed, and an order with an unreadable state can't be changed. Raises
+    ForbiddenTransition (a bug of the caller) for a state change that ORDER_TRANSITIONS doesn't allow, or for a column
+    that never changes.
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if "status" in values:
@@ -194,8 +194,8 @@ def change_order(conn: Connection, order: Order, now: datetime, **values: object
 
 
 def write_order_work(conn: Connection, order: Order, now: datetime, work: Work) -> None:
-    """Write the work of an order (its next step). No other column than those of the work and the version changes,
-    not even `updated_at`. Raises StaleRow if the row's version or stored state isn't that of `order`."""
+    """Write the work of an order (its next step). Only the columns of the work and the version change, not even
+    `updated_at`. Raises StaleRow if the row's version or stored state isn't the same as in `order`."""
     compare_and_swap.update_if_unchanged(
         conn, orders, (order.id, order.version), make_work_values(work), status=order.state
     )
@@ -211,8 +211,8 @@ def fits_order_column(column: str, value: str) -> bool:
 def fill_empty_columns(conn: Connection, order: Order, now: datetime, values: Mapping[str, str]) -> None:
     """Write texts (by column name) into columns of an order's row that are empty; `updated_at` doesn't change.
 
-    Raises StaleRow if the row's version or stored state isn't that of `order`, or if one of the columns isn't empty:
-    the shop writes without incrementing the version.
+    Raises StaleRow if the row's version or stored state isn't the same as in `order`, or if one of the columns isn't
+    empty any more: the shop writes without incrementing the version.
     """
     are_empty_conditions = [or_(orders.c[column].is_(None), orders.c[column] == "") for column in values]
     unchanged_conditions = (

@@ -109,15 +109,16 @@ class NewPayment:
 
 
 def find(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Payment | None:
-    """Return one payment; None if there is none. `lapsed_ids`: ids of payments whose call has lapsed (its process
-    crashed or froze); such a payment is returned with an unknown outcome.
+    """Return one payment; None if there is none. `lapsed_ids` are the ids of payments whose call has lapsed (its
+    process crashed or froze); these payments are returned with an unknown outcome.
     """
     return _find_first_payment(conn, _PAYMENT_BY_ID_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
 
 def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
-    """Return the payers, as their provider names them, of a payment, of a refund's payment, of all payments of an
-    order, or of the record that an alert is about (`kind`: payment, refund, order, alert)."""
+    """Return the payers of a record, as their provider names them. `kind` is the kind of the record: payment, refund
+    (the payer of its payment), order (the payers of all its payments) or alert (the payers of the record that the
+    alert is about)."""
     if kind == "alert":
         subject = conn.execute(_SUBJECT_OF_ALERT_QUERY, {"record_id": str(record_id)}).first()
         if subject is None or subject.subject_kind not in _PAYERS_QUERIES:
@@ -127,8 +128,8 @@ def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> 
 
 
 def find_newest_corporation_number(conn: Connection) -> str | None:
-    """Return the corporation number of the newest payment that has one; None if there is none. A training shows it as
-    a number to look up.
+    """Return the corporation number of the newest payment that has a corporation number; None if no payment has one.
+    A training shows this number as an example to look up.
     """
     query = select(payments.c.corporation_number).where(payments.c.corporation_number.is_not(None))
     number: str | None = conn.scalar(query.order_by(payments.c.id.desc()).limit(1))
@@ -152,8 +153,8 @@ def find_by_id_at_provider(conn: Connection, provider: str, provider_payment_id:
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Payment, ...]:
-    """Return all payments of an order, newest first. `lapsed_ids`: ids of payments whose call has lapsed (its process
-    crashed or froze), returned with an unknown outcome.
+    """Return all payments of an order, newest first. `lapsed_ids` are the ids of payments whose call has lapsed (its
+    process crashed or froze); these payments are returned with an unknown outcome.
     """
     return select_records(conn, _PAYMENTS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
@@ -161,8 +162,8 @@ def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] 
 def find_by_orders(
     conn: Connection, order_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return all payments of these orders, newest first. `lapsed_ids`: ids of payments whose call has lapsed (its
-    process crashed or froze), returned with an unknown outcome.
+    """Return all payments of these orders, newest first. `lapsed_ids` are the ids of payments whose call has lapsed
+    (its process crashed or froze); these payments are returned with an unknown outcome.
     """
     return (
         select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}, lapsed_ids)
@@ -175,8 +176,8 @@ def find_by_corporation(
     conn: Connection, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Return the payments whose own row has this corporation number, newest first; the corporation number of a
-    payment's order isn't compared. `lapsed_ids`: ids of payments whose call has lapsed (its process crashed or
-    froze), returned with an unknown outcome.
+    payment's order isn't compared. `lapsed_ids` are the ids of payments whose call has lapsed (its process crashed or
+    froze); these payments are returned with an unknown outcome.
     """
     return select_records(
         conn, _PAYMENTS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number}, lapsed_ids
@@ -211,8 +212,8 @@ def get_all_rows_query() -> Select[Any]:
 def find_by_ids(
     conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
-    """Return the payments with these ids, in any order. `lapsed_ids`: ids of records whose call has lapsed (its
-    process crashed or froze), returned with an unknown outcome.
+    """Return the payments with these ids, in any order. `lapsed_ids` are the ids of records whose call has lapsed
+    (its process crashed or froze); these records are returned with an unknown outcome.
     """
     return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
 
@@ -221,8 +222,8 @@ def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Payment, ...]:
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
-    payments. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
-    unknown outcome.
+    payments. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
+    are returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))
 

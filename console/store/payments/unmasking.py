@@ -1,7 +1,8 @@
 """Read the unmasked payer of a payment and the unmasked answers about a payment or refund.
 
-A database account that may not read the unmasked tables reads these texts in two views, which show a text only while
-the account's own audit entry about the unmasking is younger than UNMASKED_SECONDS (`store/access/people_views.py`).
+A database account that may not read the unmasked tables reads these texts in two views. The views show a text only
+while the account's own audit entry about the unmasking is younger than UNMASKED_SECONDS
+(`store/access/people_views.py`).
 """
 
 from collections.abc import Mapping
@@ -52,8 +53,9 @@ def find_unmasking_time(conn: Connection, payment_id: int, person: str) -> datet
 
 
 def read_unmasked_payer(conn: Connection, payment_id: int) -> str | None:
-    """Return the unmasked payer of the payment. Return None if the payment has no payer, or if the connected account
-    reads the payer in the view and has no audit entry about the unmasking that is younger than UNMASKED_SECONDS."""
+    """Return the unmasked payer of the payment; None if the payment has no payer. If the connected account must read
+    the payer in the view, also return None if it has no audit entry about the unmasking that is younger than
+    UNMASKED_SECONDS."""
     source = _payers_view if reads_views(conn) else payments
     payer: str | None = conn.scalar(select(source.c.payer_ref).where(source.c.id == payment_id))
     return payer

@@ -89,7 +89,7 @@ def read_sorted_page(
 
 
 def _pad_to_two_keys(values: Sequence[SortValue]) -> tuple[SortValue, SortValue]:
-    """Return two sort keys: the one or two `values`, and 0 in place of a missing second one."""
+    """Return two sort keys: the one or two `values`, with 0 as the second key if there is only one value."""
     return values[0], values[1] if len(values) > 1 else 0
 
 
@@ -102,8 +102,8 @@ def _make_sorted_keys_query(
     choice: QueueChoice,
 ) -> Select[Any] | None:
     """Return the query of the ids and sort keys of the next page's rows of one table, in the sort order of `choice`.
-    Return None if the filter selects no row of the table. `name` is the name of the queue, `after_position` the
-    position of the last row of the previous page, `kind_index` the index of the table in QUEUE_TABLES, and
+    Return None if the filter selects no row of the table. `name` is the name of the queue. `after_position` is the
+    position of the last row of the previous page. `kind_index` is the index of the table in QUEUE_TABLES.
     `lapsed_ids` are the ids of the table's lapsed records.
     """
     is_descending = choice.order.is_descending
@@ -201,9 +201,9 @@ def _read_records(
 def count_chosen_records(
     conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[int, datetime | None]:
-    """Return the number of records of the queue `name` that the filter of `choice` selects, at most
-    MAX_COUNTED_RECORDS + 1, and the earliest instant at which one of the counted records got its present state (None
-    if no such instant is stored).
+    """Return two values about the records of the queue `name` that the filter of `choice` selects. The first is their
+    number, at most MAX_COUNTED_RECORDS + 1. The second is the earliest instant at which one of the counted records
+    got its present state; None if no such instant is stored.
     """
     counts = [
         _make_range_count_query(kind_queries, rows)
@@ -222,8 +222,8 @@ def count_chosen_records(
 
 
 def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: ColumnElement[bool]) -> Select[Any]:
-    """Return the query that counts the rows of one index range (`total`), at most as many as the parameter `limit`
-    says, and reads the earliest instant at which one of them got its present state (`oldest`)."""
+    """Return the query of two figures about the rows of one index range. `total` is their number, at most the
+    parameter `limit`. `oldest` is the earliest instant at which one of the counted rows got its present state."""
     counted_rows = (
         select(kind_queries.state_since.label("since")).where(range_condition).limit(_LIMIT_PARAMETER).subquery()
     )
@@ -241,9 +241,10 @@ def _make_oldest_instant_sql(counted_rows: Subquery) -> ColumnElement[Any]:
 def count_records_by_cause(
     conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
 ) -> tuple[tuple[CauseTotal, ...], bool]:
-    """Return two values: the counts of the records of the queue `name` that the filter of `choice` selects, one for
-    each kind, index range, cause and currency, so that a cause and currency can occur several times; and True if an
-    index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such records, so that the numbers are too low.
+    """Return two values. The first are the counts of the records of the queue `name` that the filter of `choice`
+    selects, one count for each kind, index range, cause and currency. So a pair of cause and currency can occur
+    several times. The second is True if an index range of the queue has more than MAX_RECORDS_GROUPED_BY_CAUSE such
+    records; then the counts are too low.
     """
     totals: list[CauseTotal] = []
     is_capped = False

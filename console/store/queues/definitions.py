@@ -123,8 +123,8 @@ def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> Colu
 
 
 def _is_before_sql(told_at: Column[Any], bound: datetime) -> ColumnElement[bool]:
-    """Return SQL: the provider's last answer came before `bound` (aware). The column is inside coalesce(), so that
-    the database keeps to the index of the queue."""
+    """Return an SQL condition: the provider's last answer came before `bound` (aware). The column is inside
+    coalesce(), so that the database uses the index of the queue and no index of this column."""
     return func.coalesce(told_at, None, type_=Instant) < literal(convert_to_naive_utc(bound), Instant)
 
 
@@ -150,9 +150,9 @@ def _has_old_refund_answer_sql(now: datetime) -> ColumnElement[bool]:
 
 
 def list_reversible_payment_conditions(now: datetime) -> list[ColumnElement[bool]]:
-    """Return SQL conditions, one for each provider whose payments can be reversed, that together contain all payments
-    which the payers' banks can still reverse at `now`. Each is a range of the index of the provider and `paid_at`;
-    payments that are no longer paid are in it, too."""
+    """Return SQL conditions, one for each provider whose payments can be reversed. Together they select all payments
+    that the payers' banks can still reverse at `now`. Each condition is a range of the index of the provider and
+    `paid_at`. So it also selects payments of this range that are no longer in a paid state."""
     first_instants = {
         provider: find_first_reversible_instant(provider, now) for provider in provider_registry.list_provider_names()
     }

@@ -139,9 +139,10 @@ def _make_certainty_condition(shown_columns: ShownColumns, choice: QueueChoice) 
 
 
 def make_age_conditions(since: Expression, choice: QueueChoice) -> Iterator[ColumnElement[bool]]:
-    """Yield the SQL conditions of a filter on the age, or on the day of the last change: the bounds of the column
-    `state_since`. Yield nothing if the filter has neither, or if `choice` has no instant `now`. Without a lower
-    bound, rows without a stored instant (EPOCH_START) are left out. The indexes of the queues can answer both bounds.
+    """Yield the SQL conditions of a filter on the age, or on the day of the last change. They are a lower and an
+    upper bound of the column `state_since`, and the indexes of the queues can answer them. Yield nothing if the
+    filter has no such condition, or if `choice` has no instant `now`. If there is no lower bound, rows without a
+    stored instant (EPOCH_START) are left out.
     """
     if not choice.record_filter.restricts_last_change or choice.now is None:
         return
@@ -206,10 +207,9 @@ def make_sort_keys(
     kind: str, id_column: Expression, since_column: Expression, shown_columns: ShownColumns, choice: QueueChoice
 ) -> Sequence[Expression]:
     """Return the one or two SQL expressions by which the rows of one table are sorted in the order of `choice`.
-    They are never NULL, and every database sorts them in the same way.
 
-    `since_column` is the table's column `state_since`; `shown_columns` has the SQL expressions of the other sorted
-    values.
+    The expressions are never NULL, and every database sorts their values in the same way. `since_column` is the
+    table's column `state_since`; `shown_columns` has the SQL expressions of the other sorted values.
     """
     table = _SortedTable(
         kind, id_column, since_column, shown_columns, choice.owners or {}, choice.order.is_descending

@@ -62,9 +62,9 @@ def read_queue_page(
     lapsed_ids: LapsedIds,
     choice: QueueChoice = UNFILTERED_CHOICE,
 ) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
-    """Return at most `limit` records of the queue `name` with their positions, sorted by work state (needs_review
-    first), then by age over all kinds, the oldest first. `after_position` is the last position of the previous page;
-    None for the first page. Of `choice` only the filter is used.
+    """Return at most `limit` records of the queue `name` with their positions. They are sorted by work state
+    (needs_review first), then by age over all kinds, the oldest first. `after_position` is the last position of the
+    previous page; None for the first page. The function uses only the filter of `choice`, not its sort order.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
@@ -113,8 +113,9 @@ def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> A
 
 def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) -> QueueKey | None:
     """Return the key after which a page continues in the table of the kind `kind_index`; None for the first page.
-    `after_position` is the position of the last record of the previous page. Among records with equal work state and
-    instant, those of a kind before the kind of `after_position` are already shown, those of a later kind aren't.
+    `after_position` is the position of the last record of the previous page. Records with the same work state and
+    instant are sorted by kind. Of these records, those with a lower kind index than `after_position` are already
+    shown; those with a higher one aren't.
     """
     if after_position is None:
         return None
@@ -127,8 +128,9 @@ def _make_page_start_key(after_position: QueuePosition | None, kind_index: int) 
 
 
 def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds) -> tuple[int, datetime | None]:
-    """Return the number of records in the queue, at most MAX_COUNTED_RECORDS + 1, and the earliest instant at which
-    one of the counted records got its present state (None if the queue is empty, or if no such instant is stored)."""
+    """Return two values about the queue. The first is the number of its records, at most MAX_COUNTED_RECORDS + 1. The
+    second is the earliest instant at which one of the counted records got its present state; None if the queue is
+    empty, or if no such instant is stored."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
@@ -142,8 +144,8 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
 @cache
 def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
     """Return one query that counts the queue `name` over all its tables; `lapsed_kinds` are the kinds of which some
-    records are lapsed now. It has one row per query of `make_count_queries`, with that query's columns `total` and
-    `oldest`.
+    records are lapsed now. The result has one row for each query of `make_count_queries`, with the columns `total`
+    and `oldest` of that query.
     """
     queue_tables = [kind_queries for kind_queries in QUEUE_TABLES if name in kind_queries.conditions_by_queue]
     return union_all(

@@ -81,9 +81,9 @@ class ShownColumns:
 
     @property
     def cause(self) -> Expression:
-        """The code of the record's problem, as `find_cause` of the domain returns it: the stored error code (except
-        that of a payment or refund that people have decided as completed), otherwise the reason of its work (LAPSED
-        for a lapsed row); NULL if there is neither."""
+        """The code of the record's problem, as `find_cause` of the domain returns it. It is the stored error code,
+        except for a payment or refund that people have decided as completed. Without an error code it is the reason
+        of the record's work (LAPSED for a lapsed row). NULL if the record has neither code."""
         columns, reason = self.columns, self._make_shown_sql(self.columns.work_reason, WorkReason.LAPSED.value)
         was_decided_as_completed = and_(
             is_one_of_sql(columns.error_code, (RESOLVED_BY_PEOPLE_CAUSE,)),

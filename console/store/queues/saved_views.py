@@ -55,9 +55,9 @@ _UPDATE_VIEW_STATEMENT = (
 
 
 def list_views(conn: Connection, person: str | None) -> tuple[SavedView, ...]:
-    """Return the views that aren't deleted: those of `person`, then those of the team, each in the order in which
-    they were made. With `person` None, return only those of the team. At most _MAX_VIEWS rows are read, and rows that
-    can't be read are left out."""
+    """Return the views that aren't deleted: first the views of `person`, then the team's views, each in the order in
+    which they were made. With `person` None, return only the team's views. At most _MAX_VIEWS rows are read, and rows
+    that can't be read are left out."""
     rows = conn.execute(_VISIBLE_VIEWS_QUERY, {"person": person or ""})
     return unreadable_rows.read_readable_rows("saved_views", rows, _make_view)
 

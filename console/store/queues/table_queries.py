@@ -90,7 +90,8 @@ class RecordTableQueries:
         choice: QueueChoice = UNFILTERED_CHOICE,
     ) -> list[tuple[QueueKey, Row[Any]]]:
         """Return at most `limit` rows of the queue `name` with keys above `after_key` (None: from the first), with
-        their keys, sorted by key. `lapsed_ids`: ids of the lapsed rows. Of `choice` only the filter is used."""
+        their keys, sorted by key. `lapsed_ids` are the ids of the lapsed rows. The method uses only the filter of
+        `choice`, not its sort order."""
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
             return []
@@ -120,8 +121,9 @@ class RecordTableQueries:
         limit: int,
         choice: QueueChoice,
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return a page of the queue `name` like `read_page`. Each work state of the filter has a query of its
-        own, so that the bounds of `state_since` are a range of the index. `conditions` are those of the filter."""
+        """Return a page of the queue `name` like `read_page`. Each work state of the filter has a query of its own,
+        so that the bounds of `state_since` are a range of the index. `conditions` are the SQL conditions of the
+        filter."""
         rows: list[tuple[QueueKey, Row[Any]]] = []
         for state in _list_selected_work_states(choice):
             if len(rows) < limit and (after_key is None or state >= after_key[0]):
@@ -156,7 +158,7 @@ class RecordTableQueries:
     ) -> list[ColumnElement[bool]]:
         """Return SQL conditions for the records of the queue `name` that the filter of `choice` selects. Each of
         these records fulfils exactly one of the conditions; most conditions are a range of an index. With
-        `is_split_by_state` each condition has one work state, except that of the lapsed rows.
+        `is_split_by_state`, each condition has one work state, except the condition of the lapsed rows.
         """
         conditions = self.make_filter_conditions(choice, lapsed_ids)
         if conditions is None:
@@ -184,10 +186,10 @@ class RecordTableQueries:
         limit: int,
         lapsed_ids: AbstractSet[int],
     ) -> list[tuple[QueueKey, Row[Any]]]:
-        """Return at most `limit` rows with keys above `after_key` (a work state, an instant and an id), by up to
-        three queries: first the rows with the work state and the instant of `after_key` and a higher id, then the
-        rows with its work state and a later instant, then the rows with a later work state. If `after_key` is None,
-        return the first rows of the queue.
+        """Return at most `limit` rows with keys above `after_key`. A key consists of a work state, an instant and an
+        id. Up to three queries read these rows: the rows with the work state and instant of `after_key` and a higher
+        id; the rows with the work state of `after_key` and a later instant; the rows with a later work state. If
+        `after_key` is None, return the first rows of the queue.
         """
         if after_key is None:
             return self._read_rows(conn, statements.first_rows, lapsed_ids, limit=limit)
@@ -292,11 +294,11 @@ def _make_count_query(rows: Select[Any]) -> Select[Any]:
 
 @dataclass(frozen=True, slots=True)
 class _PageQueries:
-    """Queries of the pages of one queue, over one table. "The last row" is that of the previous page.
+    """Queries of the pages of one queue, over one table. "The last row" is the last row of the previous page.
 
     - `first_rows`: the first rows of the queue
     - `same_instant_rows`: the rows with the last row's work state and instant (`state_since`), and a higher id
-    - `later_instant_rows`: the rows with the same work state and a later instant than the last row
+    - `later_instant_rows`: the rows with the last row's work state and a later instant
     - `later_state_rows`: the rows with a later work state than the last row; None if all rows have one work state
     """
 
@@ -315,9 +317,9 @@ def _make_plain_page_queries(kind_queries: RecordTableQueries, name: str, *, has
 def _make_page_queries(
     kind_queries: RecordTableQueries, ranges: Sequence[ColumnElement[bool]], *, has_one_state: bool = False
 ) -> _PageQueries:
-    """Return the queries of the pages of these index ranges. Rows with equal and with later work states or
-    instants have separate queries: with one comparison for all, SQLite would read the index from its start and
-    MariaDB the table. `has_one_state`: all rows of the ranges have the same work state.
+    """Return the queries of the pages of these index ranges. Rows with equal work states or instants and rows with
+    later ones have separate queries. With one comparison for all rows, SQLite would read the index from its start,
+    and MariaDB the table. `has_one_state`: all rows of the ranges have the same work state.
     """
     sort_columns = (kind_queries.work_state, kind_queries.state_since, kind_queries.id)
     same_state, since = kind_queries.work_state == bindparam("last_work_state"), _SINCE_PARAMETER

@@ -58,13 +58,13 @@ def count_records_of_choices(
 def _make_range_queries(
     kind_queries: RecordTableQueries, name: str, lapsed_ids: AbstractSet[int], choices: Sequence[QueueChoice]
 ) -> Iterator[Select[Any]]:
-    """Yield one query for each index range of the queue `name`; the ranges together contain each record once. A
-    query reads at most as many records as its parameter `limit` says and returns one row. The row has the number
-    of records read (`scanned`). For the choice at each index of `choices` it has the number of records that the
-    filter selects (`total_0` …), and the earliest time at which one of them got its present state (`oldest_0`
-    …).
+    """Yield one query for each index range of the queue `name`; the ranges together contain each record once.
 
-    `lapsed_ids` are the ids of the records whose call has lapsed: its process crashed or froze.
+    A query reads at most as many records as its parameter `limit` says and returns one row. The column `scanned` of
+    this row is the number of records read. Two further columns belong to the choice at each index of `choices`:
+    `total_0` (and so on) is the number of records that the filter selects, `oldest_0` (and so on) is the earliest
+    time at which one of these records got its present state. `lapsed_ids` are the ids of the records whose call has
+    lapsed: its process crashed or froze.
     """
     conditions = [_make_filter_condition(kind_queries, choice, lapsed_ids) for choice in choices]
     for rows in kind_queries.list_chosen_ranges(name, UNFILTERED_CHOICE, lapsed_ids):
@@ -80,8 +80,8 @@ def _make_range_queries(
 def _make_filter_condition(
     kind_queries: RecordTableQueries, choice: QueueChoice, lapsed_ids: AbstractSet[int]
 ) -> ColumnElement[bool]:
-    """Return the SQL condition that a row of this table fulfils the filter of `choice`. It is false for all rows if
-    none can fulfil it."""
+    """Return the SQL condition that a row of this table fulfils the filter of `choice`. If no row of the table can
+    fulfil the filter, return a condition that is always false."""
     conditions = kind_queries.make_filter_conditions(choice, lapsed_ids)
     if conditions is None:
         return kind_queries.id.is_(None)
@@ -89,7 +89,8 @@ def _make_filter_condition(
 
 
 def _sum_range_counts(rows: Sequence[Mapping[str, Any]], choice_index: int) -> FilteredRecordCount:
-    """Return the count for the choice at the index `choice_index`, added up over the rows of all index ranges."""
+    """Return the count for the choice at the index `choice_index`: the sum of its counts in all index ranges. Each
+    row of `rows` has the counts of one index range."""
     count = sum(int(row[f"total_{choice_index}"] or 0) for row in rows)
     instants = [row[f"oldest_{choice_index}"] for row in rows if row[f"oldest_{choice_index}"] is not None]
     is_cut = any(row["scanned"] > MAX_RECORDS_READ_FOR_COUNT for row in rows)

@@ -171,9 +171,9 @@ def list_sent_refunds(
 def list_events_of_source(
     conn: Connection, notice_source: str, after_position: PagePosition, until: datetime, limit: int
 ) -> tuple[TimedEvent, ...]:
-    """Return at most `limit` payment events of the provider or shop `notice_source` that have an order number and an
-    `occurred_at` before `until`, sorted by that time and the id. `after_position`: time and id of the last event of
-    the previous page.
+    """Return at most `limit` payment events of the provider or shop `notice_source` that happened before `until`,
+    sorted by `occurred_at` and id. Events without an order number or without `occurred_at` are left out.
+    `after_position` is the time and id of the last event of the previous page.
     """
     rows = conn.execute(
         _EVENTS_OF_SOURCE_PAGE_QUERY, {"source": notice_source, **_make_page_parameters(after_position, until, limit)}

@@ -36,7 +36,7 @@ class HistoryIndex:
     def add_row(self, row: HistoryRow) -> bool:
         """Add a row of the history. Return False, without a write, if a row of the same event was added before. Two
         rows about a payment report the same event if their payment and state are the same, even if their amounts
-        differ; two rows about a refund if their payment, amount, state and time are the same.
+        differ. Two rows about a refund report the same event if their payment, amount, state and time are the same.
         """
         payment = row.provider_payment_id or f"ours:{row.merchant_payment_id}"
         row_identity: tuple[str, int, str] = (_get_row_kind(row), 0, "")

@@ -116,11 +116,11 @@ def open_run(
     now: datetime,
     phase: str = "theirs",
 ) -> int:
-    """Insert a run of the provider for these days and return its id. If the provider has an unfinished run for the
-    same days, return that run's id instead.
+    """Insert a run of the provider for these days and return its id.
 
-    `asked_by` is the person or worker who starts it, `phase` the phase with which it begins. Raises RunAgain if
-    another process inserted such a run at the same time and it has ended already.
+    If the provider has an unfinished run for the same days, return the id of that run instead. `asked_by` is the
+    person or worker who starts the run, `phase` the phase with which it begins. Raises RunAgain if another process
+    inserted a run for these days at the same time, and that run has ended already.
     """
     run = _find_run_of_days(conn, provider, from_day, to_day)
     if run is not None:

@@ -30,10 +30,10 @@ def find(
 
 
 def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Mapping[str, str]:
-    """Return the number that people use for each of these subjects of the audit trail ("payment 17"), by subject: the
-    order number, our payment number (for a refund that of its payment), or the corporation number of a credit check.
-    Subjects that aren't records, and records that don't exist, are left out. It makes at most one query for each
-    kind, two for orders."""
+    """Return the number by which people know each of these subjects of the audit trail ("payment 17"), by subject. It
+    is the order number of an order, our payment number of a payment or of a refund's payment, and the corporation
+    number of a credit check. Subjects that aren't records, and records that don't exist, are left out. The function
+    makes at most one query for each kind of record, two for orders."""
     ids: dict[str, set[int]] = {kind: set() for kind in _NUMBER_READER_BY_KIND}
     for subject in subjects:
         kind, _, record_id = subject.partition(" ")

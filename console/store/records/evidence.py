@@ -1,5 +1,5 @@
-"""Rows of evidence (providers' answers, and texts and files that people handed in) and of stored PDFs, both about one
-record."""
+"""Rows of evidence (providers' answers, and texts and files that people handed in) and of stored PDFs. Each row is
+about one record."""
 
 import hashlib
 from collections.abc import Collection, Iterator
@@ -36,12 +36,13 @@ def add_answer(
     outcome: "Outcome[object]",
     now: datetime,
 ) -> int:
-    """Store a provider's answer as evidence, in the form without secrets that the adapter made. If no answer came,
-    store this fact. Return the id of the evidence.
+    """Store a provider's answer as evidence, in the form without secrets that the adapter made, and return the id of
+    the evidence.
 
-    `subject` is the kind and id of the record (id None: no single record); `operation_id` the operation of the call,
-    None if the call belongs to none. `evidence_source` is the name of the call, such as `paypay.refund`; `actor` the
-    person or program that made the call.
+    If no answer came, store this fact. `subject` is the kind and id of the record; the id is None if the answer is
+    about no single record. `operation_id` is the operation of the call; None if the call belongs to no operation.
+    `evidence_source` is the name of the call, such as `paypay.refund`; `actor` is the person or program that made the
+    call.
     """
     row = _make_answer_row(subject, operation_id, evidence_source, actor, outcome)
     return _insert_evidence(conn, row, now)
@@ -111,7 +112,8 @@ def has_answer_of_class(
 
 
 def _compute_digest(outcome: "Outcome[object]") -> str:
-    """Return the SHA-256 (hex) of an answer: that of the outcome or, if it has none, that of its evidence text."""
+    """Return the SHA-256 (hex) of an answer: the SHA-256 that the outcome contains or, if it contains none, the
+    SHA-256 of its evidence text."""
     return outcome.sha256 or hashlib.sha256(outcome.evidence.encode()).hexdigest()
 
 

@@ -1,9 +1,9 @@
-"""Reads the history of one record. It reads the rows about the record from several tables, each through an index
-and sorted by the table's own time or id.
+"""Reads the history of one record.
 
-Rows are read in pages, so that the used memory doesn't grow with their number. Two kinds of audit entries are left
-out: those that only report that a person has read something, and those of an operation's start, because the
-journal has a row about it, too.
+It reads the rows about the record from several tables, each through an index and sorted by the table's own time or
+id. Rows are read in pages, so that the used memory doesn't grow with their number. Two kinds of audit entries are
+left out: the entries that only report that a person has read something, and the entries about the start of an
+operation, because the journal also has a row about the start.
 """
 
 import re
@@ -335,8 +335,8 @@ def _make_saga_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEvent:
 def _make_saga_event(
     row: Row[Any], at: datetime, event_code: str, table_and_event: str, kind: str, id: str
 ) -> TimelineEvent:
-    """Return the event `event_code` (begun or ended) of a saga, at the instant `at`. `table_and_event` is the source
-    that the event states.
+    """Return the event of a saga at the instant `at`. `event_code` says which one: begun or ended. `table_and_event`
+    names the table and the event; the history shows it as the source of the event.
     """
     facts = {"saga": row.kind, "state": row.state, "step": row.step, "reason": row.reason, "attempts": row.attempts}
     return TimelineEvent(
@@ -388,8 +388,9 @@ def _is_about_record_number_sql(table: Any) -> ColumnElement[bool]:
 
 def _is_evidence_of_record_sql() -> ColumnElement[bool]:
     """Return the SQL condition that a row of evidence is about the record in the parameters `record_kind` and
-    `record_number`. The kind in the row is the kind of the record, or that kind and QUESTION_SUFFIX (such as
-    `credit-check.question`): such an answer is shown with the record, but proves nothing about its outcome."""
+    `record_number`. The kind in the row is the kind of the record, or this kind followed by QUESTION_SUFFIX (such as
+    `credit-check.question`). An answer of the second form is shown with the record, but proves nothing about the
+    record's outcome."""
     kind: ColumnElement[str] = bindparam("record_kind", type_=String())
     return and_(
         evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),

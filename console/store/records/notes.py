@@ -19,8 +19,8 @@ _INSERT_NOTE_STATEMENT = into(notes)
 
 
 def add_note(conn: Connection, kind: str, subject_id: int, person: str, note_text: str, now: datetime) -> int:
-    """Insert a note of `person` with the text `note_text` about the record, announce a change of the record in the
-    change feed, and return the id of the note."""
+    """Insert a note of `person` with the text `note_text` about the record, and return the id of the note. Also
+    announce a change of the record in the change feed."""
     row = {
         "kind": kind,
         "subject_id": subject_id,

@@ -54,11 +54,11 @@ _IDS_BY_ANY_PREFIX_QUERY = union_all(
 
 
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
-    """Return, by kind, the ids of the orders, payments and refunds with a number or payer that begins with `text`: at
-    most `limit` for each searched column and each spelling.
+    """Return, by kind, the ids of the orders, payments and refunds with a number or payer that begins with `text`.
 
-    Numbers are compared with each spelling of `text` (see `list_number_spellings`), payers with `text` itself. A
-    database account that reads masked views can't see payers, so on its connections payers aren't searched.
+    For each searched column and each spelling, at most `limit` ids are returned. Numbers are compared with each
+    spelling of `text` (see `list_number_spellings`), payers only with `text` itself. On a connection of a database
+    account that reads masked views, payers aren't searched, because the account can't see them.
     """
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
     query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
@@ -72,15 +72,19 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
 
 
 def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object]:
-    """Return the two parameters by which a query finds the texts that begin with `text`: see `_make_prefix_query`."""
+    """Return two query parameters that select the texts which begin with `text`: `text` itself, and a text that is
+    sorted after all of them."""
     return {f"{parameter_prefix}_first": text, f"{parameter_prefix}_beyond": text + _LARGEST_CHARACTER}
 
 
 def list_number_spellings(text: str) -> tuple[str, ...]:
-    """Return the spellings in which a typed number or key of a record may be stored, the typed one first. The others
-    are made from its NFKC form, in which full-width characters are ASCII. If that form has only ASCII characters, it
-    is also returned with hyphens in place of other dashes, in capitals and in small letters; with a digit, also with
-    hyphens in place of spaces, without spaces, and with a hyphen between its letters and its digits.
+    """Return the spellings in which a typed number or key of a record may be stored. The first one is the NFKC form
+    of the text, in which full-width characters are ASCII.
+
+    If this form has only ASCII characters, further forms are made from it: the form with hyphens in place of other
+    dashes and, if it has a digit, also this form with hyphens in place of spaces, without spaces, and with a hyphen
+    between its letters and its digits. Each of these further forms is returned as it is, in capitals and in small
+    letters.
     """
     typed = unicodedata.normalize("NFKC", text)
     hyphenated = typed.translate(_DASHES_TO_HYPHEN)
@@ -96,16 +100,21 @@ def list_number_spellings(text: str) -> tuple[str, ...]:
 
 
 def parse_shown_id(text: str) -> tuple[str, int] | None:
-    """Return the kind and the id of a refund whose number on the screens (R-17) is `text`, in any of its spellings;
-    None if `text` is no such number."""
+    """Return the kind and the id of the refund whose number on the screens (such as R-17) is `text`; any spelling of
+    the number is accepted. Return None if `text` is no such number."""
     match = next(filter(None, map(_SHOWN_REFUND_PATTERN.fullmatch, list_number_spellings(text))), None)
     return None if match is None else (refunds.REFUND_KIND, int(match[1]))
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the text is the payer of a payment, or if a spelling of the text (`list_number_spellings`) is the order
-    number of an order, our payment number, the id that the provider gave to a payment or refund, the idempotency key
-    of a refund, or its number on the screens. Always False for a credit check.
+    """True if the typed text identifies the record exactly. This is so if the text is the payer of a payment, or if
+    one of its spellings (`list_number_spellings`) is one of these numbers:
+
+    - the order number of an order
+    - our payment number, or the id that the provider gave to a payment or refund
+    - the idempotency key of a refund, or its number on the screens
+
+    Always False for a credit check.
     """
     spellings = list_number_spellings(text)
     if isinstance(record, CreditCheck):

@@ -1,5 +1,5 @@
 """Table `approvals`: proposals of a final state for a record with an unknown outcome, and approvals (votes) of
-refunds. Both are decisions that need two people."""
+refunds. Each of these decisions needs two people."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ def find_open_proposal(conn: Connection, kind: str, subject_id: str) -> StoredPr
 
 
 def read_open_proposals(conn: Connection, kind: str, subject_ids: Collection[str]) -> dict[str, tuple[str, str]]:
-    """Return the proposed state and the proposer of those of the records that have an open proposal, by record id."""
+    """Return the proposed state and the proposer of each open proposal about one of these records, by record id."""
     if not subject_ids:
         return {}
     rows = conn.execute(_PROPOSED_STATES_QUERY, {"kind": kind, "ids": list(subject_ids)})

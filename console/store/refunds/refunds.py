@@ -117,9 +117,9 @@ _COLUMNS_NEVER_CHANGED = frozenset(
 
 
 def _make_requested_ids_query(work_state: WorkState) -> Select[Any]:
-    """Return the query of the ids of requested refunds with the work state `work_state` that can still be approved at
-    the parameter `now`, sorted by id: at most as many as the parameter `limit` says, with ids above the parameter
-    `after`. Each work state has a query of its own, because no index is sorted by id over all of them.
+    """Return the query of the ids of requested refunds that can still be approved at the parameter `now`. It selects
+    the refunds with the work state `work_state` and an id above the parameter `after`, sorted by id, at most the
+    parameter `limit`. Each work state has a query of its own, because no index is sorted by id over all work states.
     """
     requested_ids = (
         refunds.c.status == RefundState.REQUESTED.value,
@@ -190,8 +190,8 @@ class NewRefund:
 
 
 def find(conn: Connection, refund_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return one refund; None if there is none. `lapsed_ids`: ids of refunds whose call has lapsed (its process
-    crashed or froze); such a refund is returned with an unknown outcome.
+    """Return one refund; None if there is none. `lapsed_ids` are the ids of refunds whose call has lapsed (its
+    process crashed or froze); these refunds are returned with an unknown outcome.
     """
     return _find_first_refund(conn, _REFUND_BY_ID_QUERY, {"refund_id": refund_id}, lapsed_ids)
 
@@ -209,8 +209,9 @@ def list_by_id_at_provider(conn: Connection, provider_refund_id: str) -> tuple[R
 
 
 def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`:
-    ids of refunds whose call has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`
+    are the ids of refunds whose call has lapsed (its process crashed or froze); these refunds are returned with an
+    unknown outcome.
     """
     return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
@@ -218,8 +219,8 @@ def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[
 def find_by_payment(
     conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return all refunds of a payment, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
-    crashed or froze), returned with an unknown outcome.
+    """Return all refunds of a payment, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed (its
+    process crashed or froze); these refunds are returned with an unknown outcome.
     """
     return select_records(conn, _REFUNDS_OF_PAYMENT_QUERY, {"payment_id": payment_id}, lapsed_ids)
 
@@ -227,8 +228,8 @@ def find_by_payment(
 def find_by_payments(
     conn: Connection, payment_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return all refunds of these payments, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its
-    process crashed or froze), returned with an unknown outcome.
+    """Return all refunds of these payments, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed
+    (its process crashed or froze); these refunds are returned with an unknown outcome.
     """
     return (
         select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"payment_ids": sorted(payment_ids)}, lapsed_ids)
@@ -240,15 +241,15 @@ def find_by_payments(
 def find_by_ids(
     conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Return the refunds with these ids, in any order. `lapsed_ids`: ids of refunds whose call has lapsed (its
-    process crashed or froze), returned with an unknown outcome.
+    """Return the refunds with these ids, in any order. `lapsed_ids` are the ids of refunds whose call has lapsed (its
+    process crashed or froze); these refunds are returned with an unknown outcome.
     """
     return select_records(conn, _REFUNDS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
-    """Return all refunds of an order, newest first. `lapsed_ids`: ids of refunds whose call has lapsed (its process
-    crashed or froze), returned with an unknown outcome.
+    """Return all refunds of an order, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed (its
+    process crashed or froze); these refunds are returned with an unknown outcome.
     """
     return select_records(conn, _REFUNDS_OF_ORDER_QUERY, {"order_id": order_id}, lapsed_ids)
 
@@ -279,9 +280,9 @@ def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: in
 def list_refunds_overdue_for_sending(
     conn: Connection, now: datetime, limit: int, after_id: int
 ) -> tuple[Refund, ...]:
-    """Return at most `limit` approved refunds with an id above `after_id`, sorted by id, that wait for a person
-    because they couldn't be sent, and whose time limit `decide_by` is before `now`. The caller must check each one,
-    because some of them may still be sent."""
+    """Return at most `limit` approved refunds that wait for a person because they couldn't be sent, and whose time
+    limit `decide_by` is before `now`. They are sorted by id, and their ids are above `after_id`. The caller must
+    check each of these refunds, because some of them may still be sent."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit, "after_id": after_id}
     return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters)
 
@@ -368,8 +369,8 @@ def select_records(
     conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
-    refunds. `lapsed_ids`: ids of records whose call has lapsed (its process crashed or froze), returned with an
-    unknown outcome.
+    refunds. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
+    are returned with an unknown outcome.
     """
     return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
 
@@ -377,11 +378,12 @@ def select_records(
 def read_refunds(
     conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[Refund, ...]:
-    """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids`: ids of refunds whose
-    call has lapsed (its process crashed or froze), returned with an unknown outcome.
+    """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids` are the ids of refunds
+    whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome.
 
-    If a refund is still in the state requested, people who approved it but are no longer approvers are left out of
-    its `checkers`, because their approval doesn't count. In any later state, all people who approved it are returned.
+    If a refund is still in the state requested, `checkers` contains only people who are approvers now, because the
+    approval of a former approver doesn't count. In any later state, `checkers` contains all people who approved the
+    refund.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
     return leave_out_former_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
@@ -457,9 +459,12 @@ def change_refund(conn: Connection, refund: Refund, now: datetime, **values: obj
     changes, `state_since` becomes `now`, unless `values` has another time.
 
     Raises StaleRow if the row has changed since `refund` was read. Raises ForbiddenTransition (a bug of the caller)
-    for a state change that REFUND_TRANSITIONS doesn't allow, for a column that stays as it was requested
-    (`_COLUMNS_NEVER_CHANGED`), for a second idempotency key, and for the state completed without the id that the
-    provider gave to the refund.
+    in these cases:
+
+    - a state change that REFUND_TRANSITIONS doesn't allow
+    - a column that never changes after the request (`_COLUMNS_NEVER_CHANGED`)
+    - a second idempotency key
+    - the state completed without the id that the provider gave to the refund
     """
     compare_and_swap.refuse_fixed_columns(_COLUMNS_NEVER_CHANGED, values)
     if refund.provider_refund_key not in (None, values.get("provider_refund_key", refund.provider_refund_key)):

@@ -68,10 +68,10 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryManifest:
-    """The list of the files of the team's registry. `form`: the FORMAT_VERSION of its tables. `registry_date`: the
-    day up to which it is complete (YYYY-MM-DD). `differences`: the differences that follow the base, in their order.
-    `base_files`: the SHA-256 of each publisher's file of which the base was made. The names of the fields are those
-    of the JSON file.
+    """The list of the files of the team's registry. `form` is the FORMAT_VERSION of the registry's tables.
+    `registry_date` is the day up to which the registry is complete (YYYY-MM-DD). `differences` are the differences
+    that follow the base, in their order. `base_files` has the SHA-256 of each publisher's file of which the base was
+    made. The names of the fields are the names in the JSON file.
     """
 
     form: int
@@ -88,13 +88,16 @@ class RegistryManifest:
 
 def publish_registry(folder: Path, documents: Documents, paths: Sequence[Path] = ()) -> None:
     """Store the registry in use of `folder` for the desks of the team, and list it in the manifest. `paths` are the
-    publisher's files that were imported last: if they contain all differences that the manifest doesn't list yet,
-    only these differences are stored, otherwise a new base. Nothing is stored if the folder has no registry, or if
-    the manifest already lists it.
+    publisher's files that were imported last. If they contain all differences that the manifest doesn't list yet,
+    only these differences are stored; otherwise a new base is stored. Nothing is stored if the folder has no
+    registry, or if the manifest already lists it. A damaged manifest is replaced by a manifest with a new base; the
+    parts that the damaged manifest named aren't deleted.
 
-    A damaged manifest is replaced by one with a new base; the parts that it named aren't deleted. Raises ConsoleError
-    `in_progress` if another process imports into this folder; `storage_full` or `documents_unreachable` if a file
-    can't be stored; `bad_profile` if a newer program wrote the manifest in a form that this program can't read.
+    Raises ConsoleError:
+
+    - `in_progress` if another process imports into this folder
+    - `storage_full` or `documents_unreachable` if a file can't be stored
+    - `bad_profile` if a newer program wrote the manifest in a form that this program can't read
     """
     with hold_import_lock(folder), translate_errors(folder):
         file = find_registry_file(folder)
@@ -127,15 +130,18 @@ def fetch_registry(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus | None:
     """Update the registry in `folder` (of this desk) to the team's registry, which a worker has published, and return
-    the status of the updated registry. Return None if there is nothing to do: the worker has published no registry,
-    or this desk's registry is the same or newer.
+    the status of the updated registry. Return None if there is nothing to do: no worker has published a registry, or
+    this desk's registry is the same or newer. A damaged registry of this desk is replaced. If the fetch of a base is
+    stopped or killed, the next call continues with the next part. If this function raises an error, the registry in
+    use is the former one, or the new base without its differences.
 
-    A damaged registry of this desk is replaced. After a stopped or killed fetch of a base, the next call continues
-    with the next part. If this function raises an error, the registry in use is the former one, or the new base
-    without its differences. Raises ConsoleError `in_progress` if another process imports into this folder;
-    `interrupted` if `should_stop` returned True; `bad_profile` if a program with a newer FORMAT_VERSION has written
-    the team's registry; `not_found` if a file is missing or damaged; `documents_unreachable` or `storage_full` if a
-    file can't be read or written.
+    Raises ConsoleError:
+
+    - `in_progress` if another process imports into this folder
+    - `interrupted` if `should_stop` returned True
+    - `bad_profile` if a program with a newer FORMAT_VERSION has written the team's registry
+    - `not_found` if a file is missing or damaged
+    - `documents_unreachable` or `storage_full` if a file can't be read or written
     """
     manifest = _read_manifest(documents)
     if manifest is None:
@@ -170,9 +176,9 @@ def is_manifest_damage(error: ConsoleError) -> bool:
 
 
 def _is_fetch_needed(manifest: RegistryManifest, status: RegistryStatus | None) -> bool:
-    """True if this desk must fetch the registry of the manifest: it was made of other files than the desk's registry,
-    and its date is the same or later. `status` is the status of the desk's registry; None, if the desk has none,
-    gives True."""
+    """True if this desk must fetch the registry of the manifest: the desk has no registry (`status` is None), or its
+    registry was made of other files and has the same or an earlier date. `status` is the status of the desk's
+    registry."""
     if status is None:
         return True
     is_same = manifest.file_hashes == [source.sha256 for source in status.files]
@@ -183,9 +189,11 @@ def _store_new_differences(
     former_manifest: RegistryManifest | None, status: RegistryStatus, paths: Sequence[Path], documents: Documents
 ) -> RegistryManifest | None:
     """Store the differences of the worker's registry that the former manifest lacks, and return a manifest with them.
-    `status` is the status of that registry, `paths` are the publisher's files that were imported last. Store nothing
-    and return None if there is no former manifest or it has another format version, if the registry isn't the former
-    one with more differences, or if one of these differences isn't among `paths`."""
+    `status` is the status of the worker's registry, `paths` are the publisher's files that were imported last.
+
+    Store nothing and return None in three cases: there is no former manifest, or it has another format version; the
+    registry isn't the former one with more differences; or one of the new differences isn't among `paths`.
+    """
     if former_manifest is None or former_manifest.form != FORMAT_VERSION:
         return None
     file_hashes, paths_by_hash = (

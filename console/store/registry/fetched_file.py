@@ -1,5 +1,5 @@
 """Writes the changes of one day, as the publisher's Web-API returned them, into a file of the same form as the
-publisher's differences. So the rows of both are imported in the same way."""
+publisher's differences. So the import handles such a file like a difference of the publisher."""
 
 import zipfile
 from collections.abc import Callable, Iterator, Sequence

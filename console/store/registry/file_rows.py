@@ -122,7 +122,8 @@ def _parse_lines_of_block(file_name: str, block: TextBlock) -> FileColumns:
 
 
 def _check_line(file_name: str, line_number: int, line: str) -> None:
-    """Check one line; raise ConsoleError `bad_registry_file` with its number if it is bad or if it is a header."""
+    """Check one line. Raises ConsoleError `bad_registry_file`, which names the number of the line, if the line breaks
+    a rule or is a header."""
     try:
         _parse_lines([line])
     except _BrokenRule as broken:
@@ -171,16 +172,16 @@ def _split_lines(lines: list[str]) -> FileColumns:
 
 
 def _check_lengths(columns: FileColumns, longest_line: int) -> None:
-    """Check that no text of the columns is too long; raise _BrokenRule for one that is. `longest_line`: the length
-    (characters) of the longest line; a column whose limit isn't lower needs no check."""
+    """Raise _BrokenRule if a text of the columns is too long. `longest_line` is the length (characters) of the
+    longest line; a column whose limit is at least `longest_line` needs no check."""
     for field, max_length in _MAX_CHARACTERS_BY_COLUMN.items():
         if max_length < longest_line and max(map(len, set(getattr(columns, field)))) > max_length:
             raise _BrokenRule(RegistryFileProblem.FIELD_TOO_LONG, _make_publisher_field_name(field))
 
 
 def _check_field_pairs(columns: FileColumns) -> None:
-    """Check the rules that concern two fields of a row: name and image of the name, date and cause of the closure.
-    Raises _BrokenRule if a row has neither a name nor an image of it, or a cause of its closure without a date.
+    """Check the rules that concern two fields of a row. Raises _BrokenRule if a row has neither a name nor an image
+    of the name, or if it has a cause of its closure without a date of the closure.
     """
     if not all(columns.name) and not all(map(operator.concat, columns.name, columns.name_image_id)):
         raise _BrokenRule(RegistryFileProblem.VALUE_NOT_ALLOWED, "name")

@@ -1,14 +1,13 @@
 """The comparison forms of a corporation's texts (`console.domain.registry.spelling`), as registry.db stores them.
 
-A comparison form is stored only if it differs from the text itself, because both columns together may take at most
-160 bytes a row. A search compares them in SQL (module `search_filter`). The search index is made of them, too, so
-that an import computes each form once.
-
-The column `folded_names` consists of lines: the form of the name, the form of the furigana (an empty line if the text
-is its own form, a space if the form is empty), then the second readings of both, if they have one: with ケ read as ガ
-in 霞ケ関, for example. After a tab follow the forms of the English name. The column `folded_street` is the form of
-the address without that of its prefecture and city, which the table `places` has. If the form of the whole address
-doesn't begin with that of the place, `folded_street` is a line break and the whole form.
+A comparison form is stored only if it differs from the text itself, because the columns with comparison forms may
+take at most 160 bytes a row. A search compares the stored forms in SQL (module `search_filter`). The search index is
+made of the same forms, so that an import computes each form once. The column `folded_names` consists of lines. The
+first is the form of the name, the second the form of the furigana: an empty line if the text is its own form, a space
+if the form is empty. Then follow the second readings of the name and the furigana, if they have one: with ケ read as
+ガ in 霞ケ関, for example. After a tab follow the forms of the English name. The column `folded_street` is the form of
+the address without the form of its prefecture and city, which the table `places` has. If the form of the whole
+address doesn't begin with the form of the place, `folded_street` is a line break and the whole form.
 """
 
 from collections.abc import Iterator, Sequence
@@ -84,9 +83,9 @@ def _list_english_forms(english_name: str) -> list[str]:
 
 
 def list_name_readings(name: str, furigana: str, folded_names: str | None) -> list[str]:
-    """Return texts by which a search finds a corporation: the comparison forms of its name and furigana, and their
-    second readings (霞ガ関 for 霞ケ関), all with the legal form. An empty name or furigana has none. The texts are
-    read from `folded_names`; if it is None (a row of an older registry file), they are computed.
+    """Return the texts by which a search finds a corporation: the comparison forms of its name and furigana, and the
+    second readings of these (霞ガ関 for 霞ケ関), all with the legal form. An empty name or furigana gives no text.
+    The texts are read from `folded_names`; if it is None (a row of an older registry file), they are computed.
     """
     if folded_names is None:
         return [reading for text in (name, furigana) if text for reading in list_comparison_forms(text)]
@@ -167,9 +166,9 @@ def _make_street_template(place: str, street: str) -> str | None:
 
 
 def _fold_street_after_place(place: str, street: str) -> str:
-    """Return the value of the column `folded_street` for the address `place` and `street`: its comparison form
-    without that of the place. If the form of the whole address doesn't begin with that of the place, return a line
-    break and the whole form.
+    """Return the value of the column `folded_street` for an address. `place` is its prefecture and city, `street` the
+    rest. The value is the comparison form of the whole address without the form of the place. If the form of the
+    whole address doesn't begin with the form of the place, return a line break and the whole form.
     """
     folded_place, whole_address = _fold_place(place), fold_address(f"{place}{street}")
     return (

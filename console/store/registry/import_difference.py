@@ -67,8 +67,8 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
 
 
 def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tuple[StoredCorporationRow, bool]]:
-    """Yield the stored rows of those of the file's rows that are in force (the newest states of corporations), each
-    with True if the corporation was deleted. Prefectures and cities that `places` lacks are inserted."""
+    """Yield the stored rows of the newest states of corporations in the file, each with True if the corporation was
+    deleted. Rows of earlier states are left out. Prefectures and cities that `places` lacks are inserted."""
     for row, latest, process in zip(
         convert_to_stored_rows(columns, fold_columns(columns), places), columns.latest, columns.process, strict=True
     ):
@@ -89,9 +89,9 @@ def _apply_row(
     is_deleted: bool,
     places: dict[int, PlaceKey],
 ) -> int:
-    """Write a row in force of the difference `source` into the registry, or delete a deleted corporation, and store
-    the change in the table `changes` if a fact of the corporation has changed. `places` has the rows of the table
-    `places` by their ids. Return the change of the number of corporations: 1, 0 or -1.
+    """Write the newest state of a corporation from the difference `source` into the registry, or delete a deleted
+    corporation. If a fact of the corporation has changed, also store the change in the table `changes`. `places` has
+    the rows of the table `places` by their ids. Return the change of the number of corporations: 1, 0 or -1.
     """
     stored_row = connection.execute(_CORPORATION_BY_NUMBER_QUERY, row[:1]).fetchone()
     former_row: StoredCorporationRow | None = stored_row and stored_row[1:]

@@ -37,15 +37,21 @@ def import_registry_files(
     on_progress: Callable[[ImportProgress], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> RegistryStatus:
-    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the
-    status of the new registry. Until the end of the import, readers use the former registry.
+    """Import files of the publisher into the registry of `folder`, either all of them or none, and return the status
+    of the new registry. Until the end of the import, readers use the former registry. After a stopped or killed
+    import of whole files, a call with the same files continues it. If this function raises an error, the former
+    registry stays in use.
 
-    After a stopped or killed import of whole files, a call with the same files continues it. If this function raises
-    an error, the former registry stays in use. Raises ConsoleError `bad_registry_file` for an invalid file, and for a
-    file of a day after `latest_day` (in use, it would keep out the files of all days before); `registry_order` for a
-    file that doesn't follow the registry in use; `bad_profile` if differences are given and the registry in use is
-    damaged (whole files replace it); `in_progress` if another process imports; `interrupted` if `should_stop`
-    returned True; `storage_full` if the registry can't be written.
+    Raises ConsoleError:
+
+    - `bad_registry_file` for an invalid file, and for a file of a day after `latest_day`: in use, such a file would
+      prevent the import of all files of earlier days
+    - `registry_order` for a file that doesn't follow the registry in use
+    - `bad_profile` if differences are given and the registry in use is damaged (whole files replace a damaged
+      registry)
+    - `in_progress` if another process imports
+    - `interrupted` if `should_stop` returned True
+    - `storage_full` if the registry can't be written
     """
     with hold_import_lock(folder), translate_errors(folder):
         return import_under_lock(folder, paths, ImportRun(on_progress, should_stop), latest_day)
@@ -108,8 +114,9 @@ def _import_differences(folder: Path, sources: Sequence[SourceFile], run: Import
 
 
 def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCoverage | None:
-    """Return the coverage of the registry in use; None if there is none. A damaged registry counts as none if
-    `first_source`, the first of the sorted files, is a whole file, because whole files replace all of it."""
+    """Return the coverage of the registry in use; None if there is no registry. A damaged registry is treated as no
+    registry if `first_source`, the first of the sorted files, is a whole file, because whole files replace the whole
+    registry."""
     try:
         return _read_registry_in_use(folder, read_coverage)
     except sqlite3.DatabaseError as error:

@@ -1,6 +1,6 @@
 """Checks that imported files follow the registry in use. It refuses files that are older than the registry, a
-difference that is already applied, a difference after a missing day, and whole files that lack a prefecture of
-the registry.
+difference that is already applied, and a difference after a missing day. It also refuses whole files that lack a
+prefecture of the registry.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,8 +31,10 @@ def check_import_order(current_coverage: RegistryCoverage | None, sources: Seque
     is no registry.
 
     A difference must be of the first day of publication after the day of the file before it in `sources`. If no file
-    is before it, the date of the registry in use takes the place of that day. Raises ConsoleError `registry_order` if
-    a file breaks this rule, or in another case that the module's docstring names.
+    is before it, it must be of the first day of publication after the date of the registry in use.
+
+    Raises ConsoleError `registry_order` if a file breaks one of these rules, if a file is older than the registry in
+    use, if a difference was applied already, or if the whole files lack a prefecture of the registry.
     """
     whole_files = [source for source in sources if not source.is_difference]
     complete_until = None if current_coverage is None else current_coverage.registry_date
@@ -80,8 +82,8 @@ def _covers_registry(whole_files: Sequence[SourceFile], current_coverage: Regist
 
 
 def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
-    """Raise ConsoleError `registry_order` if the whole files are of different days, or if two of them are of the
-    same prefecture, or if a further file follows the file of the whole nation. The files are sorted by name.
+    """Raise ConsoleError `registry_order` in three cases: the whole files are of different days; two of them are of
+    the same prefecture; or another file comes with the file of the whole nation. The files are sorted by name.
     """
     seen_codes: set[str] = set()
     for source in whole_files:
@@ -94,8 +96,9 @@ def _check_whole_files(whole_files: Sequence[SourceFile]) -> None:
 
 def _require_following_day(complete_until: date | None, source: SourceFile) -> date:
     """Return the day of the difference `source`. `complete_until` is the day up to which the registry is complete
-    without this difference. Raises ConsoleError `registry_order` if there is no registry (None), if the difference
-    isn't of a later day, or if differences of days of publication between both days are missing.
+    without this difference; None if there is no registry. Raises ConsoleError `registry_order` in three cases: there
+    is no registry; the difference isn't of a later day than `complete_until`; or differences of days of publication
+    between these two days are missing.
     """
     if complete_until is None:
         raise _make_order_error(RegistryOrderProblem.NO_WHOLE_FILE, source, None)

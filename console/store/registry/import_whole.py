@@ -1,10 +1,10 @@
-"""Builds a new registry from whole files: from the file of the nation, or from files of some prefectures, all of
-the same day.
+"""Builds a new registry from whole files: from the file of the nation, or from files of some prefectures, all of the
+same day.
 
-The rows are inserted in the order of the file, and their terms are added to the search index in the same step,
-because rows and terms are made from the same comparison forms. Every few blocks both are committed, together with the
-number of the last line. So a stopped or killed import continues after this line. The indexes by number and by
-successor are created afterwards, in the space that the merging of the search index has freed.
+The rows are inserted in the order of the file. Their terms are added to the search index in the same step, because
+rows and terms are made from the same comparison forms. Every few blocks the rows and terms are committed, together
+with the number of the last line. So a stopped or killed import continues after this line. The indexes by number and
+by successor are created afterwards, in the space that the merging of the search index has freed.
 """
 
 import json
@@ -61,10 +61,11 @@ SELECT id FROM (
 def open_build(
     folder: Path, sources: Sequence[SourceFile], former_file: Path | None, *, is_addition: bool
 ) -> Iterator[sqlite3.Connection]:
-    """Context manager: yield a connection to the build, the unfinished registry.db that is made of exactly these
-    source files, in the registry's folder `folder`. If there is none, begin a new one. `former_file` is the file of
-    the registry in use (None: there is no registry). With `is_addition` (the files only add prefectures) a new build
-    begins as a copy of that file; otherwise only its table of changes is copied.
+    """Context manager: yield a connection to the build, which is the unfinished registry.db that is made of exactly
+    these source files, in the registry's folder `folder`. If there is no such build, begin a new one. `former_file`
+    is the file of the registry in use (None: there is no registry). With `is_addition` (the files only add
+    prefectures), a new build begins as a copy of `former_file`; otherwise only the table of changes is copied from
+    it.
     """
     key = json.dumps(
         [
@@ -112,8 +113,8 @@ def finish_build(connection: sqlite3.Connection) -> None:
 
 
 def delete_source_files_key(connection: sqlite3.Connection) -> None:
-    """Delete the key of the build, which is the list of its source files, from the table `facts` of the registry,
-    because other files were applied to the registry afterwards."""
+    """Delete the list of the build's source files, which is the key of the build, from the table `facts` of the
+    registry. The list is no longer right, because other files were applied to the registry afterwards."""
     connection.execute("DELETE FROM facts WHERE name = 'build'")
 
 

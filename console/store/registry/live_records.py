@@ -116,8 +116,8 @@ def find_highest_record_id(conn: Connection, kind: str) -> int:
 def list_live_numbers_in_id_range(
     conn: Connection, kind: str, after_id: int, up_to_id: int, now: datetime
 ) -> frozenset[str]:
-    """Return the corporation numbers of those records of this kind (one of LIVE_RECORD_KINDS) that are live or open
-    at the instant `now` and have an id with `after_id` < id <= `up_to_id`."""
+    """Return the corporation numbers of the records of this kind (one of LIVE_RECORD_KINDS) that are live or open at
+    the instant `now`. Only records with an id above `after_id` and not above `up_to_id` are read."""
     values = {
         "after": after_id,
         "up_to_id": up_to_id,
@@ -127,7 +127,7 @@ def list_live_numbers_in_id_range(
 
 
 def find_record_beginnings(conn: Connection, numbers: Collection[str], now: datetime) -> dict[str, datetime | None]:
-    """Return those of the corporation numbers that are watched, as a mapping to the instant at which the
+    """Return the watched corporation numbers among those in `numbers`, as a mapping to the instant at which the
     corporation's oldest live or open record began (None: no such instant is stored)."""
     beginnings: dict[str, datetime | None] = {}
     values = {"numbers": sorted(numbers), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
@@ -139,8 +139,8 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
 
 
 def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
-    """Return those of the corporation numbers in `since` that have at least one live credit check, and of which every
-    live credit check was successfully bought and begun after the number's instant in `since`."""
+    """Return the corporation numbers in `since` whose credit checks were renewed: the corporation has at least one
+    live credit check, and every live one was successfully bought, and begun after the number's instant in `since`."""
     is_renewed: dict[str, bool] = {}
     values = {"numbers": sorted(since), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
     for number, status, certainty, stored_at in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():

@@ -30,8 +30,8 @@ _UNKNOWN_CERTAINTY = "unknown"
 
 
 def _make_our_numbers_query(number: ColumnElement[Any], is_open: ColumnElement[bool]) -> Select[Any]:
-    """Return a query of those of the parameter `numbers` that occur in the column `number`, each with 1 if one of
-    its records fulfils `is_open`, otherwise 0."""
+    """Return a query of those corporation numbers of the parameter `numbers` that occur in the column `number`. Each
+    has a second column: 1 if one of the number's records fulfils `is_open`, otherwise 0."""
     has_open = func.max(case((is_open, 1), else_=0)).label("has_open")
     number_condition = number.in_(bindparam("numbers", expanding=True))
     return select(number.label("number"), has_open).where(number_condition).group_by(number)
@@ -99,9 +99,9 @@ def list_numbers_of_open_records(conn: Connection) -> frozenset[str]:
 
 
 def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bool]:
-    """Return those of the corporation numbers that have a credit check, an order, a payment or a refund in this
-    database. The value is True if one of these records waits for a person, has an unknown outcome, or is a
-    refund that has not ended.
+    """Return the corporation numbers that have a credit check, an order, a payment or a refund in this database, out
+    of those in `numbers`. The value is True if one of these records waits for a person, has an unknown outcome, or is
+    a refund that has not ended.
     """
     openness_by_number: dict[str, bool] = {}
     for part in _split_into_batches(tuple(dict.fromkeys(numbers))):

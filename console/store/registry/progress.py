@@ -23,8 +23,8 @@ class ImportRun:
 
     def report_rows(self, step: str, source: SourceFile, row_count: int, new_row_count: int = 0) -> None:
         """Report that `row_count` rows of the file `source` are done in the step `step` of the import: read, rows or
-        finish. `new_row_count`: number of those that this run has done since the last call, from which the speed is
-        computed.
+        finish. `new_row_count` is the number of rows that this run has done since the last call; the speed is
+        computed from it.
         """
         self._new_row_sum += new_row_count
         now = time.monotonic()

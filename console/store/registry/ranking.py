@@ -1,10 +1,9 @@
-"""Ranks the corporations that the search index finds. A better rank means that a corporation's texts match the typed
-text better.
+"""Ranks the corporations that the search index finds.
 
-The index can find up to a thousand rows of which few match, so the check of a row that doesn't match must be fast.
-Therefore the legal form is removed from the names of a row only if they contain a word of the query. A comparison
-form of the address that the registry doesn't have is computed only if the address contains the characters of the
-word.
+A better rank means that a corporation's texts match the typed text better. The index can find up to a thousand rows,
+but few of them match, so the check of a row that doesn't match must be fast. Therefore the legal form is removed from
+the names of a row only if these names contain a word of the query. If the registry doesn't have the comparison form
+of an address, the form is computed only if the address contains the characters of the word.
 """
 
 import re
@@ -27,9 +26,13 @@ CHARACTER_PAIRS_OF_LEGAL_FORMS = frozenset(("株式", "式会", "会社", "有�
 
 
 class Rank(IntEnum):
-    """Rank of a corporation in a search; a lower value is a better match. The typed text is the whole official
-    name with its legal form (WHOLE_NAME), the name without the legal form (NAME), the beginning of a name
-    (BEGINNING), another part of a name (PART), or a text of the address or post code (ELSEWHERE).
+    """Rank of a corporation in a search; a lower value is a better match. The typed text is:
+
+    - WHOLE_NAME: the whole official name with its legal form
+    - NAME: the name without the legal form
+    - BEGINNING: the beginning of a name
+    - PART: another part of a name
+    - ELSEWHERE: a text of the address or post code
     """
 
     WHOLE_NAME = 0
@@ -41,8 +44,8 @@ class Rank(IntEnum):
 
 class CorporationTexts(NamedTuple):
     """The texts of a corporation that a search compares with the query, as the registry has them. `number` has 13
-    digits. `folded_names` has the comparison forms of name and furigana, `folded_address` that of the address (module
-    `folded_texts`); a form that is None is computed.
+    digits. `folded_names` has the comparison forms of the name and the furigana, `folded_address` the comparison form
+    of the address (module `folded_texts`). A form that is None is computed.
     """
 
     number: str
@@ -105,8 +108,8 @@ class Ranking:
 
 
 def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | None:
-    """Return the comparison forms of the query's words; None if there are no words, or if one of them consists of
-    spaces and symbols only, so that no text matches."""
+    """Return the comparison forms of the query's words. Return None if there are no words. Also return None if a word
+    consists of spaces and symbols only, because no text matches such a word."""
     if not words or any(not word.names or not word.names[0] for word in words):
         return None
     telling_words = list_distinctive_words(words)
@@ -114,8 +117,8 @@ def _prepare_words(words: Sequence[SearchWord]) -> tuple[_PreparedWord, ...] | N
 
 
 def list_distinctive_words(words: Sequence[SearchWord]) -> list[SearchWord]:
-    """Return those of the words that are neither a legal form nor a part of one, because most names contain these.
-    Return all words if there are no others."""
+    """Return those of the words that are neither a legal form nor a part of one, because most names contain legal
+    forms. If all words are legal forms or parts of them, return all words."""
     return [word for word in words if word.post_code or not _is_part_of_legal_form(word.names[0])] or list(words)
 
 
@@ -125,8 +128,8 @@ def _is_part_of_legal_form(name: str) -> bool:
 
 
 def _prepare_word(word: SearchWord, *, gives_rank: bool) -> _PreparedWord:
-    """Return the comparison forms of one word of the query. `gives_rank` is False for a legal form or a part of
-    one beside other words: it must match, but doesn't count for the rank."""
+    """Return the comparison forms of one word of the query. `gives_rank` is False if the word is a legal form or a
+    part of one, and the query has other words, too. Such a word must match, but doesn't count for the rank."""
     name_parts = tuple(dict.fromkeys((*word.bare_names, *word.names)))
     return _PreparedWord(
         gives_rank,
@@ -141,8 +144,8 @@ def _prepare_word(word: SearchWord, *, gives_rank: bool) -> _PreparedWord:
 
 
 class _FoldedTexts:
-    """The texts of a corporation in their comparison forms. Those of the Japanese names without the legal form and
-    of the address are computed at their first use."""
+    """The texts of a corporation in their comparison forms. The forms of the address, and of the Japanese names
+    without their legal form, are computed at their first use."""
 
     def __init__(self, corporation: CorporationTexts) -> None:
         self.post_code = corporation.post_code
@@ -170,7 +173,7 @@ class _FoldedTexts:
     @property
     def official_name(self) -> str:
         """The Japanese name (the furigana, if the name is empty) with its legal form, in comparison form, after a
-        line break; "" for a corporation without both."""
+        line break; "" for a corporation with neither a name nor a furigana."""
         return f"{_LINE_BREAK}{self._names[0]}" if self._names else ""
 
     def has_word_in_address(self, word: _PreparedWord) -> bool:
@@ -183,8 +186,8 @@ class _FoldedTexts:
         return word.address in self._address
 
     def _may_have_address_letters(self, letters: tuple[str, ...]) -> bool:
-        """False if the address certainly lacks one of the `letters`: then the comparison form of the address needn't
-        be computed. True also if only that form can show whether it has all of them."""
+        """False if the address certainly lacks one of the `letters`; then the comparison form of the address needn't
+        be computed. True if the address has all of them, or if only the comparison form can show this."""
         if self._plain_address is None:
             has_other_form = may_have_second_reading(self._raw_address)
             self._plain_address = "" if has_other_form else fold_text(self._raw_address)

@@ -150,12 +150,12 @@ class RegistryReader:
     def search(
         self, text: str, *, prefecture: str | None = None, limit: int = 50, our_numbers: Collection[str] = ()
     ) -> tuple[Corporation, ...]:
-        """Return at most `limit` corporations that match a typed text, the best first (module `search`). If none
-        matches, try other spellings of the text.
+        """Return at most `limit` corporations that match a typed text, the best first (module `search`).
 
-        With `prefecture` (code or name), return only corporations there, and none if it is unknown. Matching
-        corporations with a number of `our_numbers` come before all others. Each of these numbers makes the search
-        longer by about the time that it takes to check one row of the search index.
+        If none matches, try other spellings of the text. With `prefecture` (code or name), return only corporations
+        in this prefecture; return none if the prefecture is unknown. Matching corporations with a number of
+        `our_numbers` come before all others. Each of these numbers makes the search longer by about the time that it
+        takes to check one row of the search index.
         """
         prefecture_code = None if prefecture is None else find_prefecture_code(prefecture)
         if prefecture is not None and prefecture_code is None:
@@ -215,9 +215,10 @@ class RegistryReader:
         return self.run_query(find_rows)
 
     def read_successor_chain(self, number: str) -> tuple[Corporation, ...]:
-        """Return the corporation into which the corporation `number` was merged, then that corporation's successor,
-        and so on to the last successor in the registry. Return an empty tuple if the registry doesn't have `number`,
-        if it wasn't merged, or if the chain of successors leads into a circle or is longer than _MAX_SUCCESSORS.
+        """Return the successors of the corporation `number`: the corporation into which it was merged, then the
+        successor of that corporation, and so on to the last one in the registry. Return an empty tuple if the
+        registry doesn't have `number`, or if the corporation wasn't merged. Also return an empty tuple if the chain
+        of successors leads into a circle or is longer than _MAX_SUCCESSORS.
         """
         chain: dict[str, Corporation] = {}
         corporation = self.find(number)
@@ -278,9 +279,9 @@ class RegistryReader:
                         raise error
 
     def _open_registry_in_use(self, file_version: FileVersion | None) -> _OpenRegistryFile:
-        """Return the open file of the registry in use. Open it if no registry is open, or if another one is in use
-        since it was opened. `file_version` is the present version of the file `current`; None if that file is
-        missing."""
+        """Return the open file of the registry in use. If no registry is open, or if another registry was put in use
+        since the file was opened, open the present one first. `file_version` is the present version of the file
+        `current`; None if that file is missing."""
         open_file = self._open_file
         if open_file is not None and open_file.file_version == file_version:
             return open_file
@@ -353,8 +354,9 @@ def _convert_missing_fact_errors() -> Iterator[None]:
 
 
 def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T, ...]]) -> tuple[tuple[T, ...], str]:
-    """Return the result of `search_query` for the typed text, and "". If it is empty, return the result for the first
-    other spelling of the text that finds something, and this spelling; an empty result and "" if none does."""
+    """Return the result of `search_query` for the typed text, and "". If this result is empty, try the other
+    spellings of the text, and return the first result that isn't empty, together with its spelling. If every result
+    is empty, return an empty result and ""."""
     if found := search_query(parse_registry_query(text)):
         return found, ""
     for spelling in list_other_spellings(text[:LONGEST_QUERY_CHARACTERS]):

@@ -46,9 +46,9 @@ _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class DamagedRegistry(sqlite3.DatabaseError):
-    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names none. Its
-    error code is that of SQLite for a file that is no database, so that callers recognise all damage by the code
-    (`is_damage`).
+    """Raised if the registry in use has lost its registry.db or its tables, or if the file `current` names no
+    registry. Its error code is the code of SQLite for a file that is no database, so that callers recognise all kinds
+    of damage by the same code (`is_damage`).
     """
 
     sqlite_errorcode = sqlite3.SQLITE_NOTADB
@@ -145,9 +145,9 @@ def start_building(folder: Path) -> Path:
 
 
 def put_registry_in_use(folder: Path, day: date) -> None:
-    """Make the finished build the registry in use; `day` becomes a part of its folder's name. The build is synced
-    to the disk before the file `current` is replaced, so that after a power cut either the old or the new
-    registry is in use. The caller holds the import lock.
+    """Make the finished build the registry in use; `day` becomes a part of its folder's name. The build is synced to
+    the disk before the file `current` is replaced. So after a power cut either the old or the new registry is in use.
+    The caller holds the import lock.
     """
     built_folder = make_building_path(folder)
     _flush_to_disk(built_folder)

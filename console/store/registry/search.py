@@ -121,9 +121,9 @@ def _get_rank(candidate: _Candidate) -> Rank:
 
 class _IndexScan:
     """The rows that one statement reads from the index: each row id, in ascending order, with 0 if the filter
-    excludes the row, otherwise 1. Rows that were read once are kept in memory; each iteration yields them first, and
-    then reads the next ones. `is_complete` is True if all rows were read. `is_counted`: see
-    `_Candidates.count_scanned_rows`.
+    excludes the row, otherwise 1. The rows that were read stay in memory. A second iteration first yields these rows,
+    and then reads the next ones. `is_complete` is True if all rows were read. `is_counted` is True if
+    `_Candidates.count_scanned_rows` has counted the rows of this scan.
     """
 
     def __init__(self, rows: Iterator[tuple[int, int]]) -> None:
@@ -178,8 +178,9 @@ class _Candidates:
         self._texts_sql = _CORPORATION_TEXTS_SQL.format(*folded_columns)
 
     def open_scan(self, table: str, expression: str, after_id: int = 0) -> _IndexScan:
-        """Return the rows after the row id `after_id` that match a full-text expression in `table`, one of the two
-        tables of the index. The index is read only once for the same arguments."""
+        """Return the scan of the rows that match a full-text expression in `table`, one of the two tables of the
+        index, beginning after the row id `after_id`. A second call with the same arguments returns the same scan, so
+        that the index is read only once."""
         key = table, expression, after_id
         if key not in self._scans:
             self._scans[key] = _IndexScan(self._read_index(*key))
@@ -220,8 +221,8 @@ class _Candidates:
         return [candidate for candidate in known_candidates if candidate is not None]
 
     def count_scanned_rows(self, scan: _IndexScan) -> None:
-        """Count the rows that `scan` has read from the index as compared with the query; a second call for the
-        same scan counts nothing. A search ends after MAX_CANDIDATES compared rows."""
+        """Add the rows that `scan` has read from the index to the number of rows that this search has compared with
+        the query. A second call for the same scan adds nothing. A search ends after MAX_CANDIDATES compared rows."""
         if not scan.is_counted:
             scan.is_counted = True
             self.remaining_verifications = max(0, self.remaining_verifications - scan.row_count)
@@ -237,8 +238,9 @@ class _Candidates:
         return numbers
 
     def read_rows_with_numbers(self, numbers: Sequence[int]) -> Iterator[tuple[tuple[Any, ...], bool]]:
-        """Yield the row (id and texts) of each corporation with one of these numbers that isn't hidden, lies in
-        the prefecture of the search (if it has one) and can match the query, each with True if it is closed."""
+        """Yield the rows (id and texts) of the corporations with these numbers that can match the query, each with
+        True if the corporation is closed. Hidden corporations are left out. If the search has a prefecture,
+        corporations outside it are left out, too."""
         for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
             part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
             query = _TEXTS_BY_NUMBERS_QUERY.format(self._texts_sql, ", ".join(map(str, part)), self._filter_sql)
@@ -282,9 +284,10 @@ _FILTER_MATCHES_QUERY = """
 
 
 def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Container[int]) -> Iterator[int]:
-    """Yield the row ids of matches: first that of a complete number, then the best rank first. A step by rank yields
-    at most `limit` ids from each table of the index, and leaves out those in `found_ids`. If the search ends because
-    MAX_CANDIDATES rows were verified, all matches known so far follow."""
+    """Yield the row ids of matches: first the corporation whose complete number was typed, then the others, the best
+    rank first. Each step yields the matches of one rank, at most `limit` ids from each table of the index, and leaves
+    out those in `found_ids`. If the search ends because MAX_CANDIDATES rows were verified, all matches known so far
+    follow."""
     query, prefecture_code = candidates.query, candidates.prefecture_code
     if query.number is not None:
         yield from _yield_row_ids(
@@ -358,8 +361,8 @@ def _find_few_row_ids(candidates: _Candidates, limit: int) -> _FewRowIds:
 
 
 def _rank_few_rows(candidates: _Candidates, is_closed: dict[int, bool]) -> list[int]:
-    """Return the row ids of those of the rows `is_closed` that match the query, the best first. `is_closed` has True
-    for each row id of a closed corporation, False for that of an open one."""
+    """Return the row ids of those rows that match the query, the best first. `is_closed` has the rows: for each row
+    id True if the corporation is closed, False if it is open."""
     ranked_matches = [
         (
             ranked_candidate.rank,
@@ -412,10 +415,10 @@ def _yield_row_ids(rows: Iterable[tuple[int]]) -> Iterator[int]:
 def _find_ranked_candidates(
     candidates: _Candidates, rank: Rank, table: str, read_expression: str | None
 ) -> Iterator[_Candidate]:
-    """Yield those of the corporations that the expression of this rank finds in `table`, one of the two tables of the
-    index, that have this rank or a better one. Stop after MAX_CANDIDATES verified rows of the whole search.
-    `read_expression` is an expression that finds these corporations, too, and of which the first rows were read
-    before; these rows aren't read again.
+    """Yield the corporations of the rank `rank` or a better one that the full-text expression of this rank finds in
+    `table`, one of the two tables of the index. Stop after MAX_CANDIDATES verified rows of the whole search.
+    `read_expression` is another expression that finds these corporations, too, and whose first rows were read before;
+    these rows aren't read again.
     """
     expression = candidates.expressions.make_expression_for_rank(candidates.query, rank)
     if expression is None:
@@ -437,7 +440,7 @@ def _find_ranked_candidates(
 
 
 def _select_candidates_of_rank(candidates: _Candidates, rank: Rank, row_ids: Collection[int]) -> Iterator[_Candidate]:
-    """Yield the candidates of those of the rows with these ids that have the rank `rank` or a better one."""
+    """Yield the candidates of the rows with these ids that have the rank `rank` or a better one."""
     for candidate in candidates.rank_row_ids(row_ids):
         if candidate.rank is not None and candidate.rank <= rank:
             yield candidate

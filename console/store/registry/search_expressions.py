@@ -67,10 +67,10 @@ class FullTextExpressions:
     def list_expressions_of_all_ranks(self, query: RegistryQuery) -> list[str]:
         """Return at most two full-text expressions; an empty list if the index can't find any match.
 
-        The last expression finds the corporations of all ranks, as the expressions of `make_expression_for_rank` for
-        the single ranks do together, but the index is read only once for each word. If the query has several words or
-        script pieces (わたなべ and 製作所 of わたなべ製作所), this can take long. Then an expression comes before it
-        that finds only the corporations with the whole text, which are a part of them.
+        The last expression finds the corporations of all ranks together. So the index is read only once for each
+        word, and not again for the expression of each single rank. If the query has several words or script pieces
+        (わたなべ and 製作所 of わたなべ製作所), this last expression can take long. Then another expression comes
+        first, which finds only the corporations with the whole text.
         """
         alternatives = self._list_anywhere_expressions(query.whole_name)
         if min(map(len, query.whole_name.bare_names)) < 2:  # the terms of a part are those of a name, if it has pairs
@@ -86,10 +86,10 @@ class FullTextExpressions:
         return list(dict.fromkeys(filter(None, (whole_expression, full_expression))))
 
     def _make_words_expressions(self, words: Sequence[SearchWord], rank: Rank) -> Iterator[str | None]:
-        """Yield one full-text expression for each of the words by which the index is searched
-        (`_list_indexed_words`). The expression finds the corporations that match this word at `rank` and have the
-        other ones of these words in any of their texts. A word is left out if it has no terms for `rank`, or if one
-        of the other words has no terms at all."""
+        """Yield full-text expressions, one for each word by which the index is searched (`_list_indexed_words`). The
+        expression finds the corporations that match this word at `rank` and have each other word in any of their
+        texts. No expression is yielded for a word that has no terms for `rank`, or if another word has no terms at
+        all."""
         indexed_words = _list_indexed_words(words)
         word_expressions = [self._make_anywhere_expression(word) for word in indexed_words]
         for position, word in enumerate(indexed_words):
@@ -178,8 +178,8 @@ class FullTextExpressions:
         return _join_expressions("OR", self._list_anywhere_expressions(word))
 
     def _list_anywhere_expressions(self, word: SearchWord) -> list[str | None]:
-        """Return two full-text expressions: for the corporations with the word in a name, and for those with the word
-        in the address or post code. None replaces an expression if the word has no terms for such texts."""
+        """Return two full-text expressions: one for the corporations with the word in a name, one for those with the
+        word in the address or post code. An expression is None if the word has no terms for such texts."""
         return [self._make_part_expression(word), self._make_word_expression(word, Rank.ELSEWHERE)]
 
     def _make_all_terms_expression(self, terms: Sequence[str], max_terms: int = _MAX_NAME_TERMS) -> str | None:
@@ -205,9 +205,9 @@ class FullTextExpressions:
 
 
 def _list_indexed_words(words: Iterable[SearchWord]) -> list[SearchWord]:
-    """Return those of the words by which the index is searched. Words of one character and legal forms are left out.
-    Words that consist of characters of legal forms are left out, too, if other words remain, because most names
-    contain them."""
+    """Return the words by which the index is searched, out of the given words. Words of one character and legal forms
+    are left out. Words that consist of characters of legal forms are left out, too, if other words remain, because
+    most names contain such characters."""
     indexed_words = [
         word for word in words if word.post_code or (len(word.names[0]) > 1 and not is_legal_form(word.names[0]))
     ]

@@ -1,10 +1,8 @@
-"""Builds the SQL filter of a search: a condition that every matching corporation fulfils, and few others.
+"""Builds the SQL filter of a search: a condition that every matching corporation fulfils, but few other corporations.
 
-The search index can find up to a thousand rows of which few match. The filter compares the comparison forms in the
-database (module `folded_texts`), so that the texts of only the remaining rows are read and ranked (module
-`ranking`).
-
-A comparison form isn't stored if it equals the text itself. So the filter searches the texts, too.
+The search index can find up to a thousand rows, but few of them match. The filter compares the comparison forms in
+the database (module `folded_texts`). So the program reads and ranks the texts of only the remaining rows (module
+`ranking`). A comparison form isn't stored if it equals the text itself, so the filter also searches the texts.
 """
 
 from collections.abc import Sequence
@@ -33,8 +31,8 @@ def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
 
 
 def _have_searchable_text(words: Sequence[SearchWord]) -> bool:
-    """True if there are words, and the comparison form of each has characters. A word of spaces and symbols only
-    has an empty form, and matches no text."""
+    """True if there are words and the comparison form of each word has characters. The comparison form of a word of
+    spaces and symbols only is empty, so that no text matches this word."""
     return bool(words) and all(word.names and word.names[0] for word in words)
 
 

@@ -1,16 +1,14 @@
 """The search index of registry.db: the terms of corporations, and the tables of terms.
 
-A term is a pair of neighbouring characters of a comparison form (`console.domain.registry.spelling`). Terms of
-names (name, furigana and English name) have no prefix; `^` and `$` mark the pair at the beginning and end of a
-name without its legal form. Terms of the address begin with `@` (those of the beginning of a number end with `~`),
-of the post code with `#`, of the prefecture with `=`.
-
-Open and closed corporations have a table each, because a search reads the open ones first, in the order of row
-ids, and stops as soon as it has enough. The tables store no text (`content=''`) and no positions (`detail=none`),
-so a search verifies the rows that the terms find. A row is removed by giving its terms again, so the version of
-the tables (`schema.FORMAT_VERSION`) must change if the terms change.
-
-Hidden corporations (the publisher excludes them from search) and deleted ones are not in the index.
+A term is a pair of neighbouring characters of a comparison form (`console.domain.registry.spelling`). Terms of names
+(name, furigana and English name) have no prefix. `^` and `$` mark the pair at the beginning and the pair at the end
+of a name without its legal form. Terms of the address begin with `@`, terms of the post code with `#`, terms of the
+prefecture with `=`. The term of the beginning of a number in an address ends with `~`. Open and closed corporations
+have a table each, because a search reads the open ones first, in the order of row ids, and stops as soon as it has
+enough. The tables store no text (`content=''`) and no positions (`detail=none`), so a search verifies the rows that
+the terms find. To remove a row from a table, the program must state its terms again. So the version of the tables
+(`schema.FORMAT_VERSION`) must change if the terms change. Hidden corporations (the publisher excludes them from
+search) and deleted ones are not in the index.
 """
 
 import re
@@ -117,8 +115,8 @@ def index_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
 
 
 def unindex_rows(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Remove the corporations with these row ids from the search index. Their rows must still have the texts with
-    which they were added."""
+    """Remove the corporations with these row ids from the search index. The rows in the table must still have the
+    texts with which they were added to the index."""
     _add_or_remove_terms(connection, _read_indexed_texts(connection, ids), _DELETE_TERMS_SQL)
 
 
@@ -235,16 +233,17 @@ def _make_terms(texts: _IndexedTexts) -> list[str]:
 
 
 def _list_english_terms(english_name: str) -> list[str]:
-    """Return the terms of an English name: those of its whole comparison form, and those of the name without its
-    legal form."""
+    """Return the terms of an English name: the terms of the comparison form of the whole name, and the terms of the
+    name without its legal form."""
     forms_without_legal_form = list_comparison_forms(remove_english_legal_form(english_name))
     return [*_make_terms_of_readings(forms_without_legal_form), *list_character_pairs(fold_text(english_name))]
 
 
 def _make_terms_of_readings(readings: Sequence[str | None]) -> list[str]:
-    """Return the terms of each reading (comparison form of a name), separated by spaces: its pairs of neighbouring
-    characters, then `^` with the first two and the last two characters with `$`, both of the name without its legal
-    form. The terms of 株式会社山田 end with `^山田 山田$`. Return "" for a reading that is None.
+    """Return the terms of each reading (comparison form of a name), separated by spaces. First come its pairs of
+    neighbouring characters. Then come two terms of the name without its legal form: `^` with its first two
+    characters, and its last two characters with `$`. The terms of 株式会社山田 end with `^山田 山田$`. Return "" for
+    a reading that is None.
     """
     present_readings = [reading for reading in readings if reading is not None]
     terms = [
@@ -280,8 +279,8 @@ def _join_character_pairs(texts: Sequence[str]) -> list[str]:
 
 @lru_cache(4096)
 def _make_place_terms(prefecture_code: str, place: str) -> str:
-    """Return the terms of a prefecture and city, separated by spaces: `=` with the code of the prefecture, then those
-    of the text `place`, such as `@大阪`."""
+    """Return the terms of a prefecture and city, separated by spaces: `=` with the code of the prefecture, then the
+    terms of the text `place`, such as `@大阪`."""
     return " ".join((f"={prefecture_code}", *list_address_terms(place)))
 
 
@@ -328,11 +327,11 @@ _fold_character = lru_cache(8192)(fold_text)
 
 
 def make_number_beginning_term(term: str) -> str:
-    """Return the term of the index for all longer numbers which begin with the number of `term`. For `@甲1`, the term
-    of 甲1番地, it is `@甲1~`, which the row of 甲12番地 has, too.
+    """Return the term of the index for all longer numbers which begin with the number of `term`.
 
-    The search needs it because a typed address may end inside a number, and because the index finds one term much
-    faster than all terms with the same beginning.
+    For `@甲1`, the term of 甲1番地, the result is `@甲1~`; the row of 甲12番地 has this term, too. The search needs
+    it because a typed address may end inside a number, and because the index finds one term much faster than all
+    terms with the same beginning.
     """
     return f"{term}~"
 

@@ -126,8 +126,8 @@ def open_source(
 
 
 def _check_crc(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
-    """Read the whole CSV, so that zipfile.BadZipFile is raised if its checksum is wrong. The caller does this
-    after a fault in the text: if the ZIP is damaged, that is reported instead of the fault."""
+    """Read the whole CSV, so that zipfile.BadZipFile is raised if its checksum is wrong. The caller does this after
+    it has found a fault in the text. If the ZIP is damaged, the program reports the damage instead of the fault."""
     with archive.open(member) as file:
         while file.read(_BLOCK_BYTES):
             pass
@@ -179,8 +179,8 @@ def make_stopped_error() -> ConsoleError:
 @contextmanager
 def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
     """Context manager: open the ZIP, and yield it with the entry of its CSV. Errors of the ZIP and of the operating
-    system, also those raised inside the block, become `bad_registry_file`; with `sha256`, a file with another hash
-    raises it, too.
+    system become ConsoleError `bad_registry_file`, also those that the block raises. If `sha256` is given, a file
+    with another hash raises the same error.
 
     `zipfile` raises NotImplementedError for a compression or a version that it doesn't support, RuntimeError for a
     password.
@@ -200,9 +200,12 @@ def _open_csv(path: Path, sha256: str | None = None) -> Iterator[tuple[zipfile.Z
 
 
 def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    """Return the entry of the only CSV of the ZIP. Raises ConsoleError `bad_registry_file` if the ZIP has no CSV or
-    several, if it has other files than a CSV and signatures (`.asc`), if the CSV is compressed by an unusual method,
-    and if it would become far larger than the publisher's when it is unpacked.
+    """Return the entry of the only CSV of the ZIP. Raises ConsoleError `bad_registry_file` in these cases:
+
+    - the ZIP has no CSV, or several
+    - the ZIP has other files than a CSV and signatures (`.asc`)
+    - the CSV is compressed by an unusual method
+    - the unpacked CSV would be far larger than the publisher's files are
     """
     members = [member for member in archive.infolist() if not member.is_dir()]
     csv_members = [member for member in members if member.filename.lower().endswith(".csv")]
@@ -223,7 +226,8 @@ def _require_csv(file_name: str, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _match_file_name(file_name: str, csv_name: str) -> re.Match[str]:
     """Return the kind and day (groups of the match) from the publisher's name of the ZIP or of its CSV. Raises
-    ConsoleError `bad_registry_file` if neither has such a name, or if the two names contradict each other."""
+    ConsoleError `bad_registry_file` if neither file has a name of the publisher's form, or if the two names
+    contradict each other."""
     zip_match, csv_match = _NAME_PATTERN.search(file_name), _NAME_PATTERN.search(Path(csv_name).name)
     if zip_match and csv_match and _parse_kind_and_day(zip_match) != _parse_kind_and_day(csv_match):
         raise make_bad_file_error(file_name, RegistryFileProblem.WRONG_FILE_NAME)
@@ -248,8 +252,8 @@ def _parse_day(file_name: str, text: str) -> date:
 
 
 def _read_blocks(file_name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[tuple[int, bytes]]:
-    """Yield blocks of whole lines of the CSV, each with the number of its first line. Each call yields the same
-    blocks. Raises ConsoleError `bad_registry_file` for a line that is far longer than any valid row."""
+    """Yield blocks of whole lines of the CSV, each with the number of its first line. A second call yields the same
+    blocks again. Raises ConsoleError `bad_registry_file` for a line that is far longer than any valid row."""
     line, partial_line = 1, b""
     with archive.open(member) as file:
         while content := file.read(_BLOCK_BYTES):
@@ -321,11 +325,11 @@ def _is_utf8(content: bytes) -> bool:
 
 
 def _is_shift_jis(content: bytes) -> bool:
-    """True if the text can be read as Shift_JIS and has no field in UTF-8. Often a field in UTF-8 could also be read
-    as Shift_JIS, but as meaningless characters.
+    """True if the text can be read as Shift_JIS and has no field in UTF-8.
 
-    A comma is never a part of a character of Shift_JIS. Kana and kanji have three bytes each in UTF-8 and two in
-    Shift_JIS, with other values, so that a field of real text can't be both.
+    Often a field in UTF-8 could also be read as Shift_JIS, but as meaningless characters. A comma is never a part of
+    a character of Shift_JIS, so the fields can be checked one by one. Kana and kanji have three bytes each in UTF-8
+    and two bytes with other values in Shift_JIS. So a field of real text is never valid in both encodings.
     """
     try:
         text = content.decode(_SHIFT_JIS)

@@ -1,6 +1,6 @@
-"""Table `watched_corporations`: for each corporation that has or had a live record here, the facts of the corporation
-registry of which people have been informed. Rows are never deleted. If a corporation no longer has a live record, its
-facts are replaced without an alert.
+"""Table `watched_corporations`: for each corporation that has or had a live record in this database, the facts of the
+corporation registry of which people have been informed. Rows are never deleted. If a corporation no longer has a live
+record, its facts are replaced without an alert.
 """
 
 from collections.abc import Collection, Iterable
@@ -59,11 +59,12 @@ _UPDATE_UNCHANGED_CORPORATION_STATEMENT = (
 
 @dataclass(frozen=True, slots=True)
 class WatchedCorporation:
-    """A row of the table, about the corporation with the number `number`. `facts` are those of the last comparison
-    with the corporation registry, `facts_before` those before the changes that the newest alert reports (None without
-    an alert). Facts that can't be read are None. `registry_date` is the date of the registry from which `facts` were
-    stored; a later comparison that finds no difference leaves it unchanged. `version` is the number of the row's
-    present state, from 1. `changed_at` is the time of the last write (UTC); None for a row that isn't stored yet.
+    """A row of the table, about the corporation with the number `number`. `facts` are the facts at the last
+    comparison with the corporation registry. `facts_before` are the facts before the changes that the newest alert
+    reports (None without an alert). Facts that can't be read are None. `registry_date` is the date of the registry
+    from which `facts` were stored; a later comparison that finds no difference leaves this date unchanged. `version`
+    is the number of the row's present state, from 1. `changed_at` is the time of the last write (UTC); None for a row
+    that isn't stored yet.
     """
 
     number: str
@@ -118,9 +119,10 @@ def store_facts(
     now: datetime,
     facts_before: WatchedFacts | None = None,
 ) -> None:
-    """Replace the facts of a row by those of the registry of `registry_date`. `facts_before`: the facts before the
-    changes that a new alert reports; None, without a new alert, leaves the stored `facts_before` unchanged, but
-    deletes them if they are unreadable. Raises RunAgain if another process has changed the row since it was read.
+    """Replace the facts of a row by the facts of the registry of `registry_date`. If a new alert reports changes,
+    `facts_before` are the facts before these changes. Without a new alert, `facts_before` is None: the stored
+    `facts_before` stay unchanged, but are deleted if they are unreadable. Raises RunAgain if another process has
+    changed the row since it was read.
     """
     earlier_facts = facts_before or row.facts_before
     values = {

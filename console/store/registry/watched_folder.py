@@ -25,8 +25,8 @@ WatchedFileStamp = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class RefusedFile:
-    """A file that an import refused: the code and detail of the error. The refusal counts only while size and time
-    of the file (`stamp`) are unchanged."""
+    """A file that an import refused: the code and detail of the error. The refusal counts only while the size and the
+    time of the file (`stamp`) are unchanged."""
 
     stamp: WatchedFileStamp
     code: str
@@ -139,8 +139,11 @@ def _parse_refusal(stored_refusal: Any) -> RefusedFile | None:
 
 def _is_whole_zip(path: Path) -> bool:
     """True if the directory at the end of the ZIP can be read and lists a file; False for a file that is still being
-    copied. `zipfile` raises NotImplementedError for a version that it doesn't support. A directory that is too large
-    isn't read: True is returned, and the import refuses the file."""
+    copied.
+
+    `zipfile` raises NotImplementedError for a version that it doesn't support. A directory that is too large isn't
+    read: this function returns True, and the import then refuses the file.
+    """
     with suppress(OSError, zipfile.BadZipFile, ValueError, NotImplementedError), open_ordinary_file(path) as file:
         if measure_zip_directory(file) > MAX_DIRECTORY_BYTES:
             return True

@@ -113,12 +113,12 @@ def list_records_with_unknown_outcome(
 ) -> tuple[tuple[UnknownRecord, ...], bool]:
     """Return (records, is_complete). The records are the payments and refunds of the provider whose outcome was
     unknown at the instant `at`, sorted by the time at which the outcome became unknown. `is_complete` is False if
-    records may be missing, because a kind of record has more than MAX_OPERATIONS operations, or because there are
-    more than MAX_OPERATIONS lapsed operations.
+    records may be missing: a kind of record has more than MAX_OPERATIONS operations, or there are more than
+    MAX_OPERATIONS lapsed operations.
 
-    A record is returned if its operation began before `at`, and if the outcome is still unknown, or was unknown and
-    was written at `at` or later. The journal shows an earlier unknown outcome by the fencing token: the process that
-    writes such an outcome raises the token above FIRST_FENCE.
+    A record is returned if its operation began before `at`, and its outcome is still unknown or was written at `at`
+    or later after it had been unknown. The journal shows by the fencing token that an outcome was unknown before: the
+    process that writes such an outcome raises the token above FIRST_FENCE.
     """
     records: list[UnknownRecord] = []
     is_complete = True
@@ -131,8 +131,8 @@ def list_records_with_unknown_outcome(
 
 
 def _read_present_unknown_periods(conn: Connection, kind: str, at: datetime) -> dict[int, _UnknownPeriod]:
-    """Return, by record id, the periods of the records of this kind whose outcome is unknown now and has been so
-    since before `at`."""
+    """Return, by record id, the periods of the records of this kind whose outcome is unknown now and was already
+    unknown at `at`."""
     table = payments if kind == _PAYMENT_KIND else refunds
     query = select(table.c.id, table.c.state_since).where(
         table.c.certainty == _UNKNOWN_CERTAINTY,
@@ -180,7 +180,7 @@ def _read_unknown_periods_from_journal(
 def _read_records_of_provider(
     conn: Connection, kind: str, provider: str, unknown_periods: Mapping[int, _UnknownPeriod]
 ) -> Iterator[UnknownRecord]:
-    """Yield those of the records in `unknown_periods` (by record id) that belong to the provider."""
+    """Yield the records in `unknown_periods` (by record id) that belong to the provider."""
     ids = sorted(unknown_periods)
     for first_index in range(0, len(ids), _IDS_PER_QUERY):
         for row in conn.execute(_make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])):
@@ -199,9 +199,9 @@ def _read_records_of_provider(
 def read_payment_numbers(
     conn: Connection, provider: str, kinds_and_ids: Collection[tuple[str, int]]
 ) -> Mapping[tuple[str, int], str]:
-    """Return our payment number of each of these payments and refunds, by the record's kind and id: of a payment its
-    own, of a refund that of its payment. `kinds_and_ids` has the kind and id of each record. Records of other
-    providers, and those that no longer exist, are left out.
+    """Return our payment number for each of these payments and refunds, by the record's kind and id. For a refund it
+    is the number of its payment. `kinds_and_ids` has the kind and id of each record. Records of other providers, and
+    records that no longer exist, are left out.
     """
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):

@@ -10,7 +10,7 @@ from console.store.database.instants import convert_to_naive_utc
 
 
 def make_day_number_sql(instant: ColumnElement[object], days: Sequence[date]) -> ColumnElement[int]:
-    """Return SQL of the index in `days` (oldest first) of the day in Japan on which the instant lies. The instant
-    must lie on one of these days."""
+    """Return SQL of the index in `days` (oldest first) of the day in Japan to which the instant belongs. The instant
+    must belong to one of these days."""
     starts = [(number, convert_to_naive_utc(get_start_of_day(day))) for number, day in enumerate(days)]
     return case(*((instant >= start, number) for number, start in reversed(starts[1:])), else_=0)

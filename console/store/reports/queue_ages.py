@@ -35,8 +35,8 @@ def count_records_by_age(conn: Connection, name: str, lapsed_ids: LapsedIds, now
 
 
 def _make_age_columns(since: ColumnElement[datetime], now: datetime) -> Sequence[ColumnElement[int]]:
-    """Return SQL columns that count rows by the age of `since` at `now`: first the rows without a known age, then
-    those of each class of age."""
+    """Return SQL columns that count rows by the age of `since` at `now`. The first column counts the rows without a
+    known age, each further column the rows of one class of age."""
     starts = [convert_to_naive_utc(now - limit) for limit in AGE_LIMITS]
     conditions = [since <= EPOCH_START, since > starts[0]]
     for later_start, earlier_start in pairwise(starts):

@@ -22,7 +22,8 @@ MAX_ROWS = 20_000
 @dataclass(frozen=True, slots=True)
 class DaySum:
     """Number (`count`) and sum (`sum_minor`, in minor units) of the payments or refunds of one provider on one day in
-    one currency. `read_row_count` is the number of rows that were read for it, including rows that are not summed.
+    one currency. `read_row_count` is the number of rows that were read for this sum, including rows that aren't part
+    of it.
     """
 
     provider: str

@@ -1,5 +1,5 @@
-"""Reads the calls whose outcome was or is unknown, from the journal. Its index of subjects returns the newest
-records first."""
+"""Reads from the journal the calls whose outcome is unknown, or was unknown for some time. The journal's index of
+subjects returns the newest records first."""
 
 from sqlalchemy import Connection, Subquery, and_, or_, select
 
@@ -17,7 +17,8 @@ records. At most this number of lapsed operations of all kinds are read: the old
 
 
 def make_newest_operations_subquery(kind: str, limit: int) -> Subquery:
-    """Return a subquery of the operations on records of this kind, at most `limit`, those of the newest records."""
+    """Return a subquery of at most `limit` operations on records of this kind: the operations on the newest
+    records."""
     return (
         select(
             operations.c.subject_id,
@@ -50,11 +51,11 @@ def list_lapsed_operations(conn: Connection, limit: int) -> tuple[tuple[Operatio
 
 def read_unknown_outcomes(conn: Connection, kind: str, period: Period) -> tuple[list[UnknownOutcome], bool]:
     """Return (calls, is_complete). The calls are those that cost or move money on records of this kind, began in the
-    period, and ended or lapsed without a known outcome. `is_complete` is False if calls may be missing, because there
-    are more than MAX_OPERATIONS operations on records of this kind, or more than MAX_OPERATIONS lapsed operations.
+    period, and ended or lapsed without a known outcome. `is_complete` is False if calls may be missing: there are
+    more than MAX_OPERATIONS operations on records of this kind, or more than MAX_OPERATIONS lapsed operations.
 
-    Calls whose outcome is known by now are included. The journal shows them by the fencing token: the process that
-    writes an outcome after it was unknown raises the token above FIRST_FENCE.
+    Calls whose outcome has become known since then are included. The journal shows them by the fencing token: the
+    process that writes an outcome after it was unknown raises the token above FIRST_FENCE.
     """
     columns = make_newest_operations_subquery(kind, MAX_OPERATIONS).c
     was_settled = and_(columns.fence > journal.FIRST_FENCE, columns.ended_at.is_not(None))

@@ -2,8 +2,8 @@
 state and work of rows that other applications wrote.
 
 The SQL converts full-width digits in a number, and removes spaces and hyphens. A claim needs 13 digits; the check
-digit isn't verified. A due task corrects other spellings. The SQL uses only deterministic functions that every
-supported database has and accepts in an indexed column.
+digit isn't verified. A due task corrects numbers that are spelled in another way. The SQL uses only deterministic
+functions that every supported database has and accepts in an indexed column.
 """
 
 from collections.abc import Mapping

@@ -30,8 +30,8 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 class _ReadableInstant(_LenientInstant):
-    """Column type of an instant that the shop writes, on SQLite. A value that isn't an instant is returned as
-    EPOCH_START, so that the row can be read; one with a zone is converted to UTC.
+    """Column type on SQLite of an instant that the shop writes. A stored value that isn't an instant is returned as
+    EPOCH_START, so that the row can be read. A stored instant with a time zone is converted to UTC.
     """
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:

@@ -32,11 +32,11 @@ _LEGACY_TABLE_OPTIONS_QUERY = text(
 @dataclass(frozen=True, slots=True)
 class LegacyColumn:
     """A column of the table of credit checks. `type` is its SQL type as the database reports it, in lower case.
-    `has_default_value`: an INSERT needs no value for the column, because the column is generated, gets numbers from
-    the database (auto_increment), or has a default value that the console's connections accept (they refuse the day
-    0000-00-00). `default` is the SQL of the default value. `further_properties` are the properties that a server
-    reports as `extra`, such as auto_increment; `charset` and `collation` are None on SQLite, and for a column that
-    isn't a text; `comment` is the column's comment in the database.
+    `has_default_value` is True if an INSERT needs no value for the column. This is so if the column is generated,
+    gets numbers from the database (auto_increment), or has a default value that the console's connections accept
+    (they refuse the day 0000-00-00). `default` is the SQL of the default value. `further_properties` are the
+    properties that a server reports as `extra`, such as auto_increment. `charset` and `collation` are None on SQLite,
+    and for a column that isn't a text. `comment` is the column's comment in the database.
     """
 
     name: str
@@ -176,10 +176,10 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
 
 
 def _fills_new_rows(column_type: str, default_sql: str | None, further_properties: str) -> bool:
-    """True if a column of the SQL type `column_type`, with the default `default_sql` and the further properties
-    `further_properties`, gives each new row a value. The properties `on update …` and `INVISIBLE` give none. A
-    default of the day 0000-00-00, which MariaDB reports for such a column, gives none either, because the strict mode
-    refuses it.
+    """True if a column gives each new row a value without an INSERT naming the column. `column_type` is the column's
+    SQL type, `default_sql` its default, `further_properties` its further properties. The properties `on update …` and
+    `INVISIBLE` give no value. A default of the day 0000-00-00, which MariaDB reports for such a column, gives no
+    value either, because the strict mode refuses this day.
     """
     is_day_zero = column_type.startswith(("date", "timestamp")) and (default_sql or "").strip("'").startswith(
         "0000-00-00"

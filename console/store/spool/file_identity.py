@@ -1,6 +1,7 @@
-"""Detects that a desk's file is a copy, and not the file to which the desk's processes have written.
+"""Detects that a desk's file is a copy of the file to which the desk's processes have written.
 
-A copy has the state of an earlier moment: requests that the desk's processes have sent since then are missing in it.
+A copy has the state of an earlier moment: the requests that the desk's processes have sent since that moment are
+missing in the copy.
 """
 
 from contextlib import suppress
@@ -23,9 +24,11 @@ def create_identity_file(file: Path) -> None:
 
 
 def find_file_identity(file: Path) -> str | None:
-    """Return a text that identifies `file` together with the file IDENTITY_FILE_NAME beside it. A copy of the folder
-    has another text, and so has the folder itself after its files were put back from a copy. Return None if one of
+    """Return a text that identifies `file` together with the file IDENTITY_FILE_NAME beside it. Return None if one of
     the two files is missing or can't be read.
+
+    A copy of the folder has another text. The folder itself also has another text after a person has put its files
+    back from a copy.
     """
     try:
         file_status, identity_status = file.stat(), file.with_name(IDENTITY_FILE_NAME).stat()

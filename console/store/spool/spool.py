@@ -140,10 +140,11 @@ _STORE_VALUE_SQL = "INSERT INTO desk VALUES (?, ?) ON CONFLICT(name) DO UPDATE S
 
 
 def mark_prepared_as_calling(file: Path) -> None:
-    """In a copy of a spool, change the state of each operation from `prepared` to `calling`. An operation that was
-    not sent when the copy was made may have been sent after that, so the copy doesn't prove that it wasn't.
+    """In a copy of a spool, change the state of each operation from `prepared` to `calling`.
 
-    No process may use the file meanwhile. Raises sqlite3.Error if it can't be changed.
+    The original spool may have sent such an operation after the copy was made, so the copy can't prove that the
+    operation wasn't sent. The caller makes sure that no process uses the file meanwhile. Raises sqlite3.Error if the
+    file can't be changed.
     """
     with closing(sqlite3.connect(file, isolation_level=None)) as copy:
         ((application_id,),) = copy.execute("PRAGMA application_id")
@@ -194,8 +195,8 @@ class StartKeys(NamedTuple):
 
 
 class SpoolState(StrEnum):
-    """Progress of an operation, as far as the desk's spool shows it. `prepared`: not sent yet. `void`: it was never
-    sent, and no process may send it. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
+    """Progress of an operation, as far as the desk's spool shows it. `prepared`: not sent yet. `void`: never sent,
+    and no process may send it any more. `calling`: sent, or about to be sent. `answered`: the answer is in the spool.
     `ended`: the database has stored the operation's final state."""
 
     PREPARED = "prepared"
@@ -266,9 +267,10 @@ class Spool:
         self._cipher = cipher
 
     def _mark_copied_entries_as_calling(self, conn: sqlite3.Connection) -> None:
-        """If the file is a copy, or was put back from one, change the state of each operation from `prepared` to
-        `calling`: it may have been sent since the copy was made. If this can't be written now, the next process tries
-        again; until then, `mark_void` doesn't accept the state `prepared`.
+        """If the spool's file is a copy, or was put back from one, change the state of each operation from `prepared`
+        to `calling`, because the operation may have been sent since the copy was made. If the file can't be changed
+        now, the next process tries again. Until then, `mark_void` treats every operation in state `prepared` as
+        possibly sent.
         """
 
         def is_original() -> bool:
@@ -365,11 +367,12 @@ class Spool:
         self._file.write(statement, (operation_id,), is_durable=False)
 
     def store_answer(self, operation_id: str, answer: "Answer") -> None:
-        """Encrypt an answer that the database could not store, and store it durably. If the answer says that the
-        effect has happened or that the provider has accepted it, mark in the spool that the operation holds its
-        claim, even if people have decided that the operation had no effect.
+        """Encrypt an answer that the database could not store, and store it durably.
 
-        Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has no intent.
+        If the answer says that the effect has happened or that the provider has accepted it, also mark in the spool
+        that the operation holds its claim. This mark is set even if people have decided before that the operation had
+        no effect. Raises ConsoleError `bad_profile` if the spool has no cipher, `internal_error` if the operation has
+        no intent.
         """
         from console.store.spool import answer_codec as answers
 
@@ -393,9 +396,9 @@ class Spool:
             raise ConsoleError(ErrorCode.INTERNAL_ERROR, facts)
 
     def mark_ended(self, operation_id: str, *, holds_claim: bool, id_at_provider: int | None = None) -> None:
-        """Mark an operation as ended, after the database has stored its final state. `holds_claim`: it still has its
-        claim. `id_at_provider`: the id that the provider gave to the record; None leaves the stored one unchanged.
-        The entry of an operation that was never sent is deleted instead.
+        """Mark an operation as ended, after the database has stored its final state. `holds_claim`: the operation
+        still has its claim. `id_at_provider` is the id that the provider gave to the record; None leaves the stored
+        id unchanged. If the operation was never sent, its entry is deleted instead.
 
         The write isn't synced to the disk, because after a power cut the database still has the final state.
         """
@@ -515,8 +518,8 @@ class Spool:
         )
 
     def give_up_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
-        """Mark anchors as given up, durably: a person has confirmed that the database lost these audit rows, so the
-        rows are no longer reported as missing. `walk_anchors` still yields these anchors."""
+        """Mark anchors as given up, durably: a person has confirmed that the database lost these audit rows. From
+        then on the rows are no longer reported as missing. `walk_anchors` still yields these anchors."""
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],
@@ -551,8 +554,8 @@ class Spool:
         return str(rows[0][0]) if rows else None
 
     def read_values(self, names: Sequence[str]) -> tuple[str | None, ...]:
-        """Return the values that this desk stored under `names`, in their order; None for each name without one. They
-        are read at one moment."""
+        """Return the values that this desk stored under `names`, in their order; None for each name without a value.
+        One query reads all of them, so they belong to the same moment."""
         places = ",".join("?" * len(names))
         rows = self._file.read(f"SELECT name, value FROM desk WHERE name IN ({places})", names)  # noqa: S608  # places
         value_by_name = {name: str(value) for name, value in rows}

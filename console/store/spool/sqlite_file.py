@@ -128,8 +128,8 @@ class LocalJournal:
 
     @contextmanager
     def _lend_connection(self) -> Iterator[_Connection]:
-        """Context manager: yield a connection that no other thread uses. Keep it for later use after the block, but
-        close it after an exception."""
+        """Context manager: yield a connection that no other thread uses during the block. After the block the
+        connection becomes idle and can be used again; after an exception it is closed."""
         with translate_errors(self.path):
             conn = self._borrow_connection()
             try:
@@ -175,8 +175,8 @@ class LocalJournal:
     def _make_unusable_file_error(
         self, problem: SettingProblem, /, **facts: Unpack["BadProfileDetail"]
     ) -> ConsoleError:
-        """Return the error `bad_profile` with the path of this file, the `problem` why it can't be used, and further
-        `facts`.
+        """Return the error `bad_profile` for this file. The error contains the file's path, the reason `problem` for
+        which the file can't be used, and further `facts`.
         """
         return ConsoleError(ErrorCode.BAD_PROFILE, {"file": str(self.path), "problem": problem, **facts})
 
@@ -234,7 +234,7 @@ def write_transaction(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def _retry_while_locked(run_statement: Callable[[], T]) -> T:
-    """Call `run_statement`, again and again while the file is locked, and return its result. Raises
+    """Call `run_statement` and return its result. While the file is locked, call it again after a short pause. Raises
     sqlite3.OperationalError if the file is still locked after LOCK_WAIT_SECONDS."""
     deadline: float | None = None
     while True:
@@ -251,9 +251,9 @@ def _retry_while_locked(run_statement: Callable[[], T]) -> T:
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Within the block, convert errors of SQLite and of the operating system to ConsoleError (see the module's
-    docstring). Errors of SQLite that the module's docstring doesn't name are raised unchanged. `path`: the file or
-    folder that the error names."""
+    """Context manager: within the block, convert errors of SQLite and of the operating system to ConsoleError:
+    `storage_full`, `bad_profile` or `database_locked`. Other errors of SQLite are raised unchanged. `path` is the
+    file or folder that the error names."""
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -1,5 +1,5 @@
-"""Rows of bulk runs. A bulk run has a fixed list of records. The row of a record has the version that the person
-saw, and the result of the action."""
+"""Rows of bulk runs. A bulk run has a fixed list of records, with one row for each record. The row has the version of
+the record that the person saw, and the result of the action."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -70,10 +70,10 @@ def start_saga(
     facts: Mapping[str, object],
     now: datetime,
 ) -> Saga | None:
-    """Insert a saga about the record; its first step `step` is due now. Return the saga, or None if the record has
-    an unfinished saga of this kind.
+    """Insert a saga about the record; its first step `step` is due now.
 
-    Raises RunAgain if another process inserted such a saga at the same time and it has already ended.
+    Return the saga; None if the record has an unfinished saga of this kind. Raises RunAgain if another process
+    inserted a saga of this kind at the same time, and that saga has already ended.
     """
     if find_open_saga(conn, kind, subject_kind, subject_id):
         return None
@@ -141,11 +141,11 @@ def advance_saga(
     next_at: datetime | None = None,
     reason: str | None = None,
 ) -> Saga:
-    """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga. The step is
-    due at `next_at`; None: now. `reason` is the code of the reason for which the saga waits for it, None if there is
-    none.
+    """Write `step` as the saga's next step, add `facts` to the stored facts, and return the changed saga.
 
-    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended.
+    The step is due at `next_at`; None means now. `reason` is the code of the reason for which the saga waits for this
+    step; None if it doesn't wait. Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition
+    for a saga that has ended.
     """
     merged_facts = {**saga.facts, **(facts or {})}
     return _write_change(
@@ -202,11 +202,10 @@ def resume_saga(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str,
 
 
 def end_saga(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """Change the saga's state to done or compensated, which are final, and return the changed saga. `reason` is the
-    code of the reason of the end, None if it needs no reason.
+    """Change the saga's state to `state`, which must be final (done or compensated), and return the changed saga.
 
-    Raises StaleRow if the row has changed since `saga` was read; ForbiddenTransition for a saga that has ended,
-    and if `state` is running or stuck.
+    `reason` is the code of the reason for the end; None if the end needs no reason. Raises StaleRow if the row has
+    changed since `saga` was read; ForbiddenTransition for a saga that has ended, and if `state` is running or stuck.
     """
     if state in (SagaState.RUNNING, SagaState.STUCK):
         raise ForbiddenTransition("a saga ends as done or compensated")

@@ -50,9 +50,9 @@ _ICON_AND_TONE_BY_TASK_STATE: Mapping[str, tuple[str, Tone]] = {
 
 
 def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, ...] | None:
-    """Read the due tasks that have run at least once, and return one row each. The order is by state: overdue,
-    failed, running, then waiting; within a state by name. Return None if the database doesn't let this person read
-    tasks: on a server, an administrator without another role can read neither records nor tasks."""
+    """Read the due tasks that have run at least once, and return one row for each task. The rows are sorted by state
+    (overdue, failed, running, waiting), then by name. Return None if the database doesn't let this person read tasks:
+    on a server, an administrator without another role can read neither records nor tasks."""
     time_scale = services.scheduler.scale
     try:
         tasks = services.scheduler.read_states()
@@ -122,8 +122,8 @@ def _format_last_error(row: DueTaskRow, context: WindowContext) -> str:
 
 def format_row_detail(row: object, context: WindowContext) -> str:
     """Return the full text of a row, which the page shows below the table, because the cells of the table may be cut
-    off. For a check, this is its result and the next step; for a due task, the sentence about its last error, the
-    error code and the number of failures. Return "" for a task without an error and for any other row."""
+    off. For a check, this text is the result and the next step. For a due task, it is the sentence about the last
+    error, the error code and the number of failures. Return "" for a task without an error and for any other row."""
     translate = context.translate
     if isinstance(row, HealthCheck):
         next_step = translate(row.next, **row.facts) if row.next else ""

@@ -70,12 +70,13 @@ class _AdminPageContents:
 
 
 class AdminPage(Page):
-    """The administration page, with six tabs. Every person sees the read-only switches; each button needs the
-    right for its action. The O key opens the dialog that turns read-only on or off for the selected scope, the C key
-    the dialog for the selected limit.
+    """The administration page, with six tabs. Every person sees the read-only switches; each button needs the right
+    for its action. The O key opens the dialog that turns read-only on or off for the selected scope, the C key the
+    dialog for the selected limit.
 
     The page reads its data again each minute, and when the presence of a worker or the time of the last due tasks
-    changes: a task becomes overdue by time alone, and neither tasks nor limits are in the change feed.
+    changes. It can't wait for a change in the change feed: a task becomes overdue by time alone, and the feed
+    contains neither tasks nor limits.
     """
 
     sidebar_key = "admin"
@@ -214,8 +215,9 @@ class AdminPage(Page):
             self.refresh("changed")
 
     def _get_worker_times(self) -> tuple[datetime | None, datetime | None]:
-        """Return two instants: the one since which no worker is present (None while a worker is present), and the one
-        at which this desk last ran its due tasks (None if it has run none)."""
+        """Return two instants. The first is the instant since which no worker is present; None while a worker is
+        present. The second is the instant at which this desk last ran its due tasks; None if it has run no due tasks.
+        """
         return self.context.connection_state.worker_away_since, self.context.last_due_tasks_at
 
     def read_data(self, reason: str) -> None:
@@ -253,8 +255,8 @@ class AdminPage(Page):
         self._update_buttons()
 
     def _show_health_failure(self, failure: Failure) -> None:
-        """Show that the checks could not run. The page doesn't count as outdated, because the contents of its other
-        tabs are read in a separate call."""
+        """Show that the checks of the installation could not run. The page isn't marked as outdated, because a
+        separate call reads the contents of its other tabs."""
         message = self.context.format_failure(failure)
         lead = self.context.translate("screen.not_read")
         self.show_bar("health", NotificationBar(lead, message, tone="bad", icon_name="cross"))
@@ -400,8 +402,9 @@ def _make_people_columns(context: WindowContext) -> list[Column]:
 
 
 def _list_limits_if_allowed(services: "Console") -> tuple[Limit, ...] | None:
-    """Return the limits; None if the acting person has no right to see them. The service is asked even if the window
-    doesn't know the person's rights yet, because it learns them only a moment after its start."""
+    """Return the limits; None if the acting person has no right to see them. The window learns the person's rights
+    only a moment after its start. So this function asks the service even if the window doesn't have these rights yet.
+    """
     try:
         return tuple(services.limits.list_limits())
     except ConsoleError as refusal:

@@ -105,8 +105,9 @@ class IncidentCard(Surface):
         )
 
     def _make_registry_widgets(self, incident: Incident) -> Sequence[QWidget]:
-        """Return labels with what a person must notice about the corporation that is the cause, such as its closure,
-        and with the source of its name and of this. Return no labels if the registry doesn't have the corporation."""
+        """Return labels about the corporation that is the cause of the incident. They show the facts that a person
+        must notice, such as the closure of the corporation, and the source of these facts and of its name. Return no
+        labels if the registry doesn't have the corporation."""
         entry, translate = incident.main_alert.registry_entry, self._context.translate
         if entry is None:
             return ()

@@ -19,9 +19,9 @@ from console.views.widgets.controls.inputs import DropDownList, LineEdit, MultiL
 
 
 class IncidentDialog(FormDialog):
-    """Base class of the dialogs in which a person acts on one incident. The form has a field for a note; a
-    subclass may add a drop-down list above this field. The service answers with the changed Incident. The typed note
-    is kept as a draft until the service has executed the action."""
+    """Base class of the dialogs in which a person hands over, snoozes, resolves or reopens one incident. The form has
+    a field for a note; a subclass may add a drop-down list above this field. The service answers with the changed
+    Incident. The typed note is kept as a draft until the service has executed the action."""
 
     right_name = "note"
     gap_px = 8
@@ -97,9 +97,9 @@ class IncidentDialog(FormDialog):
         raise NotImplementedError  # abstract; a class of Qt has its own metaclass, so it can be no ABC
 
     def list_attempt_inputs(self) -> tuple[Any, ...]:
-        """Return the inputs of the form: the incident's id, the note and the selected line of the drop-down list.
-        If the person sends the form twice with equal inputs, both calls get the same request id, so that the
-        service acts once.
+        """Return the inputs of the form: the incident's id, the note and the selected line of the drop-down list. If
+        the person sends the form twice with equal inputs, both calls get the same request id, so that the service
+        executes the action only once.
         """
         return (
             self.incident.id,

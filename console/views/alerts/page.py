@@ -53,11 +53,18 @@ _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK
 
 
 class AlertsPage(Page):
-    """The alerts page, a list of incidents. The Enter key opens the record on which a person removes the cause of the
-    selected incident. Other keys: A acknowledges its alerts; Ctrl+Z undoes the person's own acknowledgement, Shift+E
-    reopens what another person has acknowledged; T takes the incident; H hands it over; S snoozes it or ends the
-    snooze; E resolves or reopens it. A key never undoes its own action immediately, because a person may press the
-    key twice: snoozing, resolving and reopening open a dialog.
+    """The alerts page, a list of incidents. Each of these keys does something with the selected incident:
+
+    - Enter opens the record on which a person removes the cause.
+    - A acknowledges the alerts.
+    - Ctrl+Z undoes the person's own acknowledgement.
+    - Shift+E reopens an incident that another person has acknowledged.
+    - T takes the incident, H hands it over.
+    - S snoozes the incident or ends the snooze.
+    - E resolves or reopens the incident.
+
+    A person may press a key twice by mistake, so a key never undoes its own action immediately: snoozing, resolving
+    and reopening open a dialog.
     """
 
     sidebar_key = "alerts"
@@ -171,8 +178,8 @@ class AlertsPage(Page):
         return button
 
     def _press_button(self, button: KeyButton) -> None:
-        """Act as if the person had clicked `button`, because its key was pressed. This also works if the button is in
-        the menu of a narrow window. If the button isn't offered or is disabled, show the reason instead."""
+        """Do the same as a click on `button`, because its key was pressed. This also works if the button is in the
+        menu of a narrow window. If the button isn't offered or is disabled, show the reason instead."""
         if button in self._offered_buttons and button.isEnabled():
             button.click()
         else:
@@ -199,8 +206,8 @@ class AlertsPage(Page):
         self.card.setFixedHeight(min(max_height, round(self.height() * _CARD_HEIGHT_SHARE_OF_PAGE)))
 
     def adapt_to_low_window(self, *, is_low_window: bool) -> None:
-        """If `is_low_window`, hide the headings of the incident states in the list and replace the panel of the
-        incident with a sentence, so that eight incidents stay visible at the largest text size. Otherwise show the
+        """If `is_low_window`, hide the headings of the incident states in the list, and replace the panel of the
+        incident with a sentence. So eight incidents stay visible at the largest text size. Otherwise show the
         headings and the panel again.
         """
         super().adapt_to_low_window(is_low_window=is_low_window)
@@ -327,8 +334,8 @@ class AlertsPage(Page):
         )
 
     def _show_summary(self, incident: Incident) -> None:
-        """Show the title of the incident if its cell is cut off, and as many sentences about the incident as fit into
-        `_SUMMARY_LINES` lines; at least the title or the first sentence. Nothing is cut off."""
+        """Show as many sentences about the incident as fit into `_SUMMARY_LINES` lines, but at least one. If the
+        incident's title is cut off in its cell, the text begins with the title. No sentence is cut off."""
         label, width = self.summary_label, self.width() - 2 * tokens().px("spacing", "page_margin")
         sentences = incident_texts.list_incident_sentences(incident, self.context)
         if self.table.is_cell_cut("cause", incident):
@@ -361,8 +368,8 @@ class AlertsPage(Page):
         )
 
     def _show_panel_and_buttons(self) -> None:
-        """Show the panel of the selected incident (in a low window a sentence about it) and the buttons below the
-        list. Qt also calls this while the text size changes, so it must not delete any widget."""
+        """Show the panel of the selected incident (in a low window a sentence about the incident) and the buttons
+        below the list. Qt also calls this method while the text size changes, so it must not delete any widget."""
         self.card.setVisible(self._has_current_incident and not self.is_low_window)
         self.summary_label.setMinimumHeight(_SUMMARY_LINES * current_appearance().line_height("body"))
         self.summary_label.setVisible(self._has_current_incident and self.is_low_window)
@@ -390,8 +397,8 @@ class AlertsPage(Page):
         ]
 
     def _is_acknowledged_by_others(self, incident: Incident) -> bool:
-        """True if all open alerts of the incident are acknowledged, at least one of them by another person, so that
-        the acting person can reopen the incident only with a reason."""
+        """True if all open alerts of the incident are acknowledged, and another person has acknowledged at least one
+        of them. Then the acting person must give a reason to reopen the incident."""
         own_name = self.context.operator or ""
         return incident.is_acknowledged and any(
             not is_same_person(alert.acknowledged_by or "", own_name) for alert in self._list_open_alerts(incident)
@@ -400,7 +407,7 @@ class AlertsPage(Page):
     @Slot()
     def acknowledge_current_incident(self) -> None:
         """Acknowledge all open alerts of the selected incident that nobody has acknowledged. If the acknowledgement
-        would close one of them, open the dialog in which the person confirms it instead.
+        would close one of these alerts, only open a dialog, in which the person confirms the acknowledgement.
         """
         incident = self.current_incident
         alerts = [] if incident is None else self._list_unacknowledged_alerts(incident)
@@ -411,8 +418,8 @@ class AlertsPage(Page):
 
     @Slot()
     def undo_acknowledgement(self) -> None:
-        """Undo the acting person's own acknowledgement of the selected incident's alerts; do nothing if there is
-        none, or if another open alert of the incident is unacknowledged."""
+        """Undo the acting person's own acknowledgement of the selected incident's alerts. Do nothing if the person
+        has acknowledged none of them, or if another open alert of the incident is unacknowledged."""
         incident = self.current_incident
         own_alerts = [] if incident is None else self._list_own_acknowledged_alerts(incident)
         if incident is not None and own_alerts:
@@ -490,16 +497,16 @@ class AlertsPage(Page):
 
     @Slot()
     def resolve_or_reopen_current_incident(self) -> None:
-        """Open the dialog that resolves the selected incident or, if it is resolved, reopens it. Do nothing if no
-        incident is selected."""
+        """Open the dialog that resolves the selected incident. If the incident is resolved already, open the dialog
+        that reopens it. Do nothing if no incident is selected."""
         if self.current_incident is not None:
             is_resolved = self.current_incident.state is IncidentState.RESOLVED
             self._open_incident_dialog(self.current_incident, "reopen" if is_resolved else "resolve")
 
     @Slot()
     def reopen_current_incident(self) -> None:
-        """Open the dialog in which the person reopens the selected incident, which another person has acknowledged,
-        with a reason. Do nothing if no incident is selected."""
+        """Open the dialog in which the person reopens, with a reason, the selected incident that another person has
+        acknowledged. Do nothing if no incident is selected."""
         if self.current_incident is not None:
             self._open_incident_dialog(self.current_incident, "reopen")
 

@@ -1,7 +1,12 @@
-"""The calls that an open window repeats in the background: the change feed every 1.5 s; the presence of workers
-and the read-only switches every 6 s; the counts, the saved views and the people with their roles every two minutes;
-the due tasks every minute; the team's corporation registry every ten minutes. While no person uses the desk, the
-window reads the feed, the counts, the views and the people less often.
+"""The calls that an open window repeats in the background, each at its own interval.
+
+- the change feed: every 1.5 s
+- the presence of workers and the read-only switches: every 6 s
+- the due tasks: every minute
+- the counts, the saved views, and the people with their roles: every two minutes
+- the team's corporation registry: every ten minutes
+
+While no person uses the desk, the window reads the feed, the counts, the views and the people less often.
 """
 
 from collections.abc import Callable
@@ -120,8 +125,8 @@ class BackgroundRefresh(QObject):
     @Slot(bool)
     def set_intervals_by_attendance(self, is_attended: bool) -> None:
         """Set the intervals at which the window reads the change feed, the counts and the saved views: the usual
-        intervals if a person uses the desk (`is_attended`), otherwise longer intervals. In the first case, also read
-        the feed and the counts now.
+        intervals if a person uses the desk (`is_attended`), otherwise longer intervals. If a person uses the desk,
+        also read the feed and the counts now.
         """
         self._feed_timer.setInterval(CHANGE_FEED_INTERVAL_MS if is_attended else UNATTENDED_CHANGE_FEED_INTERVAL_MS)
         for timer in (self._counts_timer, self._saved_views_timer, self._people_timer):
@@ -136,9 +141,9 @@ class BackgroundRefresh(QObject):
     @Slot()
     def read_change_feed(self) -> None:
         """Read from the change feed which records have changed since the previous call, and emit the context's signal
-        `changed` with their kinds and ids; the first call emits nothing. Every fourth call, and each call while no
-        worker is present, also reads whether a worker is present and, if they may have changed, the read-only
-        switches."""
+        `changed` with their kinds and ids. The first call emits nothing. Every fourth call also reads whether a
+        worker is present and, if they may have changed, the read-only switches. While no worker is present, every
+        call does this."""
         if not self._mark_call_running("feed"):
             return
         latest_mark, known_switches = self._latest_mark, self._known_switches_version
@@ -165,8 +170,8 @@ class BackgroundRefresh(QObject):
 
     def _store_feed_reading(self, reading: _FeedReading) -> None:
         """Store in the context the presence of workers, the response time of the database and the read-only switches.
-        If records have changed since an earlier call, emit the context's signal `changed`, and read the counts again,
-        too."""
+        If records have changed since an earlier call, emit the context's signal `changed` and read the counts again.
+        """
         self._running_call_kinds.discard("feed")
         news, response_seconds, switches = reading
         had_mark, self._latest_mark = self._latest_mark is not None, news.feed_mark
@@ -212,11 +217,13 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def read_work_counts(self) -> None:
-        """Read the counts of records in the queues, of unfinished operations and bulk runs, of refunds and proposals
-        that the acting person may decide, of unacknowledged alerts and of mentions. Also read the events that concern
-        the person. Store all of them in the context as WorkCounts. If an earlier call of this method is still
-        running, read everything again after it has ended, because the earlier call may have read some of the numbers
-        too early."""
+        """Read the counts that the window shows: records in the queues, unfinished operations and bulk runs, refunds
+        and proposals that the acting person may decide, unacknowledged alerts, and mentions. Also read the events
+        that concern the person. Store all of them in the context as WorkCounts.
+
+        If an earlier call of this method is still running, read everything again after it has ended, because the
+        earlier call may have read some of the numbers too early.
+        """
         if not self._mark_call_running("standing"):
             self._are_counts_outdated = self._context.is_ready
             return
@@ -258,16 +265,17 @@ class BackgroundRefresh(QObject):
         )
 
     def _end_work_counts_reading(self, work_counts: WorkCounts) -> None:
-        """Store the counts in the context, but not if the acting person has changed since they were requested. Then
-        read them again if a change was reported while they were being read."""
+        """Store the counts in the context, unless the acting person has changed since they were requested. If a
+        change was reported while the counts were being read, read them again afterwards."""
         self._running_call_kinds.discard("standing")
         if work_counts.person == self._context.operator:
             self._context.store_work_counts(work_counts)
         self._read_counts_again_if_outdated()
 
     def _end_failed_work_counts_reading(self, failure: Failure) -> None:
-        """Keep the earlier counts, because the new ones could not be read. If the person has no right to read them,
-        remove the counts. Then read them again if a change was reported while they were being read."""
+        """Leave the earlier counts in the context, because the new ones could not be read. If the person has no right
+        to read them, remove the counts. If a change was reported while the counts were being read, read them again
+        afterwards."""
         self._running_call_kinds.discard("standing")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_work_counts(WorkCounts())  # hides the counts that the previous person could see
@@ -307,8 +315,8 @@ class BackgroundRefresh(QObject):
         self.read_saved_views()
 
     def _end_failed_saved_views_reading(self, failure: Failure) -> None:
-        """Keep the earlier saved views, because they could not be read again. If the failure is that the person has
-        no right to read saved views, remove them from the context."""
+        """Leave the earlier saved views in the context, because they could not be read again. If the read failed
+        because the person has no right to read saved views, remove them."""
         self._running_call_kinds.discard("views")
         if failure.code == ErrorCode.NOT_ALLOWED:
             self._context.store_saved_views(())
@@ -360,9 +368,9 @@ class BackgroundRefresh(QObject):
 
     @Slot()
     def run_due_tasks(self) -> None:
-        """Run the due tasks, such as probes and re-fetches, in a worker thread, with the identity of a worker and
-        not of the signed-in person. With a database server, run them only if the signed-in person has the right
-        `due_tasks`. A desk that asks a worker to act runs no task.
+        """Run the due tasks, such as probes and re-fetches, in a worker thread. They run with the identity of a
+        worker, not of the signed-in person. With a database server, they run only if the signed-in person has the
+        right `due_tasks`. A desk that asks a worker to act runs no task itself.
         """
         lacks_right = self._context.settings.sign_in.is_server and self._context.find_missing_right_reason(
             "due_tasks"

@@ -109,8 +109,8 @@ class CommandPalette(QObject):
 
     @Slot(str)
     def _search_text(self, text: str) -> None:
-        """Store the changed text, show the check digit of a corporation number, and begin the search; do not search
-        for an empty text. If the previous change was less than _SEARCH_DELAY_MS milliseconds ago, the search begins
+        """Store the changed text, show the check digit of a corporation number, and begin the search; an empty text
+        isn't searched. If the previous change was less than _SEARCH_DELAY_MS milliseconds ago, the search begins
         _SEARCH_DELAY_MS milliseconds later, and only if the text doesn't change again meanwhile."""
         self._stop_search()
         typed_at = self._context.monotonic()
@@ -131,7 +131,8 @@ class CommandPalette(QObject):
 
     @Slot()
     def _stop_search(self) -> None:
-        """End the search that runs or would begin soon, and remove the text about the search from the box."""
+        """End the search that is running or is scheduled to begin soon, and remove the text about the search from the
+        box."""
         self._search_timer.stop()
         self._opens_exact_match_later = False
         if self._search_task is not None:
@@ -297,8 +298,8 @@ class CommandPalette(QObject):
 
     def _make_completion_groups(self) -> list[ResultGroup]:
         """Return the groups with the conditions that complete the word at the cursor. Selecting an entry inserts it
-        into the text. A plain number is completed to an amount only once its results are shown: until then, Enter
-        must wait for the record with this number."""
+        into the text. A plain number is completed to an amount only after its search results are shown. Before that,
+        the Enter key must wait for the record with this number."""
         text = self._typed_text
         is_searched = self._searched_text == text
         completions = [
@@ -394,8 +395,8 @@ class CommandPalette(QObject):
         return ResultGroup(context.translate("search.group.operation"), entries)
 
     def _make_all_records_group(self, result: SearchResult) -> ResultGroup:
-        """Return a group with one entry, which opens the lookup page with all found records. Return an empty group
-        if the search box already lists all of them."""
+        """Return a group with one entry, which opens the lookup page with all found records. Return an empty group if
+        the search box already lists all found records."""
         translate = self._context.translate
         counts = [len(group.records) for group in result.groups.values()]
         has_more = any(group.has_more for group in result.groups.values())
@@ -408,8 +409,9 @@ class CommandPalette(QObject):
         return ResultGroup(translate("search.records"), (entry,))
 
     def _make_company_group(self) -> ResultGroup:
-        """Return the group of companies: those of the found records and those of the corporation registry. If the
-        typed text is a corporation number that no found company has, the first entry looks this number up."""
+        """Return the group of companies: the companies of the found records and the companies of the corporation
+        registry. If the typed text is a corporation number that no found company has, the first entry looks this
+        number up."""
         records_by_number: dict[str, list[ShownRecord]] = {}
         for record in self._found_records:
             if number := case_words.get_corporation_number(record):
@@ -431,8 +433,9 @@ class CommandPalette(QObject):
         return ResultGroup(self._make_company_heading(), tuple(entries))
 
     def _make_company_heading(self) -> str:
-        """Return the heading above the companies. It names the date and the publisher of the corporation registry if
-        this registry has all of them; the name of another company is from our records alone."""
+        """Return the heading above the companies. If the corporation registry has all of these companies, the heading
+        names the date and the publisher of the registry. Otherwise it doesn't, because the name of a company that the
+        registry lacks comes from our records alone."""
         translate = self._context.translate
         registry_date = self._search_result.companies.registry_date if self._search_result is not None else None
         if registry_date is None or not all(company.is_registered for company in self._companies):
@@ -534,7 +537,7 @@ def _make_company_entry(context: WindowContext, company: FoundCompany, records: 
 
 
 def _find_corporation_number(text: str) -> str | None:
-    """Return the corporation number that `text` is, as 13 digits; None if the text is no valid corporation number."""
+    """Return the 13 digits of the corporation number in `text`; None if `text` isn't a valid corporation number."""
     try:
         return parse_number(text).value
     except InvalidCorporationNumber:

@@ -11,8 +11,9 @@ from console.views.runtime.routes import HomeRoute, TrainingRoute, decode_route,
 
 class LastScreenStorage(QObject):
     """Stores, after each change, the route of the visible page and the state of this page (filter, tab, selected
-    row). It also opens the stored page, once in each window: when the stored values of the first person who acts in
-    the window have been read, unless that person has already opened another page than the home page."""
+    row). It also opens the stored page once in each window, when the stored values of the first person who acts in
+    the window have been read. If that person has already opened another page than the home page, it doesn't open the
+    stored page."""
 
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)
@@ -31,9 +32,9 @@ class LastScreenStorage(QObject):
 
     @Slot()
     def _restore_screen(self) -> None:
-        """Open the page that was stored for the acting person, but not if the person has already opened another page
-        than the home page. If this was already done in this window, only store the visible page for the person who
-        acts now."""
+        """Open the page that was stored for the acting person, unless the person has already opened another page than
+        the home page. Each window does this only once; a later call only stores the visible page for the person who
+        is acting now."""
         if self._is_restored:
             self._store_screen()
             return

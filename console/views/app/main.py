@@ -176,8 +176,9 @@ class WindowOpener(QObject):
             self._person = self.context.preferences.person
 
     def _show_or_store_moved_file(self, words_key: str, path: Path) -> None:
-        """Show that a file of the person was moved to `path`. Before the first page is open, only store the path, so
-        that it can be shown later. `words_key` is the wording key of the sentence, which names the file."""
+        """Show that the program has moved a file of the person to `path`. Before the first page is open, only store
+        the path, so that the message can be shown later. `words_key` is the wording key of the sentence, which names
+        the file."""
         self._moved_files_by_words_key[words_key] = path
         if self.controller is not None:
             self._show_moved_file_toasts()
@@ -209,8 +210,9 @@ class WindowOpener(QObject):
 
     @Slot()
     def _rebuild_frame(self) -> None:
-        """Let screen readers speak the new language. While the services aren't open yet, build the bars and the page
-        again; once they are open, WindowController does this instead."""
+        """Set the language of the screen reader's announcements to the new language of the window. While the services
+        aren't open yet, also build the bars and the page again; once the services are open, WindowController does
+        this instead."""
         from console.views.widgets.accessibility import set_window_language
 
         set_window_language(self.context.language)
@@ -271,8 +273,8 @@ class WindowOpener(QObject):
         retry_button.setFocus()
 
     def _show_sign_in_form(self, failure: "Failure", *, is_account_fixed: bool = False) -> None:
-        """Show the sign-in form, with `failure` as the reason for it. If `is_account_fixed` is True, the person can
-        sign in only with the account that is already in use."""
+        """Show the sign-in form; its text gives `failure` as the reason why the person must sign in. If
+        `is_account_fixed` is True, the person can sign in only with the account that is already in use."""
         from console.views.sign_in.sign_in_flow import SignInFlow
 
         if self._pending_step != "person":

@@ -23,8 +23,8 @@ _DISTANCE_PX = 16  # from the bars below the panel
 
 
 class RunningReadPanel(QFrame):
-    """The panel which says that data is being read, with a button that cancels the read. It lies over the page, at
-    the bottom, so that no row or button moves when it appears."""
+    """The panel which says that data is being read, with a button that cancels the read. The panel is over the page,
+    at its bottom, so that no row or button of the page moves when the panel appears."""
 
     def __init__(self, context: WindowContext, on_cancel: Callable[[], object], parent: QWidget) -> None:
         super().__init__(parent)
@@ -51,8 +51,8 @@ class RunningReadPanel(QFrame):
 
 
 class RunningReadWatch(QObject):
-    """Shows the RunningReadPanel of a window while a read of the visible page takes longer than a second, and cancels
-    such reads when the person presses the panel's button."""
+    """Shows the RunningReadPanel of a window while a read of the visible page takes longer than a second. If the
+    person presses the panel's button, it cancels the reads of the page."""
 
     def __init__(self, frame: WindowFrame) -> None:
         super().__init__(frame)

@@ -1,5 +1,6 @@
-"""The commands of the window, which the search box lists. Each command has a title in both languages, a shortcut, the
-function that it runs, and a function that returns the reason why the command is not possible at present."""
+"""The commands of the window, which the search box lists. Each command has a title in both languages, a shortcut, and
+the function that it runs. Another function of the command returns the reason why the command is not possible at
+present."""
 
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -106,16 +107,16 @@ def _make_title_function(key: str, **placeholder_values: object) -> Callable[[La
 
 def _make_choice_title_function(key: str, choice_key: str) -> Callable[[Language], str]:
     """Return a function that returns a command's title in a language. `key` is the wording key of the title.
-    `choice_key` is the wording key of what the command selects, such as a theme or a page; its text is a part of the
-    title."""
+    `choice_key` is the wording key of the choice that the command selects, such as a theme or a page; the text of the
+    choice is a part of the title."""
     return lambda language: _translate_title(key, language, (("choice", _translate_title(choice_key, language, ())),))
 
 
 @lru_cache(1024)
 def _translate_title(key: str, language: Language, facts: tuple[tuple[str, object], ...]) -> str:
     """Return the title with the wording key `key` in a language; `facts` are the names and values of its
-    placeholders. The title is cached, because each typed text is compared with the titles of all commands in both
-    languages, and making a sentence takes far longer than comparing it."""
+    placeholders. The title is cached, because the search box compares each typed text with the titles of all commands
+    in both languages. Making a title takes far longer than comparing it."""
     return wording.translate(key, language, **dict(facts))
 
 
@@ -146,7 +147,8 @@ def _list_page_commands(frame: WindowFrame) -> Iterator[WindowCommand]:
 
 
 def _list_queue_commands(context: WindowContext) -> Iterator[WindowCommand]:
-    """Yield one command per queue and per saved view, which opens it and shows its record count at the right."""
+    """Yield one command for each queue and each saved view. The command opens the queue or view; the number of its
+    records is at the right."""
     for name in QUEUE_TAB_NAMES:
         queue_count = context.work_counts.find_queue_count(name)
         count = wording.format_count(queue_count.count, is_capped=queue_count.is_capped) if queue_count else ""
@@ -205,8 +207,8 @@ def _list_action_commands(
 
 
 def _make_purchase_command(frame: WindowFrame, typed_number: str | None) -> WindowCommand:
-    """Return the command that opens the purchase dialog for the typed corporation number or, if none is typed, for
-    the corporation on the lookup page."""
+    """Return the command that opens the purchase dialog for the typed corporation number. If no number is typed, the
+    dialog is for the corporation on the lookup page."""
     context, route = frame.context, frame.current_route
     corporation_number = typed_number or (
         _parse_corporation_number(route.text) if isinstance(route, LookupRoute) else ""
@@ -260,8 +262,8 @@ def _make_export_command(frame: WindowFrame) -> WindowCommand:
 
 
 def _find_sign_out_refusal(context: WindowContext) -> str:
-    """Return the reason why the person can't sign out now: nobody signs in here, or acting calls are running. Return
-    "" if a sign-out is possible."""
+    """Return the reason why the person can't sign out now: this program needs no sign-in, or acting calls are
+    running. Return "" if a sign-out is possible."""
     if not context.settings.sign_in.is_server:
         return context.translate("reason.no_sign_in")
     return context.translate("menu.sign_out.busy") if context.running_acting_calls else ""

@@ -165,7 +165,7 @@ class WindowController(QObject):
 
     def _connect_bars(self) -> None:
         """Connect the signals of the top bar and the status bar. Discard the search box and the menu of the acting
-        person, which are in the previous language; each one is built again at its next use."""
+        person, because their texts are in the previous language; they are built again at their next use."""
         self._command_palette: CommandPalette | None = None
         self._person_menu: PersonMenu | None = None
         self.frame.top_bar.search_requested.connect(self._open_search)
@@ -235,10 +235,11 @@ class WindowController(QObject):
 
     @Slot(object, object)
     def _prepare_busy_dialog(self, caller: QObject, request_wait: RequestWait) -> None:
-        """If `caller` is a dialog, add the button that withdraws the desk request to its footer; the button is
-        visible only while the dialog's call waits for a worker. Let the dialog show how long its call has been
-        running, and let the person close it after 10 s. Also set two sentences: the reason why the dialog can't be
-        closed meanwhile, and the reason why a shortcut has no effect just after the dialog has opened.
+        """Prepare `caller`, if it is a dialog, for the time while its call runs. Its footer gets the button that
+        withdraws the desk request, which is visible only while the call waits for a worker. The dialog shows how long
+        the call has been running, and the person can close it after 10 s. The dialog also gets two sentences: the
+        reason why it can't be closed before these 10 s have passed, and the reason why a shortcut has no effect just
+        after the dialog has opened.
         """
         if isinstance(caller, DialogFrame):
             from console.views.pages.call_steps import RunningCallTimer
@@ -304,14 +305,15 @@ class WindowController(QObject):
         open_unfinished_work_dialog(self.frame)
 
     def _open_own_work(self, group: OwnWorkGroup) -> None:
-        """Open the dialog of unfinished work with the operations of the acting person that are in this group."""
+        """Open the dialog of unfinished work with those operations of the acting person that are in the group
+        `group`."""
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame).show_own_work(group)
 
     @Slot()
     def _open_left_open_tab(self) -> None:
-        """Open the dialog of unfinished work, with the tab of what the acting person has left open."""
+        """Open the dialog of unfinished work with its tab of the work that the acting person has left open."""
         from console.views.left_open.unfinished_dialog import open_unfinished_work_dialog
 
         open_unfinished_work_dialog(self.frame).show_tab("own")
@@ -325,8 +327,8 @@ class WindowController(QObject):
 
     @Slot()
     def _request_sign_out(self) -> None:
-        """Emit `sign_out_requested`. If the person has unfinished work that the window hasn't shown yet, and no
-        acting call is running, first show this work in a dialog, whose button then emits the signal."""
+        """Emit `sign_out_requested`. If no acting call is running and the person has unfinished work that the window
+        hasn't shown yet, first show this work in a dialog. A button of the dialog then emits the signal."""
         if self.context.running_acting_calls or self.leave_confirmation.ask_before_leaving(
             self.sign_out_requested.emit, "menu.sign_out"
         ):
@@ -366,10 +368,14 @@ class WindowController(QObject):
 
     @Slot()
     def _show_connection_bar(self) -> None:
-        """Show one bar above every page, about the first of these states that applies: the database is
-        unreachable; the database has gone back to an earlier state, such as a restored backup; a read-only
-        switch is on; no worker is present for this desk's requests; this desk has credentials that it doesn't
-        need. Remove the bar if none applies.
+        """Show one bar above every page, about the first of the states below that applies. Remove the bar if no state
+        applies.
+
+        - the database is unreachable
+        - the database has gone back to an earlier state, such as a restored backup
+        - a read-only switch is on
+        - no worker is present for this desk's requests
+        - this desk has credentials that it doesn't need
         """
         self._show_recovery_toast()
         state, lost_operation_count = self.context.connection_state, self.context.work_counts.lost_operation_count
@@ -434,8 +440,8 @@ class WindowController(QObject):
             )
 
     def _show_leftover_credentials_bar(self) -> None:
-        """Show the bar about credentials that this desk no longer needs. Remove it if there are none, or if the
-        person has closed it."""
+        """Show the bar about credentials that this desk no longer needs. Remove the bar if there are no such
+        credentials, or if the person has closed the bar."""
         leftovers = self.context.connection_state.leftover_credentials
         credential_names = (
             (*leftovers.entries, *leftovers.variables)

@@ -10,12 +10,11 @@ from console.views.links.routes import convert_link_to_route, find_link_to_route
 
 
 class WindowLinkHandler(QObject):
-    """Copies the link of the visible page, and opens the pages of links that other processes send. A link never
-    acts: it only opens a page.
+    """Copies the link of the visible page, and opens the pages of links that other processes send.
 
-    If a link arrives while the window is covered (locked, or without a person), its page opens when the cover is
-    removed. If a link arrives while a dialog is open, a toast names it and the page stays, so that typed text
-    isn't lost; the person can open the link again later.
+    A link can only open a page; it never changes data. If a link arrives while the window is covered (locked, or
+    without a person), its page opens when the cover is removed. If a link arrives while a dialog is open, a toast
+    names the link and the page stays, so that typed text isn't lost. The person can open the link again later.
     """
 
     def __init__(self, frame: WindowFrame, parent: QObject) -> None:
@@ -49,8 +48,8 @@ class WindowLinkHandler(QObject):
 
     @Slot()
     def open_received_link(self) -> None:
-        """Open the page of the received link that has not been opened yet. Do nothing if there is none or the
-        window is covered. While a dialog is open, show a toast instead."""
+        """Open the page of the received link that has not been opened yet. Do nothing if there is no such link, or if
+        the window is covered. While a dialog is open, show a toast instead."""
         link = self._waiting_link
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
@@ -63,8 +62,8 @@ class WindowLinkHandler(QObject):
 
     @Slot()
     def copy_link(self) -> None:
-        """Copy the link of the visible page to the clipboard and show a toast about it. If the page has no link,
-        the toast says so."""
+        """Copy the link of the visible page to the clipboard and show a toast about it. If the page has no link, only
+        show a toast which says that the page has no link."""
         link = find_link_to_route(self._frame.shown_route)
         if link is None:
             self._context.show_toast(self._context.translate("link.none"), icon_name="square_bang", tone="care")

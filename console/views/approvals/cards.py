@@ -107,8 +107,8 @@ def format_proposal_title(proposal: WaitingProposal, context: WindowContext) -> 
 
 
 def format_proposal_amount(proposal: WaitingProposal, context: WindowContext) -> str:
-    """Return the amount of the payment or refund; "" if it is unknown. AlarmBox states no price of a purchase, so
-    the text for a credit check says that the charge is unknown."""
+    """Return the amount of the payment or refund; "" if the amount is unknown. AlarmBox states no price of a
+    purchase, so the text for a credit check says that the charge is unknown."""
     if proposal.kind == "credit-check":
         return context.translate("approvals.charge_unknown")
     if proposal.amount_minor is None or proposal.currency is None:

@@ -49,7 +49,7 @@ _COMPARED_PAYMENT_FIELDS = ("state", "captured_minor", "refunded_minor", "payer"
 
 class RefundRequestEndPanel(QWidget):
     """The last panel of a refund request: it explains the steps after the approval. The Tab key can move the focus to
-    this panel, so that a person can also reach the end of the request with the keyboard or a screen reader.
+    this panel. So a person can also reach the end of the request with the keyboard or a screen reader.
 
     Signals:
     - focused: this panel has got the focus.
@@ -130,8 +130,8 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _check_end_visible_later(self) -> None:
-        """After Qt has handled the present event, check whether the end of the request is visible, and mark the
-        request as read if it is."""
+        """After Qt has handled the present event, check whether the end of the request is visible. If it is visible,
+        mark the request as read."""
         QTimer.singleShot(0, self, self._mark_read_if_end_visible)
 
     @Slot()
@@ -152,8 +152,9 @@ class RefundRequestPanel(QScrollArea):
 
     @Slot()
     def _keep_end_visible(self) -> None:
-        """If a bar below this scroll area has made it lower, and the person had scrolled to the end of the request,
-        scroll to the end again: the button "approve" stays enabled, so no line may become hidden."""
+        """Scroll to the end of the request again if a bar below this scroll area has made the area lower, and the
+        person had scrolled to the end before. The button "approve" stays enabled in this case, so no line of the
+        request may become hidden."""
         if not self._is_end_visible or not self.isVisible():
             return
         bars = [self.verticalScrollBar(), *(area.verticalScrollBar() for area in self._list_outer_areas())]
@@ -185,9 +186,9 @@ class RefundRequestPanel(QScrollArea):
         return areas
 
     def _watch_outer_areas(self) -> None:
-        """Connect the signals of the scroll areas around this one, so that this panel checks again whether the end of
-        the request is visible after one of them has scrolled or changed the height of its contents. An area that is
-        already connected is left out."""
+        """Connect the signals of the scroll areas around this one. So this panel checks again whether the end of the
+        request is visible when one of these areas has scrolled or its contents have changed their height. An area
+        that is already connected is left out."""
         for area in self._list_outer_areas():
             if area not in self._watched_outer_areas:
                 self._watched_outer_areas.add(area)
@@ -268,9 +269,9 @@ class RefundRequestPanel(QScrollArea):
     # -- display
 
     def arrange_panels(self, *, is_side_by_side: bool) -> None:
-        """Arrange two panels: the request, and the comparison of the payment's values at the time of the request
-        with the present ones. If `is_side_by_side`, one is beside the other; otherwise, in a narrow window, one is
-        below the other."""
+        """Arrange two panels: the request, and the comparison of the payment's values at the time of the request with
+        the present values. If `is_side_by_side`, the comparison is beside the request; otherwise, in a narrow window,
+        it is below the request."""
         self._is_side_by_side = is_side_by_side
         self.setMinimumHeight(
             0 if is_side_by_side else _MIN_VISIBLE_TEXT_LINES * current_appearance().line_height("body")
@@ -322,9 +323,9 @@ class RefundRequestPanel(QScrollArea):
         self._check_end_visible_later()
 
     def list_reasons_against_refund(self, details: RefundDetails) -> list[tuple[str, str, str, RiskSignal | None]]:
-        """Return the reasons against the refund. Each one is a tuple: the name of the icon, the sentence about the
-        reason, the maker's answer to it ("" if there is none), and the risk signal (None if the reason is a broken
-        rule)."""
+        """Return the reasons against the refund. Each reason is a tuple: the name of the icon, the sentence about the
+        reason, the maker's answer to the reason ("" if the maker has given no answer), and the risk signal (None if
+        the reason is a broken rule)."""
         context = self._context
         reasons: list[tuple[str, str, str, RiskSignal | None]] = []
         for risk_signal in details.risk_signals:
@@ -522,8 +523,9 @@ class RefundRequestPanel(QScrollArea):
 
     def _make_money_panel(self, details: RefundDetails) -> QWidget:
         """Return the panel that divides the payment's amount into parts: refunded, being sent, unknown, set aside,
-        requested by this refund, requested by other waiting refunds, and still refundable. A refund that was sent, or
-        that has ended, is no part of its own: its amount already belongs to one of the other parts, or to none."""
+        requested by this refund, requested by other waiting refunds, and still refundable. If this refund was sent or
+        has ended, the panel has no part "requested by this refund": its amount then belongs to one of the other
+        parts, or to none."""
         context, money, requested_minor = self._context, details.money, details.record.amount_minor
         own_parts: list[MoneyPart] = []
         if details.record.state in _REFUND_STATES_BEFORE_SENDING:
@@ -635,9 +637,9 @@ def _find_visible_range(widget: QWidget) -> tuple[int, int]:
 
 
 def format_approval_title(details: RefundDetails, context: WindowContext) -> str:
-    """Return the title of a request. A person who can still approve it reads the question whether to approve it; its
-    maker reads a title for own requests. After the decision, and for a person who has already approved it, the title
-    names the refund and its amount."""
+    """Return the title of a request. For a person who can still approve the request, the title asks whether to
+    approve it. For the maker, it is a title for own requests. After the decision, and for a person who has already
+    approved the request, the title names the refund and its amount."""
     amount = wording.format_amount(details.record.amount_minor, details.record.currency)
     has_approved = any(is_same_person(name, context.operator or "") for name in details.record.checkers)
     if has_approved or details.record.state not in _REFUND_STATES_BEFORE_SENDING:

@@ -1,7 +1,7 @@
 """The list of refund requests and proposed outcomes at the left of the approvals page. The focused card is always the
-selected one, and the page shows the request or proposal of this card. The cards are in groups: requests that the
-acting person can decide, proposals that the person can confirm, the person's own requests, and all that only other
-people can decide.
+selected one, and the page shows the request or proposal of this card. The cards are in four groups: requests that the
+acting person can decide, proposals that the person can confirm, the person's own requests, and the requests and
+proposals that only other people can decide.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -296,9 +296,9 @@ def _paint_card_line(
     *,
     is_bold: bool,
 ) -> None:
-    """Paint one line of a card inside `box`: at the left the icon `icon_name` ("" for none) and `text`; at the right
-    an amount or an age. `tone` is the tone of the icon and of `text`; `is_bold` selects the bold font for both texts.
-    `runs` are the pieces of the right text, each with True if it is drawn in the font for figures."""
+    """Paint one line of a card inside `box`: at the left the icon `icon_name` ("" for none) and `text`, at the right
+    an amount or an age. `tone` is the tone of the icon and of `text`. `is_bold` selects the bold font for both texts
+    of the line. `runs` are the pieces of the right text, each with True if it is drawn in the font for figures."""
     baseline, colour = compute_centred_baseline(box.top(), box.height()), current_appearance().colour
     width_px, x = measure_font_runs(runs, is_bold=is_bold), float(box.left())
     painter.setPen(colour("text" if tone == "text" else "muted"))
@@ -399,15 +399,14 @@ class ApprovalListPanel(Surface):
         summaries: Mapping[int, RefundRequestSummary] | None = None,
         is_automatic: bool = False,
     ) -> None:
-        """Show the requests and proposals as cards: first the requests that the acting person can decide, then the
-        proposals that the person can confirm, then the person's own requests, then all that only other people can
-        decide. A selected refund request stays in its place even after it has been decided, under a heading that says
-        so, until the person selects another card; a decided proposal disappears. `summaries` has the summaries of the
-        first refund requests by refund id.
+        """Show the requests and proposals as cards in four groups: the requests that the acting person can decide,
+        the proposals that the person can confirm, the person's own requests, and those that only other people can
+        decide. A selected refund request stays in its place after its decision, under a heading which says that it is
+        decided, until the person selects another card. A decided proposal disappears.
 
-        `is_automatic` is True if the program updates the list and not the person. Then, while the mouse pointer is
-        over the list, only the texts of the cards change; cards are added or removed after the pointer has left
-        the list.
+        `summaries` has the summaries of the first refund requests by refund id. `is_automatic` is True if the program
+        updates the list and not the person. Then, while the mouse pointer is over the list, only the texts of the
+        cards change; cards are added or removed after the pointer has left the list.
         """
         self._held_back_inbox = None
         self._summaries = self._summaries if summaries is None else self._keep_current_summary(summaries)
@@ -425,16 +424,17 @@ class ApprovalListPanel(Surface):
     def _keep_current_summary(
         self, summaries: Mapping[int, RefundRequestSummary]
     ) -> Mapping[int, RefundRequestSummary]:
-        """Return newly read summaries. That of the selected request is kept if none was read, because the request has
-        been decided: its card still shows the payment's number and the company."""
+        """Return the newly read summaries. If the summary of the selected request isn't among them, because the
+        request has been decided, add its earlier summary. So its card still shows the payment's number and the
+        company."""
         kind, refund_id = self.current_ref or ("", 0)
         kept_summary = self._summaries.get(refund_id) if kind == "refund" else None
         return summaries if kept_summary is None else {refund_id: kept_summary, **summaries}
 
     def show_refund(self, refund: Refund) -> None:
-        """Show a newer version of a refund on its card. A decided refund keeps its place, under a heading that says
-        so. If the list has no card for it, because the refund was decided before the list was read, add one at the
-        end."""
+        """Show a newer version of a refund on its card. The card of a decided refund stays in its place, under a
+        heading which says that the refund is decided. If the list has no card for the refund, because it was decided
+        before the list was read, add a card at the end."""
         card = make_refund_card(refund, self._context, self._summaries.get(refund.id))
         named_cards = _list_named_cards(self._groups)
         if card.ref not in (shown_card.ref for _, shown_card in named_cards):
@@ -475,9 +475,9 @@ class ApprovalListPanel(Surface):
         ]
 
     def _insert_current_card(self, groups: list[CardGroup]) -> list[CardGroup]:
-        """Return `groups`, the groups of cards of a newly read inbox. If the selected refund request isn't among
-        them, it has been decided: its card is inserted after the card that precedes it in the shown list, under a
-        heading that says so."""
+        """Return `groups`, the groups of cards of a newly read inbox. If they don't contain the selected refund
+        request, this request has been decided. Its card is then inserted after the card that precedes it in the shown
+        list, under a heading which says that it is decided."""
         current_ref = self.current_ref
         named_cards = _list_named_cards(groups)
         refs = [card.ref for _, card in named_cards]
@@ -509,7 +509,8 @@ def _list_named_cards(groups: Sequence[CardGroup]) -> list[tuple[str, ApprovalCa
 
 
 def _group_named_cards(named_cards: Iterable[tuple[str, ApprovalCard]]) -> list[CardGroup]:
-    """Return the groups of these cards. A group that a decided card divides has its heading twice."""
+    """Return the groups of these cards in the order of the list. If the card of a decided request is between two
+    cards of one group, this group is returned as two groups with the same heading."""
     return [
         (name, tuple(card for _, card in neighbours))
         for name, neighbours in groupby(named_cards, key=lambda named_card: named_card[0])

@@ -55,10 +55,10 @@ _REFUND_STATES_BEFORE_SENDING = frozenset({RefundState.REQUESTED, RefundState.AP
 
 class ApprovalsPage(Page):
     """The page with the list of refund requests and proposed outcomes at the left, and the contents of the current
-    one at the right. The selected card of the list is the current request or proposal, on which the keys act. Until
-    the data of a request is read for the first time, the keys of the decisions only show the reason why a decision
-    isn't possible yet. After a decision, its result stays shown until the person selects another card or opens the
-    page again.
+    one at the right. The selected card of the list is the current request or proposal, and the keys of the page apply
+    to it. Until the data of a request is read for the first time, the keys of the decisions only show the reason why
+    a decision isn't possible yet. After a decision, its result stays shown until the person selects another card or
+    opens the page again.
 
     `proposal` is the current proposal; None while a refund request is current. A second person confirms a proposal
     with evidence on the page of its record, which the Enter key opens.
@@ -198,9 +198,9 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _show_key_hints(self) -> None:
-        """Show the keyboard shortcuts: those of a proposal if one is current, otherwise those of the request while
-        the focus is inside it, otherwise those of the list. A decision that the person can't make about the
-        shown request is left out.
+        """Show the keyboard shortcuts. If a proposal is current, these are the shortcuts of a proposal. Otherwise
+        they are the shortcuts of the request while the focus is inside it, or else the shortcuts of the list. The
+        shortcut of a decision that the person can't make about the shown request is left out.
         """
         focused_widget = QApplication.focusWidget()
         is_in_request = focused_widget is not None and (
@@ -366,7 +366,7 @@ class ApprovalsPage(Page):
 
     @property
     def shown_details(self) -> RefundDetails | None:
-        """The data of the current refund request, on which all shortcuts act; None while it is being read."""
+        """The data of the current refund request, to which all shortcuts apply; None while the data is being read."""
         details = self.request_panel.details
         return details if details is not None and details.record.id == self.refund_id else None
 
@@ -438,8 +438,8 @@ class ApprovalsPage(Page):
 
     @Slot()
     def _update_buttons(self) -> None:
-        """Show the buttons of the decisions that are possible for the shown request, and disable each that the acting
-        person may not use, with the reason. While no request is shown, disable all of them."""
+        """Show the buttons of the decisions that are possible for the shown request. Disable each button that the
+        acting person may not use, and show the reason. While no request is shown, disable all buttons."""
         details = self.shown_details
         if details is None:  # no button acts on the previous request
             reason_key = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
@@ -518,7 +518,8 @@ class ApprovalsPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Adapt the layout to the new width. In a narrow window the badges are below the title, and the request is
-        below the list; both scroll together, and the buttons of the decision stay visible below them."""
+        below the list. The list and the request then scroll together, and the buttons of the decision stay visible
+        below them."""
         super().resizeEvent(event)
         is_side_by_side = self.width() >= _MIN_SIDE_BY_SIDE_WIDTH_PX * current_appearance().scale
         directions = QBoxLayout.Direction

@@ -1,8 +1,9 @@
-"""The dialog of a bulk run. It stores the list of records as a new run, makes a dry run, lets the person confirm, and
-shows the progress and the result of each row.
+"""The dialog of a bulk run.
 
-The service stores the run, so a person may close the dialog at any time and open it again from the list of unfinished
-work. A run that this dialog has created and the person has not confirmed is discarded when it closes.
+It stores the list of records as a new run, makes a dry run, lets the person confirm, and shows the progress and the
+result of each row. The service stores the run, so a person may close the dialog at any time and open it again from
+the list of unfinished work. If this dialog has created the run and the person closes it before confirming, the run is
+discarded.
 """
 
 from PySide6.QtCore import Signal, Slot
@@ -53,9 +54,9 @@ class BulkDialog(BulkRunDialog):
     # -- text of a note
 
     def _show_note_form(self, request: BulkRequest, *widgets_above: QWidget, typed_text: str = "") -> None:
-        """Show the widgets `widgets_above`, and below them the field for the note, which contains `typed_text` or, if
-        this is empty, the draft. The text is kept as a draft until the person confirms the run: an unconfirmed run is
-        discarded, with its note."""
+        """Show the widgets `widgets_above`, and below them the field for the note. The field contains `typed_text`
+        or, if this is empty, the stored draft. The text is stored as a draft until the person confirms the run,
+        because an unconfirmed run is discarded together with its note."""
         translate = self._context.translate
         self.show_title(translate("bulk.title.note", n=request.record_count), translate("bulk.what.note"))
         self.note_field = MultiLineField(translate("dialog.note.words"), translate)
@@ -172,7 +173,7 @@ class BulkDialog(BulkRunDialog):
     @Slot()
     def _update_run_button(self) -> None:
         """Set the title of the dialog and the text of the main button for the number of rows that the run would
-        change. If there is none, disable the button."""
+        change. If the run would change no row, disable the button."""
         if self.plan_page is None or self.run is None:
             return
         context, run = self._context, self.run

@@ -257,8 +257,8 @@ def _make_bulk_row_table(
 
 
 def _make_table_with_reason_line(table: FittedTable) -> QWidget:
-    """Return a widget with the table and, below it, a line with the reason of the current row, which is visible if
-    the table cuts the reason off."""
+    """Return a widget with the table and a line below it. The line shows the reason of the current row; it is visible
+    only if the table cuts this reason off."""
     return add_cut_text_line(table, ("why",), margin_px=_TABLE_MARGIN_PX)
 
 

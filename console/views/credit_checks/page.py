@@ -112,9 +112,9 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
         return before.record.version != details.record.version
 
     def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
-        """Show a bar which says that another person has changed the record, with the names of the fields that differ
-        between `before` and `details`, the data before and after the change. A button in the bar shows their old and
-        new values. `last_entry` is the newest entry of the timeline."""
+        """Show a bar which says that another person has changed the record. `before` and `details` are the data
+        before and after the change, and the bar names the fields in which they differ. A button in the bar shows the
+        old and new values of these fields. `last_entry` is the newest entry of the timeline."""
         context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
         fields = context.translate("record.changed_fields", fields=list(changed_names))
         button = self.make_difference_button(facts.format_differences(before.record, details.record, context))
@@ -157,8 +157,8 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     @Slot(str)
     def _compare_stored_pdf(self, sha256: str) -> None:
-        """Open the page that compares two stored PDFs: the one with this SHA-256, and the newest one. If `sha256` is
-        that of the newest PDF, or "", the page compares the newest PDF with the one before it."""
+        """Open the page that compares the stored PDF that has this SHA-256 with the newest PDF. If `sha256` is the
+        SHA-256 of the newest PDF, or "", the page compares the newest PDF with the PDF before it."""
         documents = () if self.view is None else self.view.documents
         older_sha256 = None if not documents or sha256 in ("", documents[0].sha256) else sha256
         self.context.navigate(PdfComparisonRoute(self.id, older_sha256))

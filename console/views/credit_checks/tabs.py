@@ -98,7 +98,7 @@ class CreditCheckTabs(RecordTabs):
         self._earlier_check_table.opened.connect(self.related_record_requested)
 
     def show_view(self, details: CreditCheckDetails) -> None:
-        """Replace the contents of all tabs with those of `details`; the visible tab stays the same."""
+        """Replace the contents of all tabs with the contents of `details`; the visible tab stays the same."""
         entries = [entry for entry in reversed(details.timeline) if not words.is_record_opened_entry(entry)]
         next_lines = make_planned_lines(details.record, self._context)
         if self._record_id != details.record.id:
@@ -125,9 +125,8 @@ class CreditCheckTabs(RecordTabs):
 
     @Slot()
     def _read_page_counts(self) -> None:
-        """If the tab of documents is open and shows a PDF whose pages weren't counted yet, count the pages of the
-        credit check's newest PDFs (at most five) in a child process. This takes time, so it is done only when the
-        person opens this tab."""
+        """Count the pages of the credit check's newest PDFs (at most five) in a child process. Do this only if the
+        tab of documents is open and shows a PDF whose pages weren't counted yet, because the counting takes time."""
         record_id = self._record_id
         sha256s = {row.key for row in self._document_rows if row.document is not None}
         if self.current_name != "documents" or record_id is None or sha256s <= self._requested_sha256s:
@@ -149,8 +148,8 @@ class CreditCheckTabs(RecordTabs):
             self._counting_task = None
 
     def _forget_failed_page_count(self, record_id: int) -> None:
-        """Treat the pages of this record's PDFs as not counted, because counting them has failed: they are counted
-        when the record is read again. Do nothing if the tabs show another record meanwhile."""
+        """Mark the pages of this record's PDFs as not counted, because counting them has failed. They are counted
+        when the record is read again. Do nothing if the tabs show another record by now."""
         if record_id == self._record_id:
             self._requested_sha256s = set()
 

@@ -46,11 +46,11 @@ class _DifferenceRow:
 
 
 class PdfComparisonPage(Page):
-    """The page that compares two versions of a credit check's PDF. A mark has a colour and a sign: + for words
-    only in the new version, − for words only in the old one, ≠ for replaced words. The arrow keys select a
-    difference in the list; the keys N and B select the next or the previous one from anywhere on the page; both
-    PDFs then show the page with this difference. When the person leaves the page, the child processes that read
-    the PDFs end.
+    """The page that compares two versions of a credit check's PDF. Each mark has a colour and a sign: + for words
+    only in the new version, − for words only in the old version, ≠ for replaced words. The arrow keys select a
+    difference in the list. The keys N and B select the next or the previous difference from anywhere on the page.
+    Both PDFs then show the page with the selected difference. When the person leaves the page, the child processes
+    that read the PDFs end.
     """
 
     sidebar_key = "lookup"
@@ -153,8 +153,8 @@ class PdfComparisonPage(Page):
     def _show_opened_pdfs(
         self, route: PdfComparisonRoute, pdf_pair: "PdfComparison", versions: tuple[Document, ...]
     ) -> None:
-        """Show the first pages of both opened PDFs, and begin to compare them. Close them if another page was opened
-        meanwhile."""
+        """Show the first pages of both opened PDFs, and begin to compare these PDFs. If the person has opened another
+        page meanwhile, only close the PDFs."""
         if route != self.route or self._has_left_page:
             self._end_pdf_processes(pdf_pair)
             return
@@ -283,7 +283,8 @@ class PdfComparisonPage(Page):
             )
 
     def _turn_pages(self, offset: int) -> None:
-        """Show the page `offset` pages after the shown one in both PDFs, at most the last page of the longer PDF."""
+        """In both PDFs, show the page `offset` pages after the shown one, but at most the last page of the longer
+        PDF."""
         comparison = self._comparison
         if comparison is not None:
             last = max(comparison.old_pages, comparison.new_pages) - 1

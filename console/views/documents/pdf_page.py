@@ -165,8 +165,8 @@ class PdfPage(Page):
         self.add_key_hints()
 
     def _make_icon_tool(self, icon_name: str, words_key: str, key: str) -> IconButton:
-        """Return a tool for the images of the pages, with an icon. Its tooltip and its accessible name have its text
-        and its key, which the page binds."""
+        """Return a button of the toolbar with an icon, for an action on the images of the pages. The button's tooltip
+        and accessible name contain its text and its shortcut. The page handles the shortcut, not the button."""
         text = self.context.translate(words_key)
         button = IconButton(icon_name, text, size_px=16)
         button.setToolTip(self.context.translate("pdf.tool", name=text, keys=key))
@@ -174,7 +174,8 @@ class PdfPage(Page):
         return button
 
     def _make_tool(self, words_key: str, key: str) -> KeyButton:
-        """Return a tool with a text. Its key, which the page binds, is in its tooltip and in the menu."""
+        """Return a button of the toolbar with a text. Its shortcut is in its tooltip and in the menu, not on the
+        button. The page handles the shortcut."""
         button = KeyButton(self.context.translate(words_key), key, "tool", binds_key=False)
         button.set_key_shown(False)
         return button
@@ -267,8 +268,8 @@ class PdfPage(Page):
     def _make_callback_for_shown_pdf(
         self, pdf_document: "PdfDocument", show_result: Callable[[ReadT], None]
     ) -> Callable[[ReadT], None]:
-        """Return a function that calls `show_result` with its argument if `pdf_document` is still the shown PDF, and
-        otherwise does nothing: a result about a PDF that was closed meanwhile must not be shown with another PDF."""
+        """Return a function that calls `show_result` with its argument, but only if `pdf_document` is still the shown
+        PDF. So a result about a PDF that was closed meanwhile isn't shown with another PDF."""
 
         def show_if_shown(result: ReadT) -> None:
             if pdf_document is self._pdf_document:
@@ -407,7 +408,7 @@ class PdfPage(Page):
             self.page_view.show_page(image, width, boxes, current_boxes, name, self.quarter_turns)
 
     def _turn_pages(self, offset: int) -> None:
-        """Show the page `offset` pages after the shown one; do nothing if there is none."""
+        """Show the page `offset` pages after the shown one; do nothing if the PDF has no such page."""
         index = self.page_index + offset
         if 0 <= index < self.page_count:
             self.page_index = index
@@ -488,8 +489,8 @@ class PdfPage(Page):
 
     @Slot()
     def _search_text(self) -> None:
-        """Search the PDF for the text that the person has typed and show the first match. If it is the same text
-        as in the last search, show the next match."""
+        """Search the PDF for the text that the person has typed and show the first match. If the last search was for
+        the same text, show the next match."""
         search_text, pdf_document = self.search_field.text().strip(), self._pdf_document
         if not search_text or pdf_document is None:
             return
@@ -527,8 +528,8 @@ class PdfPage(Page):
         return self.context.translate("queue.position", position=self._match_index + 1, total=match_count)
 
     def _show_match_position(self, position_text: str, line: str = "") -> None:
-        """Show `position_text`, which contains the number of the current match or says that there is none, and
-        announce it to the screen reader together with `line`, the line of text that contains the match."""
+        """Show `position_text`, which contains the number of the current match or says that there is none. Also
+        announce it to the screen reader, together with `line`, the line of text that contains the match."""
         self.match_position_label.show_text(position_text)
         announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 

@@ -66,17 +66,17 @@ class PdfTextField(QPlainTextEdit):
 
 
 def clean_pdf_text(text: str) -> str:
-    """Return the text of a page with line feeds as its only line breaks, and without the special characters that
-    the PDF library inserts, such as its mark for a hyphen."""
+    """Return the text of a page with line feeds as its only line breaks. The special characters that the PDF library
+    inserts, such as its mark for a hyphen, are removed."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").replace(_HYPHEN_MARK, "-").replace(_NULL_CHARACTER, "")
     return "\n".join(line.rstrip() for line in lines.split("\n")).strip()
 
 
 def find_text_matches(text: str, search_text: str) -> list[tuple[int, int]]:
     """Return the matches of `search_text` in `text`, each as the position of its first character and the position
-    behind its last one, both from 0. Matches don't overlap. The comparison ignores character width, case and white
-    space, as the search on the page images does. Return [] if nothing matches, or if `search_text` has only white
-    space."""
+    after its last character, both counted from 0. Matches don't overlap. The comparison ignores character width, case
+    and white space, as the search on the page images does. Return [] if nothing matches, or if `search_text` has only
+    white space."""
     letters = [
         (form, letter_position) for letter_position, letter in enumerate(text) for form in _normalize_letter(letter)
     ]

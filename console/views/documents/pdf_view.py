@@ -68,9 +68,10 @@ class PdfPageView(QScrollArea):
         quarter_turns: int = 0,
     ) -> None:
         """Show the image of a PDF page, `width_px` px wide and turned clockwise by `quarter_turns` times 90 degrees,
-        and scroll to the current match. `boxes` are the rectangles of all search matches on the page; `current_boxes`
-        are those of the current match, one for each line of text that it covers, and () if there is none. All are in
-        fractions (0 to 1) of the unturned page's width and height. `name` is the description for screen readers."""
+        and scroll to the current match. `boxes` are the rectangles of all search matches on the page. `current_boxes`
+        are the rectangles of the current match, one for each line of text that it covers; () if there is no current
+        match. All rectangles are in fractions (0 to 1) of the unturned page's width and height. `name` is the
+        description for screen readers."""
         current_boxes = [rotate_box(box, quarter_turns) for box in current_boxes]
         boxes = [rotate_box(box, quarter_turns) for box in boxes]
         self._sheet.show_page(image, width_px, boxes, current_boxes, quarter_turns=quarter_turns)
@@ -192,10 +193,11 @@ def _convert_box_to_px(box: PageBox, sheet: QRectF) -> QRectF:
 
 
 def _draw_mark(painter: QPainter, mark: PdfPageMark, mark_rect: QRectF, sheet: QRectF, signs: Sequence[str]) -> None:
-    """Draw a mark: a frame in the colour of its tone, thick if the mark is the current one, and its sign at the left
-    edge of the page, where no text is covered. `signs` are all signs that occur on the page; each has a column of its
-    own at the edge. On a small page, columns and signs are smaller. `mark_rect` and `sheet` are the rectangles of
-    mark and page in px. The page is always white, so the colours are those of the light theme."""
+    """Draw a mark: a frame and a sign, both in the colour of the mark's tone. The frame is thick if the mark is the
+    current one. The sign is at the left edge of the page, where it covers no text. `signs` are all signs that occur
+    on the page; each sign has a column of its own at the edge. On a small page, the columns and signs are smaller.
+    `mark_rect` and `sheet` are the rectangles of the mark and the page in px. The page is always white, so the
+    colours are those of the light theme."""
     colour = QColor(tokens().get_colours("light")[mark.tone])
     pen_px = 2 if mark.is_current else 1.5
     margin_px = pen_px / 2 + 1.5  # the pen, which is centred on the frame, covers no letter

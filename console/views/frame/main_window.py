@@ -168,8 +168,8 @@ class WindowFrame(CoveredWindow):
         self._show_sidebar_views()
 
     def _fit_sidebar(self) -> None:
-        """Show the sidebar or, if the window is narrow for the text size, a button that opens its entries as a
-        menu."""
+        """Show the sidebar. If the window is too narrow for it at the present text size, show a button instead, which
+        opens the entries of the sidebar as a menu."""
         is_narrow = self.window.width() < _MIN_WINDOW_WIDTH_WITH_SIDEBAR_PX * current_appearance().scale
         self.sidebar.setVisible(not is_narrow)
         self.top_bar.show_page_menu_button(is_shown=is_narrow)
@@ -199,7 +199,7 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _show_training_entry(self) -> None:
-        """Add the entry "training" to the sidebar, if the opened services are those of a training."""
+        """Add the entry "training" to the sidebar, if the opened services are the services of a training."""
         if self.context.has_training and not self.sidebar.has_entry("training"):
             self.sidebar.add_entry(self.list_sidebar_entries()[-1], self._frame)
 
@@ -248,8 +248,8 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def go_back(self) -> None:
-        """Open the previous route of the history; do nothing if there is none. The page keeps the scroll position
-        of its list, and the focus returns to the widget that had it."""
+        """Open the previous route of the history; do nothing if there is no previous route. The list of the page has
+        the same scroll position as before, and the focus returns to the widget that had it."""
         if len(self._history) > 1:
             self._history.pop()
             history_entry = self._history[-1]
@@ -272,8 +272,8 @@ class WindowFrame(CoveredWindow):
 
     @property
     def shown_route(self) -> Route | None:
-        """The route to what the visible page shows at present; None before the first page is opened. It differs from
-        `current_route` if the person has chosen other contents on the page, such as another queue."""
+        """The route to the contents that the visible page shows at present; None before the first page is opened. It
+        differs from `current_route` if the person has selected other contents on the page, such as another queue."""
         route, page = self.current_route, self.current_page
         return route if route is None or page is None else page.find_shown_route(route)
 
@@ -308,8 +308,9 @@ class WindowFrame(CoveredWindow):
         self.page_shown.emit()
 
     def _show_scroll_area(self, area: PageScrollArea) -> None:
-        """Show the page in `area` in place of the visible page, and keep the scroll position of the page that was
-        visible. Without this, that page would scroll: Qt moves the focus to its next widget when it hides the page.
+        """Show the page in `area` in place of the visible page, and restore the scroll position of the page that was
+        visible. Qt changes this position, because it moves the focus to the next widget of that page when it hides
+        the page.
         """
         previous_area = self.page_stack.currentWidget()
         scrolled_px = previous_area.verticalScrollBar().value() if isinstance(previous_area, PageScrollArea) else 0
@@ -384,8 +385,8 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def _show_window_title(self) -> None:
         """Set the window's title: the name of the page, the name of the program, and the environment. While a cover
-        hides the window, the title has the name of the cover in place of that of the page, because the page's name
-        may name a record and its state."""
+        hides the window, the title contains the name of the cover instead of the name of the page, because the name
+        of the page may contain the name and state of a record."""
         translate = self.context.translate
         environment = translate(f"environment.{self.context.settings.environment}")
         program = translate("app.window_title", environment=environment)
@@ -429,7 +430,8 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _show_sidebar_views(self) -> None:
-        """Show the first ten saved views below the sidebar entry of the queues. The search box lists all of them."""
+        """Show the first ten saved views below the sidebar entry of the queues. The search box lists all saved
+        views."""
         views = self.context.saved_views[:_MAX_SIDEBAR_VIEWS]
         self.sidebar.show_nested_entries("queues", [make_saved_view_sidebar_entry(view) for view in views])
         if self.current_page is not None:
@@ -483,9 +485,9 @@ class WindowFrame(CoveredWindow):
 
     @Slot("QWidget*", "QWidget*")
     def _keep_focus_visible(self, old_widget: QWidget | None, new_widget: QWidget | None) -> None:
-        """Give the focus to the page if the widget `old_widget`, which had the focus, was hidden or deleted, so that
-        a person at the keyboard always sees the focus. `new_widget` is the widget that has the focus now; None for no
-        widget."""
+        """Give the focus to the page if the widget `old_widget`, which had the focus, was hidden or deleted. So a
+        person at the keyboard always sees where the focus is. `new_widget` is the widget that has the focus now; None
+        for no widget."""
         if not shiboken6.isValid(self.window):
             return  # the window is being destroyed, and its widgets lose the focus
         page = self.current_page
@@ -514,8 +516,9 @@ class WindowFrame(CoveredWindow):
         return False
 
     def _press_button_or_go_back(self, event: QKeyEvent) -> bool:
-        """Press the focused button if the key is Enter; go back in the history if it is Esc and no cover hides the
-        window. Return True if the key did one of these, or was an automatic repetition of Enter on a button."""
+        """Press the focused button if the key is Enter; go back in the history if the key is Esc and no cover hides
+        the window. Return True if the key had one of these two effects, or was an automatic repetition of Enter on a
+        button."""
         focus = self.window.focusWidget()
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
             if not event.isAutoRepeat():
@@ -527,8 +530,8 @@ class WindowFrame(CoveredWindow):
         return False
 
     def _allow_or_refuse_close(self, event: QEvent) -> bool:
-        """Emit `closing` if the window may close (`may_close`), and return False, so that Qt closes it. Otherwise
-        refuse the event and return True."""
+        """If the window may close (`may_close`), emit `closing` and return False, so that Qt closes the window.
+        Otherwise refuse the event and return True."""
         if self.may_close():
             self.closing.emit()
             return False

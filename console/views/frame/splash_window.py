@@ -64,9 +64,9 @@ class MainWindow(QMainWindow):
 
 def compute_size_without_frame(size: QSize, frame_size: QSize, available_size: QSize) -> QSize:
     """Return the size in px to set for a window, so that the window with its title bar and borders fits on the
-    screen. `size` is its present size without them, `frame_size` its present size with them, and `available_size` the
-    free area of the screen. A window that fits keeps its size. The window system reports `frame_size` only after it
-    has shown the window."""
+    screen. `size` is the window's present size without title bar and borders, `frame_size` the present size with
+    them, and `available_size` the free area of the screen. If the window fits already, its present size is returned.
+    The window system reports `frame_size` only after it has shown the window."""
     return size - (frame_size - available_size).expandedTo(QSize(0, 0))
 
 
@@ -101,7 +101,7 @@ def _make_style_sheet(environment: str, theme: ThemeName) -> str:
 
 def _detect_system_theme() -> ThemeName:
     """Return the theme, light or dark, that fits the brightness of the operating system's palette. The function
-    doesn't read Qt's own colour scheme, because that is in the namespace `Qt`, whose first use would delay the first
-    frame.
+    doesn't read Qt's own colour scheme, because its enumeration is in the namespace `Qt`, whose first use would delay
+    the first frame.
     """
     return "dark" if QApplication.palette().window().color().lightness() < 128 else "light"

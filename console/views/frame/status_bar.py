@@ -18,8 +18,8 @@ OLD_ANSWER_AGE = timedelta(minutes=10)
 
 
 class StatusBarCells(QObject):
-    """Shows in the status bar the values that WindowContext has about the connection, the unfinished work and the
-    due tasks, and updates the cells after each change of these values."""
+    """Shows in the status bar the connection, the unfinished work and the due tasks. The values come from
+    WindowContext, and the cells are updated after each change of a value."""
 
     def __init__(self, context: WindowContext, bar: StatusBar) -> None:
         super().__init__(bar)

@@ -112,8 +112,8 @@ def _make_term_columns(context: WindowContext) -> list[Column]:
 
 
 def open_help_dialog(frame: WindowFrame, page: Page | None) -> HelpDialog:
-    """Open the help of `page` over the window, and return the dialog. If `page` is None, it is the help of the
-    home page."""
+    """Open the help of `page` over the window, and return the dialog. If `page` is None, open the help of the home
+    page."""
     page_purpose = frame.context.translate(page.help_key if page else "help.home")
     dialog = HelpDialog(frame.context, page_purpose, "\n".join(_list_visible_texts(frame.window)), frame.window)
     dialog.open()

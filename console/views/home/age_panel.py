@@ -56,7 +56,8 @@ class QueueAgePanel(Surface):
         self.chart.show_content(make_chart_content(report, self._context))
 
     def _keep_shown_ages(self, _failure: Failure) -> None:
-        """Keep the last chart. The home page shows the failure, because its table reads the same queue."""
+        """Leave the last chart on the screen after a failed read. The home page shows the failure, because its table
+        reads the same queue."""
 
     @Slot()
     def _open_report(self) -> None:

@@ -47,9 +47,10 @@ class CountLine:
 
 
 def find_detail_x(word_end: float, detail_width: float, right_x: float, column_right: float) -> float | None:
-    """Return the x coordinate of a line's muted text, which is `detail_width` wide, after its word, which ends at
-    `word_end`, and to the left of `right_x`, where the number begins. The texts of all lines end at `column_right`; a
-    text that would overlap its word there ends beside the number. None if there is no room for it. All in px."""
+    """Return the x coordinate at which a line's muted text begins; None if the line has no room for this text. The
+    muted text is `detail_width` wide. It is between the line's word, which ends at `word_end`, and the number, which
+    begins at `right_x`. The muted texts of all lines end at `column_right`; a text that would overlap its word there
+    ends beside the number instead. All values are in px."""
     return next(
         (
             end - 12 - detail_width
@@ -132,9 +133,9 @@ class CountLineButton(PaintedButton):
         return x
 
     def _draw_texts(self, painter: QPainter, box: QRectF, baseline: float, right_x: float) -> None:
-        """Draw the icon, the text and the muted text of the line in `box`, the rectangle of the button, on the
-        baseline with the y coordinate `baseline` (px), to the left of `right_x` (px), where the number or the
-        shortcut begins. The text is elided, and the muted text left out, if there is no room."""
+        """Draw the icon, the text and the muted text of the line. `box` is the rectangle of the button, `baseline`
+        the y coordinate of the texts' baseline (px). All of them are drawn to the left of `right_x` (px), where the
+        number or the shortcut begins. If there is no room, the text is elided and the muted text is left out."""
         line, side, x = self.line, current_appearance().icon_px(16), box.left() + _COUNT_LINE_PADDING_PX
         if line.icon_name:
             draw_cached_icon(

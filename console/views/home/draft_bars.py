@@ -47,8 +47,8 @@ class DraftBarList(QObject):
         self._show_hidden_draft_count(len(all_drafts) - len(drafts))
 
     def _show_hidden_draft_count(self, count: int) -> None:
-        """Show the bar with the number of the drafts that have no bar of their own, below the other bars; no bar for
-        0."""
+        """Show a last bar, below the other bars, with the number of the drafts that have no bar of their own. If
+        there are no such drafts, show no last bar."""
         if count == self._hidden_draft_count:
             return
         self._hidden_draft_count = count

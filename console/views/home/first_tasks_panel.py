@@ -24,10 +24,11 @@ _SHORTCUT_BY_FIRST_TASK = {
 
 
 class FirstTasksPanel(Surface):
-    """The three tasks by which a new person learns to use the window. Each has a line with its keyboard shortcut and
-    with a mark if it is done; a press on a line opens the page of the task. Below are a link to the page of the
-    training, and a button that removes the panel for ever. The panel is hidden before a person's first tasks begin
-    and after they have ended. A screen reader announces the panel once, in the person's first window."""
+    """The three tasks by which a new person learns to use the window. Each task has a line with its keyboard shortcut
+    and with a mark if the task is done; a press on a line opens the page of the task. Below the lines are a link to
+    the page of the training, and a button that removes the panel for ever. The panel is hidden before a person's
+    first tasks begin and after they have ended. A screen reader announces the panel once, in the person's first
+    window."""
 
     def __init__(self, context: WindowContext, parent: QWidget) -> None:
         super().__init__(parent, edge="all")

@@ -69,8 +69,8 @@ _REVIEW_COLUMN_NAMES = ("age", "company", "name", "amount", "state", "certainty"
 
 
 class HomePage(Page):
-    """The home page: panels with the counts of the queues, of the acting person's unfinished work and of the saved
-    views, and a table of the records that have waited longest for a review. A press on a count opens its queue
+    """The home page. It has panels with the counts of the queues, of the acting person's unfinished work and of the
+    saved views. A table lists the records that have waited longest for a review. A press on a count opens its queue
     or view.
     """
 
@@ -186,8 +186,8 @@ class HomePage(Page):
         return table_and_recent_panel
 
     def _set_min_table_height(self) -> None:
-        """Make the table as high as its rows, but not lower than four rows. If the window is too low for it, only the
-        page scrolls and not the table."""
+        """Make the table as high as its rows, but at least as high as four rows. If the window is too low for the
+        table, the page scrolls, not the table."""
         appearance, rows = current_appearance(), max(_MIN_TABLE_ROWS, self.rows.rowCount())
         self.table_stack.setMinimumHeight(appearance.row_height("header") + rows * appearance.row_height())
 
@@ -211,8 +211,8 @@ class HomePage(Page):
         self.restore_focus()
 
     def _keep_first_row_current(self) -> None:
-        """Make the first row current if the person has chosen no row: a record that has waited longer may have been
-        added above the row that was the first one."""
+        """If the person has selected no row, make the first row the current one again. The rows may have changed: a
+        record that has waited longer may have been added above the row that was the first one."""
         current_ref = self._find_current_ref()
         if current_ref is None or current_ref == self._first_ref:
             self.table.go_to_first()
@@ -231,9 +231,9 @@ class HomePage(Page):
             area.scroll_to_focused_widget()
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the widgets that may get the focus when the page opens, in this order: the counts, if the table
-        begins below the visible part of the page (large text or a low window), so that the page opens at its top; the
-        table; the button that replaces an empty table."""
+        """Return the widgets that may get the focus when the page opens, in order of preference: the counts, the
+        table, and the button that replaces an empty table. The counts are in the list only if the table begins below
+        the visible part of the page (large text or a low window), so that the page opens at its top."""
         counts = () if self._is_table_in_first_view() else self.own_work_panel.focus_stops
         return *counts, self.table, self._empty_state_button
 
@@ -316,8 +316,8 @@ class HomePage(Page):
         set_tab_order(*self.first_tasks_panel.focus_stops, *self.views_panel.focus_stops, self.queue_link)
 
     def _show_unfinished_operation_bar(self) -> None:
-        """Show a bar about the acting person's oldest unfinished operation among those whose record is known. If
-        there is none, hide the bar."""
+        """Show a bar about the acting person's oldest unfinished operation whose record is known. If the person has
+        no such operation, hide the bar."""
         stopped_operations = [
             oldest_work
             for oldest_work in list_own_work(self.context.work_counts.unfinished_operations, self.context.operator)

@@ -1,2 +1,2 @@
-"""The dialog that lists unfinished work, and the list of their own unfinished work that the window shows to people
-before they leave it."""
+"""The dialog that lists unfinished work. The window also shows a person's own unfinished work in it before the person
+leaves the window."""

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class LeaveConfirmation(QObject):
-    """Shows the acting person a list of their own unfinished work when the person closes the window or signs out.
-    Each window shows the list at most once; the second attempt to leave always succeeds. The list is also not
-    shown while the database is unreachable, while the window is covered, while the operating system ends the
-    session, or if it can't be read.
+    """Shows the acting person a list of the person's own unfinished work before the window closes or the person signs
+    out. Each window shows the list at most once; the second attempt to leave always succeeds. The list also isn't
+    shown if it can't be read, while the database is unreachable, while the window is covered, or while the operating
+    system ends the session.
     """
 
     def __init__(self, frame: WindowFrame) -> None:
@@ -28,8 +28,8 @@ class LeaveConfirmation(QObject):
 
     def ask_before_leaving(self, leave: Callable[[], object], button_key: str) -> bool:
         """Return True if the person may leave now without a question. Otherwise return False and read the person's
-        unfinished work in the background: if there is none, or if it can't be read, call `leave`; else show the list
-        with a button that calls `leave`. `button_key` is the wording key of the button's text.
+        unfinished work in the background. If there is such work, show it in a list with a button that calls `leave`.
+        If there is none, or if it can't be read, call `leave`. `button_key` is the wording key of the button's text.
         """
         context = self._context
         application = QGuiApplication.instance()

@@ -1,5 +1,5 @@
-"""The table of what the acting person has left open (their own unfinished work): its columns, and for each row the
-name of the record that the row is about and the route to its page."""
+"""The table of the acting person's own unfinished work: its columns, and for each row the name of the record that the
+row is about and the route to the page of that record."""
 
 from collections.abc import Callable, Mapping
 
@@ -61,7 +61,7 @@ def make_left_open_columns(context: WindowContext, name_record: Callable[[str, s
 def _format_left_open_subject(
     own_item: LeftOpen, context: WindowContext, name_record: Callable[[str, str], str]
 ) -> str:
-    """Return the text that names what the row is about: the name of a bulk run, the record of a draft, a corporation
+    """Return the text that names the subject of the row: the name of a bulk run, the record of a draft, a corporation
     number in groups of digits, or the kind and number of a record or operation."""
     if own_item.reason is LeftOpenReason.BULK_RUN:
         return own_item.name

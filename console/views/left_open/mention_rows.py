@@ -20,9 +20,8 @@ MENTION_DONE_SHORTCUT = "D"
 
 
 def make_mention_columns(context: WindowContext, name_record: Callable[[str, str], str]) -> list[Column]:
-    """Return the columns of the table with mentions: record, note, how the note mentions the person (in a note or in
-    a hand-over), author and time. `name_record(kind, id)` returns the text that names a record, such as its kind and
-    its number."""
+    """Return the columns of the table with mentions: record, note, source of the mention (a note or a hand-over),
+    author and time. `name_record(kind, id)` returns the text that names a record, such as its kind and its number."""
     translate = context.translate
 
     def format_record(mention: Mention) -> str:
@@ -57,7 +56,7 @@ def make_mention_route(mention: Mention) -> RecordPageRoute:
 
 class MentionDoneButton(QWidget):
     """The button that marks the selected mention as done. While the button is disabled, a label beside it shows the
-    reason. `show_refusal` is called with the failure if the service refuses to mark it.
+    reason. If the service refuses to mark the mention, the button calls `show_refusal` with the failure.
 
     Signals:
     - mention_done: the person has marked the mention as done.

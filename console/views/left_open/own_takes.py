@@ -27,9 +27,9 @@ _SubjectRef = tuple[str, int]
 
 
 class OwnTakeButtons(QWidget):
-    """Two buttons about the selected row of a list: give back, and hand over with a note. They are enabled if the
-    acting person has taken the row's record or owns its incident; otherwise a label beside them shows the reason.
-    `show_refusal` is called with the failure if the service refuses an action.
+    """Two buttons about the selected row of a list: one gives the record or incident back, the other hands it over
+    with a note. They are enabled if the acting person has taken the row's record or owns its incident; otherwise a
+    label beside them shows the reason. If the service refuses an action, `show_refusal` is called with the failure.
 
     Signals:
     - take_ended: the person has given the record or incident back, or handed it over.
@@ -116,16 +116,16 @@ class OwnTakeButtons(QWidget):
         self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *incident_and_owners))
 
     def _open_dialog_of_taken_subject(self, make_dialog: Callable[[QWidget], Any]) -> None:
-        """Open the dialog that `make_dialog` returns for its parent window, and emit `take_ended` after the dialog's
-        success."""
+        """Open the dialog of the record or incident of the selected row. `make_dialog` gets the parent window and
+        returns this dialog. Emit `take_ended` after the action of the dialog has succeeded."""
         dialog = make_dialog(self.window())
         dialog.answered.connect(self.take_ended)
         dialog.open()
 
 
 def _find_taken_subject(row: object, operator: str) -> _SubjectRef | None:
-    """Return kind and id of the record that the person with the name `operator` has taken, or of the incident that
-    this person owns, if `row` is about it; None for any other row."""
+    """Return kind and id of the record that `row` is about, if the person with the name `operator` has taken it, or
+    of its incident, if this person owns it. Return None for any other row."""
     if isinstance(row, Take) and is_same_person(row.person, operator):
         return row.kind, row.subject_id
     if isinstance(row, LeftOpen) and row.reason in (LeftOpenReason.TAKEN, LeftOpenReason.INCIDENT):

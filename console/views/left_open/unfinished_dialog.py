@@ -63,8 +63,9 @@ LeaseOrTake = LeaseHolder | Take
 
 class UnfinishedWorkLists(NamedTuple):
     """The rows of the dialog's tabs: unfinished operations; bulk runs; leases and taken records; the acting person's
-    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` has, for each
-    record of which these rows have only kind and id ("payment 17"), the number by which people know it."""
+    own unfinished work; the person's open mentions; the person's own desk requests. `number_by_record` has the
+    numbers by which people know the records. It contains each record of which the rows have only kind and id
+    ("payment 17")."""
 
     operations: tuple[UnfinishedWork, ...]
     runs: tuple[BulkRunWithHolder, ...]
@@ -276,9 +277,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def show_own_work(self, group: OwnWorkGroup) -> None:
-        """From the next read of the lists on, show in the tab of operations only those operations of the acting
-        person that are in this group, and show a bar which explains this. The button of the bar lists the operations
-        of all people again."""
+        """Restrict the tab of operations to the acting person's operations in this group, from the next read of the
+        lists on. A bar explains the restriction; its button lists the operations of all people again."""
         translate = self._context.translate
         self._own_work_group = group
         button = KeyButton(translate("dialog.unfinished.show_all"), kind="inline")
@@ -304,8 +304,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._tables[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _list_shown_operations(self) -> list[UnfinishedWork]:
-        """Return the operations of the shown group. If no group is selected, return those of all people, with the
-        acting person's own ones first."""
+        """Return the operations of the shown group. If no group is selected, return the operations of all people,
+        first those of the acting person."""
         operator = self._context.operator
         if self._own_work_group is not None:
             return list_own_work(self._operations, operator, self._own_work_group)
@@ -318,8 +318,9 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _format_record_name(self, kind: str, id: str) -> str:
-        """Return the text that names a record in the tables: its kind with the number by which people know it, or
-        with its id if it has no such number (an incident, an alert); "" for an unknown kind."""
+        """Return the text that names a record in the tables: its kind with the number by which people know it. A
+        record without such a number (an incident, an alert) is named by its kind and its id. Return "" for an unknown
+        kind."""
         known_number = self._number_by_record.get(f"{kind} {id}", shorten_identifier(id))
         return audit_words.format_record_reference(kind, id, self._context.language, known_number)
 
@@ -340,8 +341,8 @@ class UnfinishedWorkDialog(DialogFrame):
         )
 
     def _show_desk_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
-        """Show the person's desk requests. Those that are open, or whose answer never reached this desk, come
-        first and are counted in the tab's title. While one is open, read the list again every second."""
+        """Show the person's desk requests. The open requests, and those whose answer never reached this desk, come
+        first and are counted in the tab's title. While a request is open, read the list again every second."""
         if self.own_requests_table is None:
             return
         tab_index, is_done = (
@@ -419,8 +420,8 @@ class UnfinishedWorkDialog(DialogFrame):
         self._show_row_sentence(item)
 
     def _show_row_sentence(self, row: object) -> None:
-        """Show a sentence about the selected row below the table: the next step of an operation, the result of a
-        run, the answer to a request, or the text of a note. The table doesn't contain it, because many rows
+        """Show a sentence about the selected row below the table: the next step of an operation, the result of a run,
+        the answer to a request, or the text of a note. The table doesn't contain this sentence, because many rows
         have the same long sentence.
         """
         sentence = ""
@@ -512,8 +513,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self._context.navigate(make_route_to_record(row.kind, row.subject_id))
 
     def _can_open_item(self, row: object) -> bool:
-        """Return True if there is a page or dialog to open for this row. A desk request or own work without a
-        record has none."""
+        """Return True if there is a page or dialog to open for this row. There is none for a desk request or own work
+        that is about no record."""
         if isinstance(row, LeftOpen):
             return any(
                 target is not None
@@ -701,8 +702,8 @@ def _list_subjects_of_rows(
     mentions: Sequence[Mention],
     own_requests: Sequence[OwnRequest],
 ) -> set[str]:
-    """Return kind and id, as a text such as "payment 17", of each record that one of these rows is about. Of
-    `leases_and_takes`, only the takes count."""
+    """Return kind and id, as a text such as "payment 17", of each record that one of these rows is about. Of the rows
+    in `leases_and_takes`, the leases are left out."""
     return {
         *(
             f"{lease_or_take.kind} {lease_or_take.subject_id}"

@@ -29,8 +29,8 @@ _CORPORATION_NUMBER_LENGTH = 13
 
 
 def convert_link_to_route(link: Link) -> Route:
-    """Return the route to the page that the link names: a record, operation, corporation, queue, saved view,
-    incident or screen. The route opens no dialog, so a link never acts."""
+    """Return the route to the page that the link names: a record, operation, corporation, queue, saved view, incident
+    or screen. The route opens no dialog, so a link never starts an action."""
     match link.target_kind:
         case "record":
             return make_route_to_record(link.record_kind, int(link.value))

@@ -142,7 +142,8 @@ class CompanyPanel(QWidget):
         return head
 
     def _make_record_list_tabs(self) -> QWidget:
-        """Return the widget with the tabs: one per kind of record, and those for documents, notes and history."""
+        """Return the widget with the tabs: one tab for each kind of record, and the tabs for documents, notes and
+        history."""
         translate = self._context.translate
         list_area = QWidget(self)
         head = Surface(list_area, edge="bottom")
@@ -243,8 +244,8 @@ class CompanyPanel(QWidget):
         self.open_items.show_held_back_records()
 
     def _show_company_names(self, result: LookupResult) -> None:
-        """Show the company's official name and its reading in kana from the corporation registry (without a
-        registry entry, the name from one of the credit checks), and the registry's data about it."""
+        """Show the company's official name and its reading in kana, and the registry's data about the company. If the
+        corporation registry doesn't have the company, show the name from one of the credit checks."""
         context, facts = self._context, result.corporation
         corporation = facts.corporation if facts is not None else None
         our_names = [record.company_name for record in self.credit_checks]
@@ -317,9 +318,9 @@ class CompanyPanel(QWidget):
         self._show_position()
 
     def _update_purchase_button(self) -> None:
-        """Disable the purchase button while the live credit check that the panel shows has an unknown outcome,
-        because it may have been bought already. The button is the primary one only if two conditions are met: the
-        panel shows no live check, and AlarmBox reports no purchase that two people have decided as not bought."""
+        """Disable the purchase button while the outcome of the live credit check that the panel shows is unknown,
+        because the check may have been bought already. The button is the primary one only if two conditions are met:
+        the panel shows no live check, and AlarmBox reports no purchase that two people have decided as not bought."""
         live_check = self.live_check_panel.record
         relations = (record.relations for record in self.all_records if isinstance(record, CreditCheck))
         is_denied = any(check_relations is not None and check_relations.open_denials for check_relations in relations)
@@ -380,9 +381,9 @@ class CompanyPanel(QWidget):
 
     @property
     def current_record(self) -> ShownRecord | None:
-        """The record on which a key acts: the record of the focused open item, or of the focused widget in the
-        panel at the right; otherwise the record of the selected row in the visible list. None if there is no
-        such record.
+        """The record to which the keys of the page apply. It is the record of the focused open item, or of the
+        focused widget in the panel at the right; otherwise the record of the selected row in the visible list. None
+        if there is no such record.
         """
         focus = find_focused_widget(self.window())
         if focus is not None and self.open_items.isAncestorOf(focus):
@@ -414,8 +415,8 @@ class CompanyPanel(QWidget):
         self._refetch_record(self.live_check_panel.record)
 
     def _refetch_record(self, record: ShownRecord | None) -> None:
-        """Open the re-fetch dialog for `record`. If it is no credit check, if nothing of it can be re-fetched, or if
-        it is None, show the reason."""
+        """Open the re-fetch dialog for `record`. Show the reason instead if `record` is None, if it is no credit
+        check, or if nothing of it can be re-fetched."""
         refusal = find_refetch_refusal(record) if isinstance(record, CreditCheck) else None
         if isinstance(record, CreditCheck) and refusal is None:
             self._action_handlers.refetch(record)

@@ -16,8 +16,8 @@ from console.wording.sentences import catalogue as wording
 
 
 class _TotalCell(QWidget):
-    """One cell of a line of totals, as wide as the widest cell of its column, so that the amounts of two currencies
-    stand below each other. `column` is the list of the column's cells; the new cell adds itself to it."""
+    """One cell of a line of totals. The cell is as wide as the widest cell of its column, so that the amounts of two
+    currencies are aligned. `column` is the list of the column's cells; the new cell adds itself to it."""
 
     def __init__(self, column: "list[_TotalCell]", *labels: QWidget) -> None:
         super().__init__()

@@ -99,8 +99,9 @@ class FoundRecordsPanel(QWidget):
 
 
 def make_company_list_title(result: SearchResult, companies: Sequence[FoundCompany], context: WindowContext) -> str:
-    """Return the title of the list of found companies: the words that they match and the number of companies, or
-    that they are only the first ones. If nothing matches the searched words, the title also says this."""
+    """Return the title of the list of found companies. It names the words that the companies match and the number of
+    companies, or says that the list has only the first ones. If nothing matches the searched words, the title also
+    says this."""
     matches, words = result.companies, result.query.words[:40]
     key = "corporation.found_first_for" if matches.has_more else "corporation.found_for"
     title = context.translate(key, text=matches.other_spelling[:40] or words, n=len(companies))

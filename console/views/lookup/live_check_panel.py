@@ -48,8 +48,8 @@ class LiveCheckPanel(Surface):
 
     def show_records(self, selected_credit_check: CreditCheck | None, credit_checks: Sequence[CreditCheck]) -> None:
         """Show those credit checks of `credit_checks` that belong to the client of `selected_credit_check`, the
-        selected credit check; if that is None, show only that no credit check is live. Do nothing if the panel
-        already shows this.
+        selected credit check. If `selected_credit_check` is None, only show a text which says that no credit check is
+        live. Do nothing if the panel already shows these credit checks.
         """
         client = selected_credit_check.client_id if selected_credit_check else None
         checks_of_client = [record for record in credit_checks if record.client_id == client]

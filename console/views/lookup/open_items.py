@@ -1,4 +1,5 @@
-"""The list of a company's open items: one line for each record that still needs a step, with this step."""
+"""The list of a company's open items: one line for each record that still needs a step. The line names the record and
+this step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,8 +35,8 @@ class _OpenRecordLine:
 
 
 class _ColumnLabel(TextLabel):
-    """A label that is as wide as the widest label of its column, so that the texts of all lines stand below each
-    other. `column` is the list of the column's labels; the new label adds itself to it."""
+    """A label that is as wide as the widest label of its column, so that the texts of all lines are aligned. `column`
+    is the list of the column's labels; the new label adds itself to it."""
 
     def __init__(self, column: "list[_ColumnLabel]", text: str, tone: Tone = "text") -> None:
         super().__init__(text, "body", tone)
@@ -85,10 +86,10 @@ class OpenRecordList(QWidget):
         self.hide()
 
     def show_records(self, records: Sequence[ShownRecord], *, must_keep_places: bool = False) -> None:
-        """Show these records. If `must_keep_places` is True, because the mouse pointer is over this list or below it,
-        no line appears, disappears or changes its height: a line whose record has changed only shows a text about
-        this, and `show_held_back_records` shows the new lines later. If the button of a line has the focus, the focus
-        stays on this record."""
+        """Show these records. With `must_keep_places`, because the mouse pointer is over this list or below it, no
+        line appears, disappears or changes its height. In this case a line whose record has changed only shows a text
+        about the change, and `show_held_back_records` shows the new lines later. If the button of a line has the
+        focus, the focus stays on the record of this line."""
         self._count_label.show_text(str(len(records)))
         lines = [self._make_open_record_line(record) for record in records[:_MAX_SHOWN_OPEN_RECORDS]]
         self._held_back_records = None
@@ -111,7 +112,8 @@ class OpenRecordList(QWidget):
             self._focus_record(case_words.make_record_ref(focused_record))
 
     def show_held_back_records(self) -> None:
-        """Show the records that were held back because the mouse pointer was over the list, if there are some."""
+        """Show the records that were not shown before because the mouse pointer was over the list. Do nothing if
+        there are none."""
         if self._held_back_records is not None:
             self.show_records(self._held_back_records)
 

@@ -157,8 +157,8 @@ class LookupPage(Page):
 
     @Slot()
     def _update_lookup_button_kind(self) -> None:
-        """Paint the button "look up" as the primary button; while a corporation is shown, paint it as an ordinary
-        one, because the person then needs the purchase button."""
+        """Paint the button "look up" as the primary button. While a corporation is shown, paint it as an ordinary
+        button, because the person then needs the purchase button."""
         is_company = self.result_stack.currentWidget() is self.company_panel
         self.number_field.button.set_kind("default" if is_company else "primary")
 
@@ -193,8 +193,9 @@ class LookupPage(Page):
 
     @Slot()
     def _export_evidence_bundle(self) -> None:
-        """Export the evidence packs of the records in the visible tab of a company (for documents, notes and
-        history: of all the company's records), or of the records that a search has found."""
+        """Export the evidence packs of the records in the visible tab of a company, or of the records that a search
+        has found. If the visible tab is documents, notes or history, export the packs of all records of the company.
+        """
         request = self._make_export_request()
         if request is None or request.name is ListName.COMPANIES:
             self.show_key_refusal(self.context.translate("bundle.none"))
@@ -205,8 +206,8 @@ class LookupPage(Page):
 
     @Slot(str)
     def _look_up_text(self, text: str) -> None:
-        """Look up the typed text by navigating to its route, so that going back in the window's history returns to
-        this lookup."""
+        """Look up the typed text by opening its route. So the person returns to this lookup by going back in the
+        window's history."""
         if text.strip():
             self.context.navigate(LookupRoute(text))
 
@@ -344,10 +345,10 @@ class LookupPage(Page):
         self.context.navigate(case_words.make_record_route(record, (), "lookup"))
 
     def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
-        """Return the message that replaces the list if nothing matches the typed text, with the time of the search
-        and the next steps. If only the newest records were searched, the message says this. On a desk without a
-        corporation registry, it says that a search by company name needs one; for a single character, that a search
-        within names needs two."""
+        """Return the message that replaces the list if nothing matches the typed text. It contains the time of the
+        search and the next steps. If only the newest records were searched, the message says this. On a desk without
+        a corporation registry, it says that a search by company name needs a registry. For a single character, it
+        says that a search within names needs two characters."""
         translate = self.context.translate
         hints = [translate("lookup.nothing_hint", at=self.context.now())]
         if result.is_partial:

@@ -176,8 +176,9 @@ class MoneyPage(RecordPage[MoneyView]):
         )
 
     def make_copyable_fact(self, name: str, text: str | None) -> QWidget | None:
-        """Return a widget with the shortened identifier `text` and a button that copies the full one; `name` is
-        the wording key of its label, without `field.`. Return None if `text` is None or empty."""
+        """Return a widget with the shortened identifier `text` and a button that copies the whole identifier. `name`
+        is the last part of the wording key of its label: `field.` followed by `name`. Return None if `text` is None
+        or empty."""
         short_form = case_words.shorten_identifier(text) if text else ""
         if not text:
             return None
@@ -197,8 +198,8 @@ class MoneyPage(RecordPage[MoneyView]):
         return None if at is None else wording.format_instant_in_zones(at, get_time_zone(provider), separator="\n")
 
     def make_taker_fact(self, take: Take | None) -> tuple[str, str]:
-        """Return the label and the text with the person who has taken the record and the end of the take; for None,
-        the text says that nobody has taken it."""
+        """Return the label and the text with the person who has taken the record and the end of the take. If `take`
+        is None, the text says that nobody has taken the record."""
         translate = self.context.translate
         if take is None:
             return translate("column.taken_by"), translate("record.taker.nobody")
@@ -210,8 +211,8 @@ class MoneyPage(RecordPage[MoneyView]):
         self._place_facts_panel()
 
     def _place_facts_panel(self) -> None:
-        """Place the panel with the facts beside the tabs; in a narrow page below them, where the panel is as high as
-        its facts need and begins at the margin of the page."""
+        """Place the panel with the facts beside the tabs. In a narrow page, place it below the tabs; there the panel
+        is as high as its facts need and begins at the margin of the page."""
         content = self.facts_panel.widget()
         is_beside = self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale
         content_layout = content.layout() if content is not None else None

@@ -1,4 +1,5 @@
-"""The page of one order of the shop: its state beside that of its payment, its payments and its refunds."""
+"""The page of one order of the shop: its state compared with the state of its payment, its payments and its
+refunds."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -35,8 +36,9 @@ _ICON_AND_TONE_BY_SAGA_STEP_STATE: Mapping[StepState, tuple[str, Tone]] = {
 
 class OrderPage(MoneyPage[OrderDetails]):
     """The page of one order. It compares the same three sides as the page of a payment: our payment, the payment at
-    the provider, and the order. Of several payments it shows the one that the explanation is about. If a payment of
-    the order has expired, the page shows above the tabs the steps of the saga that followed.
+    the provider, and the order. If the order has several payments, the page compares the payment that the explanation
+    is about. If a payment of the order has expired, the page shows above the tabs the steps of the saga that
+    followed.
     """
 
     kind = "order"
@@ -104,8 +106,8 @@ class OrderPage(MoneyPage[OrderDetails]):
             self.context.navigate(PaymentRoute(self.view.explained_payment.id, (), self.sidebar_key))
 
     def _show_saga_steps(self, sagas: Sequence[SagaProgress]) -> None:
-        """Show the steps of one saga after an expired payment: of the newest unfinished saga, or else of the
-        newest one. Hide the widget if there is no saga."""
+        """Show the steps of one saga that followed an expired payment: the newest unfinished saga or, if all sagas
+        have ended, the newest one. Hide the widget if there is no saga."""
         unfinished_sagas = [saga for saga in sagas if saga.record.ended_at is None]
         visible_sagas = (unfinished_sagas or list(sagas))[-1:]
         self.saga_step_list.setVisible(bool(visible_sagas))

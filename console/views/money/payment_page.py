@@ -93,8 +93,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
 
     def _show_side_links(self, details: PaymentDetails) -> None:
         """Show the links and buttons in the panels of the sides. The panel of the provider has the id that the
-        provider has given to the payment, and a link to the provider's stored answers (a probe button if there are
-        none); the panel of the order has a link to the order.
+        provider has given to the payment, and a link to the provider's stored answers. If there are no stored
+        answers, it has a probe button in place of the link. The panel of the order has a link to the order.
         """
         if self._order_link.parent() is None:
             self.sides_strip.panels[money_facts.ORDER_SIDE_INDEX].add_tool(self._order_link)
@@ -186,9 +186,9 @@ class PaymentPage(MoneyPage[PaymentDetails]):
             self.context.navigate(RefundRoute(pending_refund.id, (), self.sidebar_key))
 
     def open_money_part(self, part_key: str) -> None:
-        """Show the rows whose amounts add up to the amount of this part: for the paid and the reversed amount the
-        provider's answers, for money set aside its page, for another part the refunds. `part_key` is the key of the
-        part (a field of MoneyParts)."""
+        """Show the rows whose amounts add up to the amount of this part. For the paid and the reversed amount, open
+        the provider's answers; for money set aside, open its page; for any other part, open the refunds. `part_key`
+        is the key of the part (a field of MoneyParts)."""
         if part_key in (money_facts.PAID_PART_KEY, money_facts.REVERSED_PART_KEY):
             self.tabs.open_evidence_tab()
         elif part_key == money_facts.SET_ASIDE_PART_KEY:
@@ -210,8 +210,8 @@ def _find_only_refundable_set_aside(details: PaymentDetails) -> SetAside | None:
 
 
 def _shorten_provider_payment_id(number: str | None) -> str:
-    """Return the first and last four characters of an id with more than 12 characters, such as `7f3c…d2a1`; a shorter
-    id unchanged; "" for None. The id is the one that the provider has given to the payment."""
+    """Shorten the id that the provider has given to the payment. Return the first and last four characters of an id
+    with more than 12 characters, such as `7f3c…d2a1`; a shorter id unchanged; "" for None."""
     if number is None:
         return ""
     return number if len(number) <= 12 else f"{number[:4]}…{number[-4:]}"

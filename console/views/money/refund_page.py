@@ -90,14 +90,14 @@ class RefundPage(MoneyPage[RefundDetails]):
         return self.context.translate(key, at=sending_time, n=record.sent_count)
 
     def open_money_part(self, part_key: str) -> None:
-        """Open the page of the payment, which has the rows of all parts."""
+        """Open the page of the payment, which shows the rows of all parts of the payment's amount."""
         if self.view is not None:
             self.context.navigate(PaymentRoute(self.view.payment.id, (), self.sidebar_key))
 
     def list_helpful_actions(self, details: RefundDetails) -> tuple[str, ...]:
-        """Return the names of the actions that the page offers. For a refund that isn't sent yet, this is "withdraw"
-        for its maker and "open_approval" for other people. For another refund it is the action of the next step in
-        its explanation, and others that may help, such as "probe"."""
+        """Return the names of the actions that the page offers. If the refund isn't sent yet, the only action is
+        "withdraw" for its maker and "open_approval" for other people. Otherwise the list begins with the action of
+        the next step in the refund's explanation; further actions that may help follow, such as "probe"."""
         record, advised = details.record, details.explanation.next_step.action
         if record.state in (RefundState.REQUESTED, RefundState.APPROVED) and record.certainty is Certainty.KNOWN:
             is_own = is_same_person(record.maker, self.context.operator or "")

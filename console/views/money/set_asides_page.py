@@ -1,5 +1,5 @@
-"""The page of the money set aside: one row for each payment that exceeded the limit of an account. Its buttons
-request a refund of this money, or open that refund."""
+"""The page of the money set aside, with one row for each payment that exceeded the limit of an account. The buttons
+of the page request a refund of this money, or open that refund."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -128,7 +128,7 @@ class SetAsidesPage(Page):
 
     @Slot()
     def _update_current_record(self) -> None:
-        """Make the set-aside of the current row the record on which the page's actions act."""
+        """Make the set-aside of the current row the record to which the page's actions apply."""
         item = self.current_item
         self.action_handlers.set_current_record(("set-aside", _get_set_aside_id(item)) if item is not None else None)
 
@@ -139,8 +139,8 @@ class SetAsidesPage(Page):
 
     @Slot(object)
     def _update_buttons(self, row: object) -> None:
-        """Show the button that requests a refund if the set-aside of this row is open, and the button that opens its
-        refund if it has one."""
+        """Show the buttons that fit the current row: the button that requests a refund if the set-aside is open, and
+        the button that opens its refund if it has one."""
         has_refund = isinstance(row, SetAsideItem) and row.record.refund_id is not None
         self.request_button.setVisible(isinstance(row, SetAsideItem) and row.record.state is SetAsideState.OPEN)
         self.open_refund_button.setVisible(has_refund)

@@ -65,8 +65,8 @@ class MoneyTabs(RecordTabs):
     def show_view(
         self, details: PaymentDetails | OrderDetails | RefundDetails, **records_by_tab: Sequence[ShownRecord]
     ) -> None:
-        """Replace the contents of all tabs with those of `details`; the visible tab stays the same. `records_by_tab`
-        are the related records by the name of their tab."""
+        """Replace the contents of all tabs with the contents of `details`; the visible tab stays the same.
+        `records_by_tab` are the related records by the name of their tab."""
         context, timeline_page, zone = self._context, details.newest_events, _find_time_zone(details)
         event_lines = (
             words.make_event_timeline_line(event, timeline_page, context, zone)
@@ -87,8 +87,8 @@ class MoneyTabs(RecordTabs):
 
 
 def _find_time_zone(details: PaymentDetails | OrderDetails | RefundDetails) -> timezone:
-    """Return the time zone of the record's payment provider; Japan's for an order, whose payments can have several
-    providers."""
+    """Return the time zone of the record's payment provider. For an order, return Japan's time zone, because the
+    payments of an order can have several providers."""
     if isinstance(details, OrderDetails):
         return JST
     payment = details.record if isinstance(details, PaymentDetails) else details.payment

@@ -25,8 +25,8 @@ _BAR_NAME = "unmasked"
 
 
 class UnmaskDialog(FormDialog):
-    """The dialog in which a person types the reason why they need the payer of a payment or refund without the mask.
-    The typed reason is kept as a draft until the service has stored it; drafts are encrypted, because they may name
+    """The dialog in which a person types the reason for reading the payer of a payment or refund without the mask.
+    The typed reason is kept as a draft until the service has stored it. Drafts are encrypted, because they may name
     payers."""
 
     right_name = "unmask"
@@ -129,8 +129,8 @@ class PayerUnmasking(QObject):
         )
 
     def _show_texts(self, record: tuple[str, int], texts: UnmaskedTexts | None) -> None:
-        """Show the unmasked texts until their time limit has passed. Do nothing if the service returned none (None),
-        if the page has been hidden, or if it shows another record than `record` (kind, id)."""
+        """Show the unmasked texts until their time limit has passed. Do nothing if the service returned no texts
+        (None), if the page has been hidden, or if the page shows another record than `record` (kind, id)."""
         if texts is None or record != self._requested_record or not self._page.isVisible():
             return
         self.texts = texts

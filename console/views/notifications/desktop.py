@@ -1,5 +1,5 @@
-"""Shows desktop messages with the operating system's notification area (the tray). Without a tray, the program
-shows none."""
+"""Shows desktop messages with the operating system's notification area (the tray). If the desktop has no tray, the
+program shows no desktop messages."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon

@@ -1,4 +1,4 @@
-"""Finds new events that concern the acting person, and notifies the person about each of them once."""
+"""Finds new events that concern the acting person, and notifies the person once about each event."""
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -16,11 +16,10 @@ _APPROVAL_EVENT_KEY_PREFIXES = ("approval/refund/", "approval/proposal/")
 
 class NotificationWatcher(QObject):
     """Finds new events each time the window has read its counts (WorkCounts), and shows them. The events in the first
-    WorkCounts of a person count as known, so that a restart doesn't show them again; the sidebar counts them.
-
-    A new event is shown as a toast, and also as a desktop message if the window isn't the active one; kinds that the
-    person has switched off aren't shown. While the window is covered (locked, or without a person), the desktop
-    message contains no detail, and the toast appears when the cover is removed.
+    WorkCounts of a person aren't new, so that a restart doesn't show them again; they are only counted in the
+    sidebar. A new event is shown as a toast, and also as a desktop message if the window isn't the active one. Kinds
+    of events that the person has switched off aren't shown. While the window is covered (locked, or without a
+    person), the desktop message contains no detail, and the toast appears when the cover is removed.
 
     Signals:
     - link_opened(object): the person has clicked a desktop message; the argument is its Link.
@@ -42,7 +41,7 @@ class NotificationWatcher(QObject):
 
     @Slot()
     def _show_new_events(self) -> None:
-        """Show the events in the newest WorkCounts that were in no earlier ones."""
+        """Show those events of the newest WorkCounts that no earlier WorkCounts contained."""
         counts = self._context.work_counts
         if counts.read_at is None or counts.person is None or counts.person != self._context.operator:
             return
@@ -87,8 +86,8 @@ class NotificationWatcher(QObject):
             self._context.toast_requested.emit(make_event_toast(other_events, self._context))
 
     def _is_own_bulk_run(self, event: PersonalEvent) -> bool:
-        """Return True for the end of a bulk run that this window has executed, because another toast already shows
-        its result."""
+        """Return True if the event is the end of a bulk run that this window has executed. Another toast already
+        shows the result of such a run."""
         return event.kind is PersonalEventKind.BULK_RUN and int(event.subject_id) in self._context.own_bulk_runs
 
     @Slot(object)

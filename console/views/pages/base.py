@@ -50,7 +50,8 @@ def set_tab_order(*focus_stops: QWidget) -> None:
 
 
 def find_focused_widget(window: QWidget) -> QWidget | None:
-    """Return the widget of `window` that has the focus; None if none has it. (Qt's type stubs don't mention None.)"""
+    """Return the widget of `window` that has the focus; None if no widget has it. (Qt's type stubs don't mention
+    None.)"""
     return window.focusWidget()
 
 
@@ -92,8 +93,8 @@ class KeyHintPanel(Surface):
         return QSize(0, self.height())
 
     def _fit_key_hints(self) -> None:
-        """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/)
-        lists all of them. Before the panel is first shown, do nothing: the panel gets its width then."""
+        """Show as many shortcuts as fit beside the count, and hide the others. The dialog of shortcuts (Ctrl+/) lists
+        all shortcuts. Do nothing before the panel is first shown, because the panel gets its width at that moment."""
         if not self.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
             return
         room = self.width() - 2 * tokens().px("spacing", "page_margin") - self.status_label.sizeHint().width()
@@ -183,13 +184,14 @@ class PageHead(Surface):
         self.fit_sentence()
 
     def event(self, event: QEvent) -> bool:
-        """Fit the right side again after a change of a text. Return Qt's result."""
+        """Fit the right side of the header again after a change of one of its texts. Return Qt's result."""
         if event.type() == QEvent.Type.LayoutRequest:
             self._fit_right_side()
         return super().event(event)
 
     def minimumSizeHint(self) -> QSize:
-        """Return the size with the least at the right side: a head without room for more hides the rest."""
+        """Return the size that the header needs with only its permanent widgets at the right side. If the header has
+        no room for more, it hides the other widgets."""
         smallest = self._measure_row(self._get_permanent_widgets(has_menu=bool(self._added_buttons)))
         return QSize(smallest + 2 * self._margin, super().minimumSizeHint().height())
 
@@ -233,8 +235,8 @@ class PageHead(Surface):
         )
 
     def add_button(self, button: KeyButton) -> None:
-        """Add a button at the right of the header, before the buttons that are already there. In a low window it
-        is only in the menu, so the page must bind its shortcut."""
+        """Add a button at the right of the header, before the buttons that are already there. In a low window the
+        button is only in the menu, so the page must bind its shortcut."""
         row = self._right_side.layout()
         assert isinstance(row, QBoxLayout)  # noqa: S101  # made by make_row
         row.insertWidget(1, button)
@@ -318,13 +320,11 @@ class BarContainer(QWidget):
 
 
 class Page(QWidget):
-    """Base class of all pages. `page_name` is in the window's title, and a screen reader speaks it; for a page
-    with a PageHead it is the header's title.
-
-    `refresh` reads the data of a visible page immediately, and that of a hidden page when it is next shown. Its
-    `reason` is a code such as "entered" or "changed". `sidebar_key` is the key of the page's entry in the sidebar.
-    A subclass adds its widgets with `add_content` and implements `read_data`; if its route has values, such as an
-    id, it also implements `show_route`.
+    """Base class of all pages. `page_name` is in the window's title, and a screen reader speaks it; for a page with a
+    PageHead it is the header's title. `refresh` reads the data of a visible page immediately, and the data of a
+    hidden page when the page is next shown. Its argument `reason` is a code such as "entered" or "changed".
+    `sidebar_key` is the key of the page's entry in the sidebar. A subclass adds its widgets with `add_content` and
+    implements `read_data`. If its route has values, such as an id, it also implements `show_route`.
 
     Signals:
     - page_name_changed: `page_name` has changed.
@@ -386,23 +386,23 @@ class Page(QWidget):
             self.bars_below.show()
 
     def add_bar_container(self, layout: QBoxLayout | None = None, *, gap_below_px: int = 8) -> None:
-        """Add the container of the notification bars that belong to the page's contents. It is placed below
-        everything that `layout` (by default the layout of the page) contains at the time of the call. `gap_below_px`
-        is the distance in px between its last bar and what stands below."""
+        """Add the container of the notification bars that belong to the page's contents. The container is placed
+        below everything that `layout` (by default the layout of the page) contains at the time of the call.
+        `gap_below_px` is the distance in px between the last bar and the widget below it."""
         self._bars_above.gap_below_px = gap_below_px
         (self._layout if layout is None else layout).addWidget(self._bars_above)
         self._bars_above.show()
 
     def show_key_hints_without(self, hidden_hint_keys: Collection[str]) -> None:
-        """Show the page's shortcuts in the line at the bottom, except those of actions that the page doesn't offer
-        now; `hidden_hint_keys` has the wording keys of their hints."""
+        """Show the page's shortcuts in the line at the bottom, but not the shortcuts of actions that the page doesn't
+        offer now. `hidden_hint_keys` has the wording keys of the hidden hints."""
         self._hidden_hint_keys = frozenset(hidden_hint_keys)
         self._update_key_hints()
 
     @Slot()
     def _update_key_hints(self) -> None:
-        """Show the shortcuts that the page offers now, except those of actions for which the acting person has no
-        right."""
+        """Show the shortcuts that the page offers now, but not the shortcuts of actions for which the acting person
+        has no right."""
         context = self.context
         self.hint_bar.show_key_hints(
             [
@@ -476,9 +476,9 @@ class Page(QWidget):
 
     def press_button(self, button: KeyButton, reason: str = "") -> None:
         """Press a button because its shortcut was pressed. If the button is disabled, show its own reason, or
-        `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If both are "",
-        show a sentence which says that the action doesn't fit the selected row. For a busy button do nothing, because
-        the window has already shown that its call is running."""
+        `reason` if it has none. If it is hidden, show `reason`, or its own reason if `reason` is "". If neither
+        reason exists, show a sentence which says that the action doesn't fit the selected row. Do nothing for a busy
+        button, because the window has already shown that its call is running."""
         if button.isEnabled() and button.isVisibleTo(self):
             button.click()
         elif not button.is_busy:
@@ -526,8 +526,9 @@ class Page(QWidget):
         `show_route`. Here it does nothing; a page with a state overrides it."""
 
     def find_shown_route(self, route: Route) -> Route:
-        """Return the route that a link to the shown contents names. `route` is the route with which the window opened
-        the page; a page on which the person can choose other contents overrides this."""
+        """Return the route to the contents that the page shows at present; a link to the page names these contents.
+        `route` is the route with which the window opened the page; the default returns it. A page on which the person
+        can select other contents overrides this method."""
         return route
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -536,8 +537,8 @@ class Page(QWidget):
         return ()
 
     def take_focus(self) -> None:
-        """Give the keyboard focus to the first of `list_focus_targets` that is visible and enabled, or else to the
-        title of the page, so that the focus is always visible."""
+        """Give the keyboard focus to the first widget of `list_focus_targets` that is visible and enabled. If there
+        is none, give it to the title of the page, so that the focus is always visible."""
         if not self.isVisible():
             return  # a hidden page must not take the focus from the visible one
         targets = (*self.list_focus_targets(), *self.findChildren(TitleLabel))
@@ -586,8 +587,9 @@ class Page(QWidget):
             self.refresh(self._pending_refresh_reason)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Remove the bar about an action when the person leaves the page: it says how things were at that moment, and
-        when the person comes back, they may be different. A bar that appears meanwhile stays."""
+        """Remove the bar about an action when the person leaves the page. The bar describes the state at the time of
+        the action, which may have changed when the person returns. A bar that appears while the page is hidden stays.
+        """
         super().hideEvent(event)
         if not event.spontaneous():  # a minimized window is not left
             self.hide_bar("act")
@@ -618,19 +620,19 @@ class Page(QWidget):
     # -- bars
 
     def show_bar(self, bar_name: str, bar: NotificationBar, *, is_above_contents: bool = False) -> None:
-        """Show a notification bar on the page; a screen reader speaks it. It replaces the bar with the same name. The
-        bar is below the contents, which become lower, so that no row or button moves under the mouse pointer. If
-        `is_above_contents` is True, the bar is above the contents; use this for a bar that appears together with
-        them.
+        """Show a notification bar on the page; a screen reader speaks it. The bar replaces the bar with the same
+        name. It is below the contents, so that no row or button moves under the mouse pointer; only the height of the
+        contents becomes smaller. With `is_above_contents`, the bar is above the contents. Use this only for a bar
+        that appears together with the contents.
         """
         self.hide_bar(bar_name)
         self._bar_by_name[bar_name] = bar
         (self._bars_above if is_above_contents else self.bars_below).add_bar(bar)
 
     def show_state_bar(self, bar_name: str, bar: NotificationBar | None, *, is_above_contents: bool = False) -> None:
-        """Show a notification bar about the state of the contents; None removes it. If the shown bar of this name
-        has the same sentence, keep it, so that a screen reader doesn't speak it again each time the contents are
-        read. `is_above_contents` is True if the bar stands above the contents, not below them."""
+        """Show a notification bar about the state of the contents; None removes the bar. If the shown bar of this
+        name has the same sentence, leave it in place, so that a screen reader doesn't speak it again each time the
+        contents are read. `is_above_contents` is True if the bar is placed above the contents, not below them."""
         shown_bar = self._bar_by_name.get(bar_name)
         if bar is None:
             self.hide_bar(bar_name)
@@ -668,8 +670,8 @@ class Page(QWidget):
         self.update_outdated_actions()
 
     def _format_reading_failure(self) -> tuple[str, str]:
-        """Return the bold text and the text of the bar which says that the data could not be read; two empty texts if
-        it could."""
+        """Return the bold text and the text of the bar which says that the data could not be read. If the data could
+        be read, return two empty texts."""
         if self._reading_failure is None:
             return "", ""
         (failure, failed_at), translate = self._reading_failure, self.context.translate
@@ -686,8 +688,8 @@ class Page(QWidget):
 
     @Slot()
     def _update_data_age(self) -> None:
-        """Show the present age of the data in the bar which says that the data could not be read again. The bar isn't
-        announced again."""
+        """Update the age of the data in the bar which says that the data could not be read again. A screen reader
+        doesn't announce the bar again."""
         bar = self._bar_by_name.get("failed")
         if bar is not None:
             bar.show_text(*self._format_reading_failure(), is_announced=False)
@@ -709,7 +711,7 @@ class Page(QWidget):
         self.refresh("asked")
 
     def mark_data_read(self) -> None:
-        """Store the present time as that at which the page's data was read, and remove the bar that
+        """Store the present time as the time at which the page's data was read, and remove the bar that
         `show_reading_failure` has shown."""
         self._loaded_at, had_failed = self.context.now(), self._reading_failure is not None
         self._reading_failure = None

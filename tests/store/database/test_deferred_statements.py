@@ -1,5 +1,5 @@
-"""Tests of deferred statements, which the program sends together with the next statement: their order is kept, and an
-error of one prevents COMMIT."""
+"""Tests of deferred statements, which the program sends together with the next statement: the server executes them in
+their order, and an error of one prevents COMMIT."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -100,8 +100,8 @@ def _make_rare_name_page() -> bytes:
 
 
 def test_rare_characters_of_names_are_read_and_found() -> None:
-    """Characters above U+FFFF, which a PDF stores as two halves, are read and found. A half that stands alone is read
-    as the replacement character."""
+    """Characters above U+FFFF, which a PDF stores as two halves, are read and found. A single half is read as the
+    replacement character."""
     with PdfDocument(_make_rare_name_page()) as document:
         assert document.read_page_text(0).strip() == "𠮷野家A\ufffd"
         assert [word.text for word in document.read_page_words(0).words] == ["𠮷", "野", "家", "A", "\ufffd"]

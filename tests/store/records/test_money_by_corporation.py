@@ -120,8 +120,8 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
 
 
 def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
-    """The search needs one more round trip to the server, however many records it finds, and another one that reads
-    whether the votes of a refund count."""
+    """The search sends one SQL statement, however many records it finds. If a refund has votes, it sends a second
+    statement that reads whether the votes count."""
     payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", NUMBER))
     refund = insert_requested_refund(rows, payment)
     heard: list[str] = []

@@ -283,8 +283,8 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 
 
 def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
-    """The spool keeps a sent operation about a payment, for each kind of record, and finds it by the payment. It
-    doesn't keep a failed operation.
+    """In the spool a sent refund holds an amount of its payment, both before and after its end. A refund that failed
+    holds no amount.
     """
     for operation in ("sent", "refused"):
         begin_operation(spool, make_refund_intent(operation))

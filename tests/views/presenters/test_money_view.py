@@ -157,7 +157,7 @@ def test_the_gateway_side_has_the_time_of_its_answer() -> None:
 
 
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
-    """A side doesn't show the provider's code beside its word if the code means the same, as in "Completed
+    """A side doesn't show the provider's code next to its word if the code means the same, as in "Completed
     completed". A different code of a provider is shown.
     """
     ours, gateway, order = money_facts.make_shown_sides(
@@ -167,7 +167,7 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
 
 
 def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
-    """Our side and the order's side show no code beside their word, because an English code would be out of place in
+    """Our side and the order's side show no code next to their word, because an English code would be out of place in
     a Japanese window.
     """
     context = make_window_context()
@@ -179,7 +179,7 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
 
 
 def test_outdated_information_is_marked() -> None:
-    """A side with an old answer shows the mark "old" beside the age of the answer."""
+    """A side with an old answer shows the mark "old" next to the age of the answer."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()
     )

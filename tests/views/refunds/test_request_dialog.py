@@ -148,7 +148,7 @@ def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
 
 
 def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> None:
-    """A changed amount can change the risk signals. The typed answer to a signal that remains is kept in the form."""
+    """A changed amount can change the risk signals. The typed answer to a signal that remains stays in the form."""
     made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(make_plan(PAYER, LOOKALIKE_SIGNAL))
@@ -254,7 +254,7 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
 
 def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) -> None:
     """While another refund of the payment has an unknown outcome, the form is disabled and shows the reason exactly
-    once, beside the disabled button.
+    once, next to the disabled button.
     """
     broken = (
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
@@ -273,7 +273,7 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
 
 
 def test_an_old_answer_requires_a_probe_before_the_request(parent: QWidget, qtbot: QtBot) -> None:
-    """If the gateway's answer is old, the request button is disabled, and the probe button is shown beside the
+    """If the gateway's answer is old, the request button is disabled, and the probe button is shown next to the
     reason.
     """
     old = make_payment(told_at=NOW - timedelta(hours=30))

@@ -28,8 +28,8 @@ def test_no_label_that_fits_is_left_out(widths: tuple[int, ...], place: int, int
 
 
 def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appearance: object) -> None:
-    """Strips of bars are next to each other only if the figures above the bars are shown completely, which is the
-    case in every window that is wide enough for one strip.
+    """Two strips of bars are next to each other if the figures above their bars fit. Otherwise each strip has a line
+    of its own, so that its figures are shown completely.
     """
     chart = Chart("Time to truth")
     qtbot.addWidget(chart)

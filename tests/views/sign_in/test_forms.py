@@ -152,8 +152,8 @@ def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> 
 
 
 def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
-    """A button shows and hides the password, by mouse and keyboard; its name says what a press does. Submitting hides
-    the password.
+    """A button shows and hides the password, by mouse and keyboard, and its name describes the effect of the next
+    press. Submitting the form hides the password.
     """
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "secret")
@@ -169,8 +169,8 @@ def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
 
 
 def test_the_tab_key_moves_down_the_form(qtbot: QtBot) -> None:
-    """Tab moves the focus from the name to the password, the button that shows the password, the box for staying
-    signed in, the sign-in button and the link.
+    """The Tab key moves the focus from the name to the password, the button that shows the password, the check box
+    for staying signed in, the sign-in button and the link.
     """
     form = make_sign_in_form(qtbot)
     stops = [
@@ -189,8 +189,8 @@ def test_the_tab_key_moves_down_the_form(qtbot: QtBot) -> None:
 
 
 def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
-    """Without a keyring the box for staying signed in is disabled; its description has the reason and the variable
-    for the password.
+    """Without a keyring, the check box for staying signed in is disabled. Its description states the reason and the
+    environment variable for the password.
     """
     form = make_sign_in_form(qtbot, "op-a", can_store_password=False)
     assert (form.store_password_box.isEnabled(), form.store_password_box.isChecked()) == (False, False)
@@ -205,7 +205,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
 
 
 def test_the_sign_in_help_has_three_lines(qtbot: QtBot) -> None:
-    """The help of the sign-in unfolds three lines with the person to call, and folds them again."""
+    """The help of the sign-in expands to three lines, which contain the person to call, and collapses again."""
     form = make_sign_in_form(qtbot)
     form.help_button.click()
     assert form.help_label.isVisible()
@@ -222,7 +222,9 @@ def test_the_sign_in_help_has_three_lines(qtbot: QtBot) -> None:
 def test_the_first_sign_in_names_the_person_to_call(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Language, name: str | None, telephone: str | None
 ) -> None:
-    """The person and the number of the settings, or the one of them that is set."""
+    """The sign-in form shows the person to call and the telephone number from the settings. If only one of them is
+    set, the form shows this one.
+    """
     context = make_window_context()
     monkeypatch.setattr(context.settings, "contact_name", name)
     monkeypatch.setattr(context.settings, "contact_telephone", telephone)
@@ -235,8 +237,8 @@ def test_the_first_sign_in_names_the_person_to_call(
 
 
 def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
-    """On a server database the locked window asks for the password, refuses an empty one, and clears a wrong one with
-    a message. Another person may sign in.
+    """On a server database the locked window requires the password, refuses an empty one, and clears a wrong one with
+    a message. Another person may sign in instead.
     """
     form = make_unlock_form(qtbot, asks=True)
     assert form.focusWidget() is form.password_field.line_edit
@@ -256,8 +258,8 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
 
 
 def test_the_lock_on_sqlite_has_no_password(qtbot: QtBot) -> None:
-    """On SQLite the form has no password: Enter unlocks the window, and on a desk for trials another person can be
-    selected.
+    """On SQLite the locked window requires no password: the key Enter unlocks it. On a trial desk another person can
+    be selected.
     """
     team = (
         Person("op-a", frozenset({"operator"}), may_buy=True),

@@ -1,4 +1,4 @@
-"""A long list that can change while it is being read, and a model on it."""
+"""A long list that can change while a model reads it page by page, for the tests of tables."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Row:
 
 
 class Store:
-    """A list of rows by id, which is read page by page with a cursor."""
+    """A list of rows by id. A model reads it page by page with a cursor."""
 
     def __init__(self, count: int) -> None:
         self.rows = {number: Row(number) for number in range(count)}
@@ -53,7 +53,9 @@ COLUMNS = (
 
 @dataclass
 class WatchedModel:
-    """A model with its store and runner. The tester checks the model as long as this object lives."""
+    """A list model with its store and its task runner. Qt's model tester checks the model as long as this object
+    exists.
+    """
 
     store: Store
     runner: InlineRunner

@@ -1,4 +1,4 @@
-"""The steps from the old rows of a page to the new ones."""
+"""Tests of the computed steps that change the old rows of a page into the new rows."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,17 +26,19 @@ def apply_steps(old: Rows, steps: list[RowChange]) -> Rows:
 
 @given(old=rows, new=rows)
 def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
-    """After rows came, went, moved or changed, the steps lead to the new rows in their order."""
+    """After rows were added, removed, moved or changed, applying the steps to the old rows gives the new rows in
+    their order.
+    """
     assert apply_steps(old, compute_row_changes(old, new, lambda row: row[0])) == new
 
 
 @given(old=rows)
 def test_an_unchanged_re_read_gives_no_row_changes(old: Rows) -> None:
-    """If a re-read returns the same rows, no row change results."""
+    """If a page is read again and has the same rows, there are no steps."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 
 
 def test_a_changed_row_is_one_step() -> None:
-    """Another state of one row touches that row alone."""
+    """If the state of one row has changed, the only step replaces this row."""
     old, new = [(1, "a"), (2, "a"), (3, "a")], [(1, "a"), (2, "b"), (3, "a")]
     assert compute_row_changes(old, new, lambda row: row[0]) == [RowChange("set", 1, entries=((2, "b"),))]

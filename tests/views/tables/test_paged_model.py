@@ -1,4 +1,4 @@
-"""The model of a long list: when it reads pages, what a re-read changes, and which data it offers."""
+"""Tests of the model of a long list: when it reads pages, what a repeated read changes, and which data it offers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,19 +20,19 @@ MakeModelFunction = Callable[..., WatchedModel]
 
 
 def list_ids(model: PagedModel) -> list[int | None]:
-    """Return the ids of all rows, None for placeholders and headings."""
+    """Return the ids of all rows. Placeholders and headings have the id None."""
     rows: list[Any] = [model.row_at(number) for number in range(model.rowCount())]
     return [None if row is None else row.id for row in rows]
 
 
 def scroll_down(model: PagedModel, to: int) -> None:
-    """Scroll down, three rows at a time."""
+    """Scroll down to the end, three rows at a time."""
     for first in range(0, to, 3):
         model.set_visible_rows(first, first + 2)
 
 
 def test_a_short_list_is_read_once(watched_model: MakeModelFunction) -> None:
-    """A list of seven rows is read with one call, and has seven rows and no placeholder."""
+    """A list of seven rows is read with one call, and then has seven rows and no placeholder."""
     list_model = watched_model(7)
     assert list_ids(list_model.model) == list(range(7))
     assert list_model.model.is_complete
@@ -40,14 +40,16 @@ def test_a_short_list_is_read_once(watched_model: MakeModelFunction) -> None:
 
 
 def test_an_empty_list_is_empty(watched_model: MakeModelFunction) -> None:
-    """No rows means no placeholders either."""
+    """A list without rows has no placeholders either."""
     list_model = watched_model(0)
     assert list_model.model.rowCount() == 0
     assert not list_model.model.is_loading
 
 
 def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModelFunction, qtbot: QtBot) -> None:
-    """A slow answer shows bars in place of rows: an empty list has none, and tells Qt of no row."""
+    """During a slow read, the model shows grey bars in place of its rows. For an empty list it shows no bars, and
+    reports no changed row to Qt.
+    """
     list_model = watched_model(0)
     model, changed = list_model.model, []
     model.dataChanged.connect(lambda first, last, _roles: changed.append((first.row(), last.row())))
@@ -58,7 +60,7 @@ def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModelFu
 
 
 def test_asking_a_placeholder_starts_no_read(watched_model: MakeModelFunction) -> None:
-    """Until the answer arrives, the rows are placeholders without data, and asking a placeholder for its data starts
+    """Until the answer arrives, the rows are placeholders without data. Requesting the data of a placeholder starts
     no read.
     """
     list_model = watched_model(500, paused=True)
@@ -73,7 +75,7 @@ def test_asking_a_placeholder_starts_no_read(watched_model: MakeModelFunction) -
 
 
 def test_scrolling_reads_the_next_page(watched_model: MakeModelFunction) -> None:
-    """The model reads the next page when a row behind the middle of the last page becomes visible."""
+    """The model reads the next page when a row in the second half of the last page becomes visible."""
     list_model = watched_model(500)
     assert list_model.store.cursors == [None]
     list_model.model.set_visible_rows(PAGE_SIZE // 2, PAGE_SIZE // 2 + 3)
@@ -82,7 +84,9 @@ def test_scrolling_reads_the_next_page(watched_model: MakeModelFunction) -> None
 
 
 def test_only_a_few_pages_are_kept_in_memory(watched_model: MakeModelFunction) -> None:
-    """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
+    """However far a person scrolls, the model has only a few pages in memory. When the person scrolls back, it reads
+    the earlier pages again, at the same positions.
+    """
     list_model = watched_model(500)
     scroll_down(list_model.model, 12 * PAGE_SIZE)
     loaded = [number for number, page in enumerate(list_model.model._page_cache.pages) if page.entries is not None]
@@ -95,7 +99,9 @@ def test_only_a_few_pages_are_kept_in_memory(watched_model: MakeModelFunction) -
 
 
 def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: MakeModelFunction) -> None:
-    """The current row stays the same record though rows came above it; an unchanged row isn't repainted."""
+    """After a repeated read the current row is still the same record, although rows were added above it. Rows without
+    a change aren't repainted.
+    """
     list_model = watched_model(8)
     model, changed = list_model.model, []
     place = QPersistentModelIndex(model.index(5, 0))
@@ -109,7 +115,9 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: M
 
 
 def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModelFunction) -> None:
-    """After a row on the first page is gone, the page boundary moves: no record is doubled, none is lost."""
+    """If a row on the first page is removed, the boundary between pages moves. Every other record is still shown
+    exactly once.
+    """
     list_model = watched_model(3 * PAGE_SIZE)
     scroll_down(list_model.model, 3 * PAGE_SIZE)
     assert list_ids(list_model.model) == list(range(3 * PAGE_SIZE))
@@ -121,7 +129,7 @@ def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModelFu
 
 
 def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModelFunction) -> None:
-    """After a re-read of a list that has become shorter, the model removes the missing rows."""
+    """After a repeated read of a list that has become shorter, the model removes the missing rows."""
     list_model = watched_model(3 * PAGE_SIZE)
     scroll_down(list_model.model, 3 * PAGE_SIZE)
     for number in range(PAGE_SIZE + 4, 3 * PAGE_SIZE):
@@ -133,7 +141,7 @@ def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModelFunctio
 
 
 def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModelFunction) -> None:
-    """The model replaces the row of a changed record with the new row, without a re-read of the list."""
+    """The model replaces the row of a changed record by the given new row, without reading the list again."""
     list_model = watched_model(5)
     assert list_model.model.replace_row(Row(2, version=9))
     assert list_model.model.row_at(2) == Row(2, version=9)
@@ -142,7 +150,9 @@ def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: Make
 
 
 def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModelFunction) -> None:
-    """A failed re-read keeps the rows, emits the failure, and isn't repeated automatically."""
+    """After a failed repeated read, the model keeps its rows and emits the failure, and doesn't read again
+    automatically.
+    """
     list_model = watched_model(5)
     failures: list[Failure] = []
     list_model.model.failed.connect(failures.append)
@@ -166,7 +176,9 @@ def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModelFunction)
 
 
 def test_the_answer_to_an_earlier_query_is_dropped(watched_model: MakeModelFunction) -> None:
-    """Two questions, answers in either order: only the newest question's rows are shown."""
+    """If the model gets a second query while the first one is being read, only the rows of the second query are
+    shown, whichever answer arrives first.
+    """
     list_model = watched_model(5, paused=True)
     other = {7: Row(7)}
     list_model.model.read_query(lambda cursor, limit: FetchedPage(list(other.values())))
@@ -177,7 +189,7 @@ def test_the_answer_to_an_earlier_query_is_dropped(watched_model: MakeModelFunct
 
 
 def test_chosen_rows_are_chosen_by_key(watched_model: MakeModelFunction) -> None:
-    """A selected row stays selected after a re-read that moves it; another query clears the selection."""
+    """A selected row is still selected after a repeated read has moved it. A new query clears the selection."""
     list_model = watched_model(10)
     list_model.model.set_row_selected(4)
     list_model.model.set_row_selected(5)
@@ -192,7 +204,9 @@ def test_chosen_rows_are_chosen_by_key(watched_model: MakeModelFunction) -> None
 
 
 def test_a_row_is_read_out_whole(watched_model: MakeModelFunction) -> None:
-    """The first cell is the row as one sentence, amount in words and state included; the others are cells."""
+    """The accessible text of the first cell is the whole row as one sentence, with the amount in words and the state.
+    The accessible texts of the other cells are their own contents.
+    """
     model = watched_model(3).model
     names = [model.index(1, column).data(Qt.ItemDataRole.AccessibleTextRole) for column in range(model.columnCount())]
     assert names[0] == "1 min, A-1, 12,000 yen, Bought v1"
@@ -201,7 +215,9 @@ def test_a_row_is_read_out_whole(watched_model: MakeModelFunction) -> None:
 
 
 def test_a_bare_number_is_spoken_with_its_column_title() -> None:
-    """ "2" alone says nothing; "Client 2" does. A word or an amount needs no title."""
+    """The accessible text of a number contains the title of its column, as in "Client 2". A word or an amount is
+    spoken without the title.
+    """
     spoken = [
         Column("client", "Client", 80, lambda row: row).format_spoken_cell(text)
         for text in ("2", "–", "¥500", "Bought")
@@ -210,12 +226,14 @@ def test_a_bare_number_is_spoken_with_its_column_title() -> None:
 
 
 def group_below_three(row: Row) -> RowGroup:
-    """Put the rows below 3 into one group and the others into another one."""
+    """Return the group of a row: rows with an id below 3 are in one group, all others in another one."""
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
 
 def test_headings_stand_where_a_group_begins(watched_model: MakeModelFunction) -> None:
-    """A heading is a row of its own that can't be chosen or opened and is read out as itself."""
+    """A heading is a row of its own before the first row of its group. It can't be selected or opened, and its
+    accessible text is the heading itself.
+    """
     model = watched_model(5, group_of=group_below_three).model
     assert model.list_heading_rows() == [0, 4]
     assert model.row_at(0) is None
@@ -226,7 +244,7 @@ def test_headings_stand_where_a_group_begins(watched_model: MakeModelFunction) -
 
 
 def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModelFunction) -> None:
-    """The second page of a group begins without repeating its heading."""
+    """If a group continues on the second page, its heading isn't repeated there."""
     list_model = watched_model(2 * PAGE_SIZE, group_of=group_below_three)
     scroll_down(list_model.model, 2 * PAGE_SIZE)
     assert list_model.model.list_heading_rows() == [0, 4]
@@ -235,8 +253,8 @@ def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModelFunction
 
 @pytest.mark.parametrize("role", [Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole])
 def test_headers_have_their_titles(watched_model: MakeModelFunction, role: Qt.ItemDataRole) -> None:
-    """Each column has a title, on screen and for screen readers; the column of check boxes has one for screen readers
-    alone.
+    """Each column has a title, on screen and for screen readers. The column of check boxes has a title for screen
+    readers only.
     """
     model, is_heard = watched_model(1).model, role == Qt.ItemDataRole.AccessibleTextRole
     assert model.headerData(2, Qt.Orientation.Horizontal, role) == "Record"
@@ -259,8 +277,8 @@ steps = st.lists(
 def test_a_re_read_after_any_sequence_has_the_stored_rows(
     watched_model: MakeModelFunction, steps: list[tuple[str, int]], grouped: bool
 ) -> None:
-    """After any sequence of scrolling, re-reads and changes of the stored rows, a re-read makes the model show the
-    stored rows.
+    """After any sequence of scrolling, repeated reads and changes of the stored rows, a repeated read makes the model
+    show exactly the stored rows.
     """
     list_model = watched_model(4 * PAGE_SIZE, group_of=group_below_three if grouped else None)
     model, rows = list_model.model, list_model.store.rows

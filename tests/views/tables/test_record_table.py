@@ -1,4 +1,4 @@
-"""The table on a page, used with keyboard and mouse."""
+"""Tests of the table of records on a page, used with keyboard and mouse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,14 +39,14 @@ def group_in_pairs(row: Row) -> RowGroup:
 
 
 def test_the_focus_brings_a_current_row(table: MakeTableFunction) -> None:
-    """A list that gets the focus by Tab makes its first row current, and never a heading."""
+    """When a list gets the focus by the Tab key, its first row becomes current; a heading is never current."""
     view = table(5, group_of=group_in_pairs)
     assert view.current_item == Row(0)
     assert view.ring_row == 1
 
 
 def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """Down from the last row of a group leads to the first row of the next."""
+    """From the last row of a group, the Down key moves to the first row of the next group, past the heading."""
     view = table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):
         QTest.keyClick(view, Qt.Key.Key_Down)
@@ -56,7 +56,7 @@ def test_arrows_walk_past_headings(table: MakeTableFunction, qtbot: QtBot) -> No
 
 
 def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """Enter opens the current row as the service gave it; Space ticks its box."""
+    """The key Enter opens the current row as the service returned it. The key Space ticks the row's check box."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_Down)
     with qtbot.waitSignal(view.opened) as opened:
@@ -67,8 +67,8 @@ def test_enter_opens_and_space_selects_the_current_row(table: MakeTableFunction,
 
 
 def test_shift_and_arrow_keys_extend_the_selection(table: MakeTableFunction) -> None:
-    """Shift with the arrow keys selects from the row where it began, in both directions and past headings. Any other
-    key ends that selection.
+    """Shift with the arrow keys extends the selection from the row where it began, in both directions and past
+    headings. Any other key ends this extension.
     """
     view = table(6, group_of=group_in_pairs)
     shift = Qt.KeyboardModifier.ShiftModifier
@@ -93,7 +93,7 @@ def test_a_letter_key_does_not_search_the_table(table: MakeTableFunction, qtbot:
 
 
 def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """A click on the box chooses, a double click elsewhere opens."""
+    """A click on the check box selects the row. A double click elsewhere in the row opens it."""
     view = table(5)
     middle = view.rowViewportPosition(2) + 16
     plain = Qt.KeyboardModifier.NoModifier
@@ -105,7 +105,9 @@ def test_the_box_is_ticked_by_mouse(table: MakeTableFunction, qtbot: QtBot) -> N
 
 
 def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """After a re-read with new rows above, the same record is current, at the same height of the screen."""
+    """After a repeated read with new rows above, the same record is current and selected, at the same height on the
+    screen.
+    """
     view = table(3 * PAGE_SIZE)
     view.rows.set_visible_rows(0, PAGE_SIZE)
     view.go_to_row(8)
@@ -143,8 +145,8 @@ def test_the_current_row_stays_in_sight(table: MakeTableFunction, qtbot: QtBot) 
 
 
 def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """The person is on another page while a bar makes the pages lower, so the table is lower when it is shown
-    again. Its current row, the last visible one before, is visible then, too."""
+    """While another page is shown, a bar makes the pages lower, so the table is lower when it is shown again. Its
+    current row, which was the last visible one before, is visible then."""
     view = table(9)
     view.go_to_row(8)
     assert view.is_current_item_visible_in(view.viewport().height())
@@ -157,7 +159,7 @@ def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTab
 
 
 def test_scrolling_reads_the_visible_pages(table: MakeTableFunction) -> None:
-    """Scrolling to the end brings the next page, until the list is whole."""
+    """Scrolling to the end reads the next page each time, until the whole list is read."""
     view = table(3 * PAGE_SIZE)
     for _ in range(12):
         view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
@@ -180,7 +182,9 @@ def read_pixel(view: RecordTable, x: int, y: int) -> str:
 
 
 def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTableFunction, qtbot: QtBot) -> None:
-    """The current row has fill and ring while the list has the focus, fill and mark when it has not."""
+    """While the list has the focus, the current row has the colour of a selection and a focus ring inside its edges.
+    Without the focus it has this colour and a mark at the left instead.
+    """
     view, values = table(3), current_appearance().colours_by_name
     assert read_pixel(view, 300, 0) == values["focus"]
     assert read_pixel(view, 300, 5) == values["selected"]
@@ -190,7 +194,7 @@ def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTableFu
 
 
 def test_only_the_row_under_the_mouse_is_tinted(table: MakeTableFunction) -> None:
-    """Only the row under the mouse has the hover colour, over its whole width."""
+    """The row under the mouse, and no other row, has the hover colour over its whole width."""
     view, values = table(3), current_appearance().colours_by_name
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
     moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
@@ -200,7 +204,9 @@ def test_only_the_row_under_the_mouse_is_tinted(table: MakeTableFunction) -> Non
 
 
 def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTableFunction) -> None:
-    """A row that is no longer in the list has a mark at the left and says so, until the list is read again."""
+    """A row that is no longer in the list has a mark at the left, and its accessible text says so, until the list is
+    read again.
+    """
     view, values = table(3), current_appearance().colours_by_name
     view.mark_removed_rows([2], "gone")
     assert read_pixel(view, 1, 70) == values["care"]
@@ -215,7 +221,7 @@ def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTableFunction) -> N
 
 
 def test_scrolling_paints_only_new_rows(table: MakeTableFunction, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scrolling by two rows paints only these rows, not the whole list."""
+    """Scrolling by two rows paints only the two newly visible rows, and not the whole list."""
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []
@@ -235,7 +241,9 @@ def test_scrolling_paints_only_new_rows(table: MakeTableFunction, monkeypatch: p
 def test_placeholders_appear_only_after_a_delay(
     watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
 ) -> None:
-    """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""
+    """A read that takes less than 150 ms leaves the rows unchanged until its end. During a longer read the table
+    shows bars without animation.
+    """
     model = watched_model(5, paused=paused).model
     (timer,) = (timer for timer in model.findChildren(QTimer) if timer.interval() == 150)
     assert model.is_skeleton is False  # no event was handled yet, however slow the machine is
@@ -257,7 +265,7 @@ def test_placeholders_appear_only_after_a_delay(
 
 
 def test_compact_rows_are_24_px(table: MakeTableFunction, appearance: Appearance) -> None:
-    """Density changes the rows that are on the screen."""
+    """A change of the density changes the height of the rows on the screen; compact rows are 24 px high."""
     view = table(5)
     assert view.rowHeight(0) == 32
     appearance.set_density("compact")

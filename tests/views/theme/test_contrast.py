@@ -1,4 +1,4 @@
-"""Texts and edges have enough contrast in each theme."""
+"""Tests that texts and edges have enough contrast in each theme."""
 
 import pytest
 from PySide6.QtGui import QColor
@@ -32,7 +32,7 @@ def find_lowest_ratio(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> f
 
 
 def measure_ratios(theme: ThemeName) -> dict[str, float]:
-    """Return the contrast ratio of each pair of colours for which the tokens state a ratio."""
+    """Return the contrast ratio of each pair of colours for which the design tokens state a ratio."""
     inks = ("text", "muted", "accent", *TONES, "border", "focus", "disabled_text")
     ratios = {ink: find_lowest_ratio(theme, ink, SURFACES) for ink in inks}
     ratios |= {f"{tone}_on_tint": compute_ratio(theme, tone, f"{tone}_tint") for tone in TONES}
@@ -45,14 +45,16 @@ def measure_ratios(theme: ThemeName) -> dict[str, float]:
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
-    """Text has 4.5:1 or more on every surface it may stand on, borders and focus 3:1."""
+    """Text has a contrast of at least 4.5:1 on every surface on which it may be shown. Borders and the focus ring
+    have at least 3:1.
+    """
     for name, value in measure_ratios(theme).items():
         assert value >= (3.0 if name in ("border", "focus") else 4.5), f"{theme}: {name} has only {value:.2f}"
 
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_stated_contrast_ratios_are_those_of_the_colours(theme: ThemeName) -> None:
-    """The ratios written in the tokens are those of their colours."""
+    """The contrast ratios that the design tokens state equal the computed ratios of their colours."""
     ratios = measure_ratios(theme)
     for name, promised in tokens().get_lowest_contrasts(theme).items():
         assert ratios[name] == pytest.approx(promised, abs=0.011), name

@@ -1,4 +1,4 @@
-"""The design tokens are consistent: each name that one part uses exists in the other parts."""
+"""Tests that the design tokens are consistent: each name that one part uses exists in the other parts."""
 
 from typing import get_args
 
@@ -18,20 +18,22 @@ def test_every_badge_has_a_drawing_and_a_tone() -> None:
 
 
 def test_the_themes_name_the_same_colours() -> None:
-    """A colour that exists in one theme exists in all."""
+    """A colour name that exists in one theme exists in all themes."""
     light = set(tokens().get_colours("light"))
     assert set(tokens().get_colours("dark")) == light
     assert set(tokens().get_colours("high_contrast")) == light
 
 
 def test_type_roles_equal_those_of_the_token_file() -> None:
-    """Code can name every type role of the file, and no other."""
+    """The type roles that the code can name are exactly those of the token file."""
     assert set(get_args(TextRoleName)) == set(tokens().type)
 
 
 @pytest.mark.parametrize("name", sorted(DRAWING_BY_ICON_NAME))
 def test_a_drawing_stays_within_its_box(name: str) -> None:
-    """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
+    """Each icon drawing paints at least one pixel, and nothing outside its box of 16 × 16, where it would be cut
+    off.
+    """
     drawing = get_icon_drawing(name)
     box = drawing.stroke.boundingRect().united(drawing.fill.boundingRect())
     assert not box.isEmpty() or drawing.stroke.elementCount() >= 2
@@ -42,7 +44,7 @@ def test_a_drawing_stays_within_its_box(name: str) -> None:
 
 
 def test_an_unknown_token_name_raises_an_error() -> None:
-    """A misspelt token is an error, never a made-up value."""
+    """A misspelt token name or icon name raises KeyError, so that no invented value is used."""
     with pytest.raises(KeyError):
         tokens().px("spacing", "page_margins")
     with pytest.raises(KeyError):

@@ -1,4 +1,4 @@
-"""The parts of a sentence that are set in the figures font."""
+"""Tests which parts of a sentence are set in the figures font."""
 
 import pytest
 from PySide6.QtGui import QImage, QPainter, QTextLayout
@@ -45,7 +45,9 @@ from console.wording.sentences.line_breaks import WORD_JOINER
     ],
 )
 def test_figures_are_found(text: str, figures: list[str]) -> None:
-    """Times, days, amounts, record and corporation numbers stand in the figures font, words do not."""
+    """Times, days, amounts, record numbers and corporation numbers are set in the figures font. Words are set in the
+    text font.
+    """
     runs = split_font_runs(text)
     assert [piece for piece, is_figure in runs if is_figure] == figures
     assert "".join(piece for piece, _ in runs) == text
@@ -53,7 +55,9 @@ def test_figures_are_found(text: str, figures: list[str]) -> None:
 
 @pytest.mark.parametrize("words", ["In progress", "Needs a person", "returned", "ordered_twice", "処理中"])
 def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
-    """A cell without a digit is drawn in one font, and codes side by side look alike."""
+    """In a column of identifiers, a cell without a digit is set in the text font as a whole, so that codes below each
+    other look alike.
+    """
     assert split_identifier_font_runs(words) == ((words, False),)
 
 
@@ -66,20 +70,20 @@ def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
     ],
 )
 def test_only_the_number_of_a_record_name_has_the_figures_font(name: str, runs: object) -> None:
-    """The word before the number of a record is drawn in the text font in both languages; kana in the figures font
-    would be wider.
+    """The word before the number of a record is set in the text font in both languages, because kana would be wider
+    in the figures font.
     """
     assert split_identifier_font_runs(name) == runs
 
 
 @pytest.mark.parametrize("identifier", ["S-100028", "2 0104 0190 7731", "7f3c…d2a1", "-"])
 def test_identifiers_are_figures(identifier: str) -> None:
-    """Identifiers, shortened ones and the mark of an empty cell stand in the figures font."""
+    """Identifiers, shortened identifiers and the mark of an empty cell are set in the figures font."""
     assert split_identifier_font_runs(identifier) == ((identifier, True),)
 
 
 def test_a_comma_has_the_text_font() -> None:
-    """The comma of an amount is drawn in the text font."""
+    """The comma in an amount is set in the text font."""
     parts = (("¥", False), ("12", True), (",", False), ("000", True))
     assert split_amount_font_runs("¥12,000") == parts
     assert split_font_runs("残り ¥12,000") == (("残り ", False), *parts)
@@ -87,7 +91,9 @@ def test_a_comma_has_the_text_font() -> None:
 
 @pytest.mark.parametrize("sign", "−-")
 def test_a_minus_sign_is_as_wide_as_a_digit(sign: str) -> None:
-    """The text font has a minus sign as long as a dash; in the figures font, amounts below each other align."""
+    """The minus sign of an amount is set in the figures font, so that amounts below each other are aligned. In the
+    text font it would be as long as a dash.
+    """
     assert split_amount_font_runs(f"{sign}¥500") == ((sign, True), ("¥", False), ("500", True))
     assert measure_font_runs(split_font_runs(f"{sign}¥500")) == pytest.approx(
         measure_font_runs(split_font_runs("¥500")) + measure_font_runs((("0", True),))
@@ -95,7 +101,9 @@ def test_a_minus_sign_is_as_wide_as_a_digit(sign: str) -> None:
 
 
 def test_an_elided_text_keeps_its_fonts() -> None:
-    """The beginning of an elided text is drawn in the same fonts as before, and no wider than the room."""
+    """The visible beginning of an elided text has the same fonts as before, and the text isn't wider than its
+    room.
+    """
     runs = split_font_runs("11-20 08:49 購入を送信しました")
     for width in range(20, round(measure_font_runs(runs)), 7):
         *begin, end = elide_font_runs(runs, width)
@@ -123,7 +131,7 @@ def test_an_elided_text_keeps_its_fonts() -> None:
 )
 @pytest.mark.parametrize("width", range(8, 60, 12))
 def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
-    """However narrow a label is, a number stays on one line, with its unit."""
+    """However narrow a label is, a number and its unit are on one line."""
     layout = QTextLayout(prevent_line_ends_in_numbers(text), current_appearance().font("body"))
     layout.beginLayout()
     layout.createLine().setLineWidth(width)
@@ -133,13 +141,13 @@ def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
 
 
 def test_a_number_with_no_break_spaces_keeps_its_font() -> None:
-    """The no-break spaces in it are no reason to set its parts in another font."""
+    """A number that contains no-break spaces is set in the figures font as a whole."""
     for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
         assert len(split_font_runs(prevent_line_ends_in_numbers(text))) == 1
 
 
 def test_text_of_others_is_never_markup() -> None:
-    """A name with angle brackets is shown as it is, not obeyed."""
+    """A name with angle brackets is shown unchanged, and not interpreted as markup."""
     assert "<b>" not in format_rich_text("<b>A-10442</b>")
     assert "&lt;b&gt;" in format_rich_text("<b>A-10442</b>")
     assert format_rich_text("plain words") == "plain words"
@@ -147,8 +155,8 @@ def test_text_of_others_is_never_markup() -> None:
 
 
 def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
-    """In a text that can wrap, a joiner follows each part in the figures font, so that a line with only a time is as
-    high as a line of text.
+    """In a text that can wrap, a word joiner in the text font follows each part in the figures font. So a line that
+    contains only a time is as high as a line of text.
     """
     for text in ("2026-11-20 15:04", "requested by op-a 11-25 08:16", "¥1,000 of order ORD-4711"):
         markup = format_rich_text(text, can_wrap=True)
@@ -166,7 +174,9 @@ def test_a_line_of_figures_has_the_depth_of_the_text_font() -> None:
 )
 @pytest.mark.parametrize("width", [150, 300, 450])
 def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
-    """No line is too wide, nothing is lost, and no amount, number or phrase is torn."""
+    """In a painted text that wraps, no line is too wide, the whole text is shown, and no amount, number or phrase is
+    divided between lines.
+    """
     lines = wrap_text(text, width)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert all(measure_font_runs(split_font_runs(line)) <= width for line in lines)
@@ -180,8 +190,8 @@ DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 @pytest.mark.parametrize("mark", DIRECTION_MARKS)
 def test_direction_marks_in_a_name_are_removed(appearance: object, mark: str) -> None:
-    """A mark of the direction of writing in a name would show what stands after it in reverse order. It is left out
-    wherever a text is painted or read out; the stored answer shows it as its escape."""
+    """A direction mark in a name would reverse the text after it. The mark is left out wherever a text is painted or
+    spoken; the stored answer shows it as an escape sequence."""
     text = f"ｶﾌﾞ{mark}商店 ¥12,000"
     assert remove_direction_marks(text) == "ｶﾌﾞ商店 ¥12,000"
     assert mark not in "".join(piece for piece, _ in split_font_runs(text))
@@ -193,8 +203,8 @@ def test_direction_marks_in_a_name_are_removed(appearance: object, mark: str) ->
 
 
 def test_an_amount_of_another_currency_has_the_decimals_of_iso_4217(appearance: object) -> None:
-    """An amount of any currency has the decimals of ISO 4217, and its decimal point leaves no gap in the font of
-    figures.
+    """An amount in any currency has the number of decimals in ISO 4217, and its decimal point leaves no gap in the
+    figures font.
     """
     amounts = [format_amount(249_900, currency) for currency in ("KWD", "USD", "KRW", "JPY", "INR")]
     assert amounts == ["KWD 249.900", "USD 2,499.00", "KRW 249,900", "¥249,900", "₹2,499.00"]
@@ -202,7 +212,9 @@ def test_an_amount_of_another_currency_has_the_decimals_of_iso_4217(appearance: 
 
 
 def test_a_line_break_separates_the_texts_around_it(appearance: object) -> None:
-    """A note of several lines keeps them in a timeline; in a cell of one line they are apart by a space."""
+    """A note of several lines is shown with its line breaks in a timeline. In a cell of one line, a space takes the
+    place of each line break.
+    """
     assert wrap_text("¥100\n\n200 円です。\n", 400) == ("¥100", "", "200 円です。")
     for line_break in ("\n", "\r\n", "\t", "\u2028"):
         apart = measure_font_runs(split_font_runs(f"12{line_break}34"))

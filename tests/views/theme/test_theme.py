@@ -1,4 +1,4 @@
-"""Theme, text size and fonts of the whole application."""
+"""Tests of the theme, the text size and the fonts of the whole application."""
 
 import ast
 import os
@@ -22,7 +22,9 @@ from console.views.theme.theme import Appearance, parse_colour
 def test_a_theme_reaches_palette_and_sheet(
     appearance: Appearance, themed_application: QApplication, theme: ThemeName
 ) -> None:
-    """Choosing a theme changes Qt's palette, the style sheet and what delegates ask for, all at once."""
+    """Choosing a theme changes Qt's palette, the style sheet and the colours that delegates read, all at the same
+    time.
+    """
     appearance.choose_theme(theme)
     colours = tokens().get_colours(theme)
     assert themed_application.palette().color(QPalette.ColorRole.Window).name().upper() == colours["base"]
@@ -31,12 +33,14 @@ def test_a_theme_reaches_palette_and_sheet(
 
 
 def test_every_placeholder_of_the_style_sheet_is_filled() -> None:
-    """Every value of the style sheet comes from the tokens: none is left unfilled."""
+    """Every placeholder in the style sheet is replaced by a value of the design tokens."""
     assert "$" not in make_style_sheet("dark", 1.5)
 
 
 def test_every_class_in_the_sheet_is_a_widget_class() -> None:
-    """Every class in the style sheet is a class of a widget, because Qt reports no rule whose class was renamed."""
+    """Every class name in the style sheet is the name of a widget class. Qt reports no error for a rule whose class
+    was renamed.
+    """
     names: set[str] = set()
     for selectors in re.findall(r"([^{}]+)\{[^{}]*\}", make_style_sheet("light")):
         names |= set(re.findall(r"(?<![\w#:\[\"=])[A-Z]\w+", selectors))
@@ -51,8 +55,8 @@ def test_every_class_in_the_sheet_is_a_widget_class() -> None:
 
 
 def test_the_bundled_fonts_are_used(appearance: Appearance) -> None:
-    """Latin words are set in Noto Sans, kana and kanji in BIZ UDPGothic, figures in BIZ UDGothic, at the pixel size
-    of their role. The rupee sign comes from a bundled font too.
+    """Latin words are set in Noto Sans, kana and kanji in BIZ UDPGothic, and figures in BIZ UDGothic, at the pixel
+    size of their type role. The rupee sign comes from a bundled font too.
     """
     assert QFontInfo(appearance.font("body")).family() == "Noto Sans"
     assert list_drawn_families("返金 ₹", appearance.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
@@ -63,8 +67,8 @@ def test_the_bundled_fonts_are_used(appearance: Appearance) -> None:
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 @pytest.mark.parametrize("role", tokens().type)
 def test_a_line_has_room_for_every_letter(appearance: Appearance, role: TextRoleName, scale: float) -> None:
-    """The ink of descenders, of capitals with an accent, of kana with a voicing mark and of currency signs lies
-    inside the line, and a descender is long enough to be told from a letter that was cut.
+    """The painted pixels of descenders, of accented capitals, of kana with a voicing mark and of currency signs are
+    inside the line. A descender is long enough that its letter doesn't look cut off.
     """
     appearance.set_text_scale(scale)
     ink = appearance.font_metrics(role).tightBoundingRect("ÅÄĝpgyjQ,;()¥₹ゔぷ鬱｜")
@@ -99,12 +103,12 @@ def test_digits_have_one_width(appearance: Appearance) -> None:
 
 
 def test_an_rgba_colour_keeps_its_alpha_value() -> None:
-    """A colour written as `rgba()` keeps its alpha value."""
+    """A colour that is written as `rgba()` keeps its alpha value."""
     assert parse_colour("rgba(27,31,36,0.45)").alpha() == 115
 
 
 def test_figures_in_a_bold_line_are_bold_from_the_first_window_on() -> None:
-    """Loading the font of dialog titles also loads the bold font of figures, because the markup of a title names that
+    """Loading the font of dialog titles also loads the bold figures font, because the markup of a title uses that
     font.
     """
     first = (

@@ -1,4 +1,6 @@
-"""The accessibility tree has the visible parts in reading order, each with a role and a name."""
+"""Tests that the accessibility tree has the visible parts of a window in reading order, each with a role and a
+name.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -124,8 +126,8 @@ def test_a_heading_has_its_level_for_screen_readers(qtbot: QtBot, widget: object
 def test_a_text_in_another_language_states_its_language(
     qtbot: QtBot, window_language: Language, text: str, spoken: str
 ) -> None:
-    """A text in the other language than the window's states its language to screen readers, also in titles and
-    badges. A label's language follows its text and the window's language after each change.
+    """A text in another language than the window's states its language to screen readers, also in titles and badges.
+    The language of a label is updated when its text or the window's language changes.
     """
     widgets = TextLabel("before"), TextLabel("before", "title"), ElidedLabel(text), Badge(text, "question", "unknown")
     for widget in widgets:
@@ -152,7 +154,9 @@ def test_a_named_container_is_a_group(qtbot: QtBot) -> None:
 
 
 def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
-    """Icons beside their word, empty labels and hidden parts aren't read; lines go from top to bottom."""
+    """The children in the accessibility tree are the visible parts, line by line from top to bottom. Icons next to a
+    word with the same meaning, empty labels and hidden parts are left out.
+    """
     window = QWidget()
     last, second, first = TextLabel("last"), TextLabel("second"), TextLabel("first")
     hidden = TextLabel("hidden")
@@ -174,9 +178,7 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
 
 
 def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
-    """An empty text isn't in the accessibility tree, because a screen reader would stop at it without reading
-    anything.
-    """
+    """An empty text isn't in the accessibility tree, because a screen reader would stop at it and read nothing."""
     window, elided = QWidget(), ElidedLabel("")
     window.setLayout(make_row(TextLabel("Payer"), TextLabel(""), elided, Badge("", "question", "unknown")))
     show_widget(qtbot, window)
@@ -197,8 +199,8 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
 
 
 def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
-    """In the accessibility tree a tab has its state "selected", and pressing it selects it. Only the selected tab has
-    the focus, and only while its bar has it.
+    """In the accessibility tree a selected tab has the state "selected", and pressing a tab selects it. Only the
+    selected tab has the state "focused", and only while the tab bar has the focus.
     """
     window, tabs, button = QWidget(), TabBar("Contents"), KeyButton("Open")
     for word in ("Timeline", "Notes"):
@@ -226,7 +228,9 @@ def list_focused_names(of: QAccessibleInterface) -> list[str]:
 
 
 def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:
-    """Each list remembers its item, goes on from there, and paints it."""
+    """Each list paints its current item and continues there when it gets the focus. Only in the list with the focus
+    this item is focused in the accessibility tree.
+    """
     window, timeline = QWidget(), TimelineList("Timeline")
     bar = Sidebar(
         [
@@ -258,7 +262,7 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
 
 
 def test_nodes_are_deleted_with_their_widgets(qtbot: QtBot) -> None:
-    """When widgets are deleted, their nodes in the accessibility tree are deleted, too."""
+    """When widgets are deleted, their nodes in the accessibility tree are deleted too."""
     window = QWidget()
     window.setLayout(make_column())
     show_widget(qtbot, window)
@@ -283,8 +287,8 @@ def test_nodes_are_deleted_with_their_widgets(qtbot: QtBot) -> None:
 
 
 def test_nodes_requested_during_construction_keep_their_class(qtbot: QtBot) -> None:
-    """With a screen reader, Qt asks for the nodes of widgets inside their constructors; the nodes still get the right
-    class.
+    """While a screen reader runs, Qt requests the nodes of widgets inside the widgets' constructors. These nodes
+    still get the right class.
     """
     QAccessible.setActive(True)
     try:

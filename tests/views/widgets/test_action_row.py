@@ -1,4 +1,4 @@
-"""The buttons of a record on one line, with the reasons why they are disabled."""
+"""Tests of the row of action buttons of a record, which shows the reasons why buttons are disabled."""
 
 import random
 
@@ -13,7 +13,7 @@ STEPS = 40
 
 
 def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton]]:
-    """Return a window, its page, the row of three buttons on the page, and the buttons."""
+    """Return a window, its page, the row of three buttons on the page, and the list of these buttons."""
     window, page = QWidget(), QWidget()
     qtbot.addWidget(window)
     left, right = [KeyButton("Open payment")], [KeyButton("Take"), KeyButton("Note")]
@@ -34,9 +34,9 @@ def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton
 
 
 def test_no_button_of_the_row_is_hidden_and_shown_in_one_step(qtbot: QtBot, appearance: object) -> None:
-    """No button is hidden and shown at once, in whatever order buttons are disabled and enabled, the page is shown,
-    and the window changes its width. Qt goes on showing a widget that is hidden while Qt shows it, and paints it
-    nowhere.
+    """No button is hidden while it is being shown. Buttons are disabled and enabled in any order, the page is shown,
+    and the window changes its width. Qt treats a widget that is hidden while Qt shows it as shown, but doesn't paint
+    it.
     """
     window, page, row, buttons = make_page(qtbot)
 

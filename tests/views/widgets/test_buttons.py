@@ -1,4 +1,4 @@
-"""Buttons: keys, reasons, names."""
+"""Tests of buttons: their shortcut keys, the reasons why they are disabled, and their names."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +18,7 @@ ShowWidget = Callable[..., None]
 
 @pytest.fixture
 def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
-    """Puts widgets into a window that is active."""
+    """Return a function that puts widgets into a window and makes this window active."""
     windows: list[QWidget] = []
 
     def show_in_window(*widgets: QWidget) -> None:
@@ -37,7 +37,9 @@ def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
 
 
 def test_a_shortcut_key_presses_its_button(show_widgets: ShowWidget) -> None:
-    """P presses Probe at once, wherever the focus is, unless text is being typed."""
+    """The key P presses the button "Probe" at once, wherever the focus is, except in a field in which text is being
+    typed.
+    """
     button, other, field = KeyButton("Probe", "P"), KeyButton("Note", "N"), QLineEdit()
     show_widgets(button, other, field)
     pressed: list[str] = []
@@ -52,7 +54,7 @@ def test_a_shortcut_key_presses_its_button(show_widgets: ShowWidget) -> None:
 
 
 def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: ShowWidget) -> None:
-    """The key of a hidden or disabled button does nothing."""
+    """The shortcut key of a hidden or disabled button has no effect."""
     button, other = KeyButton("Probe", "P"), KeyButton("Note", "N")
     show_widgets(button, other)
     pressed: list[str] = []
@@ -67,7 +69,9 @@ def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Sho
 
 
 def test_a_disabled_button_shows_its_reason(show_widgets: ShowWidget) -> None:
-    """The reason is a visible text and part of what a screen reader says; it goes when the button is on."""
+    """The reason why a button is disabled is visible and a part of the button's accessible text. It disappears when
+    the button is enabled.
+    """
     button = KeyButton("Decline", "D", "danger")
     label = ReasonLabel(button)
     show_widgets(button, label)
@@ -82,7 +86,7 @@ def test_a_disabled_button_shows_its_reason(show_widgets: ShowWidget) -> None:
 
 
 def test_a_second_press_is_impossible(show_widgets: ShowWidget) -> None:
-    """A busy button is disabled and says what is being done; afterwards it has its own text again."""
+    """A busy button is disabled and names the running action. Afterwards it has its own text again."""
     button = KeyButton("Buy", kind="primary")
     show_widgets(button)
     button.set_busy("Asking...")
@@ -94,7 +98,7 @@ def test_a_second_press_is_impossible(show_widgets: ShowWidget) -> None:
 
 def test_a_double_click_presses_once(show_widgets: ShowWidget) -> None:
     """A double click presses a button once, because its first click may have put another button under the pointer.
-    Only tools are clicked quickly on purpose.
+    Only buttons of tools, which people click quickly on purpose, accept both clicks.
     """
     act, tool, pressed = KeyButton("Acknowledge", "A"), KeyButton("Larger", "+", "tool"), []
     act.clicked.connect(lambda: pressed.append("act"))
@@ -108,7 +112,7 @@ def test_a_double_click_presses_once(show_widgets: ShowWidget) -> None:
 
 
 def test_every_button_has_a_name_and_a_minimum_size() -> None:
-    """Icon buttons have accessible names, and no button is smaller than 24 px."""
+    """Buttons with an icon only have accessible names, and no button is smaller than 24 px."""
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),
@@ -119,7 +123,7 @@ def test_every_button_has_a_name_and_a_minimum_size() -> None:
 
 
 def test_a_copied_identifier_has_no_spaces(show_widgets: ShowWidget, qtbot: QtBot) -> None:
-    """Ctrl+C on the focused identifier copies the number without its spaces, and so does the button."""
+    """Ctrl+C on a focused identifier, and its copy button, copy the number without its spaces."""
     number = CopyableId("7 1234 5678 9012", "7123456789012", "Corporation number")
     show_widgets(number)
     number.setFocus()

@@ -1,4 +1,6 @@
-"""A report's table scrolls by itself; the page around it doesn't because another report has a higher chart."""
+"""Tests of a stack that is only as high as its current widget. A report's table scrolls by itself, and the page
+around it must not scroll because another report has a higher chart.
+"""
 
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -9,7 +11,7 @@ from console.views.widgets.layout.current_page_stack import CurrentPageStack
 
 
 def test_only_the_visible_widget_makes_the_page_high(qtbot: QtBot) -> None:
-    """The page is as high as the current widget of the stack needs, also after another one has become the current
+    """The page is as high as the stack's current widget requires, even after another widget has become the current
     one.
     """
     chart, table, texts, page, outer = QWidget(), QWidget(), QWidget(), QWidget(), CurrentPageStack()

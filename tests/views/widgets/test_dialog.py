@@ -1,4 +1,4 @@
-"""The frame of every dialog: which presses of Enter, Esc and the acting button it ignores."""
+"""Tests of the frame of every dialog: it ignores certain presses of Enter, Esc and the main button."""
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -13,7 +13,7 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 
 def open_dialog(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
-    """Return a window with an open dialog, the list of the dialog's results, and the list of presses of its acting
+    """Return a window with an open dialog, the dialog, the list of its results, and the list of presses of its main
     button.
     """
     window = QWidget()
@@ -33,7 +33,7 @@ def open_dialog(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str
 
 
 def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
-    """Enter in a new dialog cancels it and changes nothing."""
+    """In a new dialog the cancel button has the focus, and the key Enter cancels the dialog without an effect."""
     _, dialog, outcomes, pressed = open_dialog(qtbot)
     QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
@@ -41,15 +41,15 @@ def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
 
 
 def test_escape_cancels_a_dialog(qtbot: QtBot) -> None:
-    """Esc in a dialog cancels it."""
+    """The key Esc cancels a dialog."""
     _, dialog, outcomes, _ = open_dialog(qtbot)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
 
 
 def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
-    """In a dialog that is lower than its window, its only bar has its usual height and equal space above
-    and below.
+    """In a dialog with a single bar that is lower than its window, the bar has its usual height and equal space above
+    and below it.
     """
     _, dialog, _, _ = open_dialog(qtbot)
     bar = NotificationBar("", "Nothing was sent.")
@@ -63,7 +63,9 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
 
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)
 def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On X11 the window itself has round corners, at every size; elsewhere Qt blends them."""
+    """On X11, where no compositor may run, the dialog's window has a mask with round corners at every size. On other
+    platforms it has no mask, because Qt blends the corners.
+    """
     _, blended, _, _ = open_dialog(qtbot)
     assert blended.mask().isEmpty()
     monkeypatch.setattr(QGuiApplication, "platformName", lambda: "xcb")
@@ -78,7 +80,7 @@ def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: 
 
 
 def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
-    """In the first moment of a dialog the acting button is disabled, so that an early click does nothing."""
+    """Immediately after the opening of a dialog its main button is disabled, so that an early click has no effect."""
     _, dialog, _, pressed = open_dialog(qtbot)
     assert not dialog.main_button.isEnabled()
     QTest.mouseClick(dialog.main_button, Qt.MouseButton.LeftButton)
@@ -90,7 +92,9 @@ def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
 
 
 def test_a_disabled_button_stays_disabled_after_the_pause(qtbot: QtBot) -> None:
-    """A reason against acting outlives the pause, and is told in words."""
+    """If there is a reason why the main button is disabled, it stays disabled after the pause at the opening, and the
+    dialog shows the reason.
+    """
     _, dialog, _, _ = open_dialog(qtbot)
     dialog.disable_main_button("Choose a client")
     dialog._enable_main_button()
@@ -101,7 +105,9 @@ def test_a_disabled_button_stays_disabled_after_the_pause(qtbot: QtBot) -> None:
 
 
 def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
-    """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
+    """During the pause at the opening, the shortcut of the main button has no effect and the footer says so. After
+    the pause the shortcut executes the action.
+    """
     _, dialog, _, pressed = open_dialog(qtbot)
     dialog.too_early_text = "Not accepted yet."
     dialog.press_main_button()
@@ -113,8 +119,8 @@ def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
-    """While a call runs, the dialog stays open: a second press does nothing, and Esc is refused with a sentence. The
-    result then replaces the question.
+    """While a call runs, the dialog stays open: a second press has no effect, and the key Esc is refused with a
+    sentence. The result then takes the place of the question.
     """
     _, dialog, outcomes, pressed = open_dialog(qtbot)
     dialog._enable_main_button()
@@ -141,7 +147,7 @@ def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
-    """While the service continues without the window, the dialog can be closed."""
+    """If the service continues a long call without the window, the dialog can be closed."""
     _, dialog, outcomes, _ = open_dialog(qtbot)
     dialog.set_busy("Asking...")
     dialog.allow_closing("Close", "No answer yet. It is being watched.")
@@ -150,7 +156,7 @@ def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
 
 
 def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
-    """The window below a dialog is veiled, and unveiled when the dialog has gone."""
+    """While a dialog is open, the window below it is darkened. After the dialog the window has its usual colours."""
     window, dialog, _, _ = open_dialog(qtbot)
     veil = dialog._overlay
     assert veil is not None
@@ -161,7 +167,9 @@ def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_is_at_most_as_high_as_its_window(qtbot: QtBot) -> None:
-    """Without a text that wraps, too: title and Close stay visible, and the content scrolls."""
+    """A dialog is at most as high as its window, even if none of its texts wraps. Its title and the close button stay
+    visible, and its content scrolls.
+    """
     window = QWidget()
     window.resize(900, 600)
     qtbot.addWidget(window)
@@ -176,8 +184,8 @@ def test_a_dialog_is_at_most_as_high_as_its_window(qtbot: QtBot) -> None:
 
 
 def test_a_dialog_keeps_its_position_under_a_window_manager(qtbot: QtBot) -> None:
-    """On X11, Qt believes for a moment that a new window stands in the corner of the screen: its place in the frame
-    of the window manager. A dialog that then takes another height stays in the middle of its window."""
+    """On X11, Qt for a moment reports that a new window is in the corner of the screen, which is its position in the
+    window manager's frame. A dialog whose height changes at this moment stays in the middle of its window."""
     window = QWidget()
     qtbot.addWidget(window)
     window.setGeometry(200, 150, 1000, 700)

@@ -1,4 +1,6 @@
-"""Enter in a dialog: it presses the button that has the focus; in an input it goes on or acts, and never cancels."""
+"""Tests of the key Enter in a dialog. It presses the focused button; in an input it moves the focus or submits the
+form, and never cancels.
+"""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -12,7 +14,7 @@ from console.views.widgets.window.dialog import DialogFrame
 
 
 class Form(DialogFrame):
-    """A dialog with one input of each kind."""
+    """A dialog with one input of each type."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__("Limit", main_button_text="Propose", parent=parent)
@@ -63,8 +65,8 @@ def press_enter() -> None:
 
 
 def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
-    """Enter in an input moves the focus to the next input, past other buttons of a group; in the last one it presses
-    the main button.
+    """The key Enter in an input moves the focus to the next input, past the other buttons of a button group. In the
+    last input it presses the main button.
     """
     dialog = open_form(qtbot, Form)
     for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):
@@ -76,7 +78,9 @@ def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
 
 
 def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
-    """The last input keeps the focus while the form is incomplete: a second Enter would press Cancel."""
+    """While the form is incomplete, Enter in the last input leaves the focus there. If the focus moved to the cancel
+    button, a second Enter would cancel the dialog.
+    """
     dialog = open_form(qtbot, Form)
     dialog.disable_main_button("Enter a valid value.")
     dialog.box.setFocus()
@@ -95,7 +99,7 @@ def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
 
 
 def test_enter_submits_a_form_without_risk_from_any_input(qtbot: QtBot) -> None:
-    """In a form without risk, Enter submits from any input, and only if the form is complete."""
+    """In a form without risk, the key Enter submits from any input if the form is complete."""
     dialog = open_form(qtbot, SubmittingForm)
     assert dialog.main_button.key == "Enter"
     dialog.disable_main_button("Enter a name first.")

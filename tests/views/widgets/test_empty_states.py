@@ -1,4 +1,6 @@
-"""The text that a list without rows shows: it says that there are none, and which rows would be there."""
+"""Tests of the text that a list without rows shows: it says that there are no rows, and which rows the list would
+have.
+"""
 
 import ast
 from collections.abc import Iterator
@@ -19,7 +21,9 @@ EMPTY_STATES_OF_ONE_SENTENCE = {
 
 
 def list_empty_states() -> Iterator[tuple[str, bool]]:
-    """The file of each text for an empty list, and whether it explains what would be there."""
+    """Return the file of each text for an empty list, and whether the text also explains which rows the list would
+    have.
+    """
     for file in sorted(VIEWS.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "EmptyState":
@@ -27,7 +31,9 @@ def list_empty_states() -> Iterator[tuple[str, bool]]:
 
 
 def test_each_empty_list_describes_its_possible_contents() -> None:
-    """A white area with "None." tells a newcomer nothing."""
+    """Each empty list describes which rows it would have, because a white area with only "None." tells a new person
+    nothing.
+    """
     states = list(list_empty_states())
     assert len(states) > 20
     assert {file for file, explains in states if not explains} == set(EMPTY_STATES_OF_ONE_SENTENCE)

@@ -1,4 +1,4 @@
-"""The layout of a list of facts."""
+"""Tests of the layout of a list of facts, each a label with a value."""
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
@@ -11,8 +11,8 @@ from console.views.widgets.display.record_parts import FactList
 
 @pytest.mark.usefixtures("appearance")
 def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
-    """A layout of the same width requests no further layout; it did once, so that the window stopped reacting at 150
-    % text size.
+    """A layout with the same width requests no further layout. If it did, the window would stop reacting at 150 %
+    text size.
     """
     window = QWidget()
     qtbot.addWidget(window)
@@ -29,8 +29,8 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
 
 @pytest.mark.usefixtures("appearance")
 def test_every_value_of_a_fact_list_has_the_height_of_its_lines(qtbot: QtBot) -> None:
-    """Every value has the height of its lines, also if the layout was asked for the height at another width in
-    between, as a scroll area does.
+    """Every value has the height of its lines, even if a scroll area has requested the layout's height at another
+    width in between.
     """
     texts = (
         "短い文です。",

@@ -1,4 +1,4 @@
-"""Lists on a page that is higher than its window: one scroll bar moves everything."""
+"""Tests of lists on a page that is higher than its window: one scroll bar scrolls the whole page."""
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QStringListModel, Qt
@@ -23,7 +23,7 @@ HEAD_PX, LIST_PX = 300, 80
 
 
 class ListPage(QWidget):
-    """A page with a header and two tabs: a list of 40 lines and a text."""
+    """A page with a header and two tabs: one has a list of 40 lines, the other a text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,8 +67,8 @@ def can_scroll(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) ->
 
 
 def test_a_list_in_a_low_window_does_not_scroll(shown_list_page: tuple[PageScrollArea, ListPage]) -> None:
-    """In a low window the list of the open tab is as high as its lines, whichever tab that is and however many lines
-    come; the field of a text that is typed stays as it is. In a high window the list scrolls by itself.
+    """In a low window the list in the open tab is as high as its lines, whichever tab is open and however many lines
+    are added. A text field in which a person types keeps its height. In a high window the list scrolls by itself.
     """
     area, page = shown_list_page
     assert can_scroll(area)
@@ -96,7 +96,9 @@ def test_a_list_in_a_low_window_does_not_scroll(shown_list_page: tuple[PageScrol
 
 
 def test_keys_and_wheel_move_the_page(shown_list_page: tuple[PageScrollArea, ListPage]) -> None:
-    """The current line comes into sight, a page is a page of the window, and the wheel is not caught by the list."""
+    """In a low window the arrow keys scroll the current line into view, Page Down moves by the height of the window,
+    and the mouse wheel over the list scrolls the page.
+    """
     area, page = shown_list_page
     bar = area.verticalScrollBar()
     page.list.setFocus()
@@ -116,7 +118,9 @@ def test_keys_and_wheel_move_the_page(shown_list_page: tuple[PageScrollArea, Lis
 
 
 def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
-    """The bar below wide columns would cover the last row, and give the table a second bar for that."""
+    """A table with wide columns is higher by its horizontal scroll bar. Otherwise the bar would cover the last row,
+    and the table would need a vertical bar for it.
+    """
     page, head, table = QWidget(), QWidget(), QTableWidget(40, 2)
     head.setMinimumHeight(HEAD_PX)
     layout = QVBoxLayout(page)
@@ -133,7 +137,7 @@ def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
 
 
 class AreaWithContentHigherWhenNarrow(QScrollArea):
-    """An area whose content is higher if it is narrower, such as a strip of panels that stand in two lines then."""
+    """A scroll area whose content becomes higher when it becomes narrower, as panels that need two lines then."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,8 +165,8 @@ class AreaWithContentHigherWhenNarrow(QScrollArea):
 
 
 def test_no_bar_takes_a_part_of_the_width_even_for_a_moment(qtbot: QtBot) -> None:
-    """The contents of an area are replaced by others. A bar takes a part of the width, and the contents may become so
-    high by it that they need the bar, which they don't at the whole width.
+    """The contents of an area are replaced by contents that fit without a scroll bar at the whole width, but not next
+    to a scroll bar. No scroll bar appears, even for a moment.
     """
     page, head, inner = QWidget(), QWidget(), AreaWithContentHigherWhenNarrow()
     head.setMinimumHeight(HEAD_PX)

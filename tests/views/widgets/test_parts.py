@@ -1,4 +1,4 @@
-"""Other controls: toasts, sidebar, fields, tabs, search results and timelines."""
+"""Tests of further controls: toasts, sidebar, fields, tabs, search results and timelines."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,7 +47,7 @@ def show_widget(qtbot: QtBot) -> ShowWidget:
 
 
 def test_a_fourth_toast_replaces_the_oldest(show_widget: ShowWidget) -> None:
-    """A fourth one takes the place of the oldest; they stand above each other inside the window."""
+    """A fourth toast takes the place of the oldest one. The toasts are above each other inside the window."""
     window = QWidget()
     window.resize(800, 600)
     show_widget(window)
@@ -64,7 +64,9 @@ def test_a_fourth_toast_replaces_the_oldest(show_widget: ShowWidget) -> None:
 
 
 def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: ShowWidget) -> None:
-    """Two messages about one connection would contradict each other; messages about anything else stay."""
+    """A new toast about the state of a connection replaces the earlier toast about the same connection, because the
+    two would contradict each other. Toasts about other subjects stay.
+    """
     window = QWidget()
     window.resize(800, 600)
     show_widget(window)
@@ -82,8 +84,8 @@ def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Show
 
 
 def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """Alt+2 opens the second page from anywhere; the arrow keys move the focus, and Enter opens the entry with the
-    focus.
+    """Alt+2 opens the second page wherever the focus is. In the sidebar the arrow keys move the focus, and the key
+    Enter opens the focused entry.
     """
     bar = Sidebar(
         [SidebarEntry("home", "home", "Home", "Alt+1"), SidebarEntry("queues", "list", "Queues", "Alt+2", "12")],
@@ -103,8 +105,8 @@ def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: 
 
 
 def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """Exactly one focus ring is shown, around the button with the focus; a text field has no focus ring, only the
-    frame of an error.
+    """Exactly one focus ring is painted, around the focused button. A text field never has a focus ring, only a frame
+    if it has an error.
     """
     window = QWidget()
     button, field = KeyButton("Probe", parent=window), Field("Reason", parent=window)
@@ -122,7 +124,7 @@ def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBo
 
 
 def test_an_error_is_shown_below_its_field() -> None:
-    """The error is shown below the field and told to a screen reader; it goes when the value is right."""
+    """An error is shown below its field and announced to screen readers. It disappears when the value is valid."""
     field = Field("Corporation number")
     field.show_error("This number has a wrong or swapped digit.")
     assert field.edit.property("error") is True
@@ -133,7 +135,9 @@ def test_an_error_is_shown_below_its_field() -> None:
 
 
 def test_a_differing_side_is_read_out() -> None:
-    """The frame of a difference is words too, and turning it on moves nothing by more than its own line."""
+    """The accessible name of a differing side contains the word "differs". The frame of the difference doesn't change
+    the height of the strip of sides.
+    """
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000")
     differs = RecordSideState(
         "Order", "Unpaid", "ring", "text", amount="¥12,000", is_different=True, differs_word="differs"
@@ -146,7 +150,7 @@ def test_a_differing_side_is_read_out() -> None:
 
 
 def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
-    """The texts of all sides of a record stay at the same height when a side begins or ceases to differ."""
+    """The texts of all sides of a record stay at the same height when one side begins or ceases to differ."""
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
     differs = replace(agree, is_different=True, differs_word="differs")
     strip = RecordSideStrip([agree, differs, agree], "Sides")
@@ -170,8 +174,8 @@ def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
 def test_the_longest_label_keeps_a_distance_from_its_value(
     show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
-    """At each text size there is space between the longest label of a fact list and its value; otherwise both would
-    look like one text.
+    """At each text size there is space between the longest label of a fact list and its value, because otherwise they
+    would look like one text.
     """
     facts = FactList((("Corporation number", "2 9912 0206 3857"), ("Payer", "****7306")))
     show_widget(facts)
@@ -185,13 +189,15 @@ def test_the_longest_label_keeps_a_distance_from_its_value(
 
 
 def find_baseline(label: QWidget, root: QWidget) -> int:
-    """Return where the letters of a text without descenders end, in px from the top of `root`."""
+    """Return the lower end of the letters of a text without descenders, in px from the top of `root`."""
     return label.mapTo(root, QPoint(0, 0)).y() + measure_label_ink(label).bottom()
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_facts_stand_at_equal_distances(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
-    """The facts have equal distances with and without a copy button, and each label is on the line of its value."""
+    """The facts of a list have equal distances, with and without a copy button, and each label is at the same height
+    as its value.
+    """
     facts = FactList((("xxx", "xxx"), ("xxx", "xxx")))
     for value in (CopyableId("xxx", "xxx", "Number"), CopyableId("xxx", "xxx", "Key"), TextLabel("xxx")):
         facts.add_fact("xxx", value)
@@ -211,7 +217,7 @@ def test_facts_stand_at_equal_distances(show_widget: ShowWidget, appearance: App
 def test_values_of_aligned_lists_begin_at_one_place(
     show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
-    """Two fact lists that are aligned begin their values at the same x position, at each text size."""
+    """The values of two aligned fact lists begin at the same x position, at each text size."""
     window, above, below = QWidget(), FactList((("Ours", "¥500"),)), FactList((("Number at the gateway", "0421"),))
     above.align_values_with(below)
     window.setLayout(make_column(above, below))
@@ -240,7 +246,7 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(
 def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
     show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
-    """The sign of an error is on the height of the first line of its text, also if the text wraps."""
+    """The icon of an error is at the height of the first line of the error's text, even if the text wraps."""
     field = Field("Amount")
     field.show_error("At most this can be refunded.")
     show_widget(field)
@@ -256,7 +262,7 @@ def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
 
 
 def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
-    """The text of a link in a column begins at the same x position as that of a label."""
+    """In a column, the text of a link begins at the same x position as the text of a label."""
     window, label, link = QWidget(), TextLabel("Open"), LinkButton("Open", has_arrow=True)
     window.setLayout(make_column(label, link))
     show_widget(window)
@@ -264,7 +270,7 @@ def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
 
 
 def test_tabs_carry_their_counts() -> None:
-    """A count is part of the tab's name and can change without the tab being made anew."""
+    """The count of a tab is a part of the tab's name, and can change while the tab stays the same object."""
     tabs = TabBar("Views")
     tabs.add_tab("Unknown", "5", data="unknown")
     tabs.set_count(0, "1,000+")
@@ -274,8 +280,8 @@ def test_tabs_carry_their_counts() -> None:
 
 @pytest.mark.parametrize("count", ["5", "1,000+"])
 def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -> None:
-    """If all tabs fit with less space between them, the bar uses less space and doesn't scroll. Its preferred width
-    doesn't depend on the selected tab.
+    """If all tabs fit with less space between them, the tab bar uses less space and doesn't scroll. Its preferred
+    width doesn't depend on the selected tab.
     """
     tabs = TabBar("Views")
     qtbot.addWidget(tabs)
@@ -296,7 +302,9 @@ def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -
 
 
 def test_a_cut_name_is_complete_in_tooltip_and_accessible_name() -> None:
-    """A company name that is cut on the screen is given in full in tooltip and accessible name, never as markup."""
+    """A company name that is cut on the screen is complete in the tooltip and in the accessible name, and is never
+    interpreted as markup.
+    """
     words = ElidedLabel("<b>A very long company name</b>")
     assert words.accessibleName() == "<b>A very long company name</b>"
     assert "<b>" not in words.toolTip()
@@ -325,7 +333,7 @@ def open_search_box(window: QWidget) -> SearchBox:
 
 
 def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """Esc closes the search; the focus is where it was."""
+    """The key Esc closes the search, and the focus returns to the widget that had it before."""
     window = QWidget()
     window.resize(900, 700)
     button = KeyButton("Probe", parent=window)
@@ -341,7 +349,7 @@ def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, 
 
 def test_arrow_keys_move_through_the_results_while_typing(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """While the focus is in the search input, the arrow keys move through the results, past headings and disabled
-    entries; Enter opens the current one.
+    entries. The key Enter opens the current result.
     """
     window = QWidget()
     window.resize(900, 700)
@@ -360,7 +368,7 @@ def test_arrow_keys_move_through_the_results_while_typing(show_widget: ShowWidge
 
 
 def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> None:
-    """The current answer stays current while the answers below it change."""
+    """The current search result stays current while the results below it change."""
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
@@ -371,8 +379,8 @@ def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> Non
 
 
 def test_the_best_answer_is_announced_once(show_widget: ShowWidget) -> None:
-    """The best result of a search is announced once; it isn't announced again if it stays the best one after the next
-    letter. A different one is, and so is the same one in a new search.
+    """The best result of a search is announced once, and not again if it is still the best one after the next letter.
+    Another best result is announced, and so is the same one in a new search.
     """
     window = QWidget()
     window.resize(900, 700)
@@ -389,7 +397,9 @@ def test_the_best_answer_is_announced_once(show_widget: ShowWidget) -> None:
 
 
 def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) -> None:
-    """Too narrow for all, words of what is as it should be give way, the last ones first; what is wrong stays."""
+    """If the status bar is too narrow for all words, it hides the words of cells with a good state, the last one
+    first. The words of cells with a problem stay.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     bar = StatusBar(parent=window)
@@ -421,7 +431,9 @@ def test_no_name_of_the_status_bar_is_cut(appearance: Appearance, qtbot: QtBot) 
 
 
 def test_a_long_reason_of_read_only_hides_no_provider(appearance: Appearance, qtbot: QtBot) -> None:
-    """The bar above the page shows the whole reason; the status bar is the only place with the providers' states."""
+    """The bar above the page shows the whole reason of the read-only mode. In the status bar this reason hides no
+    provider, because only the status bar shows the providers' states.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     bar = StatusBar(parent=window)
@@ -436,14 +448,18 @@ def test_a_long_reason_of_read_only_hides_no_provider(appearance: Appearance, qt
 
 
 def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:
-    """All ages end at one edge; an age without room there moves to the number."""
+    """All ages of a column end at the same x position. An age for which there is no room there is placed next to its
+    number.
+    """
     assert find_detail_x(word_end=50, detail_width=40, right_x=200, column_right=180) == 128
     assert find_detail_x(word_end=125, detail_width=40, right_x=200, column_right=180) == 148
     assert find_detail_x(word_end=145, detail_width=40, right_x=200, column_right=180) is None
 
 
 def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -> None:
-    """Over another list, the wheel scrolls the page and changes no value unseen."""
+    """The mouse wheel changes the value of a drop-down list only if the list has the focus. Over any other list the
+    wheel scrolls the page.
+    """
 
     def turn_wheel() -> bool:
         event = QWheelEvent(
@@ -465,8 +481,8 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -
 
 
 def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot) -> None:
-    """A long line of a timeline wraps at each width, and is shown completely; a list that needs a scroll bar because
-    of that is laid out once.
+    """A long line of a timeline wraps at each width and is shown completely. A timeline that needs a scroll bar
+    because of that is laid out only once.
     """
     words = "Alert “Paid after expiry, failure or cancellation” detected. Actual: payment Completed ¥19,800."
     timeline = TimelineList("Timeline")
@@ -494,8 +510,8 @@ def make_line(at: int, words: str, actor: str = "worker") -> TimelineLine:
 
 
 def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> None:
-    """Three or more repeated events are one line with their number and oldest time, also a repeated sequence of
-    events. Enter shows all of them.
+    """Three or more repeated events, or repetitions of a sequence of events, are shown as one line with their number
+    and their oldest time. The key Enter shows all of them.
     """
     timeline = TimelineList("Timeline", repeated_event_texts=REPEATED_EVENT_TEXTS)
     qtbot.addWidget(timeline)
@@ -536,7 +552,9 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
 
 
 def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
-    """Ten megabytes of lines would stop the window for half a minute; nothing of them gets into the field."""
+    """A pasted text of ten megabytes is refused with a sentence, and no part of it gets into the field. It would stop
+    the window for half a minute.
+    """
     told: list[dict[str, int]] = []
 
     def note_facts(key: str, **facts: int) -> str:
@@ -564,7 +582,9 @@ def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidg
 
 
 def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
-    """A line that is too narrow for all hides whole shortcuts, and cuts nothing."""
+    """If the line is too narrow for the status and all shortcuts, the last shortcuts are hidden completely, and no
+    text is cut.
+    """
     bar = ShortcutHintBar([(("Enter",), "Open"), (("Tab",), "Complete"), (("Ctrl+Enter",), "Show all in a list")])
     qtbot.addWidget(bar)
     bar.resize(1_000, bar.height())
@@ -584,7 +604,9 @@ def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
 
 
 def test_replaced_buttons_are_hidden_at_once(show_widget: ShowWidget) -> None:
-    """Qt deletes them later; until then nobody may see or press the action of the record shown before."""
+    """Buttons that are replaced by those of another record are hidden at once. Qt deletes them later, and until then
+    no person may see or press them.
+    """
     form = ExplanationForm(("Verdict", "Why", "Next step", "You can"))
     form.show_action_widgets(KeyButton("Renew...", kind="primary"))
     show_widget(form)
@@ -594,7 +616,9 @@ def test_replaced_buttons_are_hidden_at_once(show_widget: ShowWidget) -> None:
 
 @pytest.mark.parametrize("is_visible", [True, False])
 def test_a_widget_part_is_never_shown_as_a_window(qtbot: QtBot, is_visible: bool) -> None:
-    """Made, hidden and shown before it has a place in a window, it shows up with the window, or stays hidden."""
+    """A child widget that is made, hidden or shown before it has a parent is never shown as a window of its own. It
+    appears with its parent's window, or stays hidden.
+    """
     window, part = QWidget(), TextLabel("words")
     qtbot.addWidget(window)
     set_visible_in_parent(part, False)
@@ -609,8 +633,8 @@ def test_a_widget_part_is_never_shown_as_a_window(qtbot: QtBot, is_visible: bool
 
 
 def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: ShowWidget) -> None:
-    """If the page of a tab has no input, changing the tab leaves the focus on the tab bar; Qt would give it to the
-    page, which has no name and no focus ring.
+    """If the page of a tab has no input, selecting the tab leaves the focus on the tab bar. Qt would move the focus
+    to the page, which has no name and no focus ring.
     """
     window, tabs, stack, edit = QWidget(), TabBar("Views"), QStackedWidget(), QPlainTextEdit()
     empty = QWidget()

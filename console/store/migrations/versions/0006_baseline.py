@@ -1,8 +1,8 @@
 """Create every table that the schema declares, the initial limits of refunds, and the triggers of SQLite's audit
 trail.
 
-There are no older migrations, because no release had their schema. A new database gets the whole present schema
-here, so the later migrations find it complete and change nothing.
+There are no older migrations, because no release had an older schema. A new database gets the whole present schema
+here, so the later migrations find the schema complete and change nothing.
 """
 
 import sqlalchemy as sa

@@ -1,5 +1,6 @@
-"""Add the column `incomplete_accepted` of credit checks. At the adoption an administrator accepts that rows of
-another application lack values; then they aren't in the queue of incomplete credit checks."""
+"""Add the column `incomplete_accepted` of credit checks. At the adoption an administrator can accept that rows of
+another application lack values. The column stores this, and such rows aren't in the queue of incomplete credit
+checks."""
 
 import sqlalchemy as sa
 

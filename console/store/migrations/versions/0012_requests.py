@@ -1,4 +1,5 @@
-"""Add the tables of desk requests, by which desks ask a worker to act, and of the files of these requests."""
+"""Add the tables of desk requests, by which desks ask a worker to execute an action, and of the files of these
+requests."""
 
 import sqlalchemy as sa
 

@@ -1,9 +1,8 @@
-"""Add the column `state_since`: the instant at which a record's state or certainty last changed. In the indexes of
-the queues it comes before the id, so that a queue is read in the order of age.
+"""Add the column `state_since`: the instant at which a record's state or certainty last changed.
 
-Existing rows get the time of the newest audit entry about their present state. Without such an entry they get the
-time of their last change. Rows of credit checks that another application wrote keep EPOCH_START, which stands for
-an unknown instant.
+In the indexes of the queues the column comes before the id, so that a queue is read in the order of age. Existing
+rows get the time of the newest audit entry about their present state; without such an entry, the time of their last
+change. Rows of credit checks that another application wrote stay at EPOCH_START, which stands for an unknown instant.
 """
 
 from collections.abc import Iterator

@@ -1,5 +1,5 @@
-"""Add the tables of the steps of incidents and of mentions in notes. The upgrade also creates the triggers anew,
-which then let people undo their acknowledgement of an open alert."""
+"""Add two tables: the steps of incidents, and the mentions in notes. The upgrade also creates the triggers anew. The
+new triggers let people undo their acknowledgement of an open alert."""
 
 from console.store.migrations.ddl_helpers import create_table
 from console.store.schema.worker import incident_steps, mentions

@@ -1,10 +1,10 @@
 """Add two derived columns of desk requests: `asked_hour`, the number of the hour in which the request was stored, and
-`waiting`, which says whether the request waits for a worker. Each of them gets an index together with the person who
-sent the request. The triggers that count a person's requests then read only those of the latest hours and those that
-wait.
+`waiting`, which says whether the request waits for a worker.
 
-The index of the states gets the column `action`. A worker that looks for the next request then doesn't read the
-waiting requests whose only purpose is an audit entry.
+Each of these columns gets an index together with the person who sent the request. So the triggers that count a
+person's requests read only the requests of the latest hours, or only the waiting requests. The index of the states
+gets the column `action`. So a worker that looks for the next request doesn't read the waiting requests whose only
+purpose is an audit entry.
 """
 
 import sqlalchemy as sa
