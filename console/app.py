@@ -134,7 +134,7 @@ class Console:
         """The names of the payment providers that this desk may use. In team mode, where a worker makes the calls,
         these are all payment providers that the program has; otherwise those that the settings configure. Reading the
         names may read the keyring."""
-        if self._context.asks_worker:  # the worker knows which ones are configured
+        if self._context.acts_through_worker:  # the worker knows which ones are configured
             return provider_registry.list_provider_names()
         return payment_wiring.list_configured_providers(self.settings)
 
@@ -328,7 +328,7 @@ class Console:
         the person of this desk, the service stores a desk request, and the worker runs the command."""
         from console.services.guarded.request_ids import RequestIdService
 
-        if self._context.asks_worker:
+        if self._context.acts_through_worker:
             from console.services.desk_requests.asking import RemoteRequestIdService
             from console.wiring.desk_requests import DESK_REQUEST_FORM_BY_COMMAND
 
@@ -559,7 +559,7 @@ def open_console(
         database.database_check = partial(_require_unchanged_database, context)
         console = Console(context, credit_check_adapter, open_payment_adapter)
         opened_resources.callback(console.close)
-        if not context.asks_worker:  # the worker acts, and compares its own anchors with the whole trail
+        if not context.acts_through_worker:  # the worker acts, and compares its own anchors with the whole trail
             database_rollback.find_database_rollback(context)
             console.end_unsent_operations()
         opened_resources.pop_all()

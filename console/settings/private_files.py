@@ -51,7 +51,7 @@ def is_open_to_others(path: Path) -> bool:
         return False
 
 
-def may_write_to(path: Path) -> bool:
+def can_this_process_write_to(path: Path) -> bool:
     """Return True if this process has the permission to write to the file or, for a folder, to create files in it."""
     mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
     return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
@@ -68,7 +68,7 @@ def find_unwritable_path(sqlite_file: Path) -> Path | None:
     skipped. Return None if this process may write to all paths that exist."""
     side_files = (sqlite_file.with_name(sqlite_file.name + suffix) for suffix in SQLITE_SIDE_FILE_SUFFIXES)
     paths = (sqlite_file.parent, sqlite_file, *side_files)
-    return next((path for path in paths if path.exists() and not may_write_to(path)), None)
+    return next((path for path in paths if path.exists() and not can_this_process_write_to(path)), None)
 
 
 @contextmanager

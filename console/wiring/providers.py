@@ -31,7 +31,7 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
     Raises bad_profile if a needed setting is missing; the error names the variable of the setting.
     """
-    if not context.asks_worker:
+    if not context.acts_through_worker:
         return _make_alarmbox_and_token_store(context)[0]
     # The worker has the credentials; this desk reads the capabilities alone.
     from console.providers.alarmbox.client import PRODUCTION_URL, AlarmBoxConfig, make_alarmbox_adapter
@@ -105,7 +105,7 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
     plugin, settings = payment_plugin.find_plugin(name), context.settings
     if plugin is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": name[:40]})
-    if context.asks_worker:  # the worker has the credentials; this desk reads the capabilities alone
+    if context.acts_through_worker:  # the worker has the credentials; this desk reads the capabilities alone
         return plugin.make_adapter(make_adapter_arguments(context, plugin))
     if not settings.is_enabled(name):
         facts: BadProfileDetail = {
@@ -124,7 +124,7 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
     settings have no application id. This call sends no request, and may read the keyring.
     """
     settings = context.settings
-    application_id = None if context.asks_worker else settings.read_secret("REGISTRY_APPLICATION_ID")
+    application_id = None if context.acts_through_worker else settings.read_secret("REGISTRY_APPLICATION_ID")
     if not application_id:
         return None
     from console.providers.registry.client import RegistryApi, RegistryConfig

@@ -192,7 +192,7 @@ class RecoveryService:
         """
         return (
             ()
-            if self._context.asks_worker
+            if self._context.acts_through_worker
             else self._services.scheduler.run_due_tasks(early_margin=DUE_TASK_EARLY_MARGIN)
         )
 

@@ -1022,7 +1022,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/resolve.py",
-                "                _refuse_denial_of_unusable_answer(answer, payment)\n",
+                "                _refuse_unpaid_decision_against_answer(answer, payment)\n",
                 "",
             ),
         ),
@@ -1034,7 +1034,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/recovery/operations.py",
-                "            _refuse_denial_of_unusable_answer(error, operation)\n",
+                "            _refuse_unpaid_decision_on_unusable_answer(error, operation)\n",
                 "",
             ),
         ),

@@ -352,7 +352,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)",
+                "return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)",
                 "return number == order.merch_txn_id",
             ),
         ),

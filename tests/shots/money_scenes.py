@@ -257,7 +257,7 @@ def show_alerts(stage: Stage) -> None:
     stage.show_route(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)
-    page.snooze_or_wake_current_incident()
+    page.snooze_or_unsnooze_current_incident()
     snooze = stage.find(SnoozeIncidentDialog)
     stage.shoot("dialog-snooze")
     snooze.reject()

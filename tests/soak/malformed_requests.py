@@ -19,7 +19,7 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
     assert found.vitals.compute_growth() < 1.1, found.vitals.format_figures()
     booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()
-    return Counter(rubbish=found.thrown, slow=found.slow, booked=booked)
+    return Counter(rubbish=found.sent_count, slow=found.slow, booked=booked)
 
 
 FIGURES_FORMAT = (

@@ -32,8 +32,7 @@ class _PreconditionFailed(Exception):
 
 
 class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
-    """The emulator's storage. With `create_only`, creating an object that already exists raises
-    _PreconditionFailed."""
+    """The emulator's storage. With `create_only`, creating an object that already exists raises _ExistsAlready."""
 
     create_only = False
 

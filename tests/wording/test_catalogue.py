@@ -105,7 +105,7 @@ def test_every_word_family_that_a_sentence_names_exists() -> None:
         assert any(re.fullmatch(pattern, key) for key in JA), family
 
 
-def test_words_of_states_are_those_of_the_look() -> None:
+def test_badge_words_equal_those_of_the_style_tokens() -> None:
     """The words of badges in the style tokens equal the words that lists and exports use."""
     tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
     badges = tokens["badges"]
@@ -272,7 +272,7 @@ def test_a_code_without_a_word_is_shown_itself() -> None:
     assert translate("why.no_answer", "en", sent_at=NOW, cause="odd_word").endswith("(odd_word).")
 
 
-def test_foreign_text_cannot_leave_its_line() -> None:
+def test_line_ends_and_direction_marks_in_facts_are_removed() -> None:
     """A fact with line ends, direction marks or a very long text is cleaned and cut, so that it can't change the
     meaning of the sentence around it.
     """
@@ -282,7 +282,7 @@ def test_foreign_text_cannot_leave_its_line() -> None:
     assert len(text) < 500
 
 
-def test_a_fact_is_no_template() -> None:
+def test_braces_in_a_fact_are_not_replaced() -> None:
     """Braces in a fact are shown as text, and not replaced by other facts."""
     assert "{problem.__class__}" in translate("error.usage", "en", problem="{problem.__class__}")
 
@@ -403,7 +403,7 @@ def test_numbers_counts_and_sizes_are_formatted() -> None:
     assert wording.shorten_id("7f3c0b9e-2222-4333-8444-55555555d2a1") == "7f3c…d2a1"
 
 
-def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_catalogues_are_found_from_any_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The word catalogues are found in every working directory."""
     monkeypatch.chdir(tmp_path)
     read_sentences.cache_clear()
@@ -411,7 +411,7 @@ def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_the_words_promise_no_unknown_outcome(language: str) -> None:
+def test_texts_state_no_end_of_an_unknown_outcome(language: str) -> None:
     """The texts predict no time for the end of a running call. About an unknown outcome they state neither that the
     call failed nor that nothing was charged.
     """

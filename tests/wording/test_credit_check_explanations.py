@@ -31,7 +31,7 @@ PENDING = replace(
     expired_at=None,
     pdf_file_path=None,
 )
-UNKNOWN = replace(
+UNKNOWN_CHECK = replace(
     PENDING,
     certainty=Certainty.UNKNOWN,
     error_code="read_timeout",
@@ -53,12 +53,14 @@ SITUATIONS: dict[str, CreditCheck] = {
     "written by another application": replace(PENDING, work=Work(WorkState.NEEDS_REVIEW, None, "written_by_other")),
     "not bought": replace(PENDING, state=CheckState.ERROR, error_code="http_422"),
     "not bought, cause lost": replace(PENDING, state=CheckState.ERROR),
-    "unknown, a person decides": UNKNOWN,
-    "unknown, asked again": replace(UNKNOWN, work=Work(WorkState.SCHEDULED, LATER, "unknown", 2)),
-    "unknown, schedule ended": replace(UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended", 8)),
-    "unknown, process gone": replace(UNKNOWN, error_code=None, work=Work(WorkState.NEEDS_REVIEW, None, "lapsed")),
-    "unknown, another number": replace(UNKNOWN, error_code="other_number"),
-    "unknown, unreadable id": replace(UNKNOWN, error_code="bad_id"),
+    "unknown, a person decides": UNKNOWN_CHECK,
+    "unknown, asked again": replace(UNKNOWN_CHECK, work=Work(WorkState.SCHEDULED, LATER, "unknown", 2)),
+    "unknown, schedule ended": replace(UNKNOWN_CHECK, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended", 8)),
+    "unknown, process gone": replace(
+        UNKNOWN_CHECK, error_code=None, work=Work(WorkState.NEEDS_REVIEW, None, "lapsed")
+    ),
+    "unknown, another number": replace(UNKNOWN_CHECK, error_code="other_number"),
+    "unknown, unreadable id": replace(UNKNOWN_CHECK, error_code="bad_id"),
     "incomplete, fetched again": INCOMPLETE,
     "incomplete, schedule ended": replace(INCOMPLETE, work=ENDED),
     "incomplete, all of it": replace(INCOMPLETE, incomplete=("name", "result", "dates", "pdf"), error_code=None),
@@ -82,7 +84,8 @@ def test_every_situation_has_three_whole_sentences(situation: str, language: str
 def test_a_proposal_waits_for_the_second_person(language: str) -> None:
     """After the first of two decisions, the next step says that the decision of a second person is missing."""
     step = make_sentences(
-        explain_credit_check(replace(UNKNOWN, relations=CheckRelations(awaits_second_person=True)), NOW), language
+        explain_credit_check(replace(UNKNOWN_CHECK, relations=CheckRelations(awaits_second_person=True)), NOW),
+        language,
     )[2]
     assert ("第二確認者" if language == "ja" else "second person") in step
 
@@ -125,7 +128,7 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
     """The refusal of a re-fetch of an unknown purchase says that the outcome is unknown, and not that the purchase is
     still running.
     """
-    error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN, "state": "pending"})
+    error = ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": UNKNOWN_CHECK, "state": "pending"})
     assert "結果が不明" in format_error_message(error, "ja")
     assert "処理中" in format_error_message(
         ConsoleError(ErrorCode.NOT_REFETCHABLE, {"record": PENDING, "state": "pending"}), "ja"
@@ -139,6 +142,6 @@ def test_a_refusal_beside_an_unknown_purchase_excludes_only_new_charges(code: st
     """If the record has an unknown purchase, the message of a refused call says that nothing new was charged. It
     doesn't say that nothing was charged, because the earlier purchase may have been charged.
     """
-    error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
+    error = rebuild_error(ErrorCode(code), {"record": UNKNOWN_CHECK})
     assert "新たな料金は発生していません" in format_error_message(error, "ja")
     assert "othing new was charged" in format_error_message(error, "en")

@@ -11,8 +11,8 @@ import pytest
 from console.wording.sentences.catalogue import choose_singular_or_plural, read_sentences, translate
 from console.wording.sentences.english import join_after_fact
 
-EN = read_sentences("en")
-JA = read_sentences("ja")
+ENGLISH_SENTENCES = read_sentences("en")
+JAPANESE_SENTENCES = read_sentences("ja")
 
 # Phrases that no sentence contains, with the reason and the word to use instead.
 REASON_BY_UNUSED_PHRASE = {
@@ -118,15 +118,15 @@ def iterate_counted_facts(sentence: str) -> Iterator[str]:
 
 def render_with_count(key: str, number: int) -> str:
     """Return the sentence with the given number as each of its counts, and with words as its other facts."""
-    facts = {name: "x" for _, name, _, _ in string.Formatter().parse(EN[key]) if name}
-    return translate(key, "en", **{**facts, **dict.fromkeys(iterate_counted_facts(EN[key]), number)})
+    facts = {name: "x" for _, name, _, _ in string.Formatter().parse(ENGLISH_SENTENCES[key]) if name}
+    return translate(key, "en", **{**facts, **dict.fromkeys(iterate_counted_facts(ENGLISH_SENTENCES[key]), number)})
 
 
 @pytest.mark.parametrize(("phrase", "reason"), REASON_BY_UNUSED_PHRASE.items(), ids=list(REASON_BY_UNUSED_PHRASE))
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
     """No English text contains the given phrase, because a plainer phrase is used instead."""
     pattern = re.compile(phrase, re.IGNORECASE)
-    assert {key: text for key, text in EN.items() if pattern.search(remove_facts(text))} == {}, reason
+    assert {key: text for key, text in ENGLISH_SENTENCES.items() if pattern.search(remove_facts(text))} == {}, reason
 
 
 def test_no_sentence_shows_a_code() -> None:
@@ -134,13 +134,15 @@ def test_no_sentence_shows_a_code() -> None:
     that an administrator types are allowed.
     """
     shown = {
-        (key, word) for key, text in EN.items() for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", remove_facts(text))
+        (key, word)
+        for key, text in ENGLISH_SENTENCES.items()
+        for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", remove_facts(text))
     }
     assert {(key, word) for key, word in shown if word not in TYPED_NAMES} == set()
     assert {(key, word) for key, word in shown if not key.startswith(FAMILIES_FOR_ADMINISTRATORS)} == set()
 
 
-KEYS_WITH_COUNTS = sorted(key for key, text in EN.items() if any(iterate_counted_facts(text)))
+KEYS_WITH_COUNTS = sorted(key for key, text in ENGLISH_SENTENCES.items() if any(iterate_counted_facts(text)))
 
 
 def test_more_than_sixty_sentences_have_counts() -> None:
@@ -157,7 +159,9 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
     assert not re.search(plural, one), one
     assert not re.search(r"\b1 (?:[a-z]+ ){0,2}(are|have|were|people|entries|matches)\b", one), one
     singulars = {
-        form.partition("/")[0] for _, _, form, _ in string.Formatter().parse(EN[key]) if form and "/" in form
+        form.partition("/")[0]
+        for _, _, form, _ in string.Formatter().parse(ENGLISH_SENTENCES[key])
+        if form and "/" in form
     } | {"record", "row", "file", "entry", "credit check", "refund", "task", "day", "person"}
     for number in (0, 2):
         many = render_with_count(key, number)
@@ -183,11 +187,13 @@ def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
     assert translate("lookup.found", "en", count=1) == "1 record."
     assert translate("lookup.found", "en", count=1204) == "1,204 records."
     assert [
-        key for key, text in JA.items() if any("/" in (form or "") for *_, form, _ in string.Formatter().parse(text))
+        key
+        for key, text in JAPANESE_SENTENCES.items()
+        if any("/" in (form or "") for *_, form, _ in string.Formatter().parse(text))
     ] == []
 
 
-BUTTON_KEYS = sorted(key for key in EN if BUTTONS.fullmatch(key))
+BUTTON_KEYS = sorted(key for key in ENGLISH_SENTENCES if BUTTONS.fullmatch(key))
 
 
 def test_english_buttons_begin_with_a_verb_or_noun() -> None:
@@ -195,7 +201,7 @@ def test_english_buttons_begin_with_a_verb_or_noun() -> None:
     word and names begin with capitals.
     """
     assert len(BUTTON_KEYS) > 100
-    labels = {key: EN[key] for key in BUTTON_KEYS}
+    labels = {key: ENGLISH_SENTENCES[key] for key in BUTTON_KEYS}
     assert {key: text for key, text in labels.items() if re.split(r"[ .]", text)[0] not in VERBS | NOUNS} == {}
     assert {key: text for key, text in labels.items() if text.endswith(".") and not text.endswith("...")} == {}
     capitals = {
@@ -214,7 +220,11 @@ LABEL_KEYS_PATTERN = (
 
 def test_a_word_that_stands_alone_begins_with_a_capital() -> None:
     """English labels, options and cells begin with a capital letter."""
-    assert {key: text for key, text in EN.items() if re.match(LABEL_KEYS_PATTERN, key) and text[:1].islower()} == {}
+    assert {
+        key: text
+        for key, text in ENGLISH_SENTENCES.items()
+        if re.match(LABEL_KEYS_PATTERN, key) and text[:1].islower()
+    } == {}
 
 
 @pytest.mark.parametrize(

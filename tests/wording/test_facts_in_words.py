@@ -23,14 +23,18 @@ NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
 ORDER_ID, PAYMENT_ID = 92, 91
 NAMES = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
-_MINOR = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
-_CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+")
-_ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
+_MINOR_AMOUNT_PATTERN = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
+_CODE_PATTERN = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+")
+_ID_PATTERN = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
 def find_raw_parts(text: str) -> list[str]:
     """Return the parts of a text that people should not see: codes, internal ids and amounts in minor units."""
-    return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
+    return [
+        match[0]
+        for pattern in (_MINOR_AMOUNT_PATTERN, _CODE_PATTERN, _ID_PATTERN)
+        for match in pattern.finditer(text)
+    ]
 
 
 def test_the_search_for_raw_values_finds_each_fault() -> None:
@@ -134,7 +138,7 @@ def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_program_acts_under_a_word_in_every_sentence(language: str) -> None:
+def test_the_program_as_actor_has_a_word_in_every_sentence(language: str) -> None:
     """If the program itself has acted, every sentence that names the acting person has a word for the program. In
     Japanese sentences this is not an English word.
     """
@@ -166,7 +170,7 @@ def test_only_words_of_one_kind_are_translated() -> None:
     assert {word for word, families in kinds.items() if len(families) > 1} == PROVIDER_STATE_WORDS_OF_TWO_RECORD_KINDS
 
 
-def test_the_other_value_tells_the_currency() -> None:
+def test_an_amount_uses_the_currency_of_the_other_value() -> None:
     """If only one of the two values of an alert has a currency, the amount in the other value is formatted with the
     same currency.
     """

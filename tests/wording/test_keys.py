@@ -103,14 +103,14 @@ def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> Non
     assert told - set().union(*forms.values()) == set()
 
 
-def test_every_audit_action_is_written() -> None:
+def test_every_audit_action_is_used_in_the_code() -> None:
     """Code uses every member of AuditAction, by its name or by a text that is converted to it."""
     named = word_use.find_audit_actions(ROOT)
     assert [action for action in AuditAction if not any(one.covers_key(action) for one in named)] == []
     assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
 
 
-def test_no_text_stands_for_an_audit_action() -> None:
+def test_audit_calls_use_members_of_audit_action() -> None:
     """A call that writes the audit trail passes a member of AuditAction, and not its text."""
     actions = set(AuditAction)
     texts = [one for one in word_use.find_literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]

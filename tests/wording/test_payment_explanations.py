@@ -55,7 +55,7 @@ REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
     decide_by=NOW + timedelta(hours=72), created_at=NOW, changed_at=NOW, state_since=NOW, last_sent_at=NOW,
 )  # fmt: skip
-UNKNOWN = replace(
+UNKNOWN_PAYMENT = replace(
     PAYMENT,
     state=PaymentState.USER_PAYMENT,
     certainty=Certainty.UNKNOWN,
@@ -72,10 +72,10 @@ UNKNOWN_REFUND = replace(
     provider_refund_key="RFD-A",
     sent_count=1,
 )
-APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
+APPROVED_REFUND = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 ORDER_BEHIND_ITS_PAYMENT = replace(ORDER, state=OrderState.PENDING)
 
-AWAITING = PaymentRelations(awaits_second_person=True)
+RELATIONS_AWAITING_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
 RELATIONS_WITHOUT_SECOND_PERSON = RefundRelations(awaits_second_person=True, lacks_second_person=True)
 
 REASONS = (
@@ -105,14 +105,18 @@ SITUATIONS: dict[str, Explanation] = {
         )
         for state in RefundState
     },
-    "payment unknown": explain_payment(UNKNOWN, NOW),
-    "payment unknown, asked by hand": explain_payment(replace(UNKNOWN, work=Work()), NOW),
-    "payment unknown, ended": explain_payment(replace(UNKNOWN, work=Work(PERSON, None, "probes_ended", 8)), NOW),
-    "payment unknown, not found": explain_payment(replace(UNKNOWN, error_code="not_found"), NOW),
-    "payment unknown, other amount": explain_payment(replace(UNKNOWN, error_code="other_amount"), NOW),
-    "payment unknown, second person": explain_payment(replace(UNKNOWN, relations=AWAITING), NOW),
+    "payment unknown": explain_payment(UNKNOWN_PAYMENT, NOW),
+    "payment unknown, asked by hand": explain_payment(replace(UNKNOWN_PAYMENT, work=Work()), NOW),
+    "payment unknown, ended": explain_payment(
+        replace(UNKNOWN_PAYMENT, work=Work(PERSON, None, "probes_ended", 8)), NOW
+    ),
+    "payment unknown, not found": explain_payment(replace(UNKNOWN_PAYMENT, error_code="not_found"), NOW),
+    "payment unknown, other amount": explain_payment(replace(UNKNOWN_PAYMENT, error_code="other_amount"), NOW),
+    "payment unknown, second person": explain_payment(
+        replace(UNKNOWN_PAYMENT, relations=RELATIONS_AWAITING_SECOND_PERSON), NOW
+    ),
     "payment unknown, nobody to confirm": explain_payment(
-        replace(UNKNOWN, relations=replace(AWAITING, lacks_second_person=True)), NOW
+        replace(UNKNOWN_PAYMENT, relations=replace(RELATIONS_AWAITING_SECOND_PERSON, lacks_second_person=True)), NOW
     ),
     "payment whose refund nobody can approve": explain_with_relations(
         refunds=(replace(REFUND, relations=RefundRelations(lacks_approver=True)),)
@@ -126,7 +130,7 @@ SITUATIONS: dict[str, Explanation] = {
     "refund unknown, nobody to confirm": explain_refund(
         replace(UNKNOWN_REFUND, relations=RELATIONS_WITHOUT_SECOND_PERSON), NOW
     ),
-    "payment reversal asked": explain_payment(replace(PAYMENT, relations=AWAITING), NOW),
+    "payment reversal asked": explain_payment(replace(PAYMENT, relations=RELATIONS_AWAITING_SECOND_PERSON), NOW),
     "payment order behind": explain_payment(
         replace(PAYMENT, relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)), NOW
     ),
@@ -184,10 +188,10 @@ SITUATIONS: dict[str, Explanation] = {
     ),
     "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
     "refund too old": explain_refund(replace(REFUND, decide_by=NOW - timedelta(seconds=1)), NOW),
-    "refund cooling off": explain_refund(replace(APPROVED, sends_after=LATER), NOW),
-    "refund to be sent": explain_refund(replace(APPROVED, work=Work(ITSELF, LATER, "submission")), NOW),
-    "refund not sent": explain_refund(replace(APPROVED, error_code="not_connected"), NOW),
-    "refund did not happen": explain_refund(replace(APPROVED, sent_count=1, not_found=2), NOW),
+    "refund cooling off": explain_refund(replace(APPROVED_REFUND, sends_after=LATER), NOW),
+    "refund to be sent": explain_refund(replace(APPROVED_REFUND, work=Work(ITSELF, LATER, "submission")), NOW),
+    "refund not sent": explain_refund(replace(APPROVED_REFUND, error_code="not_connected"), NOW),
+    "refund did not happen": explain_refund(replace(APPROVED_REFUND, sent_count=1, not_found=2), NOW),
     "refund long accepted": explain_refund(
         replace(REFUND, state=RefundState.SUBMITTED, last_sent_at=NOW - timedelta(days=2)), NOW
     ),

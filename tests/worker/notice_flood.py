@@ -109,7 +109,7 @@ class FloodResult:
     slow: int
 
     @property
-    def thrown(self) -> int:
+    def sent_count(self) -> int:
         return sum(self.heard["all"].values())
 
     @property
@@ -120,7 +120,7 @@ class FloodResult:
     def format_figures(self) -> str:
         (rate,) = self.heard["all"]
         return (
-            f"{self.thrown} malformed messages, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
+            f"{self.sent_count} malformed messages, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
             f" {self.deliveries.format_figures()}; {self.vitals.format_figures()}"
         )
 

@@ -17,7 +17,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 TOKEN = "a-channel-token-for-tests"
 PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
-LONG_SECONDS = PATIENCE_SECONDS
+WAIT_LIMIT_SECONDS = PATIENCE_SECONDS
 """Seconds after which a test gives up."""
 
 
@@ -43,11 +43,11 @@ class RunningReceiver:
 
     def end(self) -> None:
         self.stop.set()
-        self.thread.join(LONG_SECONDS)
+        self.thread.join(WAIT_LIMIT_SECONDS)
         assert not self.thread.is_alive()
 
     def open_connection(self) -> socket.socket:
-        return socket.create_connection((self.host, self.port), LONG_SECONDS)
+        return socket.create_connection((self.host, self.port), WAIT_LIMIT_SECONDS)
 
     def send_bytes(self, *pieces: bytes) -> Answer:
         """Send these bytes on a new connection, read until the receiver closes the connection, and return the
@@ -73,7 +73,7 @@ class RunningReceiver:
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
-def post_notice(port: int, post: ReceivedNotice, seconds: float = LONG_SECONDS) -> int:
+def post_notice(port: int, post: ReceivedNotice, seconds: float = WAIT_LIMIT_SECONDS) -> int:
     """Send a notice to the receiver on this port, wait at most `seconds`, and return the HTTP status of the answer.
 
     Raises OSError or http.client.HTTPException if there is no valid answer.
@@ -111,7 +111,7 @@ def parse_answer(raw: bytes) -> Answer:
     """Return the first HTTP answer in these bytes, or an answer with the status 0 if there are no bytes."""
     if not raw:
         return Answer(0, {}, b"")
-    found = http.client.HTTPResponse(_Bytes(raw))  # type: ignore[arg-type]  # all that it asks of a socket
+    found = http.client.HTTPResponse(_AnswerSocket(raw))  # type: ignore[arg-type]  # all that it asks of a socket
     found.begin()
     body = found.read()
     lines = [line for line in raw.split(b"\r\n") if not line.lower().startswith(b"date:")]
@@ -119,7 +119,7 @@ def parse_answer(raw: bytes) -> Answer:
     return Answer(found.status, headers, body, b"\r\n".join(lines))
 
 
-class _Bytes:
+class _AnswerSocket:
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
 
@@ -139,9 +139,9 @@ def run_receiver(console: Console, **options: Any) -> Iterator[RunningReceiver]:
     thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")
     thread.start()
     try:
-        running = RunningReceiver(*ready.get(timeout=LONG_SECONDS), stop, thread)
+        running = RunningReceiver(*ready.get(timeout=WAIT_LIMIT_SECONDS), stop, thread)
         yield running
     finally:
         stop.set()
-        thread.join(LONG_SECONDS)
+        thread.join(WAIT_LIMIT_SECONDS)
         assert not thread.is_alive()

@@ -16,7 +16,7 @@ from console.worker.abuse_limiter import (
 )
 from console.worker.connection_limits import OpenConnections, SenderAddressFinder
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.running_receiver import LONG_SECONDS, RunningReceiver, format_request, parse_answer, read_all
+from tests.worker.running_receiver import WAIT_LIMIT_SECONDS, RunningReceiver, format_request, parse_answer, read_all
 
 MALFORMED_REQUESTS = (
     format_request("POST", "/notices/bank", b"{}", {}),
@@ -29,7 +29,7 @@ MALFORMED_REQUESTS = (
 """Each is refused in a place of its own: by the services, by the routes, by the reader of HTTP, at the handshake."""
 
 
-class HandClock:
+class ManualClock:
     """A clock that only a test moves."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class HandClock:
 
 def test_the_allowance_of_refusals_fills_again() -> None:
     """Each address has a separate allowance of refused requests, which fills again with time."""
-    clock = HandClock()
+    clock = ManualClock()
     kept = RefusalTokenBuckets(clock)
     for n in range(int(REFUSALS_PER_FULL_BUCKET)):
         assert not kept.is_blocked("a"), n
@@ -59,7 +59,7 @@ def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
     """For some time after a genuine notice, the notice's address isn't blocked, however many of its requests are
     refused, because many senders can have one address.
     """
-    clock = HandClock()
+    clock = ManualClock()
     kept = RefusalTokenBuckets(clock)
     kept.mark_genuine_sender("a")
     for _ in range(100_000):
@@ -71,7 +71,7 @@ def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
 
 def test_the_number_of_remembered_addresses_is_limited() -> None:
     """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, from however many addresses requests come."""
-    kept = RefusalTokenBuckets(HandClock())
+    kept = RefusalTokenBuckets(ManualClock())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):
         kept.count_refusal(str(n))
         kept.mark_genuine_sender(str(n))
@@ -82,7 +82,7 @@ def test_a_trusted_proxy_is_never_refused() -> None:
     """Refused requests never block the address of a trusted proxy, because the proxy forwards the requests of many
     senders.
     """
-    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), HandClock())
+    crowd = OpenConnections(5, 5, SenderAddressFinder(["192.0.2.1/32"]), ManualClock())
     for peer in ("192.0.2.1", "192.0.2.2"):
         for _ in range(int(REFUSALS_PER_FULL_BUCKET)):
             crowd.refusal_buckets.count_refusal(peer)
@@ -93,7 +93,7 @@ def test_a_trusted_proxy_is_never_refused() -> None:
 
 def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
     """Send these bytes from the address `source`, and return the status of the answer, or 0 if there is none."""
-    with socket.create_connection((receiver.host, receiver.port), LONG_SECONDS, (source, 0)) as line:
+    with socket.create_connection((receiver.host, receiver.port), WAIT_LIMIT_SECONDS, (source, 0)) as line:
         try:
             line.sendall(said)
         except (ConnectionResetError, BrokenPipeError):

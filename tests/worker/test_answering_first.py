@@ -10,7 +10,7 @@ import pytest
 from console.domain.records import WorkState
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import LONG_SECONDS, RunningReceiver, run_receiver
+from tests.worker.running_receiver import WAIT_LIMIT_SECONDS, RunningReceiver, run_receiver
 
 PROVIDER_CALL_BY_PROVIDER = {"paypay": "paypay_payment", "atom": "atom_verification"}
 pytestmark = pytest.mark.engines("sqlite", "mariadb")
@@ -73,14 +73,16 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
         assert read_events(scene)[:4] == [("queued", one) for one in whose]
         assert {scene.read_order(number).state for number in numbers} == {"pending"}
         release_answers(scene)
-        wait_until(lambda: scene.read_payment(whose[0]).state == "completed", "the first one is booked", LONG_SECONDS)
+        wait_until(
+            lambda: scene.read_payment(whose[0]).state == "completed", "the first one is booked", WAIT_LIMIT_SECONDS
+        )
     scene.run_due_tasks()
     assert {scene.read_order(number).state for number in numbers} == {"paid"}
     assert {done for done, _ in read_events(scene)} <= {"booked", "unchanged"}
     assert scene.count_audit_entries("payment.booked") == len(numbers) + 1
 
 
-def test_a_provider_that_hangs_does_not_keep_the_receiver(
+def test_a_hanging_provider_does_not_delay_the_stop_of_the_receiver(
     scene: PaymentDesk, hold_answers: Callable[[str], None]
 ) -> None:
     """A receiver that is being stopped waits at most `drain_timeout_seconds` for an open question to the provider. A
@@ -95,13 +97,15 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(
     assert read_events(scene) == [("queued", payment_id)]
     release_answers(scene)
     wait_until(
-        lambda: not [one for one in threading.enumerate() if "ask-" in one.name], "nobody asks any more", LONG_SECONDS
+        lambda: not [one for one in threading.enumerate() if "ask-" in one.name],
+        "nobody asks any more",
+        WAIT_LIMIT_SECONDS,
     )
     scene.run_due_tasks()
     assert scene.read_payment(payment_id).state == "completed"
 
 
-def test_a_second_failure_waits_to_be_asked_about(scene: PaymentDesk, hold_answers: Callable[[str], None]) -> None:
+def test_a_repeated_failure_notice_is_queued_again(scene: PaymentDesk, hold_answers: Callable[[str], None]) -> None:
     """A payment failed, was then paid, and now a failure notice arrives that equals the earlier one. The receiver
     queues the row of this notice again, and a due task asks the provider.
     """

@@ -190,7 +190,7 @@ def test_no_field_of_a_signed_notice_takes_any_text(
 
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])
-def test_a_zone_is_no_part_of_an_address(origin: str) -> None:
+def test_the_zone_of_a_forwarded_address_is_cut_off(origin: str) -> None:
     """The zone at the end of a forwarded address can be any text. The receiver cuts it off, and writes it into no
     audit entry.
     """

@@ -9,7 +9,14 @@ from console.sandbox.server import Sandbox
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import LONG_SECONDS, TOKEN, Answer, RunningReceiver, format_request, run_receiver
+from tests.worker.running_receiver import (
+    TOKEN,
+    WAIT_LIMIT_SECONDS,
+    Answer,
+    RunningReceiver,
+    format_request,
+    run_receiver,
+)
 
 pytestmark = pytest.mark.engines("sqlite")
 FORM = {"content-type": "application/json"}
@@ -36,7 +43,7 @@ def test_a_providers_notice_is_booked(scene: PaymentDesk, receiver: RunningRecei
     for _ in range(2):
         answer = receiver.deliver_notice(post)
         assert (answer.status, answer.body) == (200, b"OK")
-    wait_until(lambda: scene.read_payment(payment_id).state == "completed", "it is booked", LONG_SECONDS)
+    wait_until(lambda: scene.read_payment(payment_id).state == "completed", "it is booked", WAIT_LIMIT_SECONDS)
     assert scene.count_audit_entries("payment.booked") == 1
 
 
@@ -167,7 +174,7 @@ def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, rece
     assert (
         receiver.post("/webhooks/paypay", scene.make_provider_notice("paypay", "ORD-1").body, forwarded).status == 200
     )
-    wait_until(lambda: scene.read_order("ORD-1").state == "paid", "it is booked", LONG_SECONDS)
+    wait_until(lambda: scene.read_order("ORD-1").state == "paid", "it is booked", WAIT_LIMIT_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +200,9 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
         body = scene.make_provider_notice("paypay", "ORD-1").body
         assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
         expected = "paid" if status == 200 else "pending"
-        wait_until(lambda: scene.read_order("ORD-1").state == expected, f"its order is {expected}", LONG_SECONDS)
+        wait_until(
+            lambda: scene.read_order("ORD-1").state == expected, f"its order is {expected}", WAIT_LIMIT_SECONDS
+        )
         assert scene.payments.count_refused_notices() == (0 if status == 200 else 1)
 
 

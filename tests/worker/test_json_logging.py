@@ -16,7 +16,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.worker.json_logging import MAX_MESSAGE_CHARACTERS, log_json_lines
 
-LOG = logging.getLogger("console.test")
+TEST_LOGGER = logging.getLogger("console.test")
 expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
 
 
@@ -30,7 +30,7 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     off.
     """
     with log_json_lines():
-        LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
+        TEST_LOGGER.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
     text = capsys.readouterr().err
     (line,) = parse_lines(text)
     assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", MAX_MESSAGE_CHARACTERS)
@@ -44,15 +44,15 @@ def test_a_log_line_names_its_task_record_and_operation(capsys: pytest.CaptureFi
     which it was written.
     """
     with log_json_lines():
-        LOG.info("before")
+        TEST_LOGGER.info("before")
         with tracing.start_new_correlation(task="probes"):
-            LOG.info("run")
+            TEST_LOGGER.info("run")
             with (
                 tracing.start_new_correlation(record="payment 17"),
                 tracing.start_correlation(),
                 tracing.add_log_facts(operation="abc"),
             ):
-                LOG.info("record")
+                TEST_LOGGER.info("record")
     before, run, record = parse_lines(capsys.readouterr().err)
     assert "correlation" not in before
     assert run["task"] == "probes"
@@ -73,7 +73,7 @@ def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixt
         try:
             raise_error()
         except ValueError:
-            LOG.exception("it failed")
+            TEST_LOGGER.exception("it failed")
         thread = threading.Thread(target=raise_error, name="doomed")
         thread.start()
         thread.join()
@@ -98,7 +98,7 @@ def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFi
                 ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.LOST_EVERY_RACE}
             ) from lost
         except ConsoleError:
-            LOG.exception("it failed")
+            TEST_LOGGER.exception("it failed")
     text = capsys.readouterr().err
     (told,) = parse_lines(text)
     assert (told["trouble"], told["code"], told["number"]) == ("ConsoleError", "database_locked", 1205)
@@ -132,8 +132,8 @@ def test_logging_is_restored_after_the_block(capsys: pytest.CaptureFixture[str])
     root.addHandler(plain)
     try:
         with log_json_lines():
-            LOG.warning("inside")
-        LOG.warning("outside")
+            TEST_LOGGER.warning("inside")
+        TEST_LOGGER.warning("outside")
     finally:
         root.removeHandler(plain)
     inside, outside = capsys.readouterr().err.splitlines()

@@ -18,7 +18,7 @@ from console.worker import uvicorn_protocols as door
 from console.worker.live_websocket import LiveFeedChanges
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
-from tests.worker.running_receiver import LONG_SECONDS, TOKEN, RunningReceiver, read_all, run_receiver
+from tests.worker.running_receiver import TOKEN, WAIT_LIMIT_SECONDS, RunningReceiver, read_all, run_receiver
 from tests.worker.test_live_websocket import BEARER, connect_listener, read_close_code, receive_message
 
 pytestmark = pytest.mark.engines("sqlite")
@@ -74,7 +74,7 @@ def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
     ):
         trading, stories = shop.submit(pay_orders), []
         for n in range(1, len(numbers), 2):
-            wait_until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG_SECONDS)  # type: ignore[misc]
+            wait_until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", WAIT_LIMIT_SECONDS)  # type: ignore[misc]
             stories.append(ReceivedStates(open_.enter_context(connect_listener(receiver, "/live?channels=payment"))))
         trading.result()
         last = pay_order(scene, "ORD-LAST", scene.insert_order("ORD-LAST", 3300))
@@ -155,7 +155,7 @@ def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
 
 def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     url = f"ws://127.0.0.1:{receiver.port}/live"
-    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
         line.send(TOKEN.encode())
         assert read_close_code(line) == 1008
 
@@ -176,7 +176,7 @@ def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: Runnin
         assert receive_message(line)["type"] == "snapshot"
         line.send("anything")
         line.send(b"\0" * 100)
-        assert line.ping().wait(LONG_SECONDS)
+        assert line.ping().wait(WAIT_LIMIT_SECONDS)
         scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         assert receive_message(line)["type"] == "changes"
 

@@ -16,7 +16,7 @@ from tests.support.payment_desks import PaymentDesk
 from tests.worker.running_receiver import RunningReceiver, run_receiver
 
 pytestmark = pytest.mark.engines("sqlite")
-AGREED_FIGURES = {
+EXPECTED_METRICS = {
     "payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate",
     "lease_wait_seconds", "duplicates_refused", "cache_hit_rate", "queue_depth", "queue_oldest_seconds",
     "unknown_outcomes", "notices", "receiver_in_flight", "database_up",
@@ -45,9 +45,9 @@ def get_sample(found: dict[str, dict[tuple[str, ...], float]], name: str) -> flo
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """All metrics of AGREED_FIGURES exist. Before any event, rates are NaN and counts are zero."""
+    """All metrics of EXPECTED_METRICS exist. Before any event, rates are NaN and counts are zero."""
     found = read_metrics(receiver)
-    assert set(found) >= AGREED_FIGURES
+    assert set(found) >= EXPECTED_METRICS
     rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
     assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(get_sample(found, name))] == []
     assert (
@@ -141,7 +141,7 @@ def test_waits_and_duplicates_are_counted() -> None:
 
 
 _WORD_PATTERN = re.compile(r"[a-z_]+(?![a-z_]*\()")
-_WORDS_THAT_ARE_NO_FIGURES = {"by", "le", "queue", "result", "source", "sum"}
+_LABELS_AND_FUNCTIONS = {"by", "le", "queue", "result", "source", "sum"}
 
 
 def list_queried_metrics() -> Iterator[str]:
@@ -153,7 +153,7 @@ def list_queried_metrics() -> Iterator[str]:
     assert len(queries) > 20
     for query in queries:
         bare = re.sub(r"\{[^}]*\}|\[[^]]*\]", "", query)
-        words = set(_WORD_PATTERN.findall(bare)) - _WORDS_THAT_ARE_NO_FIGURES
+        words = set(_WORD_PATTERN.findall(bare)) - _LABELS_AND_FUNCTIONS
         assert len(words) == 1, query
         yield words.pop()
 

@@ -18,13 +18,13 @@ from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
 from console.worker.http_app import make_receiver_app
 from tests.support.payment_desks import PaymentDesk
-from tests.worker.running_receiver import LONG_SECONDS, PATHS, TOKEN, Answer, RunningReceiver, run_receiver
+from tests.worker.running_receiver import PATHS, TOKEN, WAIT_LIMIT_SECONDS, Answer, RunningReceiver, run_receiver
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
 ASYNCAPI = json.loads((REFERENCE / "live.asyncapi.json").read_text("utf-8"))
 SIGNED_PATH = "/notices/{source}"
-_UNTOLD_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, or described by `content`
+_UNDESCRIBED_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, or described by `content`
 pytestmark = pytest.mark.engines("sqlite")
 
 
@@ -94,7 +94,7 @@ def check_answer_described(told: Mapping[str, Any], answer: Answer) -> None:
     `connection` is also allowed, because the test sends it.
     """
     headers = {name.lower(): resolve_reference(header) for name, header in told.get("headers", {}).items()}
-    assert answer.headers.keys() - headers.keys() - _UNTOLD_HEADERS <= {"connection"}
+    assert answer.headers.keys() - headers.keys() - _UNDESCRIBED_HEADERS <= {"connection"}
     for name, header in headers.items():
         Draft202012Validator(header["schema"]).validate(answer.headers[name])
     if "content" in told:
@@ -145,11 +145,11 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
     make_message_validator("token").validate(token)
-    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
         line.send(json.dumps(token))
-        snapshot = json.loads(line.recv(LONG_SECONDS))
+        snapshot = json.loads(line.recv(WAIT_LIMIT_SECONDS))
         scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay")
-        changes = json.loads(line.recv(LONG_SECONDS))
+        changes = json.loads(line.recv(WAIT_LIMIT_SECONDS))
     make_message_validator("snapshot").validate(snapshot)
     make_message_validator("changes").validate(changes)
     records = [*changes["changes"], *(one for queue in snapshot["queues"] for one in queue["items"])]
@@ -157,9 +157,9 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     with pytest.raises(InvalidStatus) as refused:
         connect(f"{url}?channels=other", additional_headers={"Authorization": f"Bearer {TOKEN}"}, proxy=None)
     assert refused.value.response.status_code == 403
-    with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
+    with connect(url, open_timeout=WAIT_LIMIT_SECONDS, proxy=None) as line:
         line.send("a wrong token")
         with pytest.raises(ConnectionClosed) as closed:
-            line.recv(LONG_SECONDS)
+            line.recv(WAIT_LIMIT_SECONDS)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == live.REFUSED_CLOSE_CODE

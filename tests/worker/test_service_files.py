@@ -19,7 +19,7 @@ UNIT = resources_dir() / "worker" / "support-console-worker.service"
 LARGEST_EXPOSURE = 2.0
 """Of 10, by `systemd-analyze security`: 10 is a service without any protection."""
 
-need_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 OPENAPI = Path(__file__).parents[2] / "docs" / "reference" / "receiver.openapi.json"
 
 
@@ -36,13 +36,13 @@ def run_systemd_analyze(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS, env=env)
 
 
-@need_systemd
+@needs_systemd
 def test_systemd_accepts_the_unit(unit_file: Path) -> None:
     done = run_systemd_analyze("verify", "--man=no", str(unit_file))
     assert (done.returncode, [line for line in done.stderr.splitlines() if unit_file.name in line]) == (0, [])
 
 
-@need_systemd
+@needs_systemd
 def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     done = run_systemd_analyze("security", "--offline=true", str(unit_file))
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)

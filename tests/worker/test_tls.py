@@ -18,8 +18,8 @@ from tests.providers.certificates import CertificateAuthority
 from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
 from tests.worker.running_receiver import (
-    LONG_SECONDS,
     TOKEN,
+    WAIT_LIMIT_SECONDS,
     RunningReceiver,
     format_request,
     parse_answer,
@@ -80,9 +80,13 @@ def test_live_changes_are_sent_over_tls(
 ) -> None:
     url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
     with connect(
-        url, ssl=make_trusting_context(authority), additional_headers=told, open_timeout=LONG_SECONDS, proxy=None
+        url,
+        ssl=make_trusting_context(authority),
+        additional_headers=told,
+        open_timeout=WAIT_LIMIT_SECONDS,
+        proxy=None,
     ) as line:
-        assert '"snapshot"' in str(line.recv(LONG_SECONDS))
+        assert '"snapshot"' in str(line.recv(WAIT_LIMIT_SECONDS))
 
 
 @pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])

@@ -67,7 +67,7 @@ class AuditService:
         """
         context = self._context
         only_person = None if context.operator is None else self._find_person_limited_to_own_entries()
-        if only_person is not None and context.asks_worker:  # this account doesn't see the whole trail
+        if only_person is not None and context.acts_through_worker:  # this account doesn't see the whole trail
             trail: VerifiedTrail = self._act_once("audit verify", None, (), self._verify_trail)
             return trail
         return self._verify_trail()
@@ -75,7 +75,7 @@ class AuditService:
     def _verify_trail(self) -> VerifiedTrail:
         context = self._context
         with context.database.read() as conn:
-            result = audit.verify_chains(conn, context.spool.walk_anchors(context.database_id))
+            result = audit.verify_chains(conn, context.spool.iterate_anchors(context.database_id))
             first_missing = audit_roots.find_first_root_fault(conn)
         first_mismatch = () if result.first_bad_row_id is None else ((result.first_bad_row_id, result.reason or ""),)
         first_bad = min((*first_mismatch, *((first_missing,) if first_missing else ())), default=None)
@@ -97,7 +97,7 @@ class AuditService:
         visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             rows = write_csv(
-                path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.walk_entries(conn, person=visible_person))
+                path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.iterate_entries(conn, person=visible_person))
             )
         self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows

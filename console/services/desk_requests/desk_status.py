@@ -43,7 +43,7 @@ class DeskStatusService:
     def asks_worker(self) -> bool:
         """True if a worker acts for the person of this desk; False if the desk itself executes the person's
         actions."""
-        return self._context.asks_worker
+        return self._context.acts_through_worker
 
     def read_desk_update(self, after_mark: FeedMark | None = None, *, with_presence: bool = True) -> DeskUpdate:
         """Return kind and id of the records that have changed since the position `after_mark` in the change feed,
@@ -65,7 +65,9 @@ class DeskStatusService:
         desk's person; empty if no worker acts for the person. Raises bad_profile `keyring_failed` if the keyring
         can't be read."""
         return (
-            find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
+            find_unneeded_credentials(self._context.settings)
+            if self._context.acts_through_worker
+            else LeftoverCredentials()
         )
 
     def delete_unneeded_credentials(self) -> LeftoverCredentials:
@@ -78,7 +80,7 @@ class DeskStatusService:
         changed.
         """
         context = self._context
-        if not context.asks_worker:
+        if not context.acts_through_worker:
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.DESK_NEEDS_OWN_CREDENTIALS})
         waiting_entries = context.spool.list_undelivered_entries(context.database_id)
         if waiting_entries:

@@ -66,7 +66,7 @@ class OwnDeskRequestService:
         """Return the acting person's desk requests of the last 24 hours, newest first, at most
         MAX_LISTED_REQUESTS; empty if no worker acts for this person."""
         context = self._context
-        if not context.asks_worker:
+        if not context.acts_through_worker:
             return ()
         ids_sent_from_here = context.spool.list_own_requests(context.database_id)
         with context.database.read() as conn:

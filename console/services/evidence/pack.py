@@ -333,14 +333,14 @@ class _PackDraft:
                     f"{folder}/{evidence_item.id:012d}.json",
                     encode_json({**subject_fields, **self._plain_values.make_record_fields(evidence_item)}),
                 )
-            for notice in payment_events.walk_events(self._conn, int(id)) if kind == payments.PAYMENT_KIND else ():
+            for notice in payment_events.iterate_events(self._conn, int(id)) if kind == payments.PAYMENT_KIND else ():
                 yield (
                     f"{folder}/notice-{notice.id:012d}.json",
                     encode_json({**subject_fields, **self._plain_values.make_record_fields(notice)}),
                 )
 
     def _read_evidence_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
-        return evidence.walk_evidence(self._conn, kind, int(id))
+        return evidence.iterate_evidence(self._conn, kind, int(id))
 
     def _add_documents(self, pack: PackWriter) -> None:
         unnamed_count = 0

@@ -42,7 +42,7 @@ class VerifiableAuditEntryWriter:
     def _iterate_lines(self) -> Iterator[object]:
         yield {"form": {"columns": ["prev_hash", *HASHED_COLUMNS], "hash": "sha256", "encoding": "json-ascii"}}
         for kind, id in self._subjects:
-            for row in audit_proof.walk_audit_rows_of_record(self._conn, kind, id):
+            for row in audit_proof.iterate_audit_rows_of_record(self._conn, kind, id):
                 yield self._make_audit_line(row)
         for chain in sorted(self._chains):
             head = audit_proof.find_head_of_chain(self._conn, chain, self._newest_row_id)

@@ -194,9 +194,9 @@ def _open_event_stream(
     of all events up to it. If `stream_position` is None, begin at the first event, and return EARLIEST_INSTANT as the
     latest time."""
     if stream_position is None:
-        return source.walk_events(conn, kind, id), EARLIEST_INSTANT
+        return source.iterate_events(conn, kind, id), EARLIEST_INSTANT
     at, row_key, last_moment = stream_position
-    return source.walk_events(conn, kind, id, (at, row_key)), last_moment
+    return source.iterate_events(conn, kind, id, (at, row_key)), last_moment
 
 
 # Related records

@@ -185,7 +185,7 @@ def may_proposer_still_decide(context: ServiceContext, conn: Connection, propose
     """True if the proposer is an enabled person with the right to resolve. Only then does the proposal count as the
     first of two decisions.
     """
-    person = people.find(conn, proposer, includes_unlisted=context.admits_unlisted_names)
+    person = people.find(conn, proposer, includes_unlisted=context.allows_names_without_operator_row)
     return person is not None and has_right(person, "resolve")
 
 
@@ -226,7 +226,7 @@ def _require_second_person(
 def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of the
-    proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
+    proof could be read as such an id, put the line _NO_NUMBER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
     if number is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
         return proof

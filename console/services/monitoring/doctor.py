@@ -276,7 +276,7 @@ class HealthCheckService:
             return False
         try:
             with self._database.read() as conn:
-                return operators.asks_worker(conn, self._database.account_name or "")
+                return operators.acts_through_worker(conn, self._database.account_name or "")
         except ConsoleError as unreadable:
             return unreadable
 

@@ -23,14 +23,14 @@ def make_adapter_arguments(
     provider.
     """
     own_settings = context.settings.get_provider_settings(plugin)
-    if not context.asks_worker:
+    if not context.acts_through_worker:
         require_own_merchant(context, plugin.name)
     return AdapterArguments(
         own_settings=own_settings,
         url=context.settings.get_provider_url(plugin.name),
         secrets=context.settings.read_secrets(plugin.name),
         rate_limiter=ProviderCallRefuser()
-        if context.asks_worker
+        if context.acts_through_worker
         else DatabaseRateLimiter(context, plugin.name, own_settings.spacing_seconds),
         clock=context.clock,
         scale=context.scale,

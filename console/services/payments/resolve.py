@@ -124,7 +124,7 @@ class PaymentResolver:
             self._store_answer(payment, answer)
             if target is not PaymentState.COMPLETED:
                 refuse_denial_of_unclear_answer(answer.reason, payment)
-                _refuse_denial_of_unusable_answer(answer, payment)
+                _refuse_unpaid_decision_against_answer(answer, payment)
         try:
             is_proposed = self._context.write(
                 lambda tx: self._decide_by_people(tx, payment, target, proof, person, answer, id_at_provider)
@@ -283,7 +283,7 @@ class PaymentResolver:
         self._close_cases(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is PaymentState.COMPLETED else OperationState.FAILED
-            journal.settle_operation(tx.conn, payment.operation_id, state, _make_people_outcome(), now)
+            journal.settle_operation(tx.conn, payment.operation_id, state, _make_outcome_of_decision(), now)
         context.record_audit(
             tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "people", "first": proposer}, kind=PAYMENT_KIND
         )
@@ -317,7 +317,7 @@ class PaymentResolver:
             max(now, payment.told_at or now),
             ReportSource.PEOPLE,
             EVIDENCE_CALL_NAME,
-            _make_people_outcome(report),
+            _make_outcome_of_decision(report),
         )
         apply_report(self._context, tx, payment, sourced_report)
 
@@ -335,7 +335,7 @@ class PaymentResolver:
             account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
 
 
-def _make_people_outcome(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
+def _make_outcome_of_decision(report: PaymentReport | None = None) -> Outcome[PaymentReport]:
     """Return the outcome to store for a decision of people: a success with `report`, or a failure if `report` is
     None.
     """
@@ -353,7 +353,7 @@ def _require_decidable_payment(payment: Payment, target_state: str, expected_ver
         raise make_undecidable_error(payment)
 
 
-def _refuse_denial_of_unusable_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:
+def _refuse_unpaid_decision_against_answer(answer: Outcome[PaymentReport], payment: Payment) -> None:
     """Raise evidence_mismatch if people decide that the payment is not paid although the provider's present answer
     may say the opposite. Such an answer reports the payment as paid with an unexpected amount, or can't be used and
     may report it as paid.

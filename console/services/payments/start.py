@@ -72,7 +72,7 @@ from console.store.payments.payments import NewPayment
 from console.store.spool.spool import Intent, StartKeys
 
 PAYMENT_KIND = payments.PAYMENT_KIND
-ENDED_PAYMENT_AGE = timedelta(days=1)
+MAX_ENDED_PAYMENT_AGE = timedelta(days=1)
 """The provider is asked about a payment that ended unpaid, before another payment of the order is started, until this
 time has passed since the payment's expiry time (since its beginning, if it has no expiry time).
 """
@@ -210,8 +210,9 @@ class _StartAttempt:
         earlier payment can still be paid; if an earlier payment was paid, `check` then refuses the start.
 
         The first group has not ended although its expiry time has passed: the payer may have paid in the last second.
-        The second group has ended unpaid in our database, and its expiry time is at most ENDED_PAYMENT_AGE ago (or
-        its beginning, if it has no expiry time). The provider may have received the money of such a payment later.
+        The second group has ended unpaid in our database, and its expiry time is at most MAX_ENDED_PAYMENT_AGE ago
+        (or its beginning, if it has no expiry time). The provider may have received the money of such a payment
+        later.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted at the provider. Raises
@@ -236,7 +237,7 @@ class _StartAttempt:
             if payment.provider != self._provider or payment.certainty is not Certainty.KNOWN or ends_at is None:
                 continue
             is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at == ends_at <= now
-            has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - ENDED_PAYMENT_AGE
+            has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - MAX_ENDED_PAYMENT_AGE
             # If it was perhaps paid, `check` refuses the start until people have decided.
             if is_overdue or (has_just_ended and not _may_be_paid(conn, payment)):
                 ended_payments.append(payment)
@@ -353,7 +354,7 @@ class _StartAttempt:
         operation first.
         """
         first_key = make_started_payment_key(self._provider, order.merch_txn_id)
-        later_keys = make_started_payment_key(self._provider, _make_later_number(order, ""))
+        later_keys = make_started_payment_key(self._provider, _make_later_payment_number(order, ""))
         fingerprint = compute_start_fingerprint(
             order.merch_txn_id, self._provider, Money(order.total_minor, order.currency)
         )
@@ -401,7 +402,7 @@ class _StartAttempt:
         )
         self._release_key(tx, key)
         new_payment = NewPayment(
-            provider, _choose_unused_number(tx.conn, order, provider), order.currency, order.total_minor,
+            provider, _choose_unused_payment_number(tx.conn, order, provider), order.currency, order.total_minor,
             order_id=order.id, corporation_number=number, account_minor=reserved_minor,
             begun_at=now, operation_id=operation_id,
         )  # fmt: skip
@@ -496,7 +497,7 @@ PaymentStartService: TypeAlias = GuardedService[_StartAttempt, ServiceContext, S
 
 _OPEN_PAYMENT_STATES = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
 """States of a payment that has begun and that the payer can still pay."""
-_REASONS_WITHOUT_NEWS = frozenset({"provider_error", "bad_question", *ANSWER_MISMATCH_REASONS})
+_REASONS_WITHOUT_PAYMENT_STATE = frozenset({"provider_error", "bad_question", *ANSWER_MISMATCH_REASONS})
 """Reasons of answers with HTTP status 200 that say nothing about the payment: Atom states its own errors so, and an
 answer about another payment opens a case, which stops the start by itself.
 """
@@ -513,7 +514,11 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
     """True if the provider's answer to a question about a payment can't be used but may say that the payment is paid.
     Examples are an answer with a state that is in no table, "not found" together with the payment, or an old answer
     from a cache. An error of the provider and a refused question say nothing about the payment: then False."""
-    if outcome is None or outcome.kind is not OutcomeClass.UNKNOWN or outcome.reason in _REASONS_WITHOUT_NEWS:
+    if (
+        outcome is None
+        or outcome.kind is not OutcomeClass.UNKNOWN
+        or outcome.reason in _REASONS_WITHOUT_PAYMENT_STATE
+    ):
         return False
     has_answered = outcome.status is not None and 200 <= outcome.status < 300
     return has_answered or outcome.reason in (REFUSED_BUT_MADE_REASON, OLD_ANSWER_REASON)
@@ -538,7 +543,9 @@ def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
     doesn't have this payment. The database may have lost a payment that the payer has paid. A person must first
     import that payment, or acknowledge the case about the notice.
     """
-    unmatched_events = events.list_unmatched_events_of_number(conn, order.merch_txn_id, _make_later_number(order, ""))
+    unmatched_events = events.list_unmatched_events_of_number(
+        conn, order.merch_txn_id, _make_later_payment_number(order, "")
+    )
     open_cases = alerts.read_open_alerts_of_subjects(
         conn, events.NOTICE_KIND, {event.id for event in unmatched_events}
     )
@@ -552,7 +559,7 @@ def _refuse_if_notice_unmatched(conn: Connection, order: Order) -> None:
             is_unacknowledged
             and state not in ENDED_WITHOUT_MONEY_STATES
             and state is not None
-            and _is_number_of_order(conn, order, event.order_no or "")
+            and _is_payment_number_of_order(conn, order, event.order_no or "")
         ):
             facts: InProgressDetail = {"record": order, "about": "order", "reason": InProgressReason.UNMATCHED_NOTICE}
             raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, "holder": None, "since": event.received_at})
@@ -602,14 +609,14 @@ def _is_payment_lost(conn: Connection, order: Order, start_intent: Intent, finge
         return True
     if payments.find_by_payment_number(conn, provider, number) is not None:
         return False
-    return start_intent.fingerprint == fingerprint or _is_number_of_order(conn, order, number)
+    return start_intent.fingerprint == fingerprint or _is_payment_number_of_order(conn, order, number)
 
 
-def _is_number_of_order(conn: Connection, order: Order, number: str) -> bool:
+def _is_payment_number_of_order(conn: Connection, order: Order, number: str) -> bool:
     """True if the program makes the payment number `number` for this order, for its first payment or a later one."""
     if number == order.merch_txn_id:
         return True
-    attempt_text = number.removeprefix(_make_later_number(order, ""))
+    attempt_text = number.removeprefix(_make_later_payment_number(order, ""))
     is_later_attempt = attempt_text != number and attempt_text.isascii() and attempt_text.isdecimal()
     return is_later_attempt and orders.find_by_number(conn, number) is None
 
@@ -621,7 +628,7 @@ def _find_corporation_number(order: Order) -> str | None:
     return None
 
 
-def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
+def _choose_unused_payment_number(conn: Connection, order: Order, provider: str) -> str:
     """Return a payment number that is not used at the provider yet: the order's number for the first attempt, with a
     suffix such as `-2` for later attempts. A later attempt doesn't get the number of another order, because imports
     and notices find the order of a missing payment by this number.
@@ -631,11 +638,11 @@ def _choose_unused_number(conn: Connection, order: Order, provider: str) -> str:
         attempt > 1 and orders.find_by_number(conn, number) is not None
     ):
         attempt += 1
-        number = _make_later_number(order, str(attempt))
+        number = _make_later_payment_number(order, str(attempt))
     return number
 
 
-def _make_later_number(order: Order, attempt: str) -> str:
+def _make_later_payment_number(order: Order, attempt: str) -> str:
     """Return the payment number of a later attempt for the order: the order's number, a hyphen and `attempt`, such as
     `2`. If `attempt` is empty, return the prefix that all such numbers of the order share. The order's number is cut
     if the payment number would otherwise be too long.

@@ -65,7 +65,7 @@ from console.store.payments import stock_reservations as stock
 from console.store.tasks import sagas
 
 TIMEOUT_TASK_NAME = "payment_timeouts"
-ASKED_AT_FACT_KEY = "asked_at"
+PROVIDER_QUESTION_TIME_FACT_KEY = "asked_at"
 """Key of a saga's fact: the instant (ISO 8601) at which the saga asked the provider."""
 MAX_PAYMENTS_PER_RUN = 10 * BATCH_SIZE
 """Largest number of payments in one run of the due task; the rest follow in the next run."""
@@ -289,7 +289,7 @@ class PaymentTimeoutSagas:
         if verdict is not None:
             return verdict
         if current_payment.state in ENDED_UNPAID_STATES or is_unpaid_outcome(outcome):
-            return StepDone({ASKED_AT_FACT_KEY: asked_at.isoformat()})
+            return StepDone({PROVIDER_QUESTION_TIME_FACT_KEY: asked_at.isoformat()})
         if find_report(outcome) is not None:
             return StepWaiting("in_between")
         code = find_read_error_code(outcome)
@@ -342,7 +342,7 @@ class PaymentTimeoutSagas:
         """True if the provider's answer that the saga stores is at most MAX_PROVIDER_ANSWER_AGE old and the database
         has no newer report about the payment.
         """
-        asked_at = datetime.fromisoformat(str(saga.facts[ASKED_AT_FACT_KEY]))
+        asked_at = datetime.fromisoformat(str(saga.facts[PROVIDER_QUESTION_TIME_FACT_KEY]))
         if payment.told_at is not None and payment.told_at > asked_at:
             return False
         return timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE

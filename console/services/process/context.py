@@ -149,7 +149,7 @@ class PublisherAnswerSource(Protocol):
         query."""
 
 
-_LOCAL_WORKER = Person(WORKER, frozenset({WORKER}), may_buy=False)
+_WORKER_ON_LOCAL_DATABASE = Person(WORKER, frozenset({WORKER}), may_buy=False)
 
 
 @dataclass
@@ -279,7 +279,7 @@ class ServiceContext:
         """The audit trail to which this process writes. If a worker acts for the desk's person, this object stores
         each audit entry as a request to the worker.
         """
-        if self.asks_worker:
+        if self.acts_through_worker:
             from console.store.desk_requests.requested_audit import RequestedAuditTrail
 
             return RequestedAuditTrail(self.spool.desk_id)
@@ -306,7 +306,7 @@ class ServiceContext:
         cipher = Cipher(self.settings.read_store_key())
         with self.database.read() as conn:
             fingerprint = migrate.read_meta(conn, STORE_KEY_FINGERPRINT_NAME)
-        if fingerprint is None and not self.asks_worker:
+        if fingerprint is None and not self.acts_through_worker:
             fingerprint = self.database.write(
                 lambda tx: migrate.write_meta(tx.conn, STORE_KEY_FINGERPRINT_NAME, cipher.fingerprint)
             )
@@ -354,7 +354,7 @@ class ServiceContext:
         return HoldingProcess(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
 
     @cached_property
-    def asks_worker(self) -> bool:
+    def acts_through_worker(self) -> bool:
         """True if the connected database account may only read and write desk requests. A worker then acts for the
         person.
         """
@@ -362,7 +362,7 @@ class ServiceContext:
         if account is None:
             return False
         with self.database.read() as conn:
-            return people.asks_worker(conn, account)
+            return people.acts_through_worker(conn, account)
 
     def read_person(self) -> Person:
         """Return the acting person with the person's roles. Raises no_operator if no name is set, and not_allowed
@@ -372,7 +372,7 @@ class ServiceContext:
         if name is None:
             raise ConsoleError(ErrorCode.NO_OPERATOR)
         if self._is_local_worker:
-            return _LOCAL_WORKER
+            return _WORKER_ON_LOCAL_DATABASE
         with self.database.read() as conn:
             return self._require_person(conn, name)
 
@@ -389,11 +389,11 @@ class ServiceContext:
         """
         self.require_own_name(person_name)
         return _require_known_person(
-            person_name, people.find(conn, person_name, includes_unlisted=self.admits_unlisted_names)
+            person_name, people.find(conn, person_name, includes_unlisted=self.allows_names_without_operator_row)
         )
 
     @property
-    def admits_unlisted_names(self) -> bool:
+    def allows_names_without_operator_row(self) -> bool:
         """True on every database except a server: there, a person needs no entry in the table `operators` while this
         table is empty. Every name then has all roles.
         """
@@ -418,7 +418,9 @@ class ServiceContext:
         return (
             None
             if name is None
-            else require_reader(name, people.find(conn, name, includes_unlisted=self.admits_unlisted_names))
+            else require_reader(
+                name, people.find(conn, name, includes_unlisted=self.allows_names_without_operator_row)
+            )
         )
 
     @property
@@ -446,9 +448,11 @@ class ServiceContext:
             self.require_own_name(name)
         with self.database.read() as conn:
             found_person, may_be_stopped = (
-                (_LOCAL_WORKER, True)
+                (_WORKER_ON_LOCAL_DATABASE, True)
                 if self._is_local_worker
-                else people.find_with_read_only_switch(conn, name, includes_unlisted=self.admits_unlisted_names)
+                else people.find_with_read_only_switch(
+                    conn, name, includes_unlisted=self.allows_names_without_operator_row
+                )
             )
             person = _require_right_of_roles(action, _require_known_person(name, found_person))
             if may_be_stopped:

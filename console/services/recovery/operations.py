@@ -247,7 +247,7 @@ class OperationRecovery:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
             refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
-            _refuse_denial_of_unusable_answer(error, operation)
+            _refuse_unpaid_decision_on_unusable_answer(error, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if payment.state not in ENDED_UNPAID_STATES:
             raise ConsoleError(
@@ -294,7 +294,7 @@ class OperationRecovery:
         person_evidence = read_proof(evidence, reason)
         entry = self._find_spool_entry(operation_id)
         if entry is None or not (
-            entry.holds_claim or (target_state == "success" and self._is_operation_denied(entry))
+            entry.holds_claim or (target_state == "success" and self._is_decided_as_not_made(entry))
         ):
             raise ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": operation})
         if target_state == "success":
@@ -310,7 +310,7 @@ class OperationRecovery:
         self._refuse_denial_of_named_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
-    def _is_operation_denied(self, entry: SpoolEntry) -> bool:
+    def _is_decided_as_not_made(self, entry: SpoolEntry) -> bool:
         """True if two people have decided that the lost operation was not made. AlarmBox may have made the purchase
         after that decision. A person can then state AlarmBox's id of the purchase, although its claim has ended."""
         with self._context.database.read() as conn:
@@ -569,7 +569,7 @@ class OperationRecovery:
         return Explanation(f"verdict.operation_{state}", "why.operation", step)
 
 
-def _refuse_denial_of_unusable_answer(error: ConsoleError, operation: Operation) -> None:
+def _refuse_unpaid_decision_on_unusable_answer(error: ConsoleError, operation: Operation) -> None:
     """Raise evidence_mismatch if the provider's answer about the lost payment can't be used and may report the
     payment as paid. `error` is the error of the probe that got this answer."""
     reason, status = error.detail.get("reason"), error.detail.get("status")

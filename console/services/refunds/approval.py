@@ -118,7 +118,7 @@ class RefundDecisionService:
         context = self._context
         pair = refund_records.read_refund_with_payment(context, refund_id)
         refund = pair.refund
-        if refund.state is RefundState.APPROVED and _is_one_of_people(person, refund.checkers):
+        if refund.state is RefundState.APPROVED and _is_person_among_names(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
                 raise refund_records.make_stale_view_error(refund, expected_version)
             return refund, False
@@ -369,7 +369,7 @@ def _require_decidable_refund(
         raise ConsoleError(ErrorCode.SAME_PERSON, {"record": refund, "first": matching_person})
 
 
-def _is_one_of_people(person: str, people: tuple[str, ...]) -> bool:
+def _is_person_among_names(person: str, people: tuple[str, ...]) -> bool:
     """True if `person` is one of `people`, all given by name. Two spellings of one account name count as the same
     person (`is_same_person`)."""
     return any(is_same_person(person, other_person) for other_person in people)

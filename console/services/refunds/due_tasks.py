@@ -160,7 +160,7 @@ class RefundDueTasks:
         with context.database.read() as conn:
             due_refunds = refunds.list_due_refunds(conn, reasons, now, BATCH_SIZE, usable_providers)
         return sum(
-            self._run_for_refund(refund, lambda refund: self._act_or_postpone(refund, act))
+            self._run_for_refund(refund, lambda refund: self._handle_refund_or_postpone(refund, act))
             for refund in iterate_until_stopped(due_refunds)
         )
 
@@ -184,7 +184,7 @@ class RefundDueTasks:
             act(refund)
         return 1
 
-    def _act_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
+    def _handle_refund_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
         """Call `act` with the due refund. If `act` raises an error and has not changed the refund, postpone the
         refund's work, so that the next run handles other refunds first. Then raise the error again."""
         try:

@@ -36,7 +36,9 @@ class RefundLimitService:
         self._context.require_right_despite_read_only("limits")
         with self._context.database.read() as conn:
             now = read_current_time(conn, self._context.now())
-            return limit_changes.list_limits(conn, now, includes_unlisted=self._context.admits_unlisted_names)
+            return limit_changes.list_limits(
+                conn, now, includes_unlisted=self._context.allows_names_without_operator_row
+            )
 
     def set_limit(self, name: str, currency: str, value: int, *, request_id: str | None = None) -> Limit:
         """Propose `value` for the limit or condition `name` in this currency (a code such as JPY). `value` is in the
@@ -77,7 +79,7 @@ class RefundLimitService:
             return limit
         subject = make_limit_subject(limit_name, currency, limit.value)
         proposers = limit_changes.find_proposers(
-            tx.conn, subject, limit_value, now, includes_unlisted=context.admits_unlisted_names
+            tx.conn, subject, limit_value, now, includes_unlisted=context.allows_names_without_operator_row
         )
         other_proposers = [proposer for proposer in proposers if not is_same_person(proposer, person)]
         facts: dict[str, object] = {"before": limit.value, "after": limit_value}

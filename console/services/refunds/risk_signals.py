@@ -20,13 +20,13 @@ from console.store.refunds import refunds
 
 RecordT = TypeVar("RecordT", Payment, Refund)
 
-PAYER_LOOK_BACK_PERIOD = PAYER_HISTORY_PERIOD
+PAYER_REFUND_SEARCH_PERIOD = PAYER_HISTORY_PERIOD
 """Period before now in which the refunds of the payer and of the order are compared with a refund."""
 FREQUENT_PAYER_REFUND_COUNT = 3
-"""Smallest number of refunds of one payer within PAYER_LOOK_BACK_PERIOD that makes a risk signal."""
+"""Smallest number of refunds of one payer within PAYER_REFUND_SEARCH_PERIOD that makes a risk signal."""
 SIMILAR_REFUND_AMOUNT_PERCENT = 1
 """Largest difference of two amounts, in percent of the new refund's amount, that still counts as similar."""
-_RULES_THAT_NAME_ONE_REFUND = frozenset({"exact_lookalike", "similar_amount", "same_order", "open_request"})
+_SIGNAL_RULES_ABOUT_ONE_REFUND = frozenset({"exact_lookalike", "similar_amount", "same_order", "open_request"})
 """Rules whose signals say only that a certain other refund of the payment or of its order exists."""
 DOUBLE_CHARGE_PERIOD = timedelta(hours=1)
 """Two payments of one corporation with one amount may be a double charge if they were paid within this time."""
@@ -42,7 +42,7 @@ class RiskSignalFacts:
     same order, then payments of the same corporation with an equal captured amount. (The second group may also
     contain payments whose amount equals that of another payment whose facts are read in the same call.) `open_cases`
     are the rules of the payment's open cases. `order_refunds` are the refunds of the payment's order, `payer_refunds`
-    the refunds to the same payer within PAYER_LOOK_BACK_PERIOD. The refunds, and the payments in each of the two
+    the refunds to the same payer within PAYER_REFUND_SEARCH_PERIOD. The refunds, and the payments in each of the two
     groups, are sorted newest first.
     """
 
@@ -74,7 +74,7 @@ def read_signal_facts(conn: Connection, rule_facts: Sequence[RefundFacts]) -> tu
     refunds_by_order_id = _group_records_by(refunds.find_by_orders(conn, order_ids), lambda refund: refund.order_id)
     payer_by_payment_id = {payment.id: payment.payer for payment in refund_payments if payment.payer}
     payer_refunds_by_payment_id = refunds.find_by_payers_since(
-        conn, payer_by_payment_id, rule_facts[0].now - PAYER_LOOK_BACK_PERIOD
+        conn, payer_by_payment_id, rule_facts[0].now - PAYER_REFUND_SEARCH_PERIOD
     )
     return tuple(
         RiskSignalFacts(
@@ -120,7 +120,7 @@ def _drop_repeated_signals(signals: Iterable[RiskSignal]) -> Iterator[RiskSignal
     """
     named_ids: set[int | None] = set()
     for signal in signals:
-        if signal.rule in _RULES_THAT_NAME_ONE_REFUND:
+        if signal.rule in _SIGNAL_RULES_ABOUT_ONE_REFUND:
             if signal.id in named_ids:
                 continue
             named_ids.add(signal.id)
@@ -202,10 +202,10 @@ def _find_order_refund_signals(
     facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
     """Yield a signal for each other refund of this payment or of its order that was requested within
-    PAYER_LOOK_BACK_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount and
-    id of the refund for which signals are searched.
+    PAYER_REFUND_SEARCH_PERIOD, except those that ended without effect. `amount_minor` and `own_refund_id` are amount
+    and id of the refund for which signals are searched.
     """
-    since = facts.rule_facts.now - PAYER_LOOK_BACK_PERIOD
+    since = facts.rule_facts.now - PAYER_REFUND_SEARCH_PERIOD
     for refund in {refund.id: refund for refund in (*facts.rule_facts.refunds, *facts.order_refunds)}.values():
         is_recent = _is_requested_since(refund, since)
         if refund.id != own_refund_id and is_recent and refund.state not in refunds.STATES_WITHOUT_MOVED_MONEY:
@@ -217,7 +217,7 @@ def _find_order_refund_signals(
 def _find_payer_refund_signals(
     facts: RiskSignalFacts, amount_minor: int, own_refund_id: int | None
 ) -> Iterator[RiskSignal]:
-    """Yield signals about refunds of other payments to the same payer within PAYER_LOOK_BACK_PERIOD. There is one
+    """Yield signals about refunds of other payments to the same payer within PAYER_REFUND_SEARCH_PERIOD. There is one
     signal for each refund whose amount is similar to `amount_minor`, and one more signal if the payer got
     FREQUENT_PAYER_REFUND_COUNT or more refunds in this period. The refund with the id `own_refund_id` is not compared
     with itself.
@@ -227,7 +227,7 @@ def _find_payer_refund_signals(
     if len(earlier_refunds) >= FREQUENT_PAYER_REFUND_COUNT:
         yield RiskSignal(
             "payer_often",
-            {"n": len(earlier_refunds), "days": PAYER_LOOK_BACK_PERIOD.days},
+            {"n": len(earlier_refunds), "days": PAYER_REFUND_SEARCH_PERIOD.days},
             refunds.REFUND_KIND,
             earlier_refunds[0].id,
         )

@@ -147,7 +147,7 @@ class Scheduler:
             refusals.audit_refusals(self._context, AuditAction.TASKS_RUN, None, kind="task"),
             self._act_as_worker(),
         ):
-            if self._context.asks_worker:
+            if self._context.acts_through_worker:
                 detail: NotAllowedDetail = {
                     "operator": self._context.operator or "",
                     "reason": NotAllowedReason.RIGHT_MISSING,

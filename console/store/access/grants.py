@@ -134,7 +134,7 @@ RightSet = frozenset[tuple[str, str, str]]
 """A set of rights, each as (table, privilege, column); an empty column means the whole table."""
 
 
-_REQUESTER_SUFFIX = ".asks"
+_REQUESTER_ROLE_SUFFIX = ".asks"
 """Suffix of the name of the server's role for a person whose desk only sends desk requests."""
 
 
@@ -142,7 +142,7 @@ def get_requester_role(role: str) -> str:
     """Return the name of the server's role that replaces this console role for a person whose desk only sends desk
     requests to a worker.
     """
-    return f"{role}{_REQUESTER_SUFFIX}"
+    return f"{role}{_REQUESTER_ROLE_SUFFIX}"
 
 
 def _make_select_rights(tables: Iterable[str]) -> RightSet:
@@ -199,7 +199,7 @@ rows, or change a column that is written only once.
 A person for whom a worker acts has the role `get_requester_role(role)` instead of the role itself. It has rights on
 the views of these tables, and none on the tables.
 """
-REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_SUFFIX))
+REQUESTER_ROLES = frozenset(role for role in RIGHTS_OF_ROLE if role.endswith(_REQUESTER_ROLE_SUFFIX))
 """The server's roles for people whose desks only send desk requests to a worker."""
 
 
@@ -287,16 +287,16 @@ def renew_role_rights(conn: Connection) -> bool:
 
 def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
-    rights (`may_grant`) checks all roles; any other account checks only its own rights.
+    rights (`may_grant_rights`) checks all roles; any other account checks only its own rights.
     """
     database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
     faults: list[AccessFault] = []
-    used_roles = _read_roles_of_enabled_operators(conn) if may_grant(conn) else frozenset()
+    used_roles = _read_roles_of_enabled_operators(conn) if may_grant_rights(conn) else frozenset()
     for role in sorted(RIGHTS_OF_ROLE):
         rights = read_rights_of_role(conn, make_role_name(database, role))
         if rights is None and role in used_roles:
             faults.append(AccessFault("missing_role", role))
-        if rights is not None and may_grant(conn):
+        if rights is not None and may_grant_rights(conn):
             required_rights = _list_required_rights(database, role, columns)
             faults += [
                 AccessFault("missing_grant", f"{role}: {_format_right(right)}")
@@ -347,7 +347,9 @@ def _read_roles_of_account(conn: Connection) -> AbstractSet[str] | None:
         "SELECT roles, asks FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
     ).first()
     return (
-        None if row is None or may_grant(conn) else list_server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
+        None
+        if row is None or may_grant_rights(conn)
+        else list_server_roles(_parse_roles(row[0]), asks_worker=bool(row[1]))
     )
 
 
@@ -529,7 +531,7 @@ def _find_own_right_faults(
     )
 
 
-def may_grant(conn: Connection) -> bool:
+def may_grant_rights(conn: Connection) -> bool:
     """True if the connected account may grant its rights to others (WITH GRANT OPTION)."""
     grant_lines = conn.exec_driver_sql("SHOW GRANTS").scalars()
     return any("WITH GRANT OPTION" in line for line in grant_lines)

@@ -20,7 +20,7 @@ from console.store.access.grants import (
     END_LOCK_HOLDER_PROCEDURE,
     XA_RIGHT,
     is_mariadb,
-    may_grant,
+    may_grant_rights,
     quote_identifier,
     run_statement,
 )
@@ -144,7 +144,7 @@ _RIGHT_PATTERNS_ON_MYSQL = {
     ),
 }
 _ALL_PRIVILEGES_PATTERN = r"\bALL PRIVILEGES ON \*\.\*"
-_REPEATERS_KEY = "repeaters"
+_REPEATED_BLOCKERS_KEY = "repeaters"
 _ROLLED_BACK_ERROR = 1402
 _TRANSACTION_NOT_FOUND_ERRORS = {
     1397,
@@ -393,7 +393,7 @@ def list_missing_procedure_rights(conn: Connection) -> Sequence[str]:
     account lacks. For any other account return an empty result, because such an account can't see the schema
     account's rights.
     """
-    if not may_grant(conn):
+    if not may_grant_rights(conn):
         return ()
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
     if any(re.search(_ALL_PRIVILEGES_PATTERN, line) for line in grant_lines):
@@ -411,7 +411,11 @@ def list_missing_worker_rights(conn: Connection) -> Sequence[str] | None:
     None for every other account, and on MariaDB, where each account can roll prepared transactions back.
     """
     grant_lines = [str(line) for line in conn.exec_driver_sql("SHOW GRANTS").scalars()]
-    if is_mariadb(conn) or may_grant(conn) or not any(END_LOCK_HOLDER_PROCEDURE in line for line in grant_lines):
+    if (
+        is_mariadb(conn)
+        or may_grant_rights(conn)
+        or not any(END_LOCK_HOLDER_PROCEDURE in line for line in grant_lines)
+    ):
         return None
     return () if any(re.search(rf"\b{XA_RIGHT}\b.* ON \*\.\*", line) for line in grant_lines) else (XA_RIGHT,)
 
@@ -421,9 +425,9 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
     `conn`. The procedure locks such an account if the account blocks others again.
     """
     names = ",".join(sorted(accounts))
-    if conn.info.get(_REPEATERS_KEY, "") != names:
+    if conn.info.get(_REPEATED_BLOCKERS_KEY, "") != names:
         conn.exec_driver_sql("SET @console_repeaters = %s", (names,))
-        conn.info[_REPEATERS_KEY] = names
+        conn.info[_REPEATED_BLOCKERS_KEY] = names
 
 
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:

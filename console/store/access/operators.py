@@ -30,7 +30,7 @@ class StoredPerson:
 PERSON_COLUMNS = (operators.c.name, operators.c.roles, operators.c.may_buy)
 ENABLED_PERSON_CONDITION = and_(operators.c.name == bindparam("person_name"), operators.c.disabled_at.is_(None))
 _ENABLED_PERSON_BY_NAME_QUERY = select(*PERSON_COLUMNS).where(ENABLED_PERSON_CONDITION)
-_ASKS_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
+_ACTS_THROUGH_WORKER_QUERY = select(operators.c.asks).where(ENABLED_PERSON_CONDITION)
 _LISTED_ENABLED_PEOPLE_QUERY = select(*PERSON_COLUMNS).where(
     operators.c.name.in_(bindparam("names", expanding=True)), operators.c.disabled_at.is_(None)
 )
@@ -95,11 +95,11 @@ def find_names_with_role(
     return frozenset(name for name in names if name.casefold() in stored_names)
 
 
-def asks_worker(conn: Connection, person_name: str) -> bool:
+def acts_through_worker(conn: Connection, person_name: str) -> bool:
     """Return True if a worker acts for the person of that name. The database account of such a person may only read
     views and insert desk requests.
     """
-    return bool(conn.execute(_ASKS_WORKER_QUERY, {"person_name": person_name}).scalar())
+    return bool(conn.execute(_ACTS_THROUGH_WORKER_QUERY, {"person_name": person_name}).scalar())
 
 
 def list_names_without_worker(conn: Connection) -> list[str]:

@@ -39,7 +39,7 @@ class ChainRow:
         return ChainHead(str(self.content["session"]), int(str(self.content["seq"])), self.id, self.hash)
 
 
-def walk_audit_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
+def iterate_audit_rows_of_record(conn: Connection, kind: str, id: str) -> Iterator[ChainRow]:
     """Yield the audit rows about one record, oldest first. Rows that only report that a person has read the record
     are left out. The rows are read page by page, so memory stays constant."""
     last_id = 0

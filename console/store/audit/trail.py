@@ -37,7 +37,7 @@ __all__ = [
     "NewAuditEntry",
     "AuditVerificationResult",
     "append_entry",
-    "walk_entries",
+    "iterate_entries",
     "list_entries_of_subject",
     "list_newest_entries",
     "verify_chains",
@@ -49,7 +49,7 @@ _SERVER_TIME_VALID_US = 60_000_000
 """Longest time (microseconds) after a read of the server's time in which the present server time is computed from
 that read and from the machine's uptime, without another read.
 """
-_LONGEST_KEPT_FACT = 128
+_MAX_FACT_CHARACTERS_IN_CUT_DETAIL = 128
 """Largest length (characters) of a fact that a shortened detail keeps."""
 
 _log = logging.getLogger("console.store")
@@ -332,7 +332,7 @@ def list_entries_of_subject(conn: Connection, kind: str, subject_id: str) -> tup
     return tuple(_make_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
-def walk_entries(conn: Connection, *, person: str | None = None) -> Iterator[AuditEntry]:
+def iterate_entries(conn: Connection, *, person: str | None = None) -> Iterator[AuditEntry]:
     """Yield every audit entry, oldest first. With `person`, only entries of that person. The entries are read page by
     page, so memory stays constant."""
     query = _AUDIT_ENTRIES_QUERY.order_by(audit_log.c.id).limit(_ENTRIES_PER_BATCH)
@@ -365,7 +365,9 @@ def _format_canonical_json(detail: Mapping[str, object]) -> str:
     text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     if len(text) > LONGEST_DETAIL_CHARACTERS:
         request_and_worker = {
-            name: str(detail[name])[:_LONGEST_KEPT_FACT] for name in ("request", "worker") if name in detail
+            name: str(detail[name])[:_MAX_FACT_CHARACTERS_IN_CUT_DETAIL]
+            for name in ("request", "worker")
+            if name in detail
         }
         cut_detail = {"cut": text[: LONGEST_DETAIL_CHARACTERS // 2], **request_and_worker}
         text = json.dumps(cut_detail, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -172,7 +172,7 @@ def _check_accounts(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
         account_properties.find_account_faults(conn),
     )
     if faults is None:
-        is_unreadable = accepts_remote and grants.may_grant(conn)
+        is_unreadable = accepts_remote and grants.may_grant_rights(conn)
         facts = {"faults": ["SELECT ON mysql.user"] if is_unreadable else [], "count": int(is_unreadable)}
         yield FitnessFinding("accounts", not is_unreadable, facts, stops_purchases=False)
     else:
@@ -194,7 +194,7 @@ def _check_lock_holders(conn: Connection, _: Database) -> Iterator[FitnessFindin
     check that the stored procedure that ends blocking sessions has its rights; only this account can see these
     rights. On a connection of a worker to MySQL, check that the worker can roll prepared transactions back.
     """
-    if grants.may_grant(conn):
+    if grants.may_grant_rights(conn):
         missing_procedure_rights = lock_holders.list_missing_procedure_rights(conn)
         yield FitnessFinding(
             "lock_holders",

@@ -116,7 +116,7 @@ _HAS_PAYMENT_EXPIRED_SQL = (
 has no payment or that the payment is still pending.
 """
 _WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.id", "payment", PaymentState.PAYMENT_FAILED.value)
-_OUTCOMES_THAT_END_UNKNOWN = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+_OUTCOMES_THAT_END_UNCERTAINTY = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 _LAST_UNKNOWN_EVIDENCE_ID_SQL = make_aggregate_sql(
     "COALESCE(MAX(v.id), 0)",
     "evidence v WHERE v.subject_kind = 'payment' AND v.subject_id = OLD.id AND v.source LIKE '%_.%'"
@@ -124,7 +124,7 @@ _LAST_UNKNOWN_EVIDENCE_ID_SQL = make_aggregate_sql(
 )
 """SQL expression: the id of the payment's newest evidence with an unknown outcome; 0 if there is none."""
 _HAS_CLEAR_ANSWER_SQL = _has_answer_sql(
-    *_OUTCOMES_THAT_END_UNKNOWN, condition_sql=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
+    *_OUTCOMES_THAT_END_UNCERTAINTY, condition_sql=f"e.id > {_LAST_UNKNOWN_EVIDENCE_ID_SQL}"
 )
 """SQL condition: after the last answer with an unknown outcome the provider has answered with the state of the
 payment.

@@ -14,7 +14,7 @@ from console.store.schema.core import credit_checks
 
 MAX_ID_DISTANCE = 1_000
 """Largest distance above the table's highest id for the id of a row that is restored under its old id."""
-MAX_ID_DISTANCE_OF_OTHERS = 100_000
+MAX_ID_DISTANCE_OF_OTHER_APPLICATIONS = 100_000
 """Largest distance above the table's highest id for the id of a row that another application inserts."""
 MAX_COUNTER_INCREMENT = 64
 """Largest accepted increment of a counter. In a cluster the increment is the number of nodes."""
@@ -51,13 +51,13 @@ def make_id_rules(table: str) -> tuple[TriggerRule, ...]:
     return (TriggerRule(f"{_is_id_from_counter_sql()} AND {id_condition}", _ID_SET_BY_CALLER_MESSAGE),)
 
 
-def make_id_rules_for_others(table: str) -> tuple[TriggerRule, ...]:
+def make_id_rules_for_other_applications(table: str) -> tuple[TriggerRule, ...]:
     """Return a tuple with one rule: another application inserts rows into this table without an id, or with an id at
-    most MAX_ID_DISTANCE_OF_OTHERS above the table's highest id."""
+    most MAX_ID_DISTANCE_OF_OTHER_APPLICATIONS above the table's highest id."""
     return (
         TriggerRule(
             f"{_is_id_from_counter_sql()} AND "
-            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE_OF_OTHERS)})",
+            f"(COALESCE(NEW.id, 0) = 0 OR {_is_near_highest_id_sql(table, MAX_ID_DISTANCE_OF_OTHER_APPLICATIONS)})",
             _ID_SET_BY_CALLER_MESSAGE,
         ),
     )

@@ -202,7 +202,7 @@ def _make_triggers_of_credit_checks() -> Iterator[ServerTrigger]:
     for other programs."""
     id_rules_of_console, id_rules_of_others = (
         row_counters.make_id_rules(checks.CREDIT_CHECK_TABLE),
-        row_counters.make_id_rules_for_others(checks.CREDIT_CHECK_TABLE),
+        row_counters.make_id_rules_for_other_applications(checks.CREDIT_CHECK_TABLE),
     )
     rules_by_event: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         (
@@ -230,7 +230,7 @@ def _make_triggers_of_orders() -> Iterator[ServerTrigger]:
     other programs."""
     insert_rules_of_others = (
         *orders.ORDER_INSERT_RULES_FOR_OTHER_PROGRAMS,
-        *row_counters.make_id_rules_for_others(orders.ORDER_TABLE),
+        *row_counters.make_id_rules_for_other_applications(orders.ORDER_TABLE),
     )
     rules_by_event: Sequence[tuple[TriggerEvent, Sequence[TriggerRule], Sequence[TriggerRule]]] = (
         ("INSERT", orders.ORDER_INSERT_RULES_FOR_PEOPLE, insert_rules_of_others),
@@ -252,7 +252,7 @@ def _make_triggers_of_stock() -> Iterator[ServerTrigger]:
     table, delete_rules = worker_rules.STOCK_TABLE, worker_rules.STOCK_DELETE_RULES
     insert_rules_of_others = (
         *worker_rules.STOCK_INSERT_RULES_FOR_OTHER_PROGRAMS,
-        *row_counters.make_id_rules_for_others(table),
+        *row_counters.make_id_rules_for_other_applications(table),
     )
     yield ServerTrigger(
         table, "INSERT", _make_trigger_body(worker_rules.STOCK_INSERT_RULES_FOR_PEOPLE, insert_rules_of_others)

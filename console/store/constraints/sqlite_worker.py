@@ -18,7 +18,7 @@ from console.store.constraints.sqlite_expressions import (
     is_allowed_step_sql,
     make_no_replacement_rule,
 )
-from console.store.constraints.worker import COUNT_COLUMNS
+from console.store.constraints.worker import RECONCILIATION_COUNT_COLUMNS
 
 _RECONCILIATION_END_RULE = TriggerRule(
     "(NEW.state <> 'running') = (NEW.ended_at IS NOT NULL)", "what has ended has an end, nothing else"
@@ -112,7 +112,8 @@ _UPDATE_RULES_BY_TABLE: Mapping[str, TriggerRules] = {
         ),
         TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
         TriggerRule(
-            " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
+            " AND ".join(f"NEW.{name} >= OLD.{name}" for name in RECONCILIATION_COUNT_COLUMNS),
+            "what was counted stays counted",
         ),
         _RECONCILIATION_END_RULE,
     ),

@@ -36,14 +36,14 @@ from console.store.constraints.words_of_people import has_words_of_person_sql, i
 STOCK_TABLE = "stock_reservations"
 LONGEST_TAKE_HOURS = 25
 """Longest time (hours) for which a person may take a record: a day, and one hour for a difference between clocks."""
-LOSS_REPORT_SECONDS = 60
+DATABASE_LOSS_REPORT_SECONDS = 60
 """Longest time (seconds) between the audit entry about a loss of the database and the alert and the lost operations
 of the same transaction."""
-MAX_LOSS_REPORTS_PER_DAY = 3
+MAX_DATABASE_LOSS_REPORTS_PER_DAY = 3
 """Number of losses of the database that one account may report within 24 hours. A desk that may not report a further
 loss still refuses its own operations.
 """
-COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+RECONCILIATION_COUNT_COLUMNS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 """Columns with the counts of a reconciliation run. A count never decreases."""
 
 
@@ -117,26 +117,29 @@ def _make_ended_at_condition(has_ended_sql: str) -> str:
     return f"({has_ended_sql}) = (NEW.ended_at IS NOT NULL)"
 
 
-_OWN_LOSSES_SQL = (
+_OWN_DATABASE_LOSS_ENTRIES_SQL = (
     "audit_log a WHERE a.subject_kind = 'database' AND a.subject_id = '1'"
     f" AND CAST(a.what AS BINARY) = '{AuditAction.DATABASE_WENT_BACK}' AND CAST(a.who AS BINARY) = me"
 )
-_HAS_REPORTED_LOSS_SQL = exists_sql(
-    f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL {LOSS_REPORT_SECONDS} SECOND"
+_HAS_REPORTED_DATABASE_LOSS_SQL = exists_sql(
+    f"{_OWN_DATABASE_LOSS_ENTRIES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL {DATABASE_LOSS_REPORT_SECONDS} SECOND"
 )
-"""SQL condition: within the last LOSS_REPORT_SECONDS the acting person has written an audit entry that the database
-has lost rows. The alert about the loss stops all calls that cost or move money, and a lost operation holds its claim
-until two people have decided about it.
+"""SQL condition: within the last DATABASE_LOSS_REPORT_SECONDS the acting person has written an audit entry that the
+database has lost rows. The alert about the loss stops all calls that cost or move money, and a lost operation keeps
+its claim until two people have decided about it.
 """
-_LOSSES_OF_DAY_SQL = make_aggregate_sql("COUNT(*)", f"{_OWN_LOSSES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL 1 DAY")
+_DATABASE_LOSS_COUNT_OF_DAY_SQL = make_aggregate_sql(
+    "COUNT(*)", f"{_OWN_DATABASE_LOSS_ENTRIES_SQL} AND a.at >= {UTC_NOW_SQL} - INTERVAL 1 DAY"
+)
 _ALERT_INSERT_RULES = (
     TriggerRule(
         f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR (NEW.subject_kind = 'database' AND NEW.subject_id = 1"
-        f" AND {_HAS_REPORTED_LOSS_SQL})",
+        f" AND {_HAS_REPORTED_DATABASE_LOSS_SQL})",
         "whoever stops everything says so in the trail first",
     ),
     TriggerRule(
-        f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}' OR {_LOSSES_OF_DAY_SQL} <= {MAX_LOSS_REPORTS_PER_DAY}",
+        f"NEW.rule_id <> '{DATABASE_WENT_BACK_RULE}'"
+        f" OR {_DATABASE_LOSS_COUNT_OF_DAY_SQL} <= {MAX_DATABASE_LOSS_REPORTS_PER_DAY}",
         "this account has stopped everything too often today",
     ),
     TriggerRule(
@@ -238,7 +241,7 @@ _RECONCILIATION_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
     TriggerRule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
-        + " AND ".join(f"NEW.{name} = 0" for name in COUNT_COLUMNS),
+        + " AND ".join(f"NEW.{name} = 0" for name in RECONCILIATION_COUNT_COLUMNS),
         "a reconciliation begins with nothing",
     ),
 )
@@ -251,7 +254,8 @@ _RECONCILIATION_UPDATE_RULES = (
     TriggerRule("OLD.ended_at IS NULL", "a reconciliation that has ended stays as it is"),
     TriggerRule(_make_ended_at_condition("NEW.state <> 'running'"), "a reconciliation has an end when it has ended"),
     TriggerRule(
-        " AND ".join(f"NEW.{name} >= OLD.{name}" for name in COUNT_COLUMNS), "what was counted stays counted"
+        " AND ".join(f"NEW.{name} >= OLD.{name}" for name in RECONCILIATION_COUNT_COLUMNS),
+        "what was counted stays counted",
     ),
 )
 _RECONCILIATION_ROW_INSERT_RULES = (
@@ -372,7 +376,7 @@ _WATCHED_CORPORATION_UPDATE_RULES = (
 )
 
 _LOST_OPERATION_INSERT_RULES = (
-    TriggerRule(_HAS_REPORTED_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
+    TriggerRule(_HAS_REPORTED_DATABASE_LOSS_SQL, "whoever tells of a lost operation says so in the trail first"),
     TriggerRule(
         "NOT " + exists_sql("operations o WHERE o.id = NEW.id"),
         "what the journal has is not lost",

@@ -96,13 +96,13 @@ _listed_requests = (
     )
     .subquery("listed")
 )
-_PERSON_ORDER_COLUMNS = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
+_REQUEST_ORDER_COLUMNS_PER_PERSON = (_listed_requests.c.running.desc(), _listed_requests.c.at, _listed_requests.c.id)
 """Columns by which the requests of one person are numbered: the request that is executed now first, then the others
 by time and id.
 """
-_RECORD_ORDER_COLUMNS = (
+_REQUEST_ORDER_COLUMNS_PER_RECORD = (
     _listed_requests.c.running.desc(), _listed_requests.c.passed_over, _listed_requests.c.served_place,
-    *_PERSON_ORDER_COLUMNS[1:],
+    *_REQUEST_ORDER_COLUMNS_PER_PERSON[1:],
 )  # fmt: skip
 _open_requests = select(
     _listed_requests.c.id,
@@ -111,9 +111,13 @@ _open_requests = select(
     _listed_requests.c.at,
     _listed_requests.c.running,
     func.row_number()
-    .over(partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_RECORD_ORDER_COLUMNS)
+    .over(
+        partition_by=(_listed_requests.c.kind, _listed_requests.c.subject), order_by=_REQUEST_ORDER_COLUMNS_PER_RECORD
+    )
     .label("place"),
-    func.row_number().over(partition_by=_listed_requests.c.who, order_by=_PERSON_ORDER_COLUMNS).label("turn"),
+    func.row_number()
+    .over(partition_by=_listed_requests.c.who, order_by=_REQUEST_ORDER_COLUMNS_PER_PERSON)
+    .label("turn"),
 ).subquery("open")
 # For each record, only the first request about it can be taken. The second request of a person comes after the first
 # requests of all people, so that nobody waits for all requests of somebody else. If several people have requests
@@ -140,9 +144,9 @@ _TAKABLE_AUDIT_REQUESTS_QUERY = (  # read only if no other request can be taken:
     .order_by(requests.c.at, requests.c.id)
     .limit(_MAX_TAKABLE_REQUESTS)
 )
-_LARGEST_TURN_NUMBER = 1_000_000
+_TURN_NUMBER_AFTER_ALL_OTHERS = 1_000_000
 """A number above the turn number of every open request."""
-_REQUEST_HELD_HERE_CONDITION = and_(
+_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION = and_(
     requests.c.id == bindparam("desk_request_id"),
     requests.c.fence == bindparam("fence_as_taken"),
     requests.c.state == DeskRequestState.TAKEN,
@@ -175,7 +179,7 @@ _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     _RUNNING_REQUEST_CONDITION,
 )
 _RENEW_REQUEST_LEASE_STATEMENT = (
-    update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
+    update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
 _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
@@ -188,13 +192,15 @@ _END_REQUEST_LEASES_STATEMENT = (
     .where(requests.c.id == bindparam("desk_request_id"), requests.c.worker == bindparam("token"))
     .values(lease_expires=0)
 )
-_END_HELD_REQUEST_LEASE_STATEMENT = update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=0)
+_END_HELD_REQUEST_LEASE_STATEMENT = (
+    update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(lease_expires=0)
+)
 _WRITE_REQUEST_PROGRESS_STATEMENT = (
-    update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(progress=bindparam("step"))
+    update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(progress=bindparam("step"))
 )
 _END_REQUEST_STATEMENT = (
     update(requests)
-    .where(_REQUEST_HELD_HERE_CONDITION)
+    .where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION)
     .values(
         state=DeskRequestState.ENDED,
         result=bindparam("answer"),
@@ -522,7 +528,7 @@ def _read_takable_requests(
     rows = conn.execute(
         _TAKABLE_REQUESTS_QUERY,
         {
-            "last_turn": 1 if only_first_of_person else _LARGEST_TURN_NUMBER,
+            "last_turn": 1 if only_first_of_person else _TURN_NUMBER_AFTER_ALL_OTHERS,
             "locked_ids": locked_ids,
             "passed_over_ids": list(locked.passed_over_ids),
             "served_people": ",".join(served_people),
@@ -604,6 +610,6 @@ def store_answer(tx: Transaction, taken_request: TakenDeskRequest, answer: str, 
 
 
 def _make_held_request_parameters(taken_request: TakenDeskRequest) -> dict[str, object]:
-    """Return the parameters of _REQUEST_HELD_HERE_CONDITION for a taken desk request: its id, and its fencing
-    token."""
+    """Return the parameters of _REQUEST_TAKEN_BY_THIS_WORKER_CONDITION for a taken desk request: its id, and its
+    fencing token."""
     return {"desk_request_id": taken_request.id, "fence_as_taken": taken_request.fencing_token}

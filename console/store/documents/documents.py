@@ -116,8 +116,8 @@ class Documents:
         self._storage.store(path, content)
 
     def delete_registry_part(self, path: str) -> None:
-        """Delete a part of a corporation registry that is no longer needed. Raises ConsoleError `not_found` for any
-        other path: documents are never deleted.
+        """Delete a part of a corporation registry that is no longer needed. Only such parts can be deleted: raises
+        ConsoleError `not_found` for any other path.
         """
         if _PATH_PATTERN.fullmatch(path) is None or not path.endswith(".reg"):
             raise _make_not_found_error(path, DocumentNotFoundReason.NAMED_BY_NO_RECORD)

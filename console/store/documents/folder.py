@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from console.domain.errors.details import StorageFullDetail
 
 _OPEN_WITHOUT_SYMLINKS_FLAGS = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_MAX_DRAFT_CREATORS = 100
+_MAX_SIMULTANEOUS_SUBFOLDER_CREATORS = 100
 """Number of processes and threads that may create the same folder at the same moment."""
 _SUBFOLDER_PATTERN = re.compile(r"[0-9a-f]{2}")
 _SYNC_REFUSED_ERRORS = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EISDIR}
@@ -190,8 +190,8 @@ def parse_root_folder(url: str) -> Path:
 
 
 def _has_subfolders(root: Path) -> bool:
-    """True if the root folder has a subfolder for documents. Either a document was stored there, or a person
-    created the subfolder by hand so that an empty root is accepted."""
+    """True if the root folder has a subfolder for documents. It has one if a document was stored there. A person can
+    also create a subfolder, so that the program accepts an empty root."""
     try:
         with os.scandir(root) as entries:
             return any(_SUBFOLDER_PATTERN.fullmatch(entry.name) for entry in entries)
@@ -235,7 +235,7 @@ def _create_draft(draft: Path) -> int:
     function tries again to create the file.
     """
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN_WITHOUT_SYMLINKS_FLAGS
-    for _ in range(_MAX_DRAFT_CREATORS):
+    for _ in range(_MAX_SIMULTANEOUS_SUBFOLDER_CREATORS):
         with suppress(FileNotFoundError):
             return os.open(draft, flags, 0o600)
     return os.open(draft, flags, 0o600)

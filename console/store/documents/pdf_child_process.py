@@ -100,7 +100,7 @@ def _forbid_file_writes() -> None:
 
 
 def _limit_processor_time(limit_seconds: int) -> None:
-    """Limit the processor time of this process to `limit_seconds` more than it has used so far. The parent process
+    """Limit the processor time of this process: from now on it may use `limit_seconds` more. The parent process
     limits the real time."""
     with suppress(ImportError):
         import resource

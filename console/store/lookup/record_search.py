@@ -52,7 +52,7 @@ MAX_ROWS_OF_INDEX_SEARCH = 20_000
 """Largest number of rows of an index range that a search reads."""
 NEWEST_ROWS_SEARCHED = 100_000
 """Number of rows of each table, the newest ones, that a search reads if no index range is small enough."""
-MAX_RECORDS_OF_NUMBERS = 5_000
+MAX_RECORDS_OF_CORPORATION_NUMBERS = 5_000
 """Largest number of records of each kind that a search reads for all corporation numbers together."""
 IdsByKind = Mapping[str, Collection[int]]
 """Ids of records, by the kind of the records."""
@@ -359,12 +359,13 @@ def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tu
     more such records than were read.
 
     First the newest credit checks, orders and payments with one of the numbers are read: at most
-    MAX_RECORDS_OF_NUMBERS of each kind, in equal parts for each number. Then the payments of these orders, and the
-    refunds of all these payments, are added: at most MAX_RECORDS_OF_NUMBERS of each, in no particular order.
+    MAX_RECORDS_OF_CORPORATION_NUMBERS of each kind, in equal parts for each number. Then the payments of these
+    orders, and the refunds of all these payments, are added: at most MAX_RECORDS_OF_CORPORATION_NUMBERS of each, in
+    no particular order.
     """
     if not numbers:
         return {}, False
-    max_records = MAX_RECORDS_OF_NUMBERS // len(numbers)
+    max_records = MAX_RECORDS_OF_CORPORATION_NUMBERS // len(numbers)
     ids: dict[str, set[int]] = {kind: set() for kind in (*_NUMBER_COLUMNS, refunds.REFUND_KIND)}
     is_partial = False
     for kind, column in _NUMBER_COLUMNS.items():
@@ -383,7 +384,7 @@ def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tu
             # No ORDER BY: a database could read the table by descending id instead of the index of `parent`.
             rows = _read_ids_by_column(conn, row_id, parent, ids[parent_kind])
             ids[kind].update(rows)
-            is_partial = is_partial or len(rows) == MAX_RECORDS_OF_NUMBERS
+            is_partial = is_partial or len(rows) == MAX_RECORDS_OF_CORPORATION_NUMBERS
     return ids, is_partial
 
 
@@ -391,5 +392,7 @@ def _read_ids_by_column(
     conn: Connection, row_id: Column[Any], column: Column[Any], values: Collection[int]
 ) -> Sequence[int]:
     """Return the values of the column `row_id` in rows whose `column` has one of `values`: at most
-    MAX_RECORDS_OF_NUMBERS."""
-    return conn.scalars(select(row_id).where(column.in_(sorted(values))).limit(MAX_RECORDS_OF_NUMBERS)).all()
+    MAX_RECORDS_OF_CORPORATION_NUMBERS."""
+    return conn.scalars(
+        select(row_id).where(column.in_(sorted(values))).limit(MAX_RECORDS_OF_CORPORATION_NUMBERS)
+    ).all()

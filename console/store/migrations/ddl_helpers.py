@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from alembic import op
 
 from console.store.schema import claim_columns
-from console.store.schema.core import ASKED_HOUR_SQL, credit_checks
+from console.store.schema.core import REQUEST_HOUR_SQL, credit_checks
 
 LEGACY_TABLE = credit_checks.name
 _SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _DERIVED_COLUMN_SQL_ON_SERVERS = {
     "number_key": claim_columns.NUMBER_KEY_SQL["mysql"],
     "claim_number": claim_columns.CLAIM_NUMBER_SQL["mysql"],
-    "asked_hour": ASKED_HOUR_SQL["mysql"],
+    "asked_hour": REQUEST_HOUR_SQL["mysql"],
 }
 
 
@@ -159,8 +159,10 @@ def _make_server_table(declared_table: sa.Table) -> sa.Table:
 
 def _set_storage_of_derived_column(column: sa.Column[Any]) -> None:
     """Change the declaration of a derived column for the present database: on a server its value is stored, on SQLite
-    it is computed at each read. InnoDB's purge may never end over indexed virtual columns on a Galera node that
-    returns to its cluster (decision 0019).
+    it is computed at each read.
+
+    The reason is InnoDB on a Galera node that returns to its cluster: with an index on a computed column, its purge
+    of old rows may never end (decision 0019).
     """
     if column.computed is not None:
         column.computed.persisted = is_on_server()

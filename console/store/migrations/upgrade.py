@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.error_reasons import DatabaseUnreachableProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
-from console.settings.private_files import make_private_folder, may_write_to
+from console.settings.private_files import can_this_process_write_to, make_private_folder
 from console.store.database.engine import Database, RunAgain
 from console.store.migrations import upgrade_lock
 from console.store.schema import legacy_table
@@ -180,8 +180,8 @@ def _get_version_table_name(tables: AbstractSet[str]) -> str:
 
 def _read_stored_version_table(conn: Connection) -> str:
     """Return the name of the table in which Alembic has stored the version of this schema: the name in
-    `console_meta`, or `alembic_version` if no name is stored there. Only the first call on a connection reads the
-    database; later calls return the name from `conn.info`, because it never changes in an existing schema.
+    `console_meta`, or `alembic_version` if no name is stored there. The name never changes in an existing schema. So
+    only the first call on a connection reads the database; later calls return the name from `conn.info`.
     """
     if VERSION_TABLE_META_KEY not in conn.info:
         conn.info[VERSION_TABLE_META_KEY] = read_meta(conn, VERSION_TABLE_META_KEY) or "alembic_version"
@@ -282,7 +282,7 @@ def _create_database_folder(database: Database) -> None:
 
 def _require_writable_folder(folder: Path) -> None:
     """Raise PermissionError if this process may not create files in the folder."""
-    if not may_write_to(folder):
+    if not can_this_process_write_to(folder):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
 
 
@@ -406,6 +406,6 @@ _MARK_DATABASE_ADOPTED_STATEMENT = text("UPDATE console_meta SET value = :done W
 
 
 def mark_adoption_done(conn: Connection) -> bool:
-    """Store in `console_meta` that the adoption is done. Return False, without a write, if that was stored already,
+    """Store in `console_meta` that the adoption is done. Return False, without a write, if this was stored already,
     or if the database never waited for an adoption."""
     return conn.execute(_MARK_DATABASE_ADOPTED_STATEMENT, {"name": ADOPTION_KEY, "done": ADOPTION_DONE}).rowcount == 1

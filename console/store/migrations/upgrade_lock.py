@@ -40,8 +40,8 @@ _LOCK_HOLDER_QUERY = text("SELECT token FROM console_upgrade WHERE until_ms > 0"
 
 
 class UpgradeLock:
-    """The upgrade lock of a server database, as one process holds it. The upgrade and the adoption call
-    `require_held` between their steps, because a process that was suspended may have lost the lock."""
+    """The upgrade lock of a server database, from the view of the process that holds it. The upgrade and the adoption
+    call `require_held` between their steps, because a process that was suspended may have lost the lock."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -101,12 +101,12 @@ class UpgradeLock:
 
 @contextmanager
 def hold_upgrade_lock(database: Database) -> Iterator[UpgradeLock | None]:
-    """Hold the upgrade lock during the block and yield it. On SQLite yield None, because its upgrade is one short
-    transaction.
+    """Context manager: hold the upgrade lock during the block and yield it. On SQLite, yield None, because its
+    upgrade is one short transaction.
 
-    On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named
-    lock would hold on only one node of a cluster. So the lock is a row, acquired by compare-and-swap and renewed
-    by heartbeat; it holds on every node.
+    On a server each DDL statement commits by itself, so no transaction can protect the upgrade. A server's named lock
+    would protect only one node of a cluster. So the lock is a row, which is acquired by compare-and-swap and renewed
+    by heartbeat. It protects every node.
     """
     if not database.is_server:
         yield None

@@ -97,9 +97,10 @@ def end_operation(
     conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
     """Write the final state and the result (None: no result) of a `calling` operation if its fencing token is still
-    `fence`. Return False if another process has ended the operation meanwhile.
+    `fence`.
 
-    A second call with the same fencing token, state and result returns True, too.
+    Return False if another process has ended the operation meanwhile. A repeated call with the same fencing token,
+    state and result also returns True.
     """
     values = {"operation_id": operation_id, "fence_as_begun": fence, "final_state": state.value}
     if (

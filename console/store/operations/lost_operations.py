@@ -90,12 +90,12 @@ _LOST_OPERATION_BY_ID_QUERY = select(*_INTENT_COLUMNS, lost_operations.c.provide
 _NEWEST_LOST_OPERATIONS_QUERY = (
     select(*_INTENT_COLUMNS).order_by(lost_operations.c.told_at.desc(), lost_operations.c.id).limit(MAX_OPERATIONS)
 )
-_FATE_QUERY_COLUMNS = (
+_LOST_OPERATION_STATE_COLUMNS = (
     lost_operations.c.told_at, lost_operations.c.holds, exists().where(operations.c.id == lost_operations.c.id),
     _DECIDED_LOST_OPERATION_CONDITION, _FAILED_LOST_OPERATION_CONDITION,
 )  # fmt: skip
 _ALL_LOST_OPERATIONS_QUERY = (
-    select(*_INTENT_COLUMNS, *_FATE_QUERY_COLUMNS)
+    select(*_INTENT_COLUMNS, *_LOST_OPERATION_STATE_COLUMNS)
     .order_by(lost_operations.c.told_at.desc(), lost_operations.c.at.desc(), lost_operations.c.id)
     .limit(bindparam("limit"))
 )

@@ -12,8 +12,8 @@ from console.store.database.lease_clock import lease_clock_id, lease_now
 from console.store.schema.core import call_rates
 
 _spacing_ms = bindparam("spacing_ms", type_=BigInteger())
-_next_start_is_ahead = (call_rates.c.lease_clock == lease_clock_id()) & (call_rates.c.not_before > lease_now())
-# `not_before` is assigned first: MySQL assigns from left to right, and `_next_start_is_ahead` must read the old
+_is_next_start_in_future = (call_rates.c.lease_clock == lease_clock_id()) & (call_rates.c.not_before > lease_now())
+# `not_before` is assigned first: MySQL assigns from left to right, and `_is_next_start_in_future` must read the old
 # value of `lease_clock`.
 _RESERVE_NEXT_CALL_START_STATEMENT = (
     update(call_rates)
@@ -21,7 +21,7 @@ _RESERVE_NEXT_CALL_START_STATEMENT = (
     .ordered_values(
         (
             call_rates.c.not_before,
-            case((_next_start_is_ahead, call_rates.c.not_before), else_=lease_now()) + _spacing_ms,
+            case((_is_next_start_in_future, call_rates.c.not_before), else_=lease_now()) + _spacing_ms,
         ),
         (call_rates.c.lease_clock, lease_clock_id()),
     )

@@ -74,8 +74,8 @@ def reserve_amount(conn: Connection, account_id: int, amount_minor: int) -> bool
 
 
 def release_amount(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reduce the account's reserved amount by `amount_minor`, because a payment ended unpaid. Return False,
-    without a write, if less is reserved."""
+    """Reduce the account's reserved amount by `amount_minor`, because a payment ended unpaid. Return False, without a
+    write, if the account's reserved amount is smaller than `amount_minor`."""
     return (
         conn.execute(_RELEASE_AMOUNT_STATEMENT, {"account_id": account_id, "amount_minor": amount_minor}).rowcount
         == 1
@@ -97,8 +97,8 @@ def book_amount(conn: Connection, account: Account, amount_minor: int, released_
 
 
 def subtract_from_balance(conn: Connection, account_id: int, amount_minor: int) -> bool:
-    """Reduce the account's balance by `amount_minor` after a refund or a reversal. Return False, without a
-    write, if the balance is smaller."""
+    """Reduce the account's balance by `amount_minor` after a refund or a reversal. Return False, without a write, if
+    the balance is smaller than `amount_minor`."""
     return (
         conn.execute(
             _SUBTRACT_FROM_ACCOUNT_BALANCE_STATEMENT, {"account_id": account_id, "amount_minor": amount_minor}

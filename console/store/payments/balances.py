@@ -86,7 +86,8 @@ def reserve_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_from_set_aside: bool = False
 ) -> bool:
     """Reserve `amount_minor` of a payment for a refund: from the amount left or, with `is_from_set_aside`, from the
-    amount set aside. Return False, without a write, if that amount is smaller, or if the payment was reversed."""
+    amount set aside. Return False, without a write, if the amount left (or set aside) is smaller than `amount_minor`,
+    or if the payment was reversed."""
     statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if is_from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT
     return _move_amount(conn, statement, payment_id, amount_minor, now)
 
@@ -94,8 +95,9 @@ def reserve_amount(
 def release_amount(
     conn: Connection, payment_id: int, amount_minor: int, now: datetime, *, is_to_set_aside: bool = False
 ) -> bool:
-    """Move `amount_minor` from the reserved amount of a payment back to the amount left or, with `is_to_set_aside`,
-    to the amount set aside, because a refund isn't made. Return False, without a write, if less is reserved."""
+    """Move `amount_minor` from the reserved amount of a payment back to the amount left, because a refund isn't made;
+    with `is_to_set_aside`, to the amount set aside. Return False, without a write, if the reserved amount is smaller
+    than `amount_minor`."""
     return _move_amount(
         conn,
         _RELEASE_TO_SET_ASIDE_STATEMENT if is_to_set_aside else _RELEASE_TO_REFUNDABLE_STATEMENT,
@@ -107,7 +109,7 @@ def release_amount(
 
 def settle_refund(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
     """Move `amount_minor`, the amount of a completed refund, from the payment's reserved amount to its refunded
-    amount. Return False, without a write, if less is reserved."""
+    amount. Return False, without a write, if the reserved amount is smaller than `amount_minor`."""
     return _move_amount(conn, _MOVE_TO_REFUNDED_STATEMENT, payment_id, amount_minor, now)
 
 
@@ -119,8 +121,8 @@ def set_captured_amount(conn: Connection, payment_id: int, amount_minor: int, no
 
 
 def set_amount_aside(conn: Connection, payment_id: int, amount_minor: int, now: datetime) -> bool:
-    """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an
-    account's limit. Return False, without a write, if less is left."""
+    """Move `amount_minor` of a payment from the amount left to the amount set aside, because it exceeds an account's
+    limit. Return False, without a write, if the amount left is smaller than `amount_minor`."""
     return _move_amount(conn, _MOVE_TO_SET_ASIDE_STATEMENT, payment_id, amount_minor, now)
 
 

@@ -170,7 +170,7 @@ def find_by_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ..
     return _select_events(conn, _EVENTS_OF_PAYMENT_QUERY, {"payment_id": payment_id})
 
 
-def walk_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
+def iterate_events(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
     """Yield the events of a payment in the order of their arrival, page by page."""
     last_id = 0
     while page := _select_events(

@@ -1,5 +1,5 @@
-"""Rows of the limits of refunds, and of the proposals by which two administrators change a limit. A condition for
-a second approver is a limit, too."""
+"""Rows of the limits of refunds, and of the proposals by which two administrators change a limit. In this module the
+word limit includes the conditions for a second approver."""
 
 from collections.abc import Mapping
 from datetime import datetime

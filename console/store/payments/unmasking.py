@@ -35,8 +35,8 @@ def find_payment_id(conn: Connection, kind: str, record_id: int) -> int | None:
 
 
 def find_unmasking_time(conn: Connection, payment_id: int, person: str) -> datetime | None:
-    """Return the time of the newest audit entry by which this person unmasked the payer of the payment; None if the
-    person never did."""
+    """Return the time of the newest audit entry by which this person unmasked the payer of the payment; None if this
+    person has never unmasked it."""
     newest = conn.scalar(
         select(audit_log.c.at)
         .where(

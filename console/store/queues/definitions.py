@@ -122,7 +122,7 @@ def _make_certainty_sql(kind: str, stored_certainty: ColumnElement[Any]) -> Colu
     return case((or_(*UNKNOWN_ROWS_BY_KIND[kind]), literal(Certainty.UNKNOWN.value)), else_=stored_certainty)
 
 
-def _is_before_sql(told_at: Column[Any], bound: datetime) -> ColumnElement[bool]:
+def _is_provider_answer_before_sql(told_at: Column[Any], bound: datetime) -> ColumnElement[bool]:
     """Return an SQL condition: the provider's last answer came before `bound` (aware). The column is inside
     coalesce(), so that the database uses the index of the queue and no index of this column."""
     return func.coalesce(told_at, None, type_=Instant) < literal(convert_to_naive_utc(bound), Instant)
@@ -136,8 +136,11 @@ def _has_old_answer_sql(now: datetime) -> ColumnElement[bool]:
         is_one_of_sql(payment_table.c.certainty, {Certainty.KNOWN.value}),
     )
     return or_(
-        _is_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
-        and_(not_(is_final), _is_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_BEFORE_FINAL_STATE)),
+        _is_provider_answer_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
+        and_(
+            not_(is_final),
+            _is_provider_answer_before_sql(payment_table.c.told_at, now - MAX_ANSWER_AGE_BEFORE_FINAL_STATE),
+        ),
     )
 
 
@@ -145,7 +148,7 @@ def _has_old_refund_answer_sql(now: datetime) -> ColumnElement[bool]:
     """Return SQL for a refund: the provider has accepted it, and its last answer is too old at `now`."""
     return and_(
         is_one_of_sql(refund_table.c.status, {RefundState.SUBMITTED.value}),
-        _is_before_sql(refund_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
+        _is_provider_answer_before_sql(refund_table.c.told_at, now - MAX_ANSWER_AGE_IN_FINAL_STATE),
     )
 
 

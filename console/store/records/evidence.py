@@ -214,7 +214,7 @@ def _select_evidence(conn: Connection, condition: object, limit: int | None = No
     )
 
 
-def walk_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
+def iterate_evidence(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
     """Yield the evidence of a record with its bodies, oldest first. The rows are read 100 at a time, so that the
     used memory doesn't grow with their number."""
     last_id = 0

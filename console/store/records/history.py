@@ -31,7 +31,7 @@ PATTERNS_OF_READING_ACTIONS = ("%.opened", "%.pdf_read", "%.listed", "%.exported
 
 _SUMMARY_PATTERN = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
 """Regular expression for the column `summary` of a provider's answer in the table `evidence`."""
-_LONGEST_DELAY_IN_TRANSACTION = timedelta(seconds=2)
+_MAX_DELAY_BETWEEN_ANSWER_AND_END = timedelta(seconds=2)
 """Largest difference between the times of an answer and of the end of its operation, if one transaction has written
 both."""
 
@@ -68,7 +68,7 @@ class EventSource:
         rows = conn.execute(query, _make_parameters(kind, id))
         return [self.make_event(row, kind, id) for row in rows]
 
-    def walk_events(
+    def iterate_events(
         self, conn: Connection, kind: str, id: str, last_position: EventRowPosition | None = None
     ) -> Iterator[TimelineEvent]:
         """Yield all events about the record after the position `last_position` (None: from the first), oldest first,
@@ -195,7 +195,7 @@ def _make_operation_ended_event(row: Row[Any], kind: str, id: str) -> TimelineEv
     cause = (
         answered_at
         if answered_at is not None
-        and answered_at - convert_to_aware_utc(row.ended_at) < _LONGEST_DELAY_IN_TRANSACTION
+        and answered_at - convert_to_aware_utc(row.ended_at) < _MAX_DELAY_BETWEEN_ANSWER_AND_END
         else None
     )
     outcome_reason = None if row.state == OperationState.DONE.value else row.outcome_reason

@@ -147,8 +147,8 @@ def _fold_street(place: str, text: str, text_without_digits: str, digits: str) -
 
 @lru_cache(8192)
 def _shorten_place(place: str) -> str:
-    """Return only the last character of a place (prefecture and city) if the comparison form of a street behind the
-    place depends on no other character of the place; otherwise return the whole place. So streets behind many places
+    """Return the part of a place (prefecture and city) on which the comparison form of a street after this place
+    depends: only its last character if that is possible, otherwise the whole place. So streets after many places
     share one entry of the cache of `_make_street_template`.
     """
     can_shorten = place[-1:] in _LAST_CHARACTERS_OF_PLACES and not may_have_second_reading(place)
@@ -157,7 +157,7 @@ def _shorten_place(place: str) -> str:
 
 @lru_cache(32_768)
 def _make_street_template(place: str, street: str) -> str | None:
-    """Return the comparison form of a street behind `place`, with %s in place of each digit. The caller has replaced
+    """Return the comparison form of a street after `place`, with %s in place of each digit. The caller has replaced
     each digit of `street` by 0 (`separate_digits`). Return None if the form also has a digit that was another
     character in the street (三 of 三丁目)."""
     folded_street = _fold_street_after_place(place, street)

@@ -25,7 +25,7 @@ from console.store.registry.schema import (
 from console.store.registry.search_index import index_rows, unindex_rows
 from console.store.registry.source_file import SourceFile
 
-DAYS_OF_CHANGES = 92
+CHANGE_RETENTION_DAYS = 92
 """Number of days for which the changes by a difference are stored."""
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 _CORPORATION_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
@@ -61,7 +61,7 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
         run.report_rows("rows", source, done_lines, line_count)
         run.raise_if_stopped()
     connection.execute(
-        "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - DAYS_OF_CHANGES,)
+        "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - CHANGE_RETENTION_DAYS,)
     )
     write_registry_summary(connection, (source,), source.day, corporation_count)
 

@@ -49,7 +49,7 @@ _CACHE_KIB, _SORTING_CACHE_KIB = 32 * 1024, 8 * 1024
 _BLOCKS_PER_COMMIT = 64
 _BUILD_STEPS_VERSION = 2
 """Version of the steps of a build. The build of a program with other steps isn't continued."""
-_OLDER_STATES_QUERY = """
+_OUTDATED_CORPORATION_ROWS_QUERY = """
 SELECT id FROM (
     SELECT id, row_number() OVER (PARTITION BY number ORDER BY updated_on DESC, id DESC) AS rank FROM corporations
 ) WHERE rank > 1
@@ -208,7 +208,7 @@ def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequenc
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
-        older_ids = connection.execute(_OLDER_STATES_QUERY).fetchall()
+        older_ids = connection.execute(_OUTDATED_CORPORATION_ROWS_QUERY).fetchall()
         unindex_rows(connection, (row_id for (row_id,) in older_ids))
         connection.executemany("DELETE FROM corporations WHERE id = ?", older_ids)
         create_indexes(connection)

@@ -1,10 +1,9 @@
-"""Finds the watched corporations: those with a live credit check, an open payment or an open refund in this
-database.
+"""Finds the watched corporations: those with a live credit check, an open payment or an open refund in this database.
 
-A credit check is live while it holds its claim and until a day after its expiry; the day is a margin, because the
-dates of adopted rows may be in another time zone. A payment is open until it is completed, reversed, failed or
-expired, and while its outcome is unknown. A refund is open until its state is final, and while its outcome is
-unknown.
+A credit check is live while it holds its claim, but only until a day after its expiry. The extra day is needed
+because the dates of adopted rows may be in another time zone. A payment is open until it is completed, reversed,
+failed or expired, and while its outcome is unknown. A refund is open until its state is final, and while its outcome
+is unknown.
 """
 
 from collections.abc import Collection, Mapping

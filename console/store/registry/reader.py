@@ -238,7 +238,7 @@ class RegistryReader:
     def list_changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
         """Return the changes that differences of the day `since` and later contained, sorted by day, then by
         number. With `numbers`, return only the changes of these corporations; None: of all. The registry has only
-        the changes of the last DAYS_OF_CHANGES days (module `import_difference`)."""
+        the changes of the last CHANGE_RETENTION_DAYS days (module `import_difference`)."""
 
         rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)

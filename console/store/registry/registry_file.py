@@ -40,7 +40,7 @@ _MMAP_BYTES = 2**31 - 2**16
 truncated, so a mapped page stays readable.
 """
 _BUSY_TIMEOUT_SECONDS = 30.0
-_NAME_IN_USE_PATTERN = re.compile(rb"[0-9]{1,8}-[0-9a-f]{8}")
+_CURRENT_FOLDER_NAME_PATTERN = re.compile(rb"[0-9]{1,8}-[0-9a-f]{8}")
 _LONGEST_NAME_BYTES = 64
 _DAMAGE_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -67,7 +67,7 @@ def find_registry_file(folder: Path) -> Path | None:
             name = file.read(_LONGEST_NAME_BYTES).strip()
     except FileNotFoundError:
         return None
-    if not _NAME_IN_USE_PATTERN.fullmatch(name):
+    if not _CURRENT_FOLDER_NAME_PATTERN.fullmatch(name):
         raise DamagedRegistry("no name of a registry's folder")
     return folder / name.decode("ascii") / FILE_NAME
 

@@ -90,7 +90,11 @@ INSERT_CORPORATION_STATEMENT = (
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
 )
 """SQL statement that inserts a corporation with the next row id."""
-_ADDED_COLUMNS = (("corporations", "folded_names"), ("corporations", "folded_street"), ("places", "folded"))
+_COLUMNS_ADDED_AFTER_VERSION_2 = (
+    ("corporations", "folded_names"),
+    ("corporations", "folded_street"),
+    ("places", "folded"),
+)
 """Tables and columns that a registry of FORMAT_VERSION 2 doesn't have."""
 
 StoredCorporationRow: TypeAlias = tuple[Any, ...]
@@ -99,7 +103,7 @@ PlaceKey: TypeAlias = tuple[str, str, str, str]
 """Prefecture code, city code, prefecture and city."""
 
 _PLACE_INDEX, _READ_COLUMN_COUNT = COLUMN_NAMES.index("place_id"), len(COLUMN_NAMES)
-_EPOCH_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
+_FIRST_PUBLICATION_DAY_ORDINAL = FIRST_PUBLICATION_DAY.toordinal()
 _CORPORATION_KIND_BY_NUMBER: Mapping[int, CorporationKind] = {int(kind): kind for kind in CorporationKind}
 _EVENT_BY_NUMBER: Mapping[int, CorporationEvent] = {int(process): process for process in CorporationEvent}
 _CLOSE_CAUSE_BY_NUMBER: Mapping[int, CloseCause] = {int(cause): cause for cause in CloseCause}
@@ -126,7 +130,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 def add_missing_columns(connection: sqlite3.Connection) -> None:
     """Add the columns that a registry of FORMAT_VERSION 2 doesn't have. They are NULL in its existing rows, and
     the file's version remains 2."""
-    for table, column in _ADDED_COLUMNS:
+    for table, column in _COLUMNS_ADDED_AFTER_VERSION_2:
         if column not in (row[1] for row in connection.execute(f"PRAGMA table_info({table})")):
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
 
@@ -361,7 +365,7 @@ def _find_successor_circles(connection: sqlite3.Connection) -> list[list[str]]:
 @cache
 def _convert_to_date(days: int) -> date:
     """Return the date that is stored as this number of days since FIRST_PUBLICATION_DAY."""
-    return date.fromordinal(_EPOCH_ORDINAL + days)
+    return date.fromordinal(_FIRST_PUBLICATION_DAY_ORDINAL + days)
 
 
 def _convert_to_optional_integers(texts: Column) -> Iterable[int | None]:

@@ -250,8 +250,9 @@ class _Candidates:
                 yield tuple(row), bool(is_closed)
 
     def list_matches(self) -> list[int]:
-        """Return the row ids of all matches ranked so far, the best first. If the search has ended because
-        MAX_CANDIDATES rows were verified, these include matches of ranks that no step has searched."""
+        """Return the row ids of all matches ranked until now, the best first. If the search has ended because
+        MAX_CANDIDATES rows were verified, the result also contains matches of ranks that no step of the search has
+        reached."""
         matches = [row for row in self._known_candidates.values() if row.rank is not None]
         return [match.row_id for match in sorted(matches, key=_get_rank)]
 

@@ -18,7 +18,7 @@ from console.store.registry.search_index import (
     make_number_beginning_term,
 )
 
-_SHORTEST_BEGINNING = 2
+_SHORTEST_BEGINNING_CHARACTERS = 2
 _MAX_NAME_TERMS, _MAX_TERMS = 4, 6
 """Largest number of terms in one full-text expression for a name, and in any other expression. The four rarest terms
 of a name are enough to find few other rows. Addresses have more terms in common, so an expression for them needs more
@@ -51,7 +51,7 @@ class FullTextExpressions:
         a beginning of one character.
         """
         words = (query.whole_name, *query.words)
-        if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING:
+        if min(len(bare_name) for word in words for bare_name in word.bare_names) < _SHORTEST_BEGINNING_CHARACTERS:
             return None
         return self.make_expression_for_rank(query, Rank.BEGINNING)
 
@@ -120,7 +120,7 @@ class FullTextExpressions:
                     [
                         self._make_beginning_expression(bare_name)
                         for bare_name in dict.fromkeys(beginning_names)
-                        if len(bare_name) >= _SHORTEST_BEGINNING
+                        if len(bare_name) >= _SHORTEST_BEGINNING_CHARACTERS
                     ],
                 )
             case Rank.PART:

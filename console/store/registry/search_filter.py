@@ -23,14 +23,14 @@ def make_filter_condition(query: RegistryQuery) -> tuple[str, dict[str, str]]:
     groups = [
         _make_words_condition(words, values)
         for words in ((query.whole_name,), query.words, query.script_pieces)
-        if _have_searchable_text(words)
+        if _have_all_words_searchable_text(words)
     ]
     if query.digits:
         groups.append(_make_number_condition(query.digits, values))
     return f"({' OR '.join(groups) or '0'})", values
 
 
-def _have_searchable_text(words: Sequence[SearchWord]) -> bool:
+def _have_all_words_searchable_text(words: Sequence[SearchWord]) -> bool:
     """True if there are words and the comparison form of each word has characters. The comparison form of a word of
     spaces and symbols only is empty, so that no text matches this word."""
     return bool(words) and all(word.names and word.names[0] for word in words)

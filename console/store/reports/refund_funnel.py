@@ -26,8 +26,8 @@ _APPROVED_STATES = (
 def count_funnel_steps(conn: Connection, period: Period) -> tuple[tuple[RefundFunnel, ...], bool]:
     """Return (funnels, is_complete). There is one funnel for each currency: the counts of the refunds that were
     requested in the period, by the steps that they have reached. `is_complete` is False if refunds of the period may
-    be missing, because only MAX_REFUNDS refunds are read. The function reads the newest refunds, whatever the period
-    is, so the period must end now.
+    be missing, because only MAX_REFUNDS refunds are read. The function always reads the newest refunds, so the period
+    must end now.
     """
     newest_refunds = select(refunds).order_by(refunds.c.id.desc()).limit(bindparam("limit", type_=Integer)).subquery()
     columns = newest_refunds.c

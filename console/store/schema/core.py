@@ -26,9 +26,9 @@ SCHEMA_VERSION = "0026"
 compares this value with the newest migration.
 """
 
-VOTE_OF_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
+APPROVED_REFUND_ID_SQL = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 """SQL of the column `vote_of`: the id of the refund that an approval approves; NULL for a proposal."""
-CLAIMED_REQUEST_SQL = (
+CLAIMED_REQUEST_ID_SQL = (
     f"CASE WHEN action = '{WITHDRAW_ACTION}' THEN subject_id WHEN state IN ('taken', 'ended') THEN id END"
 )
 """SQL of the column `claimed_id` of desk requests. In a withdrawal the column has the id of the withdrawn
@@ -37,7 +37,7 @@ request; in any other request its own id once a worker has taken it, and NULL be
 Because of a unique index on this column, a request is either taken or withdrawn, also on different nodes of a
 cluster.
 """
-ASKED_HOUR_SQL = {
+REQUEST_HOUR_SQL = {
     "sqlite": "CAST(STRFTIME('%s', at) AS INTEGER) / 3600",
     "mysql": "TO_SECONDS(at) DIV 3600",
 }
@@ -50,7 +50,7 @@ WAITING_REQUEST_SQL = f"CASE WHEN state <> 'asked' THEN 0 WHEN action = '{AUDIT_
 an audit entry, 1 for any other that waits. In the index of this column, the waiting requests of a person come after
 the person's other requests. So a lock on the end of another person's part of the index doesn't delay a new request.
 """
-OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
+SUBJECT_ID_OF_OPEN_ALERT_SQL = "CASE WHEN resolved_at IS NULL THEN subject_id END"
 """SQL of a derived column of alerts: the id of the alert's record while the alert is open, then NULL. A unique index
 over this column allows one open alert per rule and record.
 """
@@ -208,10 +208,10 @@ requests = Table(
     Column("lease_expires", BigInteger),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("ended_at", Instant),
-    Column("claimed_id", String(64), Computed(CLAIMED_REQUEST_SQL, persisted=False)),
+    Column("claimed_id", String(64), Computed(CLAIMED_REQUEST_ID_SQL, persisted=False)),
     Index("uq_requests_claim", "claimed_id", unique=True),
     Index("ix_requests_state", "state", "action", "at"),
-    Column("asked_hour", Integer, Computed(ASKED_HOUR_SQL["sqlite"], persisted=False)),
+    Column("asked_hour", Integer, Computed(REQUEST_HOUR_SQL["sqlite"], persisted=False)),
     Column("waiting", Integer, Computed(WAITING_REQUEST_SQL, persisted=False)),
     Index("ix_requests_who", "who", "asked_hour"),
     Index("ix_requests_waiting", "who", "waiting"),
@@ -286,7 +286,7 @@ approvals = Table(
     Column("at", Instant, nullable=False),
     Column("closed_at", Instant),
     # An approver votes once per refund, so that one person never counts as two.
-    Column("vote_of", String(40), Computed(VOTE_OF_SQL, persisted=False)),
+    Column("vote_of", String(40), Computed(APPROVED_REFUND_ID_SQL, persisted=False)),
     Index("ix_approvals_subject", "subject_kind", "subject_id"),
     Index("uq_approvals_vote", "vote_of", "person", unique=True),
     sqlite_autoincrement=True,
@@ -351,7 +351,7 @@ alerts = Table(
     Column("acknowledged_by", String(64)),
     Column("note", LongText),
     Column("acknowledged_at", Instant),
-    Column("open_subject", BigInteger, Computed(OPEN_ALERT_SQL, persisted=False)),
+    Column("open_subject", BigInteger, Computed(SUBJECT_ID_OF_OPEN_ALERT_SQL, persisted=False)),
     Index("uq_alerts_open", "rule_id", "subject_kind", "open_subject", unique=True),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
     Index("ix_alerts_open", "resolved_at"),

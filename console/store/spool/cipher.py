@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SHORTEST_KEY_CHARACTERS = 16
 """Smallest accepted length (characters) of a store key."""
-_KEY_LABEL = b"support-console/store-key/v1/"
+_KEY_DERIVATION_LABEL = b"support-console/store-key/v1/"
 """Text that is a part of every derived key, so that no key equals one of another program."""
 
 
@@ -78,7 +78,7 @@ def _derive_fingerprint(name_key: bytes) -> str:
     """Return the fingerprint of the store key, computed with scrypt (about 50 ms and 16 MiB) from `name_key`, the key
     that `derive_key` has derived for this purpose. The fingerprint isn't secret, so a guess of the key must be
     expensive to compare with it."""
-    return hashlib.scrypt(name_key, salt=_KEY_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
+    return hashlib.scrypt(name_key, salt=_KEY_DERIVATION_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derive_key(key_text: str, purpose: str) -> bytes:
@@ -90,7 +90,7 @@ def derive_key(key_text: str, purpose: str) -> bytes:
             "problem": SettingProblem.STORE_KEY_TOO_SHORT,
         }
         raise ConsoleError(ErrorCode.BAD_PROFILE, facts)
-    return _compute_hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_LABEL + purpose.encode())
+    return _compute_hkdf_block(key_text.encode("utf-8", "surrogatepass"), _KEY_DERIVATION_LABEL + purpose.encode())
 
 
 def _compute_hkdf_block(secret: bytes, info: bytes) -> bytes:

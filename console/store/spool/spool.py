@@ -59,10 +59,10 @@ UPGRADE_TO_VERSION_5_SQL = (
 """Statements that upgrade a file of version 4 to version 5. They add the table of the desk requests whose answer
 no process of this desk has received.
 """
-_START_CONDITION = "holds_claim AND payment_id IS NULL AND client_id IS NULL"
+_PAYMENT_START_CONDITION = "holds_claim AND payment_id IS NULL AND client_id IS NULL"
 UPGRADE_TO_VERSION_6_SQL = (
-    f"CREATE INDEX intents_start_keys ON intents(database_id, provider_key) WHERE {_START_CONDITION}",
-    f"CREATE INDEX intents_start_fingerprints ON intents(database_id, fingerprint) WHERE {_START_CONDITION}",
+    f"CREATE INDEX intents_start_keys ON intents(database_id, provider_key) WHERE {_PAYMENT_START_CONDITION}",
+    f"CREATE INDEX intents_start_fingerprints ON intents(database_id, fingerprint) WHERE {_PAYMENT_START_CONDITION}",
 )
 """Statements that upgrade a file of version 5 to version 6. They add the indexes by which each start of a payment
 looks for earlier ones.
@@ -127,9 +127,9 @@ _GIVE_UP_CLAIM_SQL = (
 )
 # One subquery for each index: SQLite would read all entries of the database for an OR of the three conditions.
 _STARTS_BY_KEYS_CONDITION = (
-    f"rowid IN (SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ? AND fingerprint = ?"  # noqa: S608 (constants)
-    f" UNION ALL SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ? AND provider_key = ?"
-    f" UNION ALL SELECT rowid FROM intents WHERE {_START_CONDITION} AND database_id = ?"
+    f"rowid IN (SELECT rowid FROM intents WHERE {_PAYMENT_START_CONDITION} AND database_id = ? AND fingerprint = ?"  # noqa: S608 (constants)
+    f" UNION ALL SELECT rowid FROM intents WHERE {_PAYMENT_START_CONDITION} AND database_id = ? AND provider_key = ?"
+    f" UNION ALL SELECT rowid FROM intents WHERE {_PAYMENT_START_CONDITION} AND database_id = ?"
     " AND provider_key >= ? AND provider_key < ?)"
 )
 _LARGEST_ROW_ID = 2**63 - 1
@@ -223,9 +223,10 @@ class SpoolEntry:
 
     @property
     def proves_effect(self) -> bool:
-        """True if the spool proves that the operation has happened or that the provider has accepted it. A stored
-        answer alone decides, if there is one. Without an answer, each of two facts is enough: the provider has given
-        an id to the record, or the database has stored a final state in which the operation still has its claim."""
+        """True if the spool proves that the operation has happened or that the provider has accepted it. If the spool
+        has an answer, only this answer decides. Without an answer, each of two facts is enough: the provider has
+        given an id to the record, or the database has stored a final state in which the operation still has its
+        claim."""
         if self.answer is not None:
             return self.answer.kind in OUTCOME_CLASSES_WITH_EFFECT
         return self.id_at_provider is not None or (self.state is SpoolState.ENDED and self.holds_claim)
@@ -331,11 +332,10 @@ class Spool:
             )
 
     def mark_calling(self, operation_id: str) -> bool:
-        """Change the operation's state from `prepared` to `calling`, durably. The caller does this before it sends
-        the request.
+        """Change the operation's state from `prepared` to `calling`, durably.
 
-        Return False if the state isn't `prepared` any more. Then the caller must not send the request, because
-        another process may have reported the operation as unsent.
+        The caller does this before it sends the request. Return False if the state isn't `prepared`. In this case the
+        caller must not send the request, because another process may have reported the operation as unsent.
         """
         still_prepared_sql = " WHERE operation_id = ? AND state = 'prepared'"
         return self._file.write(_BEGIN_CALLING_SQL + still_prepared_sql, (operation_id,), is_durable=True) == 1
@@ -469,8 +469,8 @@ class Spool:
         return self._read_entries("database_id = ? AND state <> 'ended'", (database_id,))
 
     def read_entries(self, database_id: str) -> tuple[SpoolEntry, ...]:
-        """Return the entries of all operations that this desk has ever sent or may have sent for the database with
-        this id, oldest first. Their number grows with the desk's age."""
+        """Return the entries of all operations that this desk has sent or may have sent for the database with this
+        id, oldest first. There is no limit of age, so the number of entries grows with the age of the desk."""
         return self._read_entries("database_id = ?", (database_id,))
 
     def store_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
@@ -482,7 +482,7 @@ class Spool:
             is_durable=False,
         )
 
-    def walk_anchors(self, database_id: str) -> Iterator[ChainHead]:
+    def iterate_anchors(self, database_id: str) -> Iterator[ChainHead]:
         """Yield every anchor of the database with this id, sorted by chain and position."""
         rows = self._file.stream_rows(
             "SELECT chain, seq, row_id, hash FROM anchors WHERE database_id = ? ORDER BY chain, seq, row_id",
@@ -519,7 +519,7 @@ class Spool:
 
     def give_up_anchors(self, database_id: str, heads: Sequence[ChainHead]) -> None:
         """Mark anchors as given up, durably: a person has confirmed that the database lost these audit rows. From
-        then on the rows are no longer reported as missing. `walk_anchors` still yields these anchors."""
+        then on the rows are no longer reported as missing. The spool still stores these anchors."""
         self._file.write_all(
             "UPDATE anchors SET given_up = 1 WHERE database_id = ? AND chain = ? AND seq = ? AND row_id = ?",
             [(database_id, head.chain, head.seq, head.row_id) for head in heads],

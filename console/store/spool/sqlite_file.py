@@ -52,12 +52,12 @@ class _Connection(sqlite3.Connection):
 
 
 class LocalJournal:
-    """Connections to one SQLite file for short statements. Any thread and any number of processes may use it.
+    """Connections to one SQLite file for short statements.
 
-    A statement borrows an idle connection or opens a new one. So there are never more connections than threads
-    that run a statement at the same time. SQLite's own busy handler waits longer after each try, so that newer
-    processes get the lock before one that has waited for long. This class tries again after short random pauses
-    instead.
+    Any thread and any number of processes may use the file. A statement borrows an idle connection or opens a new
+    one. So there are never more connections than threads that run a statement at the same time. SQLite's own busy
+    handler waits longer after each try, so that a new process gets the lock before a process that has waited for a
+    long time. Therefore this class tries again after short random pauses.
     """
 
     def __init__(

@@ -128,7 +128,7 @@ class AlertsPage(Page):
             "Shift+T", self.give_back_current_incident, "incident.action.release"
         )
         self.hand_over_button = self._make_button("H", self.hand_over_current_incident, "incident.action.hand_over")
-        self.snooze_button = self._make_button("S", self.snooze_or_wake_current_incident)
+        self.snooze_button = self._make_button("S", self.snooze_or_unsnooze_current_incident)
         self.resolve_button = self._make_button("E", self.resolve_or_reopen_current_incident)
         self.reopen_button = self._make_button(
             "Shift+E", self.reopen_current_incident, "incident.action.unacknowledge"
@@ -481,7 +481,7 @@ class AlertsPage(Page):
         dialog.open()
 
     @Slot()
-    def snooze_or_wake_current_incident(self) -> None:
+    def snooze_or_unsnooze_current_incident(self) -> None:
         """If the selected incident is snoozed, end the snooze; otherwise open the dialog in which the person snoozes
         it. Do nothing if no incident is selected."""
         incident = self.current_incident

@@ -353,7 +353,9 @@ class BackgroundRefresh(QObject):
             lambda _: None,
             caller=self,
         )
-        self._context.run_read(_is_alarmbox_set_up, self._store_alarmbox_set_up, lambda _: None, caller=self)
+        self._context.run_read(
+            _is_alarmbox_set_up, self._store_whether_alarmbox_is_set_up, lambda _: None, caller=self
+        )
         self._context.run_read(
             lambda services: services.payment_providers, self._context.store_gateways, lambda _: None, caller=self
         )
@@ -361,7 +363,7 @@ class BackgroundRefresh(QObject):
     def _store_leftover_credentials(self, leftovers: LeftoverCredentials) -> None:
         self._context.update_connection_state(leftover_credentials=leftovers)
 
-    def _store_alarmbox_set_up(self, is_set_up: bool) -> None:
+    def _store_whether_alarmbox_is_set_up(self, is_set_up: bool) -> None:
         self._context.update_connection_state(is_alarmbox_missing=not is_set_up)
 
     # -- due tasks

@@ -13,8 +13,8 @@ GARBAGE_COLLECTION_INTERVAL_MS = 1_000
 
 
 def collect_due_generations() -> None:
-    """Collect garbage in the calling thread, in those generations of Python's garbage collector whose allocation
-    count exceeds its threshold, as Python's automatic collection does."""
+    """Collect garbage in the calling thread. Like Python's automatic collection, collect only the generations of the
+    garbage collector whose allocation count exceeds the threshold."""
     is_exceeded = [count > threshold for count, threshold in zip(gc.get_count(), gc.get_threshold(), strict=True)]
     if is_exceeded[0]:
         gc.collect(2 if is_exceeded[2] else 1 if is_exceeded[1] else 0)

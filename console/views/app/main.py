@@ -68,9 +68,9 @@ def run_window(
 
 class WindowOpener(QObject):
     """Manages the window from its empty first frame until the first page, and again after a sign-out. It builds the
-    window and opens the services in a worker thread; if this fails, it shows the sign-in form or a button that tries
-    again. `clock` gives the present time to the window; None means the clock of the system. If `link` is given, the
-    first page is the one that it names."""
+    window and opens the services in a worker thread. If the services can't be opened, it shows the sign-in form or a
+    button that tries again. `clock` gives the present time to the window; None means the clock of the system. If
+    `link` is given, the first page is the page that the link names."""
 
     def __init__(
         self,

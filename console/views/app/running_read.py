@@ -19,7 +19,7 @@ from console.views.widgets.controls.buttons import KeyButton
 
 _SECONDS_UNTIL_ELAPSED_TIME = 3.0
 _UPDATE_INTERVAL_MS = 200
-_DISTANCE_PX = 16  # from the bars below the panel
+_DISTANCE_TO_BOTTOM_BARS_PX = 16  # from the bars below the panel
 
 
 class RunningReadPanel(QFrame):
@@ -109,7 +109,7 @@ class RunningReadWatch(QObject):
         tops = [bar.mapTo(self._window, QPoint(0, 0)).y() for bar in self._frame.find_lower_bars() if bar.isVisible()]
         area = page.parentWidget() or page
         left = area.mapTo(self._window, QPoint(0, 0)).x() + (area.width() - panel.width()) // 2
-        panel.move(left, min([self._window.height(), *tops]) - panel.height() - _DISTANCE_PX)
+        panel.move(left, min([self._window.height(), *tops]) - panel.height() - _DISTANCE_TO_BOTTOM_BARS_PX)
         panel.raise_()
 
     def delete_panel(self) -> None:

@@ -94,7 +94,7 @@ def import_page_class(route: Route) -> Callable[[WindowContext], Page]:
     return page_class
 
 
-_CONNECTION_TOPIC = "connection"  # of the toasts about the database and the worker
+_CONNECTION_TOAST_TOPIC = "connection"  # of the toasts about the database and the worker
 
 
 class WindowController(QObject):
@@ -419,11 +419,11 @@ class WindowController(QObject):
         elif was_worker_away and not self._was_worker_away and not self._was_connection_lost:
             self._show_connection_toast("status.worker_again")
         elif self._was_connection_lost or self._was_worker_away:
-            self.frame.toasts.remove_toasts_about(_CONNECTION_TOPIC)  # they would contradict the bar
+            self.frame.toasts.remove_toasts_about(_CONNECTION_TOAST_TOPIC)  # they would contradict the bar
 
     def _show_connection_toast(self, words_key: str) -> None:
         message = self.context.translate(words_key, at=self.context.now())
-        self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOPIC))
+        self.context.toast_requested.emit(Toast(message, topic=_CONNECTION_TOAST_TOPIC))
 
     def _show_connection_state_bar(self, state: tuple[str, str, datetime]) -> None:
         """Show a bar about a state of the connection. `state` is the wording key of the bar's bold text, the

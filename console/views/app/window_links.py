@@ -26,7 +26,7 @@ class WindowLinkHandler(QObject):
         frame.window_cover.cover_removed.connect(self.open_received_link)
 
     def open_link_at_start(self, link: Link | None) -> None:
-        """Open the page of this link as soon as the services are open; do nothing for None."""
+        """Open the page of this link as soon as the services are open. Do nothing if `link` is None."""
         if link is not None:
             self._waiting_link = link
 

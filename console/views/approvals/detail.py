@@ -145,7 +145,7 @@ class RefundRequestPanel(QScrollArea):
             and content is not None
             and content.height() >= _MIN_LAID_OUT_CONTENT_HEIGHT_PX
             and bar.value() >= bar.maximum() - 4
-            and self._is_end_in_sight()
+            and self._is_lower_edge_visible()
         )
         if self._is_end_visible:
             self._mark_end_reached()
@@ -167,7 +167,7 @@ class RefundRequestPanel(QScrollArea):
             self._read_versions.add((self.details.record.id, self.details.record.version))
             self.end_reached.emit()
 
-    def _is_end_in_sight(self) -> bool:
+    def _is_lower_edge_visible(self) -> bool:
         """True if no widget around this panel, up to the window, cuts off the lower edge of the request's last
         panel."""
         panel = self._last_panel

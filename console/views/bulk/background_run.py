@@ -22,11 +22,10 @@ def execute_run_in_background(
     on_refused: Callable[[Failure], None],
 ) -> TaskHandle:
     """Execute the rows of a bulk run up to position `max_rows` in a worker thread, and return the handle of this
-    thread's task.
+    thread's task. If the window closes, the thread finishes only the row in progress; the remaining rows stay open.
 
-    If the window closes, the thread finishes only the row in progress; the remaining rows stay open. After the
-    execution has ended, the GUI thread shows a toast and calls `on_end`; if the service refuses the run, the GUI
-    thread calls `on_refused` with the failure. It calls either function even if the dialog is already closed.
+    After the execution has ended, the GUI thread shows a toast and calls `on_end`. If the service refuses the run,
+    the GUI thread calls `on_refused` with the failure. It calls these functions even if the dialog is already closed.
     """
 
     def execute_run(

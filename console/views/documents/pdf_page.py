@@ -110,15 +110,15 @@ class PdfPage(Page):
         self.back_button = KeyButton(translate("action.back"), "Esc", binds_key=False)
         self.previous_button = IconButton("arrow_up", translate("action.previous_page"))
         self.next_button = IconButton("arrow_down", translate("action.next_page"))
-        self.zoom_out_button = self._make_icon_tool("minus", "action.zoom_out", "-")
-        self.zoom_in_button = self._make_icon_tool("plus", "action.zoom_in", "+")
-        self.fit_width_button = self._make_icon_tool("fit_width", "action.fit_width", "W")
-        self.fit_page_button = self._make_icon_tool("fit_page", "action.fit_page", "H")
-        self.rotate_button = self._make_icon_tool("rotate", "action.rotate", "R")
-        self.text_button = self._make_tool("action.pdf_text", "T")
-        self.save_button = self._make_tool("action.save_pdf", "Ctrl+S")
-        self.print_button = self._make_tool("action.print", PRINT_SHORTCUT)
-        self.compare_button = self._make_tool("action.compare", "C")
+        self.zoom_out_button = self._make_icon_tool_button("minus", "action.zoom_out", "-")
+        self.zoom_in_button = self._make_icon_tool_button("plus", "action.zoom_in", "+")
+        self.fit_width_button = self._make_icon_tool_button("fit_width", "action.fit_width", "W")
+        self.fit_page_button = self._make_icon_tool_button("fit_page", "action.fit_page", "H")
+        self.rotate_button = self._make_icon_tool_button("rotate", "action.rotate", "R")
+        self.text_button = self._make_text_tool_button("action.pdf_text", "T")
+        self.save_button = self._make_text_tool_button("action.save_pdf", "Ctrl+S")
+        self.print_button = self._make_text_tool_button("action.print", PRINT_SHORTCUT)
+        self.compare_button = self._make_text_tool_button("action.compare", "C")
         self.search_field = LineEdit()
         self.search_field.setAccessibleName(translate("action.find"))
         self.search_field.setPlaceholderText(translate("action.find"))
@@ -164,7 +164,7 @@ class PdfPage(Page):
         self.add_content(self._view_stack, 1)
         self.add_key_hints()
 
-    def _make_icon_tool(self, icon_name: str, words_key: str, key: str) -> IconButton:
+    def _make_icon_tool_button(self, icon_name: str, words_key: str, key: str) -> IconButton:
         """Return a button of the toolbar with an icon, for an action on the images of the pages. The button's tooltip
         and accessible name contain its text and its shortcut. The page handles the shortcut, not the button."""
         text = self.context.translate(words_key)
@@ -173,7 +173,7 @@ class PdfPage(Page):
         button.setAccessibleDescription(key)
         return button
 
-    def _make_tool(self, words_key: str, key: str) -> KeyButton:
+    def _make_text_tool_button(self, words_key: str, key: str) -> KeyButton:
         """Return a button of the toolbar with a text. Its shortcut is in its tooltip and in the menu, not on the
         button. The page handles the shortcut."""
         button = KeyButton(self.context.translate(words_key), key, "tool", binds_key=False)

@@ -102,7 +102,7 @@ class WindowFrame(CoveredWindow):
         self.toasts = ToastStack(window, find_lower_bars=self.find_lower_bars)
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_sentences)
-        self.window_cover.cover_removed.connect(self._show_covered_toasts)
+        self.window_cover.cover_removed.connect(self._show_toasts_hidden_by_cover)
         self.window_cover.cover_shown.connect(self._show_window_title)
         self.window_cover.cover_removed.connect(self._show_window_title)
         self._toasts_held_back: list[Toast] = []
@@ -285,9 +285,9 @@ class WindowFrame(CoveredWindow):
         return page if isinstance(page, Page) else None
 
     def _show_page(self, route: Route, state: Mapping[str, Any] | None = None) -> None:
-        """Show the page of the route in place of the visible one, and mark its sidebar entry. Give it the state
-        `state`. If `state` is None and the page is newly made, give it the state of the removed page that showed this
-        route before, if there was one."""
+        """Show the page of the route in place of the visible page, and mark its sidebar entry. Then give the page the
+        state `state`. If `state` is None and the page was just created, give it the state of the removed page that
+        showed this route before, if such a page existed."""
         old_pages = [*self._pages.values()]
         page = self._find_or_make_page(route)
         if page is None:
@@ -465,7 +465,7 @@ class WindowFrame(CoveredWindow):
         return [self.status_bar, *(self.current_page.lower_bars if self.current_page is not None else [])]
 
     @Slot()
-    def _show_covered_toasts(self) -> None:
+    def _show_toasts_hidden_by_cover(self) -> None:
         """Show the toasts that arrived while the privacy cover hid the window."""
         toasts, self._toasts_held_back = self._toasts_held_back, []
         for toast in toasts:

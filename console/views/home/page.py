@@ -148,7 +148,7 @@ class HomePage(Page):
                     column, is_stretched=column.key == "why"
                 )  # not the company: its names are short in a wide window
                 for column in make_record_columns(
-                    context, _REVIEW_COLUMN_NAMES, _get_queue_item_record, _get_waiting_start
+                    context, _REVIEW_COLUMN_NAMES, _get_queue_item_record, _get_waiting_start_time
                 )
             ],
             _make_queue_item_ref,
@@ -234,10 +234,10 @@ class HomePage(Page):
         """Return the widgets that may get the focus when the page opens, in order of preference: the counts, the
         table, and the button that replaces an empty table. The counts are in the list only if the table begins below
         the visible part of the page (large text or a low window), so that the page opens at its top."""
-        counts = () if self._is_table_in_first_view() else self.own_work_panel.focus_stops
+        counts = () if self._is_table_visible_without_scrolling() else self.own_work_panel.focus_stops
         return *counts, self.table, self._empty_state_button
 
-    def _is_table_in_first_view(self) -> bool:
+    def _is_table_visible_without_scrolling(self) -> bool:
         """Return True if the first row of the table is visible while the page isn't scrolled."""
         viewport = self.parentWidget()
         area = viewport.parentWidget() if viewport is not None else None
@@ -424,7 +424,7 @@ def _get_queue_item_record(queue_item: QueueItem) -> ShownRecord:
     return queue_item.record
 
 
-def _get_waiting_start(queue_item: QueueItem) -> datetime | None:
+def _get_waiting_start_time(queue_item: QueueItem) -> datetime | None:
     return queue_item.since
 
 

@@ -32,7 +32,7 @@ from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_FACTS_PANEL_PX = 900  # px at text size 1; in a narrower window the facts stand below the tabs
 _FACTS_MARGIN_PX = 16  # px, left and right of the facts beside the tabs
-_FACTS_EDGE_PX = 1  # px, the line left of the facts
+_FACTS_BORDER_WIDTH_PX = 1  # px, the line left of the facts
 MoneyView = TypeVar("MoneyView", bound=PaymentDetails | OrderDetails | RefundDetails)
 
 
@@ -132,8 +132,8 @@ class MoneyPage(RecordPage[MoneyView]):
         super().show_route(route)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Mask the payer and the answers again, because the page is hidden: by the lock, by another page, or with the
-        window."""
+        """Mask the payer and the answers again, because the page is hidden: the window was locked or hidden, or
+        another page was opened."""
         self.unmasking.mask()
         super().hideEvent(event)
 
@@ -217,7 +217,7 @@ class MoneyPage(RecordPage[MoneyView]):
         is_beside = self.width() >= _MIN_WIDTH_WITH_FACTS_PANEL_PX * current_appearance().scale
         content_layout = content.layout() if content is not None else None
         if content_layout is not None:
-            margin = _FACTS_MARGIN_PX if is_beside else tokens().px("spacing", "page_margin") - _FACTS_EDGE_PX
+            margin = _FACTS_MARGIN_PX if is_beside else tokens().px("spacing", "page_margin") - _FACTS_BORDER_WIDTH_PX
             content_layout.setContentsMargins(margin, 12, margin, 12)
         if is_beside:
             self._tabs_and_facts_layout.setDirection(QBoxLayout.Direction.LeftToRight)

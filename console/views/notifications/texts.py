@@ -28,8 +28,8 @@ def format_event(event: PersonalEvent, context: WindowContext) -> str:
 
 
 def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:
-    """Return title and detail of a notification: for one event its sentence and "", for several events their
-    number and the sentences of the first three."""
+    """Return title and detail of a notification. For one event, the title is its sentence and the detail "". For
+    several events, the title is their number, and the detail consists of the sentences of the first three events."""
     if len(events) == 1:
         return format_event(events[0], context), ""
     sentences = [format_event(event, context) for event in events[:_MAX_EVENTS_NAMED_IN_TOAST]]

@@ -651,9 +651,9 @@ class Page(QWidget):
 
     @Slot(object)
     def show_reading_failure(self, failure: Failure) -> None:
-        """Show a bar with the reason why the data could not be read, the time, a support code, and a button that
-        reads it again. The data read earlier stays on the page; the bar says when it was read, and the actions that
-        change something are disabled until it is read again (`find_outdated_reason`)."""
+        """Show a bar about a failed read of the page's data. The bar has the reason, the time, a support code, and a
+        button that reads the data again. The data read earlier stays on the page, and the bar says when it was read.
+        Until the data is read again, the actions that change something are disabled (`find_outdated_reason`)."""
         self._reading_failure = failure, self.context.now()
         was_cancelled = failure.code == "cancelled"
         retry_button = KeyButton(self.context.translate("action.try_again"), kind="inline")

@@ -189,7 +189,7 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
     start_team_mode(place, "op-a")
     try:
         with place.desk(vendor, desk=3) as asking:
-            assert asking._context.asks_worker
+            assert asking._context.acts_through_worker
             give_registry(asking, whole)
             assert call_for_refusal_code(lambda: asking.registry.import_files([whole])) == "not_allowed"
             assert asking.registry.find_corporation(OPEN) is not None

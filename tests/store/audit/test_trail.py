@@ -19,9 +19,9 @@ from console.store.audit.trail import (
     AuditTrail,
     NewAuditEntry,
     append_entry,
+    iterate_entries,
     list_newest_entries,
     verify_chains,
-    walk_entries,
 )
 from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
@@ -87,8 +87,8 @@ def test_pages_list_the_newest_entries_first(desk: DatabaseWithThreeChains) -> N
         assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, before_id=5)] == [4, 3, 2]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, person="op-1")] == [6, 4, 2]
-        assert [entry.id for entry in walk_entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
-        assert [entry.id for entry in walk_entries(conn, person="op-0")] == [1, 3, 5, 7]
+        assert [entry.id for entry in iterate_entries(conn)] == [1, 2, 3, 4, 5, 6, 7]
+        assert [entry.id for entry in iterate_entries(conn, person="op-0")] == [1, 3, 5, 7]
 
 
 def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None:

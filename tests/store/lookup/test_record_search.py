@@ -152,7 +152,7 @@ def test_records_of_a_corporation_are_limited(database: Database, monkeypatch: p
         ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert ids["credit-check"]
         assert not is_partial
-        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", len(ids["credit-check"]))
+        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_CORPORATION_NUMBERS", len(ids["credit-check"]))
         assert record_search.find_record_ids_of_numbers(conn, [number])[1]
         assert record_search.find_record_ids_of_numbers(conn, []) == ({}, False)
 
@@ -166,5 +166,5 @@ def test_a_limited_read_of_related_records_is_reported(
     with database.read() as conn:
         ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert (len(ids[kind]), is_partial) == (2, False)
-        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_NUMBERS", 2)
+        monkeypatch.setattr(record_search, "MAX_RECORDS_OF_CORPORATION_NUMBERS", 2)
         assert record_search.find_record_ids_of_numbers(conn, [number])[1]

@@ -170,7 +170,7 @@ def test_anchors_are_only_added(spool: Spool) -> None:
     )
     spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "f" * 64), ChainHead("a", 1, 9, "9" * 64)])
     spool.store_anchors("other", [ChainHead("z", 1, 1, "0" * 64)])
-    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.walk_anchors(DATABASE)] == [
+    assert [(head.chain, head.seq, head.row_id, head.hash[0]) for head in spool.iterate_anchors(DATABASE)] == [
         ("a", 1, 1, "a"),
         ("a", 1, 9, "9"),
         ("a", 2, 3, "c"),
@@ -240,7 +240,7 @@ def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
     workers = [processes.start_script("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.read_outcomes(workers))
     spool = Spool(tmp_path, None)
-    assert len(spool.read_entries(DATABASE)) == len(list(spool.walk_anchors(DATABASE))) == 16 * count
+    assert len(spool.read_entries(DATABASE)) == len(list(spool.iterate_anchors(DATABASE))) == 16 * count
     spool.close()
     print(f"16 processes × {count} purchases: longest wait {longest * 1000:.0f} ms")
 

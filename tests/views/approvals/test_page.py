@@ -363,19 +363,19 @@ def test_a_bar_hides_no_line_of_a_request_that_was_read(
     for _ in range(5):
         QApplication.processEvents()
     panel = page.request_panel
-    assert not panel._is_end_in_sight()
+    assert not panel._is_lower_edge_visible()
     assert not is_approvable(page)
     QTest.keyClick(panel, Qt.Key.Key_End)
     assert is_approvable(page)
     page.show_bar("act", NotificationBar("Nothing changed.", "", tone="good", icon_name="check"))
     for _ in range(5):
         QApplication.processEvents()
-    assert panel._is_end_in_sight()
+    assert panel._is_lower_edge_visible()
     page._show_details(9, make_view(None, MATCHED_RISK_SIGNAL))
     page.show_bar("more", NotificationBar("Nothing changed.", "", tone="good", icon_name="check"))
     for _ in range(5):
         QApplication.processEvents()
-    assert panel._is_end_in_sight()
+    assert panel._is_lower_edge_visible()
     assert is_approvable(page)
     sheet.hide()
 

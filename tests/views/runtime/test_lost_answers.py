@@ -543,7 +543,7 @@ ACTS: Mapping[str, tuple[Callable[[PersonWindow], ClickFunction], tuple[str, str
     ),
     "take an incident": (make_incident_case("take_current_incident"), ("incidents", "take")),
     "give an incident back": (make_incident_case("give_back_current_incident", "take"), ("incidents", "release")),
-    "wake an incident": (make_incident_case("snooze_or_wake_current_incident", "snooze"), ("incidents", "wake")),
+    "wake an incident": (make_incident_case("snooze_or_unsnooze_current_incident", "snooze"), ("incidents", "wake")),
     "hand an incident over": (make_incident_dialog_case(HandOverIncidentDialog), ("incidents", "hand_over")),
     "snooze an incident": (make_incident_dialog_case(SnoozeIncidentDialog), ("incidents", "snooze")),
     "resolve an incident": (make_incident_dialog_case(ResolveIncidentDialog), ("incidents", "resolve")),

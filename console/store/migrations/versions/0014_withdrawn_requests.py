@@ -6,12 +6,14 @@ withdrawal.
 import sqlalchemy as sa
 
 from console.store.migrations.ddl_helpers import add_column, create_index
-from console.store.schema.core import CLAIMED_REQUEST_SQL
+from console.store.schema.core import CLAIMED_REQUEST_ID_SQL
 
 revision = "0014"
 down_revision = "0013"
 
 
 def upgrade() -> None:
-    add_column("requests", sa.Column("claimed_id", sa.String(64), sa.Computed(CLAIMED_REQUEST_SQL, persisted=False)))
+    add_column(
+        "requests", sa.Column("claimed_id", sa.String(64), sa.Computed(CLAIMED_REQUEST_ID_SQL, persisted=False))
+    )
     create_index("uq_requests_claim", "requests", ["claimed_id"], unique=True)

@@ -10,14 +10,14 @@ purpose is an audit entry.
 import sqlalchemy as sa
 
 from console.store.migrations.ddl_helpers import add_column, create_index, is_on_server, replace_index
-from console.store.schema.core import ASKED_HOUR_SQL, WAITING_REQUEST_SQL
+from console.store.schema.core import REQUEST_HOUR_SQL, WAITING_REQUEST_SQL
 
 revision = "0024"
 down_revision = "0023"
 
 
 def upgrade() -> None:
-    asked_hour_sql = ASKED_HOUR_SQL["mysql" if is_on_server() else "sqlite"]
+    asked_hour_sql = REQUEST_HOUR_SQL["mysql" if is_on_server() else "sqlite"]
     add_column("requests", sa.Column("asked_hour", sa.Integer(), sa.Computed(asked_hour_sql, persisted=False)))
     add_column("requests", sa.Column("waiting", sa.Integer(), sa.Computed(WAITING_REQUEST_SQL, persisted=False)))
     replace_index("ix_requests_who", "requests", ["who", "asked_hour"])
