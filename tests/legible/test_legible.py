@@ -310,7 +310,7 @@ def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
 class DialogThatCancelsOnEnter(DialogFrame):
     """A dialog in which Enter cancels, wherever the focus is."""
 
-    def _act_on_enter(self) -> None:
+    def _handle_enter_key(self) -> None:
         self.reject()
 
 

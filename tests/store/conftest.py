@@ -112,7 +112,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 
 @pytest.fixture(scope="module")
-def people(engine: Engine) -> Iterator[Team]:
+def team(engine: Engine) -> Iterator[Team]:
     """Yield a team's database with payments and refunds of every kind. The tests of a module share the database and
     must not change it.
     """
@@ -123,7 +123,7 @@ def people(engine: Engine) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def connections(people: Team) -> Iterator[PersonConnections]:
-    made = PersonConnections(people)
+def connections(team: Team) -> Iterator[PersonConnections]:
+    made = PersonConnections(team)
     yield made
     made.close()

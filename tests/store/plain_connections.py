@@ -29,19 +29,19 @@ def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
 
 
 @contextmanager
-def connect_as_guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
+def connect_as_guest(team: Team, table: str, **how: Any) -> Iterator[Any]:
     """Yield a connection of a database account that the account file doesn't contain. The account has the rights to
     read and write `table` ("*": every table)."""
     name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
-    people.server.sql(
+    team.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{people.database}`.{place} TO `{name}`@`%`",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{team.database}`.{place} TO `{name}`@`%`",
     )
     try:
-        with people.server.connect(name, "pw", people.database, **how) as connection:
+        with team.server.connect(name, "pw", team.database, **how) as connection:
             yield connection
     finally:
-        people.server.sql(f"DROP USER `{name}`@`%`")
+        team.server.sql(f"DROP USER `{name}`@`%`")
 
 
 class PersonConnections:
@@ -49,8 +49,8 @@ class PersonConnections:
     after that test.
     """
 
-    def __init__(self, people: Team) -> None:
-        self._people = people
+    def __init__(self, team: Team) -> None:
+        self._people = team
         self._kept: dict[str, Any] = {}
 
     @contextmanager
@@ -77,26 +77,26 @@ class PersonConnections:
 AUDIT_TRIGGER_NAME = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
-def fill_account_names(people: Team, who: str, case: ForbiddenStatements) -> tuple[str, ...]:
+def fill_account_names(team: Team, who: str, case: ForbiddenStatements) -> tuple[str, ...]:
     """Return the statements of `case` with the account names filled in, as if the person `who` executes them."""
-    me, role = people.names[who], ROLES_BY_PERSON[who][0]
+    me, role = team.names[who], ROLES_BY_PERSON[who][0]
     names = {
         "me": me,
-        "other": people.names["op-b"],
+        "other": team.names["op-b"],
         "ME": me.upper(),
         "homoglyph": me.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("a", "\N{CYRILLIC SMALL LETTER A}"),
         "trigger": AUDIT_TRIGGER_NAME,
-        "database": people.database,
+        "database": team.database,
         "other_role": "approver" if role != "approver" else "operator",
     }
     return tuple(statement.format(**names) for statement in case.sql)
 
 
-def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenStatements) -> str | None:
+def execute_case(team: Team, lines: PersonConnections, who: str, case: ForbiddenStatements) -> str | None:
     """Execute the statements of `case` as the person `who`, and return the message with which the database refused
     the last one. Return None if the last statement succeeded.
     """
-    *before, last = fill_account_names(people, who, case)
+    *before, last = fill_account_names(team, who, case)
     own = lines.open_new_connection(who) if before else nullcontext(lines.get_connection(who))
     with own as connection, connection.cursor() as cursor:
         connection.begin()
@@ -129,8 +129,8 @@ def execute_statements(lines: PersonConnections, who: str, *statements: str) -> 
     return ""
 
 
-def fill_own_name(statement: str, people: Team, who: str) -> str:
-    return statement.format(me=people.names[who])
+def fill_own_name(statement: str, team: Team, who: str) -> str:
+    return statement.format(me=team.names[who])
 
 
 def execute_for_refusal(cursor: Any, statement: str) -> str:

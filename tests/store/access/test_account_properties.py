@@ -32,8 +32,8 @@ def read_check_result(database: Database) -> tuple[bool, list[str]]:
     return found.has_passed, list(found.facts["faults"])  # type: ignore[call-overload]  # of texts
 
 
-def grant_account_reads(people: Team, owner: Database) -> None:
-    people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
+def grant_account_reads(team: Team, owner: Database) -> None:
+    team.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
 
 
 def test_an_account_without_read_rights_passes_the_check(team: Team, owner_database: Database) -> None:

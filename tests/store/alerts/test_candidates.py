@@ -60,7 +60,7 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
     """The number of rows that a query of candidates reads depends on the range of orders, and not on the number of
     all orders.
     """
-    database: Database = request.getfixturevalue(f"on_{where}")
+    database: Database = request.getfixturevalue(f"{where}_database")
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
 
@@ -77,7 +77,7 @@ def test_a_range_of_orders_is_read_by_the_primary_key(
 ) -> None:
     """The database reads a range of orders by the primary key. An index of states would have to be read as a
     whole."""
-    steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), QUERY_BY_NAME["a stretch of orders"])
+    steps = plans.read_plan_steps(request.getfixturevalue(f"{where}_database"), QUERY_BY_NAME["a stretch of orders"])
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
     assert not plans.find_sort_steps(steps), steps
 

@@ -26,13 +26,13 @@ FORBIDDEN_STATEMENTS = (*forbidden_money.FORBIDDEN_MONEY_STATEMENTS, *forbidden_
 pytestmark = pytest.mark.engines("mariadb")
 
 
-def test_triggers_refuse_statements_despite_too_many_grants(people: Team) -> None:
+def test_triggers_refuse_statements_despite_too_many_grants(team: Team) -> None:
     """An account has all database rights by mistake. The triggers still refuse every statement that would otherwise
     fail because of a missing right."""
     tried = [case for case in FORBIDDEN_STATEMENTS if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
-    with connect_as_guest(people, "*") as connection, connection.cursor() as cursor:
+    with connect_as_guest(team, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
-        with people.open_connection("owner") as owner, owner.cursor() as owners:
+        with team.open_connection("owner") as owner, owner.cursor() as owners:
             owners.execute(f"INSERT INTO operators (name, roles) VALUES ('{me}', 'operator,approver')")
         told = {case.title: _execute_and_roll_back(connection, cursor, case.sql) for case in tried}
     assert {title: words for title, words in told.items() if "console: " not in words} == {}
@@ -47,13 +47,13 @@ def _execute_and_roll_back(connection: Any, cursor: Any, statements: tuple[str, 
     return told[-1]
 
 
-def test_ignored_errors_change_nothing(people: Team, connections: PersonConnections) -> None:
+def test_ignored_errors_change_nothing(team: Team, connections: PersonConnections) -> None:
     """With IGNORE the database turns the refusal of a trigger into a warning, but does not write the row."""
-    me = people.names["lead-b"]
+    me = team.names["lead-b"]
     written: dict[str, int] = {}
     with connections.open_new_connection("lead-b") as connection, connection.cursor() as cursor:
         for case in FORBIDDEN_STATEMENTS:
-            *before, last = (one.replace("{me}", me).replace("{other}", people.names["op-b"]) for one in case.sql)
+            *before, last = (one.replace("{me}", me).replace("{other}", team.names["op-b"]) for one in case.sql)
             connection.begin()
             told = [execute_for_refusal(cursor, one) for one in before]
             ignoring = re.sub("^(UPDATE|INSERT)", r"\1 IGNORE", last)
@@ -69,10 +69,10 @@ def test_ignored_errors_change_nothing(people: Team, connections: PersonConnecti
 
 
 @pytest.fixture
-def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
+def connection_with_unsent_refund(team: Team) -> Iterator[Any]:
     """Yield a connection of the schema account whose transaction has reserved and sent a refund of the payment FREE,
     and is not committed yet."""
-    with people.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
+    with team.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(make_reserve_update())
         cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
         yield owner
@@ -86,15 +86,15 @@ def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
     ("guarded", "refusal"), [(0, "hold stays reserved"), (1, "Record has changed since last read")]
 )
 def test_an_old_snapshot_frees_nothing(
-    people: Team, connection_with_unsent_refund: Any, guarded: int, refusal: str
+    team: Team, connection_with_unsent_refund: Any, guarded: int, refusal: str
 ) -> None:
     """A database session whose snapshot is older than the sending of a refund can't release the amount that the
     refund reserves, because the trigger reads the present sums. A server that checks snapshots itself, as MariaDB
     does by default from 11.6 on, refuses the statement before the trigger."""
-    if guarded and not people.server.is_mariadb:
+    if guarded and not team.server.is_mariadb:
         pytest.skip("MySQL doesn't guard snapshots")
-    with people.open_connection("op-a") as old, old.cursor() as cursor:
-        if people.server.is_mariadb:
+    with team.open_connection("op-a") as old, old.cursor() as cursor:
+        if team.server.is_mariadb:
             cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
@@ -106,19 +106,19 @@ def test_an_old_snapshot_frees_nothing(
 
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
-def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_unsent_refund: Any, level: str) -> None:
+def test_a_statement_that_waited_frees_nothing(team: Team, connection_with_unsent_refund: Any, level: str) -> None:
     """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any
     isolation level of its database session."""
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED, reserved_minor=str(REFUND_AMOUNT_MINOR)))
     both = make_payment_update(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
-    with people.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+    with team.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
         told = pool.submit(execute_for_refusal, cursor, both)
         # Not innodb_trx: its rows stay those of an earlier reading while it is read more often than every 0.1 s.
         waiting = "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"
-        wait_until(lambda: people.server.sql(waiting)[0][1] != "0", "waiting for the payment")
+        wait_until(lambda: team.server.sql(waiting)[0][1] != "0", "waiting for the payment")
         connection_with_unsent_refund.commit()
         assert "hold stays reserved" in told.result()
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED, reserved_minor="0"))

@@ -55,16 +55,16 @@ class SqlClient:
     and returns the message with which the database refused a statement, or "" if it refused none.
     """
 
-    def __init__(self, people: Team, lines: PersonConnections) -> None:
-        self._people, self._lines = people, lines
+    def __init__(self, team: Team, lines: PersonConnections) -> None:
+        self._people, self._lines = team, lines
 
     def __call__(self, who: str, *statements: str) -> str:
         return execute_statements(self._lines, who, *(fill_own_name(one, self._people, who) for one in statements))
 
 
 @pytest.fixture
-def execute_as_person(people: Team, connections: PersonConnections) -> SqlClient:
-    return SqlClient(people, connections)
+def execute_as_person(team: Team, connections: PersonConnections) -> SqlClient:
+    return SqlClient(team, connections)
 
 
 # ---------------------------------------------------------------- refunds
@@ -166,11 +166,11 @@ def test_an_approval_needs_its_vote_first(execute_as_person: SqlClient) -> None:
     assert "only an approver" in execute_as_person("op-a", make_vote_insert(ASKED))
 
 
-def test_a_second_vote_approves_the_refund(people: Team, execute_as_person: SqlClient) -> None:
+def test_a_second_vote_approves_the_refund(team: Team, execute_as_person: SqlClient) -> None:
     """A refund is approved with the second vote if an earlier vote of another approver exists. The database refuses
     the approval if that person is no longer an approver."""
-    lead = people.names["lead-c"]
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    lead = team.names["lead-c"]
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
         decided = execute_as_person("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
@@ -182,12 +182,12 @@ def test_a_second_vote_approves_the_refund(people: Team, execute_as_person: SqlC
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
-def test_a_vote_for_a_former_requester_is_refused(people: Team, execute_as_person: SqlClient, change: str) -> None:
+def test_a_vote_for_a_former_requester_is_refused(team: Team, execute_as_person: SqlClient, change: str) -> None:
     """If the requester has lost the right to request, the database refuses a vote for the refund. If a vote is
     already stored, it refuses the approval.
     """
-    maker, lead = people.names["op-b"], people.names["lead-b"]
-    with people.open_connection("owner") as owner, owner.cursor() as cursor:
+    maker, lead = team.names["op-b"], team.names["lead-b"]
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"SELECT maker FROM refunds WHERE id = {ASKED}")
         assert cursor.fetchall() == ((maker,),)
         cursor.execute("SELECT roles FROM operators WHERE name = %s", (maker,))
@@ -369,11 +369,11 @@ def test_order_columns_accept_only_values_of_a_payment(execute_as_person: SqlCli
 
 
 @pytest.fixture
-def execute_as_shop(people: Team) -> Iterator[Any]:
+def execute_as_shop(team: Team) -> Iterator[Any]:
     """Return a function that executes a statement with the shop's account, which has only the rights on the orders.
     It returns the message of the database's refusal, or "" if the statement is accepted. All changes are rolled back.
     """
-    with connect_as_guest(people, "orders", autocommit=False) as connection:
+    with connect_as_guest(team, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: execute_for_refusal(cursor, statement)
         connection.rollback()

@@ -30,16 +30,16 @@ class SqlClient:
     and returns the message with which the database refused a statement, or "" if it refused none.
     """
 
-    def __init__(self, people: Team, lines: PersonConnections) -> None:
-        self._people, self._lines = people, lines
+    def __init__(self, team: Team, lines: PersonConnections) -> None:
+        self._people, self._lines = team, lines
 
     def __call__(self, who: str, *statements: str) -> str:
         return execute_statements(self._lines, who, *(fill_own_name(one, self._people, who) for one in statements))
 
 
 @pytest.fixture
-def execute_as_person(people: Team, connections: PersonConnections) -> SqlClient:
-    return SqlClient(people, connections)
+def execute_as_person(team: Team, connections: PersonConnections) -> SqlClient:
+    return SqlClient(team, connections)
 
 
 @pytest.mark.parametrize("who", ACCOUNTS_OF_EACH_ROLE)
@@ -175,11 +175,11 @@ def test_a_stock_reservation_is_released(execute_as_person: SqlClient, who: str)
 
 
 @pytest.fixture
-def execute_as_shop(people: Team) -> Iterator[Any]:
+def execute_as_shop(team: Team) -> Iterator[Any]:
     """Return a function that executes a statement with the shop's account, which has only the rights on the stock
     reservations. It returns the message of the database's refusal, or "" if the statement is accepted. All changes
     are rolled back."""
-    with connect_as_guest(people, "stock_reservations", autocommit=False) as connection:
+    with connect_as_guest(team, "stock_reservations", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: execute_for_refusal(cursor, statement)
         connection.rollback()

@@ -71,14 +71,14 @@ def test_a_missing_trigger_or_an_extra_right_stops_purchases(sql_server: SqlServ
     """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both faults,
     and so does a person's account. On MySQL a person's account sees only the right, because MySQL doesn't show
     triggers to it."""
-    with open_team(sql_server, {"op-a": ("operator",)}) as people:
-        owner, person = Database(people.owner), Database(people.urls["op-a"])
+    with open_team(sql_server, {"op-a": ("operator",)}) as team:
+        owner, person = Database(team.owner), Database(team.urls["op-a"])
         advice = {"acting": False}  # op-a acts from their own desk
         assert find_failed_checks(owner) == find_failed_checks(person) == advice
         gone = next(one.name for one in server_triggers.make_all_triggers() if one.table == "evidence")
-        with people.open_connection("owner") as connection, connection.cursor() as cursor:
+        with team.open_connection("owner") as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER {gone}")
-            cursor.execute(f"GRANT DELETE ON changes TO `{people.database}/operator`")
+            cursor.execute(f"GRANT DELETE ON changes TO `{team.database}/operator`")
         assert find_failed_checks(owner) == {"guards": True, "grants": True} | advice
         told = {"guards", "grants"} if isinstance(sql_server, servers.Server) else {"grants"}
         assert set(find_failed_checks(person)) == told | set(advice)
@@ -89,8 +89,8 @@ def test_a_missing_trigger_or_an_extra_right_stops_purchases(sql_server: SqlServ
 def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) -> None:
     """The check reports missing rights of the schema account that the workers' stored procedure needs to end blocking
     database sessions."""
-    with open_team(sql_server, {"op-a": ("operator",)}) as people:
-        owner = Database(people.owner)
+    with open_team(sql_server, {"op-a": ("operator",)}) as team:
+        owner = Database(team.owner)
         assert "lock_holders" not in find_failed_checks(owner)
         rights = ["CONNECTION ADMIN ON *.*"]
         if not sql_server.is_mariadb:
@@ -105,13 +105,13 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
 def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
     """A team's database in team mode passes the checks, which the schema account, the worker and each person run.
     Applying the same account file again changes nothing."""
-    with open_team(sql_server, ROLES_BY_PERSON, asks=True) as people:
-        account = Database(people.owner).account_name
+    with open_team(sql_server, ROLES_BY_PERSON, asks=True) as team:
+        account = Database(team.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
         if not sql_server.is_mariadb:
-            sql_server.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO `{people.names['worker']}`@`%`")
-        apply_accounts(people.owner, make_account_entries(people.names, ROLES_BY_PERSON, asks=True), {})
-        for url in (people.owner, *people.urls.values()):
+            sql_server.sql(f"GRANT XA_RECOVER_ADMIN ON *.* TO `{team.names['worker']}`@`%`")
+        apply_accounts(team.owner, make_account_entries(team.names, ROLES_BY_PERSON, asks=True), {})
+        for url in (team.owner, *team.urls.values()):
             database = Database(url)
             assert find_failed_checks(database) == {}
             database.close()

@@ -78,7 +78,7 @@ def database_of_views(mariadb_server: Server, mariadb_database: Database) -> Ite
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def database(request: pytest.FixtureRequest) -> Database:
-    opened: Database = request.getfixturevalue(f"on_{request.param}")
+    opened: Database = request.getfixturevalue(f"{request.param}_database")
     return opened
 
 

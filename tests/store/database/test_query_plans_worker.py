@@ -36,7 +36,7 @@ def mariadb_database(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def database(request: pytest.FixtureRequest) -> Database:
-    opened: Database = request.getfixturevalue(f"on_{request.param}")
+    opened: Database = request.getfixturevalue(f"{request.param}_database")
     return opened
 
 
