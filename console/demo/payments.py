@@ -69,7 +69,7 @@ def run_simulated_payer(
     sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, has_fast_clock: bool
 ) -> Iterator[None]:
     """While the block runs, let a simulated payer pay the payment in `payments` whose kind is
-    PAID_BY_SIMULATED_PAYER_KIND. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
+    KIND_PAID_BY_SIMULATED_PAYER. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
     `has_fast_clock` is True. If the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == KIND_PAID_BY_SIMULATED_PAYER), None)

@@ -70,7 +70,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 "one without a day",
                 "report.purchase_date is None or report.purchase_date >= first_day",
                 "(report.purchase_date is not None and report.purchase_date >= first_day)",
-                "test_a_listed_purchase_without_a_day_may_be_the_one",
+                "test_a_listed_purchase_without_a_day_makes_the_list_ambiguous",
             ),
         )
     ),

@@ -58,7 +58,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "payment.certainty is Certainty.UNKNOWN",
             ),
         ),
-        ("tests/services/payments/test_start.py::test_a_late_code_stays_payable",),
+        ("tests/services/payments/test_start.py::test_a_late_code_stops_the_next_payment_and_needs_a_person",),
         "sqlite",
     ),
     Mutant(
@@ -555,7 +555,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        is_configured = False\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_that_cannot_ask_uses_up_no_attempt",),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_without_credentials_uses_up_no_attempt",),
         "sqlite",
     ),
     Mutant(
@@ -568,7 +568,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            if False:\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_that_cannot_ask_delays_no_end",),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_without_credentials_does_not_delay_an_expiry",),
         "sqlite",
     ),
     Mutant(
@@ -772,7 +772,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        False\n        if call in",
             ),
         ),
-        ("tests/providers/paypay/test_responses.py::test_not_found_with_the_thing_itself_is_no_answer",),
+        ("tests/providers/paypay/test_responses.py::test_not_found_with_the_record_in_the_data_is_unknown",),
     ),
     Mutant(
         "a refusal of Atom that contains the refund counts as a refusal",
@@ -966,7 +966,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/providers/http/test_answer_age.py::test_the_same_answer_again_is_no_second_one",),
+        ("tests/providers/http/test_answer_age.py::test_an_answer_older_than_an_earlier_one_is_refused",),
     ),
     Mutant(
         "two people deny against an old answer of a cache",
@@ -1015,7 +1015,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            pass",
             ),
         ),
-        ("tests/providers/http/test_transport_tls.py::test_a_body_that_tls_shows_to_be_cut_is_no_refusal",),
+        ("tests/providers/http/test_transport_tls.py::test_a_body_without_the_closing_tls_message_is_unknown",),
     ),
     Mutant(
         "two people deny a payment that the gateway reports in words nobody can use",

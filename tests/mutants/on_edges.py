@@ -330,7 +330,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "        if not stored.digest:\n",
             ),
         ),
-        ("tests/services/access/test_own_merchant.py::test_a_merchant_is_changed",),
+        ("tests/services/access/test_own_merchant.py::test_only_the_schema_account_changes_the_merchant",),
         "sqlite",
     ),
     Mutant(

@@ -117,7 +117,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "                    common.settle_event(self._context, *facts)\n",
             ),
         ),
-        (f"{_RECEIVE}::test_a_notice_matched_later_is_a_reason_to_ask",),
+        (f"{_RECEIVE}::test_a_notice_matched_later_makes_the_program_ask_the_provider",),
     ),
     Mutant(
         "a code that ends after the questions is followed by another one unasked",
@@ -464,7 +464,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 _ANSWER_TAKEN_AS_TRUE_CODE,
             ),
         ),
-        ("tests/services/payment_intake/test_receive.py::test_a_webhook_that_lies_books_nothing",),
+        ("tests/services/payment_intake/test_receive.py::test_a_hint_that_the_provider_denies_books_nothing",),
     ),
     Mutant(
         "a maker may approve",

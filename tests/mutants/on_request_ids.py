@@ -20,7 +20,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id):",
         "(tx.conn, request_binding.owned_request, kind, subject, operation_id)"
         " or request_binding is not None:",
-        f"{_TESTS}::test_the_sleepers_own_claim_is_undone"),
+        f"{_TESTS}::test_a_claim_under_a_reused_request_id_is_undone"),
     _make_mutant("the operation is not tied", "console/services/guarded/pipeline.py",
         "            context.bind_to_request_id(tx, subject.kind, subject.id, operation_id)\n", "", _KILLS),
     _make_mutant("nothing that is written is tied", _DESK,
@@ -56,7 +56,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         f"{_TESTS}::test_a_call_that_sent_nothing_releases_its_request_id"),
     _make_mutant("a provider's refusal frees the id", _IDS,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 4)",
-        f"{_TESTS}::test_a_providers_refusal_is_kept"),
+        f"{_TESTS}::test_a_repeat_gets_the_providers_first_refusal"),
     _make_mutant("an id is kept for good", _ROWS,
         "self.age >= ANSWER_RETENTION", "self.age >= 2 * ANSWER_RETENTION",
         f"{_TESTS}::test_an_id_is_free_after_a_day"),

@@ -1,4 +1,6 @@
-"""The house rules notice what they forbid, and let pass what they allow."""
+"""Tests of the repository's own source checks ("house checks"): they report each forbidden text and accept allowed
+code.
+"""
 
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from scripts.house_checks import check_files, main
 
 
-def check_text(root: Path, path: str, text: str) -> list[str]:
+def list_advice_for_text(root: Path, path: str, text: str) -> list[str]:
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
@@ -49,8 +51,10 @@ def check_text(root: Path, path: str, text: str) -> list[str]:
     ],
 )
 def test_each_broken_rule_has_one_finding(tmp_path: Path, path: str, text: str, word: str) -> None:
-    """Every forbidden thing gives exactly one finding, which says what to do instead."""
-    (advice,) = check_text(tmp_path, path, text)
+    """A source text that breaks one rule of the house checks gives exactly one finding, which says what to write
+    instead.
+    """
+    (advice,) = list_advice_for_text(tmp_path, path, text)
     assert word in advice
 
 
@@ -80,12 +84,12 @@ def test_each_broken_rule_has_one_finding(tmp_path: Path, path: str, text: str, 
     ],
 )
 def test_allowed_code_has_no_finding(tmp_path: Path, path: str, text: str) -> None:
-    """The house checks have no finding for code that is allowed in its folder."""
-    assert check_text(tmp_path, path, text) == []
+    """The house checks report nothing for code that the rules of its folder allow."""
+    assert list_advice_for_text(tmp_path, path, text) == []
 
 
 def test_a_finding_makes_the_check_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The exit status is 1 and the place is printed."""
+    """If a source file breaks a rule, the house check exits with 1 and prints the place in the file."""
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_x.py").write_text("import time\n\ntime.sleep(1)\n")
     assert main([str(tmp_path)]) == 1

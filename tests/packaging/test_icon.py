@@ -1,4 +1,6 @@
-"""The icon: its pictures are drawn from the SVG file, in colours of the window, and the window has it."""
+"""Tests of the program's icon: its PNG files are drawn from the SVG file, its colours are those of the window, and
+the windows show it.
+"""
 
 import json
 import re
@@ -14,7 +16,7 @@ RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
 def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None:
-    """Each picture of the icon is equal to its drawing in this size, except for small differences between
+    """Each picture file of the icon equals the SVG file drawn in the same size, except for small differences between
     rasterizers.
     """
     assert {int(file.stem) for file in icons.PNG_ICONS_FOLDER.iterdir()} == set(icons.SIZES)
@@ -29,7 +31,7 @@ def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None
 
 
 def test_the_colours_of_the_icon_are_design_tokens() -> None:
-    """The colours of the icon are those of the light theme, so that the icon and the window belong together."""
+    """The SVG file of the icon contains three colours, and each is a colour of the window's light theme."""
     light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
     used = set(re.findall(r"#[0-9A-F]{6}", icons.SVG_ICON_FILE.read_text("utf-8")))
     assert used <= {value for value in light.values() if isinstance(value, str)}

@@ -1,5 +1,5 @@
-"""The packages for Linux, made of a small application, installed, upgraded and removed in a folder; the files from
-which Windows and macOS make theirs.
+"""Tests of the installers, with a small invented application. The Linux package is installed, upgraded and removed in
+a folder; for Windows and macOS the input files of their installers are checked.
 """
 
 import ast
@@ -25,8 +25,10 @@ needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-d
 
 
 @pytest.fixture
-def application(tmp_path: Path) -> Path:
-    """Return a folder such as a build makes, with a program of one line and a library."""
+def application_folder(tmp_path: Path) -> Path:
+    """Return a folder with the layout of a finished build: a program of one line, a library, a notice and a
+    manifest.
+    """
     folder = tmp_path / "application"
     internal = folder / "_internal"
     internal.mkdir(parents=True)
@@ -41,24 +43,24 @@ def application(tmp_path: Path) -> Path:
 
 
 def run_dpkg(root: Path, *words: str) -> None:
-    """Run dpkg on the system in the folder `root`; the libraries that a package needs are not there."""
+    """Run dpkg with the folder `root` as its system; missing libraries that the package depends on are ignored."""
     options = [f"--root={root}", "--force-depends", "--force-not-root", "--log=/dev/null"]
     done = subprocess.run(["dpkg", *options, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @needs_dpkg
-def test_a_package_has_its_fields_owners_and_modes(application: Path, tmp_path: Path) -> None:
-    """A package has the right fields, owners and modes whatever the umask of its builder is; it has hashes, a menu
-    entry, icons and the licence.
+def test_a_package_has_its_fields_owners_and_modes(application_folder: Path, tmp_path: Path) -> None:
+    """A Linux package has the right fields, file owners and modes, whatever the umask of the user who builds it. It
+    contains hashes, a menu entry, icons and the licence.
     """
-    package = debian.make_package(application, tmp_path)
+    package = debian.make_package(application_folder, tmp_path)
     assert package.name == f"support-console_{console.__version__}_{debian.find_architecture()}.deb"
     shown = subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout
     fields = dict(re.findall(r"^([\w-]+): (.*)$", shown, flags=re.MULTILINE))
     assert (fields["Package"], fields["Version"]) == ("support-console", console.__version__)
     assert re.match(r"libc6 \(>= 2\.\d+\)", fields["Depends"])
-    assert int(fields["Installed-Size"]) > (application / "_internal" / "binary").stat().st_size // 1024
+    assert int(fields["Installed-Size"]) > (application_folder / "_internal" / "binary").stat().st_size // 1024
     listing = subprocess.run(
         ["dpkg-deb", "--contents", str(package)], capture_output=True, text=True, check=True
     ).stdout
@@ -81,22 +83,22 @@ def test_a_package_has_its_fields_owners_and_modes(application: Path, tmp_path: 
 
 
 @needs_dpkg
-def test_a_package_is_installed_upgraded_and_removed(application: Path, tmp_path: Path) -> None:
-    """The command starts through its link; an upgrade takes away what the newer version hasn't; after the removal
-    nothing is left.
+def test_a_package_is_installed_upgraded_and_removed(application_folder: Path, tmp_path: Path) -> None:
+    """The installed command starts through its link. An upgrade removes the files that the newer version doesn't
+    have, and the removal of the package leaves no file.
     """
     root = tmp_path / "system"
     for name in ("info", "updates", "triggers"):
         (root / "var/lib/dpkg" / name).mkdir(parents=True)
     (root / "var/lib/dpkg/status").touch()
     before = {path for path in root.rglob("*") if "var" not in path.parts}
-    run_dpkg(root, "--install", str(debian.make_package(application, tmp_path, "1.0")))
+    run_dpkg(root, "--install", str(debian.make_package(application_folder, tmp_path, "1.0")))
     program = root / "usr/bin/support-console"
     started = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout.strip()
     assert started == str(root / "usr/lib/support-console")
     run_dpkg(root, "--verify", "support-console")
-    (application / "_internal" / "former").unlink()
-    run_dpkg(root, "--install", str(debian.make_package(application, tmp_path, "1.1")))
+    (application_folder / "_internal" / "former").unlink()
+    run_dpkg(root, "--install", str(debian.make_package(application_folder, tmp_path, "1.1")))
     assert not (root / "usr/lib/support-console/_internal/former").exists()
     assert "Version: 1.1" in (root / "var/lib/dpkg/status").read_text()
     run_dpkg(root, "--purge", "support-console")
@@ -104,8 +106,8 @@ def test_a_package_is_installed_upgraded_and_removed(application: Path, tmp_path
 
 
 def test_menu_and_links_have_entries_of_their_own() -> None:
-    """The menu entry starts the window; another entry handles links by the command `open`, which refuses to run
-    without a link.
+    """The desktop entry of the menu starts the window. A second, hidden desktop entry handles `support-console:`
+    links with the command `open` and the link as its argument.
     """
     entries = {}
     for file in (linux_tree.DESKTOP_ENTRY, linux_tree.LINK_ENTRY):
@@ -123,13 +125,14 @@ def test_menu_and_links_have_entries_of_their_own() -> None:
 
 
 def test_an_appimage_is_runtime_and_image(
-    application: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    application_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without a runtime the folder of the AppImage is made, and the output names the missing file. The link at its
-    top starts the program.
+    """Without an AppImage runtime, the script makes only the AppImage's folder, and its output names the missing
+    file; the folder's `AppRun` starts the program. With a runtime, the AppImage consists of the runtime and the file
+    system image.
     """
     monkeypatch.delenv("APPIMAGE_RUNTIME", raising=False)
-    words = [str(application), str(tmp_path)]
+    words = [str(application_folder), str(tmp_path)]
     assert appimage.main(words) == 1
     assert "APPIMAGE_RUNTIME=" in capsys.readouterr().out
     folder = tmp_path / "AppDir"
@@ -149,7 +152,9 @@ def test_an_appimage_is_runtime_and_image(
 
 
 def test_windows_has_two_programs_with_a_version() -> None:
-    """The resource's text is Python, and names the version; the setup program takes both, and registers links."""
+    """The version resource for Windows is a Python expression with the program's version. The setup script contains
+    the window's program and the program's version, and registers `support-console:` links.
+    """
     tree = ast.parse(build_spec.version_resource(), mode="eval")
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert {console.__version__, "ProductVersion", "FileVersion"} <= texts
@@ -171,8 +176,8 @@ def test_windows_has_two_programs_with_a_version() -> None:
 
 
 def test_macos_has_an_application_with_a_version() -> None:
-    """The application for macOS has its name in both languages, its version and an identifier for its keychain
-    entries, and is registered for links.
+    """The macOS application has its name in Japanese and English, its version and an identifier for its keychain
+    entries. It is registered as the program that opens links.
     """
     information = build_spec.information_of_macos()
     assert information["CFBundleShortVersionString"] == information["CFBundleVersion"] == console.__version__

@@ -1,4 +1,6 @@
-"""The lock file is in step with pyproject.toml, and the check notices when it isn't."""
+"""Tests of the lock file of the Python packages: it agrees with pyproject.toml, and the check reports each
+disagreement.
+"""
 
 import pytest
 
@@ -10,13 +12,17 @@ def lock_text() -> str:
     return lock.LOCK.read_text(encoding="utf-8")
 
 
-def test_the_lock_is_in_step(lock_text: str) -> None:
-    """Every requirement is met by a pin with hashes, and the lock was made from today's requirements."""
+def test_the_lock_file_satisfies_the_present_requirements(lock_text: str) -> None:
+    """The lock file has a pinned version with hashes for every requirement, and it was made from the present
+    requirements.
+    """
     assert list(lock.find_faults(lock_text, lock.read_requirements())) == []
 
 
-def test_the_lock_of_the_site_is_in_step(lock_text: str) -> None:
-    """A package in both lock files has the same version in both, because both are installed into one environment."""
+def test_the_docs_lock_has_the_same_versions_as_the_program_lock(lock_text: str) -> None:
+    """The lock file of the documentation agrees with its requirements. A package in this lock file and in the
+    program's has the same version in each, because they are installed into one environment.
+    """
     docs = lock.DOCS_LOCK.read_text(encoding="utf-8")
     assert list(lock.find_faults(docs, lock.read_docs_requirements())) == []
     pinned = dict(lock.iterate_pins(lock_text))
@@ -24,7 +30,9 @@ def test_the_lock_of_the_site_is_in_step(lock_text: str) -> None:
 
 
 def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
-    """If a requirement is added, removed or made stricter, the lock counts as outdated."""
+    """If a requirement in pyproject.toml is added, removed or made stricter, the check reports the lock file as
+    outdated.
+    """
     fewer = lock.read_requirements()[1:]
     assert any("changed after" in fault for fault in lock.find_faults(lock_text, fewer))
 
@@ -39,18 +47,22 @@ def test_a_changed_requirement_is_noticed(lock_text: str) -> None:
     ],
 )
 def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str) -> None:
-    """A changed or missing pin, a pin without hashes, and a named index are each reported."""
+    """The check reports a changed or missing pin, a pin without hashes, and a package index that the lock file
+    names.
+    """
     assert old in lock_text
     assert any(word in fault for fault in lock.find_faults(lock_text.replace(old, new), lock.read_requirements()))
 
 
 def test_a_missing_lock_file_reports_every_requirement() -> None:
-    """Without a lock every requirement is missing."""
+    """If there is no lock file, the check reports every requirement as missing."""
     assert len(list(lock.find_faults("", lock.read_requirements()))) > len(lock.read_requirements())
 
 
-def test_every_pin_has_a_hash_and_other_systems_their_marker(lock_text: str) -> None:
-    """Each pinned line is followed by hashes; what only Windows or macOS needs isn't installed here."""
+def test_every_pin_has_a_hash_and_foreign_packages_have_a_marker(lock_text: str) -> None:
+    """In the lock file each pinned package is followed by hashes. A package that only Windows or macOS needs has a
+    marker, so that Linux doesn't install it.
+    """
     lines = lock_text.splitlines()
     pinned = [i for i, line in enumerate(lines) if lock.PINNED_PACKAGE_PATTERN.match(line)]
     assert len(pinned) > 50

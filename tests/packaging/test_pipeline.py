@@ -1,4 +1,6 @@
-"""The CI pipeline runs only targets of the Makefile, on every supported Python, system and database server."""
+"""Tests of the CI pipeline: it runs only targets of the Makefile, on every supported version of Python, operating
+system and database server.
+"""
 
 import re
 import tomllib
@@ -12,22 +14,22 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def read_job(name: str) -> str:
-    """Return the text of one job."""
+    """Return the text of one job in the file of the CI pipeline."""
     found = re.search(rf"^  {name}:\n((?:    .*\n|  *#.*\n|\n)+)", PIPELINE, flags=re.MULTILINE)
     assert found, name
     return found[1]
 
 
 def read_matrix_values(name: str, text: str) -> list[str]:
-    """Return the values of a list of the matrix that is written on one line."""
+    """Return the values of one list in the matrix of the CI pipeline; the list is written on one line."""
     found = re.search(rf"^ +{name}: \[(.*)\]$", text, flags=re.MULTILINE)
     assert found, name
     return re.findall(r"[\w.-]+", found[1])
 
 
 def test_every_make_target_in_the_pipeline_exists() -> None:
-    """Every target that the pipeline calls, also from its matrix, exists in the Makefile, and every step that runs
-    something calls a target.
+    """Every target that the pipeline calls exists in the Makefile, including those in its matrix. Every pipeline step
+    with a command calls a Makefile target.
     """
     known = set(re.findall(r"^([a-z]+):[^#\n]*##", MAKEFILE, flags=re.MULTILINE))
     said = set(re.findall(r"\bmake ([a-z]+)", PIPELINE.replace("git make python3", ""))) | set(
@@ -50,7 +52,9 @@ def test_every_make_target_in_the_pipeline_exists() -> None:
 
 
 def test_the_matrix_has_every_supported_version() -> None:
-    """The matrix has each minor version of Python that pyproject.toml allows, three systems and three servers."""
+    """The pipeline's matrix has each minor version of Python that pyproject.toml allows, three operating systems and
+    three database servers.
+    """
     allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     low, high = (int(text) for text in re.findall(r"3\.(\d+)", allowed))
     pythons = [f"3.{minor}" for minor in range(low, high)]
@@ -68,7 +72,7 @@ def test_the_versions_of_python_run_all_costly_tests() -> None:
 
 
 def test_the_pipeline_takes_the_appimage_runtime_by_its_hash() -> None:
-    """The pipeline takes the AppImage's runtime by its hash, the one of scripts/bundle/appimage.py."""
+    """The pipeline names the AppImage runtime by the same hash that scripts/bundle/appimage.py states."""
     assert f"/{RUNTIME_RELEASE}/" in read_job("packages")
     assert RUNTIME_SHA256 in read_job("packages")
 

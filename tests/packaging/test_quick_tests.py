@@ -1,29 +1,31 @@
-"""The choice of `make quick`: the tests of the changed files, nearest first, as long as there is time."""
+"""Tests of the choice of tests for `make quick`: those of the changed files, the nearest first, until the time limit
+is reached.
+"""
 
 from scripts.quick_tests import ALWAYS_RUN_TESTS, choose_tests
 
-SOURCES = {
+SOURCE_TEXT_BY_PATH = {
     "tests/store/alerts/test_far.py": "from console.services.alerts.causes import find_cause\n",
     "tests/services/alerts/test_causes.py": "from console.services.alerts import (\n    causes,\n    evaluate,\n)\n",
     "tests/services/alerts/test_other.py": "import console.services.alerts.rules\n",
     "tests/wording/test_keys.py": "import console\n",
     "tests/domain/test_money.py": "from console.services.alerts import causes\n",
 }
-CAUSES = "console/services/alerts/causes.py"
+CHANGED_MODULE = "console/services/alerts/causes.py"
 
 
 def test_tests_that_import_a_changed_module_are_chosen() -> None:
-    """Of a changed module, the tests in the folder of the same name are chosen first, then the other tests that
-    import it; tests/domain is always chosen, as a folder.
+    """For a changed module, the tests in the folder of the same name are chosen first, then other tests that import
+    the module. The whole folder tests/domain is always chosen.
     """
     near, far = "tests/services/alerts/test_causes.py", "tests/store/alerts/test_far.py"
-    assert choose_tests([CAUSES], SOURCES, {}) == ([ALWAYS_RUN_TESTS, near, far], [])
+    assert choose_tests([CHANGED_MODULE], SOURCE_TEXT_BY_PATH, {}) == ([ALWAYS_RUN_TESTS, near, far], [])
 
 
 def test_changed_tests_and_tests_of_changed_words_are_chosen() -> None:
     other = "tests/services/alerts/test_other.py"
-    assert choose_tests([other], SOURCES, {}) == ([ALWAYS_RUN_TESTS, other], [])
-    assert choose_tests(["resources/words/ja.json"], SOURCES, {}) == (
+    assert choose_tests([other], SOURCE_TEXT_BY_PATH, {}) == ([ALWAYS_RUN_TESTS, other], [])
+    assert choose_tests(["resources/words/ja.json"], SOURCE_TEXT_BY_PATH, {}) == (
         [ALWAYS_RUN_TESTS, "tests/wording/test_keys.py"],
         [],
     )
@@ -31,5 +33,5 @@ def test_changed_tests_and_tests_of_changed_words_are_chosen() -> None:
 
 def test_slow_tests_are_not_chosen() -> None:
     far = "tests/store/alerts/test_far.py"
-    chosen, left_out = choose_tests([CAUSES], SOURCES, {far: 1_000})
+    chosen, left_out = choose_tests([CHANGED_MODULE], SOURCE_TEXT_BY_PATH, {far: 1_000})
     assert (far in chosen, left_out) == (False, [far])

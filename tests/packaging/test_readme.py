@@ -1,4 +1,4 @@
-"""The README names every command that the program has."""
+"""Tests that the README names every command of the program."""
 
 import argparse
 import re
@@ -13,7 +13,7 @@ README = Path(__file__).resolve().parents[2] / "README.md"
 
 
 def list_commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield every command in full, such as `refund approve`."""
+    """Yield every command of the program with its subcommand, such as `refund approve`."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     for group in groups:
         for name, inner in group.choices.items():
@@ -23,5 +23,5 @@ def list_commands(parser: argparse.ArgumentParser, before: tuple[str, ...] = ())
 
 
 @pytest.mark.parametrize("command", list(list_commands(_build_parser(str, ()))))
-def test_every_command_is_named(command: str) -> None:
+def test_the_readme_names_every_command(command: str) -> None:
     assert re.search(rf"^\| .*`{re.escape(command)}[` ].*\|$", README.read_text("utf-8"), re.MULTILINE), command

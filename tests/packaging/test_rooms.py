@@ -1,4 +1,6 @@
-"""The check that forbids circles of packages finds those in which no two modules import each other."""
+"""Tests of the check that forbids import cycles between packages: it also finds a cycle in which no two modules
+import each other.
+"""
 
 import grimp
 import pytest
@@ -21,8 +23,8 @@ DOWNWARD_IMPORTS = (
 
 
 def make_graph(*imports: str) -> grimp.ImportGraph:
-    """Return the import graph of a program with these imports, written as `importer > imported` without the root
-    package.
+    """Return an import graph with the test's modules and the given imports. Each import is written as `importer >
+    imported`, without the root package.
     """
     graph = grimp.ImportGraph()
     for module in MODULE_NAMES:
@@ -53,7 +55,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
         ),
     ],
 )
-def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
+def test_an_import_cycle_of_packages_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
     graph = make_graph(*DOWNWARD_IMPORTS, *imports)
     assert [set(circle) for circle in find_circles(find_arrows(graph))] == circles
     check = AcyclicRooms("rooms", {}, {}).check(graph, verbose=False)
@@ -61,9 +63,9 @@ def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles
     assert bool(check.metadata["lines"]) is bool(circles)
 
 
-def test_rooms_floors_and_arrows_are_counted() -> None:
-    """Four packages that import each other downwards are counted as four floors with three imports; a circle of
-    packages counts as one floor.
+def test_packages_imports_and_longest_chain_are_counted() -> None:
+    """Four packages that import each other downwards are counted as a chain of four packages with three imports. An
+    import cycle of packages counts as one package of the chain.
     """
     downward = (*DOWNWARD_IMPORTS, "domain.payments.records > domain.clock")
     arrows = find_arrows(make_graph(*downward))

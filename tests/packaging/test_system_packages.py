@@ -1,4 +1,6 @@
-"""The script that names missing system packages knows every library that the window needs."""
+"""Tests of the script that names missing system packages: its list contains every system library that the window
+needs.
+"""
 
 import os
 import re
@@ -13,10 +15,10 @@ SYSTEM_PACKAGES = SCRIPTS / "system_packages.sh"
 
 # Every Linux with Python has these.
 PREINSTALLED_LIBRARIES = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
-MODULES = ("QtCore", "QtGui", "QtWidgets", "QtNetwork", "QtSvg", "QtDBus")
-PLATFORMS = ("xcb", "offscreen", "vnc", "wayland")
-PLUGINS = (
-    *(f"platforms/libq{name}.so" for name in PLATFORMS),
+QT_MODULES = ("QtCore", "QtGui", "QtWidgets", "QtNetwork", "QtSvg", "QtDBus")
+QT_PLATFORMS = ("xcb", "offscreen", "vnc", "wayland")
+QT_PLUGIN_PATTERNS = (
+    *(f"platforms/libq{name}.so" for name in QT_PLATFORMS),
     *("xcbglintegrations/*.so", "wayland-*-client/*.so", "wayland-shell-integration/*.so"),
     *("imageformats/*svg.so", "tls/*.so", "platforminputcontexts/lib[ci]*.so"),
 )
@@ -30,8 +32,8 @@ def list_needed_libraries(file: Path) -> set[str]:
 
 
 def list_missing_libraries(start: list[Path], shipped: dict[str, Path]) -> set[str]:
-    """Return the libraries that these files need, directly or through libraries of the wheel, and that the wheel
-    doesn't contain.
+    """Return the libraries that these files of a wheel need, directly or through other libraries of the wheel, and
+    that the wheel doesn't contain.
     """
     waiting, seen, outside = list(start), set(start), set[str]()
     while waiting:
@@ -46,8 +48,8 @@ def list_missing_libraries(start: list[Path], shipped: dict[str, Path]) -> set[s
 
 
 def test_every_library_of_the_window_has_a_package() -> None:
-    """The list has each library that Qt's modules and its X11, Wayland, VNC and offscreen platforms take from the
-    system.
+    """The script's list has each system library that is needed by Qt's modules and by its X11, Wayland, VNC and
+    offscreen platforms.
     """
     import PySide6
     import shiboken6
@@ -55,8 +57,8 @@ def test_every_library_of_the_window_has_a_package() -> None:
     qt = Path(PySide6.__file__).parent
     wheels = (qt, Path(shiboken6.__file__).parent)
     shipped = {file.name: file for wheel in wheels for file in wheel.rglob("*.so*")}
-    start = [qt / f"{module}.abi3.so" for module in MODULES]
-    start += [file for pattern in PLUGINS for file in (qt / "Qt/plugins").glob(pattern)]
+    start = [qt / f"{module}.abi3.so" for module in QT_MODULES]
+    start += [file for pattern in QT_PLUGIN_PATTERNS for file in (qt / "Qt/plugins").glob(pattern)]
     outside = {name for name in list_missing_libraries(start, shipped) if not PREINSTALLED_LIBRARIES.fullmatch(name)}
     assert outside, "nothing found: the test looks at the wrong files"
     listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES.read_text(), flags=re.MULTILINE))
@@ -64,7 +66,7 @@ def test_every_library_of_the_window_has_a_package() -> None:
 
 
 def make_tool_environment(folder: Path, **scripts: str) -> dict[str, str]:
-    """Return an environment in which these commands give the configured answers."""
+    """Return an environment in which each named shell command is replaced by a script with the given text."""
     for name, text in scripts.items():
         tool = folder / name.replace("_", "-")
         tool.write_text(f"#!/bin/sh\n{text}\n")
@@ -77,8 +79,10 @@ def run_script(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
 
 
-def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
-    """Without the rights of root, the script names the missing packages, prints the command and exits with 1."""
+def test_a_user_without_root_rights_gets_the_install_command(tmp_path: Path) -> None:
+    """Without the rights of root, the script prints the names of the missing packages and the command that installs
+    them, and exits with 1.
+    """
     env = make_tool_environment(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
     done = run_script("window", env=env)
     assert done.returncode == 1
@@ -89,20 +93,22 @@ def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
 
 
 def test_installation_continues_without_the_system_packages(tmp_path: Path) -> None:
-    """Without the packages the installation can continue, because the terminal needs none of them."""
+    """If system packages are missing, the installation of the program can continue, because the terminal commands
+    need no system package.
+    """
     env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
     assert run_script("window", env=env).returncode == 0
 
 
 def test_the_script_prints_nothing_if_no_package_is_missing() -> None:
-    """On a machine that has every package the script prints nothing."""
+    """If the machine has each package, the script prints nothing."""
     done = run_script("window", env={**os.environ, "PYTHON": sys.executable})
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_servers_are_installed_without_starting_them(tmp_path: Path) -> None:
-    """As root on Debian, the script installs the servers and starts no service, and restores the machine's own rule
-    about services afterwards.
+    """As root on Debian, the script installs the database servers without starting a service. Afterwards it restores
+    the machine's own rule about starting services.
     """
     policy, seen = tmp_path / "policy-rc.d", tmp_path / "seen"
     policy.write_text("its own rule")
@@ -117,8 +123,10 @@ def test_servers_are_installed_without_starting_them(tmp_path: Path) -> None:
     assert policy.read_text() == "its own rule"
 
 
-def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
-    """On a machine without a rule about services, the script leaves none behind, also when the installation fails."""
+def test_the_temporary_policy_about_services_is_removed(tmp_path: Path) -> None:
+    """On a machine without a rule about starting services, the script removes its own temporary rule at its end, even
+    if the installation fails.
+    """
     policy = tmp_path / "policy-rc.d"
     env = make_tool_environment(tmp_path, id="echo 0", grep="exit 0", apt_get="exit 9")
     done = run_script("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
@@ -127,7 +135,9 @@ def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
 
 
 def test_a_user_without_rights_gets_the_names_of_the_servers(tmp_path: Path) -> None:
-    """Without the rights of root, the script names the missing servers, and the tests that need one."""
+    """Without the rights of root, the script prints the names of the missing servers and says that the tests that
+    need a server are skipped.
+    """
     env = make_tool_environment(tmp_path, id="echo 1000", apt_get="exit 9")
     done = run_script("servers", env={**env, "GALERA": str(tmp_path / "none")})
     assert done.returncode == 1
@@ -137,14 +147,16 @@ def test_a_user_without_rights_gets_the_names_of_the_servers(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
 def test_a_display_or_a_qt_platform_permits_the_window(variable: str) -> None:
-    """With DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM set, the script that checks for a display exits with 0."""
+    """If DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM is set, the script that checks for a display exits with status
+    0.
+    """
     env = {"PATH": os.environ["PATH"], variable: "x"}
     assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
 
 
 def test_the_script_without_a_display_names_the_alternatives() -> None:
-    """Without a display and a terminal, the script exits with 1 and names the alternatives: the terminal commands,
-    VNC and a virtual screen.
+    """Without a display and a terminal, the script that checks for a display exits with status 1. It prints the
+    alternatives: the terminal commands, VNC and a virtual screen.
     """
     env, nobody = {"PATH": os.environ["PATH"]}, subprocess.DEVNULL
     command = [str(SCRIPTS / "display.sh")]

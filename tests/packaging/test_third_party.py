@@ -1,4 +1,6 @@
-"""The list of components, and what is said when nobody can say which are vulnerable."""
+"""Tests of the list of third-party components and of `make audit`, which also reports when the vulnerability service
+can't be reached.
+"""
 
 import json
 import threading
@@ -14,7 +16,7 @@ from scripts.lock import LOCK, iterate_pins
 
 
 def test_the_bill_of_materials_lists_each_component(tmp_path: Path) -> None:
-    """The bill of materials lists each component with its pinned version, and no development tool."""
+    """The bill of materials lists each component of the program with its pinned version, and no development tool."""
     assert third_party.main([str(tmp_path / "sbom.json")]) == 0
     bill = json.loads((tmp_path / "sbom.json").read_text())
     pinned = dict(iterate_pins(LOCK.read_text()))
@@ -26,8 +28,8 @@ def test_the_bill_of_materials_lists_each_component(tmp_path: Path) -> None:
 
 
 @contextmanager
-def start_service(status: int, answer: bytes) -> Iterator[str]:
-    """Start a service that gives this answer to every request."""
+def start_audit_service(status: int, answer: bytes) -> Iterator[str]:
+    """Start an HTTP service that answers every request with this status and body; yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -50,22 +52,22 @@ def start_service(status: int, answer: bytes) -> Iterator[str]:
         server.server_close()
 
 
-def _make_results(found: dict[str, str]) -> bytes:
+def _make_audit_answer(found: dict[str, str]) -> bytes:
     names = [name for name, _ in iterate_pins(LOCK.read_text())]
     results = [{"vulns": [{"id": found[name]}]} if name in found else {} for name in names]
     return json.dumps({"results": results}).encode()
 
 
 def test_the_audit_prints_each_vulnerability(capsys: pytest.CaptureFixture[str]) -> None:
-    """`make audit` prints each vulnerability with its meaning: whether the component runs in the program, or is only
-    a tool.
+    """`make audit` prints each vulnerability and states whether its component runs in the program or is only a
+    development tool.
     """
-    with start_service(200, _make_results({"requests": "X-1", "pytest": "X-2"})) as url:
+    with start_audit_service(200, _make_audit_answer({"requests": "X-1", "pytest": "X-2"})) as url:
         assert audit.main(url) == 1
     told = capsys.readouterr().out
     assert "(runs): X-1" in told
     assert "(development): X-2" in told
-    with start_service(200, _make_results({})) as url:
+    with start_audit_service(200, _make_audit_answer({})) as url:
         assert audit.main(url) == 0
 
 
@@ -73,7 +75,9 @@ def test_the_audit_prints_each_vulnerability(capsys: pytest.CaptureFixture[str])
 def test_a_missing_answer_of_the_audit_service_is_reported(
     status: int, answer: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without an answer of the service, `make audit` ends with another exit status than without findings."""
-    with start_service(status, answer) as url:
+    """If the vulnerability service gives no usable answer, `make audit` exits with 2 and says that the service is out
+    of reach.
+    """
+    with start_audit_service(status, answer) as url:
         assert audit.main(url) == 2
     assert "out of reach" in capsys.readouterr().out

@@ -1,5 +1,5 @@
-"""The wheel, installed in an environment without the repository: the commands in both languages, the window, a PDF
-and the version.
+"""Tests of the wheel that is installed in an environment without the repository: the commands in Japanese and
+English, the window, a PDF and the version.
 """
 
 import json
@@ -37,7 +37,9 @@ with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a wheel built from a copy of the sources, as a fresh clone has them."""
+    """Return the path of a wheel that is built from a copy of the sources, so that files left by earlier builds have
+    no influence.
+    """
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in COPIED_SOURCES:
         if (PROJECT / name).is_dir():
@@ -53,9 +55,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the command of a virtual environment that contains the wheel and only the packages on
-    which it depends.
+def program_path(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the program in a virtual environment that contains only the wheel and the packages on which
+    it depends.
     """
     folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
@@ -70,12 +72,12 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return an environment without locale, display and anything of the repository."""
+    """Return environment variables without a locale, a display and any path of the repository."""
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
 def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run the program from another folder than its own, as a person would."""
+    """Run the program from a folder that is not its own, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
@@ -83,7 +85,9 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
 
 
 def test_the_wheel_has_console_and_all_resources(wheel: Path) -> None:
-    """The wheel contains no tests and no scripts, and every file of `resources/` unchanged."""
+    """The wheel contains the package `console` and each file of `resources/` unchanged, but no tests and no
+    scripts.
+    """
     with zipfile.ZipFile(wheel) as built:
         tops = {name.split("/")[0] for name in built.namelist()}
         for file in (one for one in (PROJECT / "resources").rglob("*") if one.is_file()):
@@ -93,34 +97,34 @@ def test_the_wheel_has_console_and_all_resources(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
-def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, language: str, word: str) -> None:
-    """The first command creates the database, so the wheel has the migrations; the sentences come from the installed
-    catalogues.
+def test_a_lookup_answers_in_both_languages(program_path: Path, tmp_path: Path, language: str, word: str) -> None:
+    """In Japanese and in English, `lookup` creates the database and answers. So the installed wheel contains the
+    migrations and the catalogues of sentences.
     """
-    done = run_program(program, tmp_path, "lookup", NUMBER, language=language)
+    done = run_program(program_path, tmp_path, "lookup", NUMBER, language=language)
     assert (done.returncode, word in done.stdout.lower()) == (0, True), done.stderr
-    refused = run_program(program, tmp_path, "lookup", WRONG, language=language)
+    refused = run_program(program_path, tmp_path, "lookup", WRONG, language=language)
     assert refused.returncode == 2
     assert word in refused.stderr
 
 
-def test_wheel_doctor_and_command_line_have_one_version(program: Path, wheel: Path, tmp_path: Path) -> None:
-    """`--version`, `doctor` and the wheel's name have the same version."""
-    assert run_program(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
-    versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
+def test_wheel_doctor_and_command_line_have_one_version(program_path: Path, wheel: Path, tmp_path: Path) -> None:
+    """The option `--version`, the command `doctor` and the file name of the wheel state the same version."""
+    assert run_program(program_path, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
+    versions = json.loads(run_program(program_path, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__ == wheel.name.split("-")[1]
     assert versions["schema"] == SCHEMA_VERSION
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", versions[name]) for name in ("python", "qt"))
-    checks = json.loads(run_program(program, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
+    checks = json.loads(run_program(program_path, tmp_path, "--json", "doctor").stdout)["data"]["checks"]
     assert checks[0]["facts"]["version"] == console.__version__
 
 
-def test_the_installed_window_opens_and_ends_by_sigterm(program: Path, tmp_path: Path) -> None:
-    """The window is painted (seen over VNC, from outside), and SIGTERM ends it with status 0."""
+def test_the_installed_window_opens_and_ends_by_sigterm(program_path: Path, tmp_path: Path) -> None:
+    """The installed program paints its window, as a VNC client sees, and ends with status 0 after SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     env = make_plain_environment(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
-    with subprocess.Popen([str(program)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL) as window:
+    with subprocess.Popen([str(program_path)], cwd=tmp_path, env=env, stdin=subprocess.DEVNULL) as window:
         try:
             assert wait_for_colours(port) > 50
         finally:
@@ -129,12 +133,12 @@ def test_the_installed_window_opens_and_ends_by_sigterm(program: Path, tmp_path:
     assert status in (0, 143)
 
 
-def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
-    """The child process renders a PDF with the fonts of the wheel."""
+def test_a_pdf_is_rendered(program_path: Path, tmp_path: Path) -> None:
+    """The child process of the installed program renders a PDF with the fonts in the wheel."""
     report = tmp_path / "report.pdf"
     report.write_bytes(pdf_bombs.make_report("株式会社見本"))
     command, env = (
-        [str(program.with_name("python")), "-c", _RENDER_PDF_PROGRAM, str(report)],
+        [str(program_path.with_name("python")), "-c", _RENDER_PDF_PROGRAM, str(report)],
         make_plain_environment(tmp_path),
     )
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
@@ -142,16 +146,16 @@ def test_a_pdf_is_rendered(program: Path, tmp_path: Path) -> None:
 
 
 def _check_files(program: Path, home: Path) -> dict[str, Any]:
-    """Return the check of the program's files, as `doctor` reports it."""
+    """Return the part of the output of `doctor` that reports the check of the program's files."""
     checks = json.loads(run_program(program, home, "--json", "doctor").stdout)["data"]["checks"]
     return next(check for check in checks if check["name"] == "installation")
 
 
-def test_the_doctor_names_damaged_files_and_libraries(program: Path, tmp_path: Path) -> None:
-    """Files of the wheel that were altered or removed by their paths, libraries by their names; a program that can't
-    even start because of it says so beside its internal error."""
-    assert _check_files(program, tmp_path)["ok"]
-    (packages,) = program.parents[1].glob("lib/python*/site-packages")
+def test_the_doctor_names_damaged_files_and_libraries(program_path: Path, tmp_path: Path) -> None:
+    """`doctor` reports altered and removed files of the wheel by their paths, and damaged libraries by their names. A
+    command that can't start because of a damaged file exits with 70 and names the file."""
+    assert _check_files(program_path, tmp_path)["ok"]
+    (packages,) = program_path.parents[1].glob("lib/python*/site-packages")
     sentences = packages / "console/resources/words/en.json"
     icon = packages / "console/resources/desktop/support-console.svg"
     kept = {file: file.read_bytes() for file in (sentences, icon)}
@@ -163,12 +167,12 @@ def test_the_doctor_names_damaged_files_and_libraries(program: Path, tmp_path: P
     try:
         sentences.write_bytes(kept[sentences] + b"\n")
         icon.unlink()
-        found = _check_files(program, tmp_path)
+        found = _check_files(program_path, tmp_path)
         assert not found["ok"]
         assert found["facts"]["altered"] == ["console/resources/words/en.json", "requests"]
         assert found["facts"]["missing"] == [icon.relative_to(packages).as_posix()]
         sentences.write_text("{")
-        stopped = run_program(program, tmp_path, "lookup", NUMBER)
+        stopped = run_program(program_path, tmp_path, "lookup", NUMBER)
         assert (stopped.returncode, str(sentences.relative_to(packages)) in stopped.stderr) == (70, True)
     finally:
         shutil.rmtree(broken)

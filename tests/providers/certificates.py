@@ -1,4 +1,4 @@
-"""TLS certificates of a certificate authority that the tests create, for servers on loopback."""
+"""TLS certificates for test servers on this machine, signed by a certificate authority that the tests create."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,8 @@ from cryptography.x509.oid import NameOID
 
 
 class CertificateAuthority:
-    """A certificate authority that signs server certificates. `trusting` is a client's TLS context that trusts only
-    this authority."""
+    """A certificate authority that signs server certificates. `trusting` is a TLS context for clients that trusts
+    only this authority."""
 
     def __init__(self, folder: Path, name: str = "Test Authority") -> None:
         self._folder = folder
@@ -34,20 +34,22 @@ class CertificateAuthority:
         return context
 
     def write_certificate_file(self) -> Path:
-        """Return the file with the authority's own certificate, for a client that needs a file."""
+        """Write the authority's own certificate to a file and return its path, for a client that needs a file."""
         file = self._folder / "authority.pem"
         file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
         return file
 
     def make_server_context(self, *names: str, days: int = 30) -> ssl.SSLContext:
-        """Return a server's TLS context with a certificate for these names; with negative days it has expired."""
+        """Return a server's TLS context with a certificate for these host names. If the number of valid days is
+        negative, the certificate has already expired.
+        """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.write_server_certificate(*names, days=days))
         return context
 
     def write_server_certificate(self, *names: str, days: int = 30) -> Path:
-        """Return a file with a server's key and certificate for these names, valid for `days`; negative days: it has
-        expired."""
+        """Write a server's key and certificate for these host names to a file and return its path. The certificate is
+        valid for `days`; if `days` is negative, it has already expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         alternatives = x509.SubjectAlternativeName([_make_general_name(name) for name in names])

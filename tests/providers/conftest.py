@@ -1,4 +1,4 @@
-"""Fixtures of the simulated providers: one sandbox for all tests of a file."""
+"""Fixtures of the simulated providers; all tests of one file share one sandbox."""
 
 from collections.abc import Iterator
 
@@ -8,13 +8,13 @@ from console.sandbox import Sandbox, SandboxControl, start_sandbox
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
+def running_sandbox() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def control(running: Sandbox) -> SandboxControl:
-    """The control API of the sandbox, after a reset."""
-    running.control.reset()
-    return running.control
+def control(running_sandbox: Sandbox) -> SandboxControl:
+    """Return the control API of the sandbox after a reset of its state."""
+    running_sandbox.control.reset()
+    return running_sandbox.control

@@ -1,7 +1,8 @@
-"""A second provider of credit checks, as small as possible: it searches by name, answers with a count, and has no
-file.
+"""A second, minimal provider of credit checks for tests: it searches by company name, answers with a number of
+articles, and has no PDF.
 
-It uses nothing of AlarmBox's adapter. It fulfils the same contract, so another provider is only one more module.
+It shares no code with AlarmBox's adapter but fulfils the same contract, which shows that a new provider needs only
+one new module.
 """
 
 import json
@@ -24,7 +25,7 @@ from console.providers.http.transport import HttpTransport
 
 
 class ArticleCountReader:
-    """The reader of this provider."""
+    """The reading part of the provider ArticleCountProvider; it can't buy."""
 
     name = "article-count"
     capabilities = CreditCheckCapabilities(
@@ -56,8 +57,8 @@ class ArticleCountReader:
         return send_once(self._transport, self._rate_limiter, question, judge, headers=headers, secrets=(self._key,))
 
 
-class ArticleCount(ArticleCountReader):
-    """The provider: it counts articles about a company; each search is charged."""
+class ArticleCountProvider(ArticleCountReader):
+    """The adapter of the minimal provider: it counts articles about a company, and each search is charged."""
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         name = self._name_of(request.corporation_number)
@@ -74,7 +75,9 @@ class ArticleCount(ArticleCountReader):
 
 
 def _read_report(body: bytes) -> CheckReport:
-    """Return the report of an answer. The count itself is in the evidence only, and the report has no result."""
+    """Return the report of a provider's answer. The report has no result; the number of articles is only in the
+    evidence.
+    """
     found = parse_json_object(body)
     search, count = found.get("search_id"), found.get("count")
     if type(search) is not int or type(count) is not int:

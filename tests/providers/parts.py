@@ -1,5 +1,5 @@
-"""Parts that a provider needs, in memory: tokens, a rate limiter, a clock, and an AlarmBox adapter for a given
-URL."""
+"""Test doubles in memory that a provider's adapter needs: tokens, a rate limiter, a clock; and an AlarmBox adapter
+for a given URL."""
 
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -32,7 +32,7 @@ PAIR_ANSWER = {
 
 
 class CountingRateLimiter:
-    """A rate limiter that never waits and counts its turns."""
+    """A rate limiter that never waits and counts the requests that it admits."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -42,7 +42,9 @@ class CountingRateLimiter:
 
 
 class MemoryTokens:
-    """A token store for one process, with the rules of the real one and without a database."""
+    """A token store in memory for one process; it follows the rules of the program's token store without a
+    database.
+    """
 
     def __init__(self, pair: TokenPair | None, first: str | None = None) -> None:
         self.pair = pair
@@ -72,8 +74,8 @@ class MemoryTokens:
             raise CredentialsRefused
 
 
-class HandClock(SystemClock):
-    """A clock whose time a test sets by hand; its waits are real."""
+class ManualClock(SystemClock):
+    """A clock whose time a test sets; its waits still take real time."""
 
     def __init__(self, at: datetime = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)) -> None:
         self.at = at
@@ -82,7 +84,7 @@ class HandClock(SystemClock):
         return self.at
 
 
-CLOCK = HandClock()
+CLOCK = ManualClock()
 
 
 def make_token_pair(*, lives: timedelta | None = timedelta(hours=20), n: int = 1) -> TokenPair:
@@ -97,7 +99,7 @@ def make_alarmbox(
     scale: float = 1.0,
     finds: bool = False,
 ) -> AlarmBox:
-    """Return an AlarmBox adapter as the program makes it, except for the given token store and rate limiter."""
+    """Return an AlarmBox adapter made as in the program, but with the given token store and rate limiter."""
     return make_alarmbox_adapter(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", finds_purchases=finds),
         tokens=tokens or MemoryTokens(make_token_pair()),

@@ -1,4 +1,6 @@
-"""A server on loopback that sends scripted bytes, also wrong ones, and records its requests."""
+"""A server on loopback for tests: it sends scripted bytes, including malformed ones, and records the requests that it
+receives.
+"""
 
 import socket
 import ssl
@@ -17,7 +19,9 @@ Script = Callable[[socket.socket, threading.Event], None]
 
 
 class RawServer:
-    """Reads one request on each connection, stores it, runs the script with the connection and closes it."""
+    """A test server that reads one request on each connection, stores it, runs a script with the connection and then
+    closes it.
+    """
 
     def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
         self._scripts = list(scripts)
@@ -38,7 +42,7 @@ class RawServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def list_paths(self) -> list[str]:
-        """Return the method and path of each request, in order."""
+        """Return the method and path of each received request, in the order of arrival."""
         return [b" ".join(request.split(b" ")[:2]).decode() for request in self.requests]
 
     def list_bodies(self) -> list[bytes]:
@@ -49,7 +53,7 @@ class RawServer:
         return {name: values[0] for name, values in parse_qs(self.list_bodies()[index].decode()).items()}
 
     def get_header(self, index: int, name: str) -> str | None:
-        """Return a header of the request with this index; None if it is missing."""
+        """Return the value of a header of the request with this index; None if the request has no such header."""
         for line in self.requests[index].partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
             key, _, value = line.partition(":")
             if key.lower() == name.lower():
@@ -91,7 +95,9 @@ class RawServer:
 
 @contextmanager
 def serve_scripts(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
-    """Context manager: a server that runs one script for each connection, the last script for all further ones."""
+    """Context manager that yields a server. Each connection runs the next script; after the last script, every
+    further connection runs it again.
+    """
     server = RawServer(*scripts, tls=tls)
     try:
         yield server
@@ -121,7 +127,7 @@ def _read_part(connection: socket.socket) -> bytes:
 def make_http_answer(
     status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
 ) -> bytes:
-    """Return the bytes of a complete answer. A body that is neither bytes nor text is written as JSON."""
+    """Return the bytes of a complete HTTP answer. A body that is neither bytes nor text is written as JSON."""
     kind = "application/json"
     if isinstance(body, str):
         body, kind = body.encode(), "text/html; charset=utf-8"
@@ -136,17 +142,17 @@ def make_http_answer(
 def make_answer_script(
     status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None
 ) -> Script:
-    """Return a script that answers and closes."""
+    """Return a script that sends an HTTP answer and closes the connection."""
     return make_bytes_script(make_http_answer(status, body, headers))
 
 
 def make_bytes_script(raw: bytes) -> Script:
-    """Return a script that writes these bytes and closes."""
+    """Return a script that sends these bytes and closes the connection."""
     return lambda connection, _: connection.sendall(raw)
 
 
 def make_reset_script(after: bytes = b"") -> Script:
-    """Return a script that writes some bytes and then resets the connection."""
+    """Return a script that sends some bytes and then resets the connection."""
 
     def send_and_reset(connection: socket.socket, _: threading.Event) -> None:
         connection.sendall(after)
@@ -156,7 +162,7 @@ def make_reset_script(after: bytes = b"") -> Script:
 
 
 def make_hang_script(after: bytes = b"") -> Script:
-    """Return a script that writes some bytes and then nothing until the test ends."""
+    """Return a script that sends some bytes and then stays silent until the test ends."""
 
     def send_and_hang(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
@@ -165,8 +171,8 @@ def make_hang_script(after: bytes = b"") -> Script:
     return send_and_hang
 
 
-def make_drip_script(raw: bytes, every: float, after: bytes = b"") -> Script:
-    """Return a script that writes `after`, and then one byte of `raw` every `every` seconds."""
+def make_slow_script(raw: bytes, every: float, after: bytes = b"") -> Script:
+    """Return a script that sends `after`, and then one byte of `raw` every `every` seconds."""
 
     def send_byte_by_byte(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
@@ -178,8 +184,8 @@ def make_drip_script(raw: bytes, every: float, after: bytes = b"") -> Script:
     return send_byte_by_byte
 
 
-def make_flood_script(head: bytes, size: int) -> Script:
-    """Return a script that writes `head` and then `size` bytes, without holding them in memory."""
+def make_large_answer_script(head: bytes, size: int) -> Script:
+    """Return a script that sends `head` and then `size` bytes, without holding all of them in memory."""
 
     def send_flood(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(head)
@@ -193,6 +199,6 @@ def make_flood_script(head: bytes, size: int) -> Script:
 
 
 def find_closed_port() -> int:
-    """Return a port of this machine on which no program listens."""
+    """Return a port number of this machine on which no program listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

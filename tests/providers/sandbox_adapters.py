@@ -1,6 +1,4 @@
-"""Two payment adapters, PayPay's and Atom's, connected to the simulated providers over HTTP, with a payment at each
-provider.
-"""
+"""The PayPay and Atom adapters, connected to the simulated providers over HTTP, with one payment at each provider."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -30,7 +28,7 @@ INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 def make_paypay(
     url: str, *, scale: float = 1.0, clock: Clock | None = None, rate_limiter: RateLimiter | None = None, **given: Any
 ) -> PayPay:
-    """Make a PayPay adapter with the sandbox's credentials; `given` replaces single ones."""
+    """Return a PayPay adapter with the sandbox's credentials; `given` replaces single settings."""
     known = {
         "api_key": credentials.PAYPAY_API_KEY,
         "api_secret": credentials.PAYPAY_API_SECRET,
@@ -63,15 +61,15 @@ def make_merchant(changes: Mapping[str, Any]) -> AtomMerchant:
 
 
 def make_atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
-    """Make an Atom adapter with the sandbox's merchant; `changes` replaces single fields."""
+    """Return an Atom adapter with the sandbox's merchant; `changes` replaces single fields of the merchant."""
     who = make_merchant(changes)
     config = AtomConfig(AtomUrls.make_urls_of_origin(url, who.verification), who, NO_RETRIES)
     return make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(scale))
 
 
 class AdaptersAtSandbox:
-    """A paid payment at each provider (3300 yen, 500 rupees), and the calls of the adapters by the sandbox's
-    names."""
+    """The PayPay and Atom adapters at the sandbox, with a paid payment at each provider (3300 yen, 500 rupees). Calls
+    are made by the names that the sandbox uses for them."""
 
     def __init__(self, control: SandboxControl, scale: float = 1.0) -> None:
         self.control = control
@@ -85,7 +83,7 @@ class AdaptersAtSandbox:
         self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
 
     def make_refunds(self) -> None:
-        """Make a refund at each provider."""
+        """Send one refund to each provider and check that the provider accepts it."""
         assert self.paypay.refund(self.order).found is not None
         assert self.atom.refund(self.atom_order).found is not None
 
@@ -104,7 +102,7 @@ class AdaptersAtSandbox:
         return calls[call]()
 
     def read_ledger_payment(self, provider: str) -> dict[str, Any]:
-        """Return the payment as the provider's ledger has it."""
+        """Return the payment as the sandbox's ledger of this provider has stored it."""
         return self.control.payments_control.read_payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
 
 

@@ -1,4 +1,4 @@
-"""Helpers of the transport's tests: they send one request like a purchase through a transport."""
+"""Helpers for tests of the HTTP transport: they send one request in the form of a purchase through a transport."""
 
 from typing import Any
 

@@ -1,5 +1,5 @@
-"""A race in team mode: many desks send requests to buy the same corporation numbers, and workers execute them. One of
-the workers is killed every few seconds.
+"""A concurrency test in team mode: many desks send requests to buy the same corporation numbers, and workers execute
+them. One of the workers is killed every few seconds.
 """
 
 import os
@@ -26,9 +26,9 @@ from tests.support.team_mode import is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
 from tests.support.worker_process import WorkerProcess, start_worker
 
-PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
-WORKERS = 2
-SCALE = "4"
+PERSON_NAMES = ("op-a", "op-b", "lead-b", "lead-c")
+WORKER_COUNT = 2
+TIME_SCALE = "4"
 """A lease lasts 11 s, and a desk waits for 30 s before it stops and asks again."""
 _FIRST_WORKER_DESK = 20
 _SHORTEST_LIFE_SECONDS = 5.0
@@ -36,7 +36,7 @@ _KILL_CHECK_SECONDS = 0.1
 _COUNT_ENDED_AND_TAKEN_SQL = (
     "SELECT COALESCE(SUM(state = 'ended'), 0), COALESCE(SUM(state = 'taken'), 0) FROM requests"
 )
-_REQUEST_STATES = "SELECT state, COUNT(*) FROM requests GROUP BY state"
+_COUNT_REQUESTS_BY_STATE_SQL = "SELECT state, COUNT(*) FROM requests GROUP BY state"
 _COUNT_OPEN_SQL = (
     "SELECT (SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken'))"
     " + (SELECT COUNT(*) FROM operations WHERE state = 'calling')"
@@ -44,12 +44,12 @@ _COUNT_OPEN_SQL = (
 
 
 @dataclass(frozen=True, slots=True)
-class AskingRace:
-    """The parameters of a race. `seed` draws the provider's faults (None: no faults). Every `kill_seconds` seconds a
-    worker is killed, but only after the workers have ended enough requests since the last kill (see `_KillGate`): on
-    a machine that is too busy for one command in `kill_seconds`, no request would ever end. `meanwhile` has
-    functions by index of a number: each is called when the first desk has its answer about that number, for example
-    to kill a database node.
+class DeskRequestRace:
+    """The parameters of a race. `seed` selects the provider's random faults (None: no faults). A worker is killed
+    every `kill_seconds` seconds, but only after the workers have ended enough desk requests since the last kill (see
+    `_KillGate`). Otherwise no request would end on a busy machine. `meanwhile` maps the index of a corporation number
+    to a function: it is called when the first desk has its answer about that number, for example to kill a database
+    node.
     """
 
     numbers: tuple[str, ...]
@@ -59,11 +59,11 @@ class AskingRace:
     meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
 
 
-def run(race: AskingRace, place: Place) -> Counter[str]:
-    """Run the race, and return the counts of its endings. Check that no number is charged twice, each charge has a
-    record, each desk has an answer, and each desk request has ended or lapsed.
+def run(race: DeskRequestRace, place: Place) -> Counter[str]:
+    """Run the race and return the number of calls with each ending. Check that no number is charged twice, each
+    charge has a record, each desk has an answer, and each desk request has ended or lapsed.
     """
-    start_team_mode(place, *PEOPLE)
+    start_team_mode(place, *PERSON_NAMES)
     tally: Counter[str] = Counter()
     with Sandbox() as sandbox:
         if race.seed is not None:
@@ -75,7 +75,7 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
             wait_until(lambda: _has_ended(place), "requests and operations to end", LOCK_WAIT_SECONDS)
         _check_race(place, sandbox, endings)
         charges = sandbox.ledger.count_charges_by_number()
-    states = Counter({str(state): int(count) for state, count in place.sql(_REQUEST_STATES)})
+    states = Counter({str(state): int(count) for state, count in place.sql(_COUNT_REQUESTS_BY_STATE_SQL)})
     assert set(states) <= {"ended", "lapsed"}, states
     tally += Counter(ending.code for ending in endings)
     return tally + Counter(
@@ -84,15 +84,17 @@ def run(race: AskingRace, place: Place) -> Counter[str]:
 
 
 def _has_ended(place: Place) -> bool:
-    """True if no desk request waits or runs, and no operation is in the state `calling`."""
+    """Return True if no desk request waits or is executed, and no operation is in the state `calling`."""
     return bool(place.sql(_COUNT_OPEN_SQL) == [(0,)])
 
 
 # Desks
 
 
-def request_at_all_numbers(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
-    """Target of a child process, one desk: at each number wait for the other desks, then send a request to buy it."""
+def request_all_purchases(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
+    """Entry point of a child process, which is one desk. For each corporation number, wait for the other desks and
+    then send a request to buy it.
+    """
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
@@ -100,8 +102,8 @@ def request_at_all_numbers(pipe: Pipe, told: dict[str, str], numbers: Sequence[s
 
 
 def _send_until_answered(console: Console, number: str) -> Ending:
-    """Send a request with a new request id. Send it again with the same id until the result is known, as a person
-    would.
+    """Send a purchase request with a new request id. Send it again with the same id until the result is known, as a
+    person would.
     """
     request_id, endings = f"desk-{os.getpid()}-{number}", list[Ending]()
 
@@ -115,7 +117,7 @@ def _send_until_answered(console: Console, number: str) -> Ending:
 
 
 def _send_request_once(console: Console, number: str, request_id: str) -> Ending | None:
-    """Send the request once. Return None if the desk doesn't know the result afterwards."""
+    """Send the request once and return its ending; None if the desk doesn't know the result afterwards."""
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT), request_id=request_id)
     except ConsoleError as refusal:
@@ -129,15 +131,17 @@ def _send_request_once(console: Console, number: str, request_id: str) -> Ending
     return Ending(number, "bought", record.credit_check_id)
 
 
-def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
-    """Run the desks, and return the ending of each call."""
+def _run_desks(race: DeskRequestRace, place: Place, provider: str) -> list[Ending]:
+    """Run the child processes of the desks, and return the ending of each call."""
     barrier = get_context().Barrier(race.desks)
     told = [
-        place.make_environment(provider, PEOPLE[desk % len(PEOPLE)], desk, TIME_SCALE=SCALE, CLIENTS=CLIENT)
+        place.make_environment(
+            provider, PERSON_NAMES[desk % len(PERSON_NAMES)], desk, TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT
+        )
         for desk in range(race.desks)
     ]
     endings: list[Ending] = []
-    with start_children(request_at_all_numbers, [(desk, race.numbers, barrier) for desk in told]) as children:
+    with start_children(request_all_purchases, [(desk, race.numbers, barrier) for desk in told]) as children:
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
                 wait_for_first_report(children)
@@ -153,30 +157,32 @@ def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
 
 @contextmanager
 def _run_workers(place: Place, provider: str) -> Iterator[None]:
-    """Run the workers until the end of the block, without killing them."""
+    """Run the workers until the end of the `with` block, without killing one."""
     with ExitStack() as opened:
-        for number in range(WORKERS):
+        for number in range(WORKER_COUNT):
             opened.enter_context(_start_worker(place, provider, number))
         yield
 
 
 def _start_worker(place: Place, provider: str, number: int) -> AbstractContextManager[WorkerProcess]:
     desk = _FIRST_WORKER_DESK + number
-    return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=SCALE, CLIENTS=CLIENT)
+    return start_worker(place, provider, desk=desk, person="worker", TIME_SCALE=TIME_SCALE, CLIENTS=CLIENT)
 
 
 class _KillGate:
-    """Allows a kill while a request is executed, and only if enough desk requests have ended since the last kill:
-    once to twice as many as there are desks. The number is drawn, because all requests about one number end together.
-    Several threads may use it.
+    """Decides when a worker may be killed: only while a desk request is executed and enough desk requests have ended
+    since the last kill. The needed number is drawn between one and two times the number of desks, because all
+    requests about one corporation number end together. Several threads may use it.
     """
 
     def __init__(self, place: Place, desks: int) -> None:
         self._place, self._desks, self._draws = place, desks, Random(desks)
         self._mutex, self._ended_before_next_kill = Lock(), desks
 
-    def try_to_pass(self) -> bool:
-        """True if a worker may be killed now. The next kill needs further requests that have ended."""
+    def allow_kill(self) -> bool:
+        """Return True if a worker may be killed now. After that, further desk requests must end before the next
+        kill.
+        """
         with self._mutex:
             ((ended, taken),) = self._place.sql(_COUNT_ENDED_AND_TAKEN_SQL)
             if ended < self._ended_before_next_kill or not taken:
@@ -189,13 +195,13 @@ class _KillGate:
 def _run_workers_with_kills(
     place: Place, provider: str, kill_seconds: float, gate: _KillGate, tally: Counter[str]
 ) -> Iterator[None]:
-    """Run the workers until the end of the block. Each is killed and started again, so that one is killed every
-    `kill_seconds` seconds if `gate` allows it. `tally` counts the kills.
+    """Run the workers until the end of the block. A worker is killed and started again every `kill_seconds` seconds,
+    if `gate` allows the kill. `tally` counts the kills.
     """
     over = Event()
     threads = [
         Thread(target=_restart_until_over, args=(place, provider, number, kill_seconds, gate, tally, over))
-        for number in range(WORKERS)
+        for number in range(WORKER_COUNT)
     ]
     for thread in threads:
         thread.start()
@@ -216,7 +222,9 @@ def _restart_until_over(
     tally: Counter[str],
     over: Event,
 ) -> None:
-    """Start the worker with this number again and again, and kill it after its time, until `over` is set."""
+    """Start the worker with this number repeatedly, and kill it after its drawn time, until the event `over` is
+    set.
+    """
     life = kill_seconds * (number + 1)
     while not over.is_set():
         began = time.monotonic()
@@ -225,26 +233,26 @@ def _restart_until_over(
             _start_worker(place, provider, number) as worker,
         ):  # it ends where no database is there
             over.wait(max(_SHORTEST_LIFE_SECONDS, life - (time.monotonic() - began)))
-            while worker.is_alive and not over.is_set() and not gate.try_to_pass():
+            while worker.is_alive and not over.is_set() and not gate.allow_kill():
                 over.wait(_KILL_CHECK_SECONDS)
             if worker.is_alive and not over.is_set():
                 worker.process.kill()
                 tally["kills"] += 1
-        life = kill_seconds * WORKERS
+        life = kill_seconds * WORKER_COUNT
 
 
 # Conditions
 
 
 def _check_race(place: Place, sandbox: Sandbox, endings: Sequence[Ending]) -> None:
-    """Compare the records with the sandbox's ledger and with the answers to the desks. Check the queues and the audit
-    trail.
+    """Compare the stored records with the sandbox's ledger and with the answers to the desks. Check the queues and
+    the audit trail.
     """
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"
     charges = sandbox.ledger.count_charges_by_number()
     assert max(charges.values()) == 1, f"charged twice: {[n for n, count in charges.items() if count > 1]}"
-    with place.open_desk(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKERS) as console:
+    with place.open_desk(sandbox, person="worker", desk=_FIRST_WORKER_DESK + WORKER_COUNT) as console:
         found = truth.read_check_rows(console.database)
         truth.check_claims(found)
         truth.check_charges(found, charges)

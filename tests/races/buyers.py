@@ -1,5 +1,5 @@
-"""A race in which many processes at several desks buy the same corporation numbers at the same moment, with one
-database and one sandbox with its ledger.
+"""A concurrency test: many processes at several desks buy the same corporation numbers at the same moment, with one
+database and one sandbox, whose ledger shows the charges.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.support.pooled_databases import PEOPLE
 from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
-PROCESSES = 16
+PROCESS_COUNT = 16
 CLIENT = "1"
 FAULTS = (
     *("status:500", "status:503", "status:422", "status:429", "reset", "refuse", "html"),
@@ -39,23 +39,23 @@ FAULTS = (
 """With and without an effect, some of them before the answer, some in the middle, one after it."""
 
 
-WITHOUT_RECORD = ("lease_timeout", "database_locked")
+CODES_WITHOUT_RECORD = ("lease_timeout", "database_locked")
 """Refusals before there is a record; every other one names the record that it is about."""
-CODES_WITH_NODE_DEATH = (*WITHOUT_RECORD, "database_unreachable")
+CODES_WITH_NODE_DEATH = (*CODES_WITHOUT_RECORD, "database_unreachable")
 """Where a server is killed, some are refused because they can't reach any before they have sent something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """The parameters of a race. `seed` draws the provider's faults (None: no faults); without `leases` only the
-    unique index and the claims prevent a second purchase; with `renew` expired credit checks are renewed.
+    """The parameters of a race. `seed` draws the provider's faults (None: no faults). Without `leases` only the
+    unique index and the claims prevent a second purchase. With `renew` the processes renew expired credit checks.
 
-    `meanwhile` has functions by index of a number: each is called when the first buyer of that number has ended, for
-    example to kill a database node.
+    `meanwhile` has functions by the index of a number: each is called when the first buyer of that number has ended,
+    for example to kill a database node.
     """
 
     numbers: tuple[str, ...]
-    processes: int = PROCESSES
+    processes: int = PROCESS_COUNT
     desks: int = 2
     seed: int | None = None
     leases: bool = True
@@ -65,8 +65,8 @@ class Race:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The ending of one call: `code` is "bought" (with the provider's id of the charge), the code of the refusal, or
-    a text that begins with "unhandled".
+    """How one call to buy a number ended. `code` is "bought" (with the provider's id of the charge), the code of the
+    refusal, or a text that begins with "unhandled".
     """
 
     number: str
@@ -75,8 +75,8 @@ class Ending:
 
 
 def run(race: Race, place: Place) -> Counter[str]:
-    """Run the race, and return the counts of its endings. Check that no number is charged twice, and that each buyer
-    got the record or a refusal with a code.
+    """Run the race and return the number of calls with each ending. Check that no number is charged twice, and that
+    each buyer got the record or a refusal with a code.
     """
     with Sandbox() as sandbox:
         told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desks)]
@@ -90,17 +90,17 @@ def run(race: Race, place: Place) -> Counter[str]:
             _deliver_answers(told)
         tally = _check_race(race, told, sandbox, before, endings)
         if race.meanwhile and race.seed is None:
-            _buy_the_rest(race, told[0], sandbox)
+            _buy_remaining_numbers(race, told[0], sandbox)
         return tally
 
 
 def buy_all(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
 ) -> None:
-    """Target of a child process: at each number wait for the other processes, then buy it. `cut_off` means that a
-    database node is killed during the race.
+    """Target of a child process: at each number wait for the other processes, then buy the credit check. `cut_off`
+    means that a database node is killed during the race.
     """
-    bare, ids = CODES_WITH_NODE_DEATH if cut_off else WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
+    bare, ids = CODES_WITH_NODE_DEATH if cut_off else CODES_WITHOUT_RECORD, HalfRequestIds(f"buyer {os.getpid()}")
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(LOCK_WAIT_SECONDS)
@@ -111,11 +111,11 @@ def _buy_number(
     console: Console,
     number: str,
     renew: bool,
-    bare: Sequence[str] = WITHOUT_RECORD,
+    bare: Sequence[str] = CODES_WITHOUT_RECORD,
     ids: HalfRequestIds | None = None,
 ) -> Ending:
-    """Buy one number, and return the ending. `bare` are the codes of refusals that need not name a record; `ids`
-    makes the calls with request ids (None: without).
+    """Buy the credit check of one number, and return the ending. `bare` contains the codes of refusals that need not
+    name a record. `ids` makes the calls with request ids (None: without).
     """
     wanted = PurchaseRequest(number, CLIENT, renew=renew)
 
@@ -136,14 +136,16 @@ def _buy_number(
 
 
 def _make_desk_environment(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
-    """Return the environment variables of a desk. All desks share the database; each has another acting person."""
+    """Return the environment variables of one desk. All desks share the database; each desk has its own acting
+    person.
+    """
     leases = {} if race.leases else {"LEASES": "off"}
     return place.make_environment(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
 def _prepare_database(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
-    """For a race of renewals, let all credit checks be bought long ago. Return the number of charges per number
-    before the race.
+    """For a race of renewals, change the purchase times of all credit checks so that they have expired. Return the
+    number of charges per number before the race.
     """
     with open_console(Settings.load(told)) as console:
         if race.renew:
@@ -156,7 +158,7 @@ def _prepare_database(race: Race, told: dict[str, str], sandbox: Sandbox, place:
 
 
 def _run_buyers(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
-    """Run the buyers, and return the ending of each call."""
+    """Run the child processes of the buyers, and return the ending of each call."""
     barrier = get_context().Barrier(race.processes)
     how = (race.numbers, race.renew, bool(race.meanwhile), barrier)
     with start_children(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
@@ -172,12 +174,12 @@ def _run_buyers(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
 
 
 def wait_for_first_report(children: Sequence[Child]) -> None:
-    """Wait until one of the children has sent something; the others are still running then."""
+    """Wait until one of the child processes has sent its first report, while the others are still running."""
     assert wait([child.pipe for child in children], LOCK_WAIT_SECONDS)
 
 
 def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
-    """Wait until all leases have expired, and run the due tasks of each desk: they write the answers that a desk
+    """Wait until all leases have expired, then run the due tasks of each desk. These tasks write answers that a desk
     couldn't write into the database, and end the operations of processes that have ended.
     """
     for desk in told:
@@ -186,9 +188,9 @@ def _deliver_answers(told: Sequence[dict[str, str]]) -> None:
             console.recovery.run_all_tasks()
 
 
-def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
-    """Buy each number again. Only numbers whose buyers all failed to reach the database are still free; at the end
-    each number must have exactly one charge.
+def _buy_remaining_numbers(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
+    """Buy each number again. This buys only numbers whose buyers all failed to reach the database; afterwards each
+    number must have exactly one charge.
     """
     with open_console(Settings.load(told)) as console:
         for number in race.numbers:
@@ -203,7 +205,7 @@ def _check_race(
     race: Race, told: Sequence[dict[str, str]], sandbox: Sandbox, before: dict[str, int], endings: list[Ending]
 ) -> Counter[str]:
     """Compare the records with the sandbox's ledger and with the answers to the buyers, and verify the audit trail.
-    `before` has the charges before the race. Return the counts.
+    `before` is the number of charges per number before the race. Return the number of calls with each ending.
     """
     tally = Counter(ending.code.split(" ")[0] for ending in endings)
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
@@ -225,8 +227,8 @@ def _check_race(
 
 
 def check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
-    """Check that each "bought" ending has the id of a charge for its own number, and that no two buyers got the same
-    charge.
+    """Check that each "bought" ending has the id of a charge for the same corporation number, and that no two buyers
+    got the same charge.
     """
     ledger = {charge.id: charge.number for charge in sandbox.ledger.list_charges_of_number()}
     told = Counter(ending.id_at_provider for ending in endings if ending.code == "bought")

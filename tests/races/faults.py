@@ -1,4 +1,6 @@
-"""Purchases with every fault that can happen in HTTP, from a provider that doesn't recognise repeated requests."""
+"""Purchases under every HTTP fault of the sandbox. The simulated provider doesn't recognise repeated requests, so
+each repetition would be charged.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,22 +16,22 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
-THREADS = 8
+THREAD_COUNT = 8
 CONFIRMATION_ATTEMPTS = 20
-SCALE = "100"
+TIME_SCALE = "100"
 _EXCLUDED_FAULTS = {
     "token_revoked"
 }  # only a new authorisation by a person helps: everything after it would be refused
-_ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
+_ARGUMENTS_BY_FAULT = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
 
 
 def run(place: Place, purchases: int, seed: int) -> Counter[str]:
-    """Buy `purchases` numbers in several threads, then settle unknown records by probes and people. Compare the
-    records with the sandbox's ledger before and after. Return the counts."""
+    """Buy credit checks of `purchases` numbers in several threads, then settle unknown records by probes and by
+    people. Compare the records with the sandbox's ledger before and after that. Return the counts."""
     clock = MovedClock()
     with (
         Sandbox() as sandbox,
-        place.open_desk(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
+        place.open_desk(sandbox, clock, TIME_SCALE=TIME_SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
     ):
         sandbox.control.change_settings(offers_purchase_list=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
@@ -38,9 +40,9 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
             rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
             sandbox.control.add_random_faults(*_list_faults(sandbox, call), seed=seed, rate=rate, **rule)
         names = invent_numbers(purchases, seed)
-        with ThreadPoolExecutor(THREADS) as threads:
+        with ThreadPoolExecutor(THREAD_COUNT) as threads:
             endings = Counter(
-                threads.map(lambda i: _buy_check(console, names[i], str(i % THREADS + 1)), range(purchases))
+                threads.map(lambda i: _buy_check(console, names[i], str(i % THREAD_COUNT + 1)), range(purchases))
             )
         sandbox.control.release_calls()
         tally = Counter(purchases=purchases, faults=_count_faults(sandbox)) + endings
@@ -57,11 +59,15 @@ def _list_faults(sandbox: Sandbox, call: str) -> list[str]:
     """Return all faults of the sandbox that can happen in this call, with their arguments."""
     kinds = [kind for kind in sandbox.control.read_fault_catalogue() if not kind["calls"] or call in kind["calls"]]
     names = [kind["name"] for kind in kinds if kind["name"] not in _EXCLUDED_FAULTS]
-    return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
+    return [
+        f"{name}:{argument}" if argument else name
+        for name in names
+        for argument in _ARGUMENTS_BY_FAULT.get(name, ("",))
+    ]
 
 
 def _count_faults(sandbox: Sandbox) -> int:
-    """Return the number of purchase requests that met a fault."""
+    """Return the number of purchase requests that the sandbox answered with a fault."""
     return sum(entry["fault"] is not None for entry in sandbox.control.read_requests("purchase"))
 
 
@@ -74,7 +80,7 @@ def _buy_check(console: Console, number: str, client: str) -> str:
 
 
 def _check_charges(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
-    """Check that nothing was charged twice, and that records and charges agree."""
+    """Check that no number was charged twice, and that each record agrees with its charge."""
     charged = sandbox.ledger.count_charges_by_number()
     doubles = [number for number in names if charged.get(number, 0) > 1]
     assert not doubles, f"charged twice: {doubles}"
@@ -86,7 +92,7 @@ def _check_charges(console: Console, sandbox: Sandbox, names: Sequence[str]) -> 
 def _settle_unknown_records(
     place: Place, console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]
 ) -> None:
-    """Run the due probes. Then let people decide about the records that are still unknown."""
+    """Run the due probes. After that, people resolve the records that are still unknown."""
     sandbox.control.clear_faults()
     clock.offset += timedelta(minutes=2)
     console.recovery.run_all_tasks()
@@ -104,9 +110,9 @@ def _settle_unknown_records(
 
 
 def _resolve_as_bought(console: Console, record: CreditCheck, id_at_provider: int) -> object:
-    """A person resolves the record as bought, with the provider's id of the charge. The attempt is repeated while the
-    provider can't be reached: on a busy machine the short time limit of a connection may pass, and reading changes
-    nothing."""
+    """Resolve the record as bought, with the provider's id of the charge, as a person would. The attempt is repeated
+    while the provider can't be reached, because on a busy machine a connection may time out. The resolution only
+    reads at the provider."""
     for attempts_left in reversed(range(CONFIRMATION_ATTEMPTS)):
         try:
             return console.recovery.resolve(
@@ -119,8 +125,8 @@ def _resolve_as_bought(console: Console, record: CreditCheck, id_at_provider: in
 
 
 def _settle_by_people(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
-    """Let a person resolve the record as bought if the ledger has its charge; otherwise let two people decide that it
-    was not bought."""
+    """Resolve the record as bought by one person if the ledger has its charge; otherwise as not bought by two
+    people."""
     charges = sandbox.ledger.list_charges_of_number(record.corporation_number)
     if charges:
         settled = _resolve_as_bought(console, record, charges[0].id)

@@ -1,4 +1,6 @@
-"""Many processes that use the same idempotency keys at the same time: ten requests for each key, at a steady rate."""
+"""A load test in which many processes use the same idempotency keys at the same time: ten requests for each key, at a
+steady rate.
+"""
 
 import time
 from collections import Counter
@@ -24,7 +26,7 @@ _SECONDS_TO_START = 0.3
 @dataclass(frozen=True, slots=True)
 class RequestLoad:
     """The parameters of a run: the number of keys, the total rate (requests per second) and the number of processes.
-    The keys are used one after another. `name` keeps the keys of several runs apart."""
+    The processes use the keys one after another. `name` makes the keys of different runs different."""
 
     keys: int
     rate: int
@@ -45,8 +47,8 @@ class RequestLoad:
 
 @dataclass(frozen=True, slots=True)
 class LoadAnswers:
-    """All answers of a run: `told` counts them by kind (created, repeated, in_progress), `waits` has the duration of
-    each request (seconds, sorted), `seconds` is the duration of the run."""
+    """All answers of a run: `told` counts the answers by kind (created, repeated, in_progress), `waits` has the
+    duration of each request (seconds, sorted), `seconds` is the duration of the run."""
 
     told: Counter[str]
     waits: tuple[float, ...]
@@ -69,8 +71,8 @@ class LoadAnswers:
         )
 
 
-class Run:
-    """The running processes. Their requests begin when the object is made."""
+class LoadRun:
+    """The running processes of a load test. They begin their requests when this object is made."""
 
     def __init__(self, wanted: RequestLoad, children: Sequence[Child]) -> None:
         self._wanted, self._children = wanted, children
@@ -81,13 +83,13 @@ class Run:
             child.pipe.send(self._began)
 
     def wait_until(self, part: float) -> None:
-        """Wait until this part (0 to 1) of the run's planned duration has passed."""
+        """Wait until this fraction (0 to 1) of the run's planned duration has passed."""
         left = self._began + part * self._wanted.seconds - time.monotonic()
         time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
     def wait_for_answers(self) -> LoadAnswers:
-        """Wait for the end of the run, and return all answers. Raises AssertionError unless each key was created
-        exactly once and all other requests were answered as repetitions."""
+        """Wait for the end of the run and return all answers. Raises AssertionError if a key was not created exactly
+        once, or if another request did not get the answer of a repetition."""
         reports: list[ProcessReport] = [
             child.wait_for_report(3 * self._wanted.seconds + 60) for child in self._children
         ]
@@ -100,9 +102,9 @@ class Run:
         return LoadAnswers(told, tuple(waits), max(report.ended for report in reports) - self._began)
 
 
-def disturb_redis(run: Run, server: RedisServer) -> None:
-    """During the run delete all entries of Redis, let it hang for a third of the time, let it continue, and kill it
-    at the end."""
+def disturb_redis(run: LoadRun, server: RedisServer) -> None:
+    """Disturb Redis during the run: delete all its entries, stop its process for a third of the time, let it
+    continue, and kill it at the end."""
     run.wait_until(0.2)
     with Redis.from_url(server.url) as client:
         client.flushall()
@@ -117,7 +119,7 @@ def disturb_redis(run: Run, server: RedisServer) -> None:
 @dataclass(slots=True)
 class ProcessReport:
     """The report of one process: its answers by kind, the numbers of the keys that it has created (`made`), the
-    duration of each request (seconds), and the time of its end (monotonic seconds)."""
+    duration of each request (seconds), and the moment at which it ended (monotonic seconds)."""
 
     told: Counter[str] = field(default_factory=Counter)
     made: list[int] = field(default_factory=list)
@@ -126,17 +128,17 @@ class ProcessReport:
 
 
 @contextmanager
-def run_load(wanted: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[Run]:
-    """Yield the run. Its processes use the given environments of desks in turn; they are killed at the end of the
-    block."""
+def run_load(wanted: RequestLoad, environments: Sequence[Mapping[str, str]]) -> Iterator[LoadRun]:
+    """Context manager that yields the run. Its processes use the given environments of desks in turn; the processes
+    are killed at the end of the block."""
     each = [(dict(environments[number % len(environments)]), wanted, number) for number in range(wanted.processes)]
     with start_children(request_all_keys, each) as children:
-        yield Run(wanted, children)
+        yield LoadRun(wanted, children)
 
 
 def request_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: RequestLoad, number: int) -> None:
-    """Target of a child process: make its share of the ten requests for each key. All ten requests for a key are due
-    at the same time."""
+    """Entry point of a child process: make this process's share of the ten requests for each key. All ten requests
+    for a key are due at the same time."""
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency_keys
@@ -157,8 +159,9 @@ def request_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Request
 
 
 def make_request(once: IdempotencyKeyService, key: str, result: str) -> str:
-    """Make one request: acquire the key and store `result`. Return "created" if this request has stored the result,
-    "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong."""
+    """Make one request: acquire the idempotency key and store `result`. Return "created" if this request has stored
+    the result, "repeated" if it got the stored result, the code of a refusal, or another text if the answer is wrong.
+    """
     try:
         taken = once.acquire_key(key, FINGERPRINT, action="payment.start", subject=("payment", 1))
     except ConsoleError as refused:

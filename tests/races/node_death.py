@@ -1,4 +1,4 @@
-"""One of three nodes is killed during a race, and restarted before its end."""
+"""A race during which one of three database nodes is killed, and restarted before the end."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from tests.support.servers import Cluster
 
 
 def add_node_death(cluster: Cluster, race: Race, dies_at: int, returns_at: int) -> Race:
-    """Return the race with two interventions: the last node is killed at the number with the index `dies_at`, and
-    restarted and synchronised at `returns_at`."""
+    """Return a copy of the race with two interventions. The last database node is killed at the corporation number
+    with the index `dies_at`, and is restarted and synchronised at the index `returns_at`."""
     victim = cluster.nodes[-1]
     return replace(race, meanwhile={dies_at: victim.kill, returns_at: cluster.restart_nodes})

@@ -1,4 +1,6 @@
-"""Many processes that request, approve, reject, withdraw, send and probe the same refunds at the same moment."""
+"""A race of many processes that request, approve, reject, withdraw, send and probe the same refunds at the same
+moment.
+"""
 
 import os
 import random
@@ -31,8 +33,8 @@ from tests.support.pooled_databases import PEOPLE
 from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
-DESKS = 3
-AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
+DESK_COUNT = 3
+REFUND_AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """The sums that are requested of a payment; the last one needs two approvers here."""
 ATOM_PAYMENT_INTERVAL = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
@@ -48,7 +50,7 @@ ATOM_SENDING_FAULTS = (
     *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse"),
     *("truncate", "html", "malformed", "stored", "other_amount", "no_seal", "other_seal", "no_data"),
 )
-ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
+ATOM_READING_FAULTS = ("reset", "status:500", "odd_status", "no_seal")
 READING_FAULTS = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
 HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
 """Those that take their time: a crowd that has little of it does without."""
@@ -56,8 +58,9 @@ HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
 
 @dataclass(frozen=True, slots=True)
 class RefundLoad:
-    """The parameters of a run. `seed` draws acts and faults, `rate` is the share (0 to 1) of sendings that meet a
-    fault, `visits` the number of acts of each process on each payment. With `hangs` some faults take time.
+    """The parameters of a run. `seed` draws actions and faults, `rate` is the share (0 to 1) of refund calls that
+    meet a fault, and `visits` is the number of actions of each process on each payment. With `hangs` some faults
+    delay the answer.
     """
 
     processes: int
@@ -70,8 +73,8 @@ class RefundLoad:
 
 
 def run(place: Place, wanted: RefundLoad) -> Counter[str]:
-    """Run the processes, and let the due tasks complete the refunds. Compare the refunds with the sandbox's ledger,
-    and return the counts.
+    """Run the processes, and then let the due tasks complete the refunds. Compare the refunds with the sandbox's
+    ledger, and return the counts.
     """
     clock = MovedClock()
     with Sandbox() as sandbox, place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
@@ -95,7 +98,7 @@ def run(place: Place, wanted: RefundLoad) -> Counter[str]:
 
 
 def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
-    """Let the sandbox answer a part of the calls with random faults."""
+    """Order from the sandbox that it answers a part of the calls with random faults."""
     often, at_times = wanted.rate, wanted.rate / 2
     hanging = HANGING_FAULTS if wanted.hangs else ()
     for call, rate, faults in (
@@ -103,19 +106,23 @@ def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
         ("paypay_refund_details", at_times, READING_FAULTS),
         ("paypay_payment", at_times / 4, ("reset", "status:500")),
         ("atom_refund", often, (*ATOM_SENDING_FAULTS, *hanging)),
-        ("atom_refund_status", at_times, ATOM_READING),
+        ("atom_refund_status", at_times, ATOM_READING_FAULTS),
     ):
         sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
 def _run_processes(place: Place, sandbox: Sandbox, wanted: RefundLoad, ids: Mapping[int, str]) -> Counter[str]:
-    """Run the processes, and return the number of times of each act with each ending. `ids` has the provider by
-    payment id.
-    """
+    """Run the processes, and return how often each action had each ending. `ids` maps payment ids to providers."""
     barrier = get_context().Barrier(wanted.processes)
     extra = make_provider_settings(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
     each = [
-        (place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra), i, wanted, ids, barrier)
+        (
+            place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra),
+            i,
+            wanted,
+            ids,
+            barrier,
+        )
         for i in range(wanted.processes)
     ]
     with start_children(act_on_refunds, each) as children:
@@ -125,8 +132,8 @@ def _run_processes(place: Place, sandbox: Sandbox, wanted: RefundLoad, ids: Mapp
 def act_on_refunds(
     pipe: Pipe, told: dict[str, str], number: int, wanted: RefundLoad, ids: Mapping[int, str], barrier: Barrier
 ) -> None:
-    """Target of a child process: at each visit all processes wait for each other, and then each executes a random act
-    on the same payment.
+    """Target of a child process: at each step all processes wait for each other, and then each executes a random
+    action on the same payment.
     """
     chance = random.Random(f"{wanted.seed} {number}")
     which = random.Random(wanted.seed)
@@ -134,19 +141,19 @@ def act_on_refunds(
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
         half = HalfRequestIds(f"crowd {wanted.seed} {number} {os.getpid()}")
-        acts = _make_acts(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        acts = _make_actions(console, chance, ids, half, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(LOCK_WAIT_SECONDS)
-            name = _choose_act(console, payment, chance)
+            name = _choose_action(console, payment, chance)
             endings[f"{name} {call_for_ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
     pipe.send(endings)
 
 
-def _make_acts(
+def _make_actions(
     console: Console, chance: random.Random, ids: Mapping[int, str], half: HalfRequestIds, *, checks: bool
 ) -> dict[str, Callable[[int], object]]:
-    """Return the acts of a person by name; each takes a payment id. Without `checks` the person is no approver and
-    reads the refund instead of deciding about it. About half of the calls have a request id.
+    """Return the actions of a person as functions by name; each takes a payment id. Without `checks` the person is no
+    approver and reads the refund instead of deciding about it. About half of the calls have a request id.
     """
     refunds = console.refunds
 
@@ -155,7 +162,7 @@ def _make_acts(
         return found.id if found else 0
 
     def request_drawn_refund(payment: int) -> object:
-        amount = chance.choice(AMOUNTS_BY_PROVIDER[ids[payment]])
+        amount = chance.choice(REFUND_AMOUNTS_BY_PROVIDER[ids[payment]])
         return half(lambda request_id: request_refund(console, payment, amount, request_id))
 
     def make_act_on_newest_refund(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
@@ -195,40 +202,40 @@ _LIKELY_ACTS_BY_STATE: dict[RefundState | None, tuple[str, ...]] = {
 }
 
 
-def _choose_act(console: Console, payment: int, chance: random.Random) -> str:
-    """Return the name of an act that fits the present state of the payment's newest refund; the state may change
-    before the act.
+def _choose_action(console: Console, payment: int, chance: random.Random) -> str:
+    """Return the name of an action that fits the present state of the payment's newest refund. Another process may
+    change the state before the action.
     """
     found = find_newest_refund(console, payment)
     return chance.choice(_LIKELY_ACTS_BY_STATE.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
 
 
 def _waits_for_person(row: RefundRow) -> bool:
-    """True if the refund waits for an approver's decision or for a review. (A test can't move the server's clock,
-    which would let the request expire.)
+    """Return True if the refund waits for an approver's decision or for a review. The test can't let such a request
+    expire, because it can't move the database server's clock.
     """
     return row.state is RefundState.REQUESTED or row.work_state == "needs_review"
 
 
 def _count_done(endings: Counter[str]) -> int:
-    """Return the number of acts that ended with "done"."""
+    """Return the number of actions that ended with "done"."""
     return sum(count for code, count in endings.items() if code.endswith(" done"))
 
 
 def _list_lease_holders(console: Console) -> tuple[LeaseHolder, ...]:
-    """Return the holders of all leases, including those of due tasks."""
+    """Return the holders of all leases, including the leases of due tasks."""
     with console.database.read() as conn:
         return leases.list_holders(conn)
 
 
 def _run_tasks_until_settled(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
-    """Move the clock and run the due tasks until each refund has ended or waits for a person. Return the number of
-    refunds by state. Before each round wait until all leases have expired: a task that the database refused leaves
-    its lease, which expires in real time.
+    """Move the clock and run the due tasks in rounds until each refund has ended or waits for a person. Return the
+    number of refunds by state. Each round first waits until all leases have expired: a task that the database refused
+    leaves its lease, which expires in real time.
 
-    A refund that Atom has never received takes the most rounds: Atom's answer "no data" proves nothing, so it is
-    asked about ten times (REFUND_PROBE_WAITS), once in a round, before it waits for a person. These are ten rounds
-    from its sending, on each engine; it may be sent some rounds after the race, and others after it.
+    A refund that Atom has never received takes the most rounds. Atom's answer "no data" proves nothing, so the
+    program asks about ten times (REFUND_PROBE_WAITS), once in a round, before the refund waits for a person. These
+    rounds begin when the refund is sent, which may be some rounds after the race.
     """
     for step in (*(4 * (10,)), *(30 * (90,))):  # minutes: twenty times as many hours of the schedules
         wait_until(

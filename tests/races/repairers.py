@@ -1,4 +1,6 @@
-"""Many processes that re-fetch, probe and resolve the same records, and run due tasks, at the same moment."""
+"""A race of many processes that re-fetch, probe and resolve the same records, and run due tasks, at the same
+moment.
+"""
 
 import random
 from collections import Counter
@@ -14,13 +16,13 @@ from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_c
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
-PROCESSES = 8
-PEOPLE = ("op-a", "lead-b", "lead-c")
+PROCESS_COUNT = 8
+PERSON_NAMES = ("op-a", "lead-b", "lead-c")
 
 
 def run(place: Place, rounds: int, seed: int) -> Counter[str]:
-    """Half of the records are unknown, half incomplete. Run the processes for so many rounds, and return the counts
-    of the endings. At the end each record must be bought and complete, without another charge.
+    """Make records of which half are unknown and half are incomplete, then run the processes for `rounds` rounds.
+    Return the counts of the endings. At the end each record must be bought and complete, without another charge.
     """
     names = invent_numbers(6, seed)
     with Sandbox() as sandbox, place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -32,12 +34,12 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
         charges = {charge.number: charge.id for charge in sandbox.ledger.list_charges_of_number()}
         ids = [(console.lookup.find_records(number).credit_checks[0].id, charges[number]) for number in names]
         told = [
-            place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1")
-            for i in range(PROCESSES)
+            place.make_environment(sandbox.url, PERSON_NAMES[i % len(PERSON_NAMES)], i, ALARMBOX_FIND_PURCHASES="1")
+            for i in range(PROCESS_COUNT)
         ]
-        barrier = get_context().Barrier(PROCESSES)
+        barrier = get_context().Barrier(PROCESS_COUNT)
         with start_children(
-            repair_records, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESSES)]
+            repair_records, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESS_COUNT)]
         ) as children:
             endings = Counter(code for child in children for code in child.wait_for_report())
         odd = [code for code in endings if code.startswith("unhandled")]
@@ -55,8 +57,8 @@ def run(place: Place, rounds: int, seed: int) -> Counter[str]:
 def repair_records(
     pipe: Pipe, told: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
 ) -> None:
-    """Target of a child process: in each round all processes begin at the same moment, with a random act on the same
-    record. `ids` has (record id, provider's id of its charge).
+    """Target of a child process: in each round all processes begin at the same moment, each with a random action on
+    the same record. `ids` contains pairs of a record id and the provider's id of its charge.
     """
     which, chance = random.Random(rounds), random.Random(seed)
     endings: list[str] = []
@@ -80,7 +82,9 @@ def _execute_random_act(console: Console, record: int, charge: int, chance: rand
 
 
 def _call_for_ending(act: object) -> str:
-    """Call `act`, and return "done", the code of the ConsoleError, or a text that begins with "unhandled"."""
+    """Call the function `act`, and return "done", the code of the ConsoleError, or a text that begins with
+    "unhandled".
+    """
     try:
         act()  # type: ignore[operator]  # a lambda
     except ConsoleError as refusal:
@@ -91,7 +95,9 @@ def _call_for_ending(act: object) -> str:
 
 
 def _complete_records(console: Console, ids: list[tuple[int, int]]) -> None:
-    """Resolve the records that are still unknown, re-fetch the incomplete ones, and check the result."""
+    """Resolve the records that are still unknown, re-fetch the incomplete ones, and check that each record is bought
+    and complete.
+    """
     for record, charge in ids:
         if console.credit_checks.read_credit_check(record).record.certainty is Certainty.UNKNOWN:
             console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge)

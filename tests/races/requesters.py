@@ -1,4 +1,4 @@
-"""Many processes that request refunds of the same payment, or reserve its amount, at the same moment."""
+"""A race of many processes that request refunds of the same payment, or reserve its amount, at the same moment."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ from tests.support.pooled_databases import PEOPLE
 
 REQUESTED_AMOUNT = CAPTURED_MINOR * 2 // 5
 """Two of these fit into what was captured, three don't."""
-DESKS = 3
+DESK_COUNT = 3
 EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
 
 
 def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counter[str]:
-    """Let each process request a refund of a share of each of `count` payments; two shares fit into a payment, three
+    """Each process requests a refund of 40 % of each of `count` payments; two such refunds fit into a payment, three
     don't. With `sums_alone` the processes only reserve the amount, without the rule that a payment has one open
-    refund. Check that one request per payment succeeds, or two reservations.
+    refund. Return the counts of the endings. Check that one request per payment succeeds, or two reservations.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql("UPDATE limits SET value = 1000000000 WHERE name = 'per_person_day'")
@@ -50,10 +50,11 @@ def run(place: Place, processes: int, count: int, *, sums_alone: bool) -> Counte
 def _run_processes(
     place: Place, sandbox: Sandbox, processes: int, ids: Sequence[int], sums_alone: bool
 ) -> Counter[str]:
-    """Run the processes, and return the counts of their endings."""
+    """Run the child processes, and return the counts of the endings of their calls."""
     barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
     told = [
-        place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)
+        place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESK_COUNT, **extra)
+        for i in range(processes)
     ]
     with start_children(request_for_all_payments, [(one, ids, sums_alone, barrier) for one in told]) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
@@ -62,7 +63,9 @@ def _run_processes(
 def request_for_all_payments(
     pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier
 ) -> None:
-    """Target of a child process: at each payment wait for the other processes, then request or reserve."""
+    """Target of a child process: at each payment wait for the other processes, then request a refund or reserve the
+    amount.
+    """
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
         console.recovery.count_queues()
@@ -73,12 +76,14 @@ def request_for_all_payments(
 
 
 def _request_share(console: Console, payment: int) -> str:
-    """Request a refund of the share, and return the ending."""
+    """Request a refund of 40 % of this payment, and return how the request ended."""
     return call_for_ending(lambda: request_refund(console, payment, REQUESTED_AMOUNT))
 
 
 def _reserve_share(console: Console, payment: int) -> str:
-    """Reserve the share by the SQL statement that decides alone, in a transaction of its own."""
+    """Reserve 40 % of this payment in a transaction of its own; one SQL statement decides whether the amount still
+    fits. Return "done" or "exceeds_captured".
+    """
 
     def reserve_amount(tx: Transaction) -> bool:
         return payments.reserve_amount(tx.conn, payment, REQUESTED_AMOUNT, console._context.now())
@@ -89,15 +94,15 @@ def _reserve_share(console: Console, payment: int) -> str:
 # One maker, many payments: the sum of a day
 
 
-def run_of_one_maker(place: Place, processes: int, *, fit: int) -> Counter[str]:
-    """Let one person request a refund of one payment in each process, at the same moment. `fit` of the refunds fit
-    into the person's limit per day. Return the counts of the endings.
+def run_with_one_requester(place: Place, processes: int, *, fit: int) -> Counter[str]:
+    """One person requests a refund of a different payment in each process, at the same moment. `fit` is the number of
+    refunds that fit into the person's daily limit. Return the counts of the endings.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         place.sql(f"UPDATE limits SET value = {fit * REQUESTED_AMOUNT} WHERE name = 'per_person_day'")
         ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(processes)]
         barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
-        told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESKS, **extra) for i in range(processes)]
+        told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESK_COUNT, **extra) for i in range(processes)]
         each = [(one, [ids[i]], False, barrier) for i, one in enumerate(told)]
         with start_children(request_for_all_payments, each) as children:
             endings = sum((child.wait_for_report() for child in children), Counter[str]())

@@ -1,5 +1,5 @@
-"""Many processes that make the same call with the same request id at the same moment: one of them acts, all others
-get its result."""
+"""Many processes make the same call with the same request id at the same moment. One call takes effect, and all other
+processes get its result."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,23 +20,23 @@ from tests.support.places import FIRST_PERSON, Place
 ACTED, REPEATED = "acted", "repeated"
 RETRY_ERROR_CODES = ("in_progress", "lease_timeout", "database_locked")
 """Refusals after which a caller asks again with the same id."""
-DESKS = 2
+DESK_COUNT = 2
 Ending = tuple[str, int | None]
 """How a call ended: acted, repeated, or a code; and the record's id."""
 
 
 def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
-    """Let the processes buy, request refunds and add notes, each call with one request id for all processes. Return
-    the counts of the endings. Check that each call has taken effect exactly once."""
+    """Let the processes buy credit checks, request refunds and add notes. All processes use the same request id for
+    the same call. Return the counts of the endings, and check that each call has taken effect exactly once."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         payments = [import_paid_payment(console, sandbox, f"ORD-{number}").id for number in numbers]
         told = [
             place.make_environment(sandbox.url, FIRST_PERSON, desk, **make_provider_settings(sandbox.url))
-            for desk in range(DESKS)
+            for desk in range(DESK_COUNT)
         ]
         barrier = get_context().Barrier(processes)
         how = (numbers, payments, barrier)
-        with start_children(make_all_calls, [(told[i % DESKS], *how) for i in range(processes)]) as children:
+        with start_children(make_all_calls, [(told[i % DESK_COUNT], *how) for i in range(processes)]) as children:
             answers = [child.wait_for_report() for child in children]
             assert [child.wait_for_end() for child in children] == [0] * processes
         tally: Counter[str] = Counter()
@@ -57,7 +57,7 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
 def make_all_calls(
     pipe: Pipe, told: dict[str, str], numbers: Sequence[str], payments: Sequence[int], barrier: Barrier
 ) -> None:
-    """Target of a child process: before each call wait for the other processes."""
+    """Target of a child process: make all calls, and before each one wait for the other processes."""
     endings = []
     with open_console(Settings.load(told)) as console:
         for number, payment in zip(numbers, payments, strict=True):
@@ -67,12 +67,12 @@ def make_all_calls(
     pipe.send(endings)
 
 
-Act = Callable[[Console], CreditCheck | Refund | Note]
+ConsoleCall = Callable[[Console], CreditCheck | Refund | Note]
 
 
-def make_calls(number: str, payment: int) -> tuple[Act, Act, Act]:
-    """Return three calls: a purchase, a request for a refund, and a note. Only its request id prevents the note from
-    being added twice."""
+def make_calls(number: str, payment: int) -> tuple[ConsoleCall, ConsoleCall, ConsoleCall]:
+    """Return three functions that each make one call: a purchase, a request for a refund, and a note. The request id
+    alone prevents the program from adding the note twice."""
     words = f"about {number}"
     return (
         lambda console: console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=f"buy-{number}"),
@@ -83,8 +83,10 @@ def make_calls(number: str, payment: int) -> tuple[Act, Act, Act]:
     )
 
 
-def call_for_ending(console: Console, act: Act) -> Ending:
-    """Make the call. Return how it ended ("acted", "repeated" or the code of a refusal), and the id of its record."""
+def call_for_ending(console: Console, act: ConsoleCall) -> Ending:
+    """Call `act`, a function that makes one call at the console. Return how it ended ("acted", "repeated" or the code
+    of a refusal), and the id of its record (None after a refusal).
+    """
     with request_ids.watch_for_repeated_request() as watch:
         try:
             record = act(console)

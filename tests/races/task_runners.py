@@ -1,5 +1,5 @@
-"""Processes that run the same due tasks on one database at the same time. The log shows whether a task ran twice at
-the same moment."""
+"""A concurrency test: processes run the same due tasks on one database at the same time. A log shows whether a task
+ran twice at the same moment."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,23 +19,23 @@ from console.settings.settings import Settings
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.places import Place
 
-NAMES = ("one", "two", "three")
-ROUNDS = TaskInterval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
+TASK_NAMES = ("one", "two", "three")
+TASK_INTERVAL = TaskInterval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
 _TASK_SECONDS = 0.01
 """A run takes that long, so that one beside it would meet it."""
 
 
 class RunLog:
-    """A log of task runs in a folder. While a task runs, a file with its name exists, which only one process can
-    create. Files: `runs` has a line per run, `twice at once` a line per run that began during another run of the same
-    task."""
+    """A log of task runs in a folder. While a task runs, a file with the task's name exists, which only one process
+    can create. The file `runs` has a line for each run; the file `twice at once` has a line for each run that began
+    during another run of the same task."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def run_task(self, name: str) -> int:
-        """Run the task `name`, which only writes into the log. Return the number of records that it processed (1, or
-        0 if it was already running)."""
+        """Simulate the task `name`: write its run into the log. Return the number of processed records: 1, or 0 if
+        the task was already running."""
         try:
             mark = os.open(self.folder / f"{name}.running", os.O_CREAT | os.O_EXCL)
         except FileExistsError:
@@ -48,7 +48,7 @@ class RunLog:
         return 1
 
     def read_lines(self, kind: str) -> list[str]:
-        """Return the lines "task:pid" of the file `kind`."""
+        """Return the lines "task:pid" of the log file with the name `kind`."""
         file = self.folder / kind
         return file.read_text().split() if file.exists() else []
 
@@ -58,7 +58,7 @@ class RunLog:
 
 
 def run(place: Place, processes: int, runs: int) -> RunLog:
-    """Let the processes run the due tasks until there were `runs` runs. Return the log."""
+    """Let the processes run the due tasks until the log has `runs` runs. Return the log."""
     book = RunLog(place.folder)
     together = get_context().Barrier(processes + 1)
     told = [place.make_environment("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
@@ -71,7 +71,7 @@ def run(place: Place, processes: int, runs: int) -> RunLog:
 
 
 def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
-    """Target of a child process: run due tasks without a pause until there were enough runs."""
+    """Target of a child process: run due tasks without a pause until the log has the requested number of runs."""
     book = RunLog(Path(folder))
     with make_logging_scheduler(told, book) as made:
         together.wait(LOCK_WAIT_SECONDS)
@@ -83,9 +83,9 @@ def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder
 
 @contextmanager
 def make_logging_scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Scheduler]:
-    """Yield a scheduler whose tasks only write into the log, and are due again immediately."""
-    quick = dict.fromkeys(NAMES, ROUNDS)
+    """Yield a scheduler whose tasks only write into the log and are due again immediately."""
+    quick = dict.fromkeys(TASK_NAMES, TASK_INTERVAL)
     with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
         heartbeat = Heartbeat(console._context.scale)
-        yield Scheduler(console._context, heartbeat, [(name, partial(book.run_task, name)) for name in NAMES])
+        yield Scheduler(console._context, heartbeat, [(name, partial(book.run_task, name)) for name in TASK_NAMES])
         heartbeat.close()

@@ -1,5 +1,5 @@
-"""The database itself refuses a second live credit check of a client and corporation, whoever inserts it and however
-the number is written."""
+"""Tests that the database itself refuses a second live credit check of the same client and corporation, whichever
+application inserts it and however the corporation number is written."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
 (NUMBER,) = invent_numbers(1, seed=7)
-FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
-SPELLINGS = (
-    *(NUMBER, FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
-    *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{FULL_WIDTH[:4]}－{NUMBER[4:]}"),
+NUMBER_IN_FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
+NUMBER_SPELLINGS = (
+    *(NUMBER, NUMBER_IN_FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
+    *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{NUMBER_IN_FULL_WIDTH[:4]}－{NUMBER[4:]}"),
 )
 REFUSED_ERRORS = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
@@ -30,28 +30,30 @@ def console(place: Place) -> Iterator[Console]:
 
 
 def insert_as_other_application(place: Place, spelling: str, id_at_provider: int | None) -> None:
-    """Insert a row as another application. `spelling` is the corporation number as written there, `id_at_provider`
-    the provider's id of the purchase (None: pending)."""
+    """Insert a row of a credit check as another application would. `spelling` is the corporation number as that
+    application writes it; `id_at_provider` is the provider's id of the purchase (None: pending)."""
     values = f"1, '{spelling}', {'NULL' if id_at_provider is None else id_at_provider}"
     columns = "client_id, corporation_number, credit_check_id"
     place.execute_as_shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
 
 
 @pytest.mark.parametrize("id_at_provider", [None, 77], ids=["pending", "success"])
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", NUMBER_SPELLINGS)
 def test_a_second_live_row_is_refused(
     console: Console, place: Place, spelling: str, id_at_provider: int | None
 ) -> None:
-    """The console has bought a credit check. Another application inserts the same corporation number, in any
-    spelling: the unique index refuses the row."""
+    """The console has bought a credit check. If another application inserts a row with the same corporation number,
+    in any spelling, the unique index of the database refuses the row."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     with pytest.raises(REFUSED_ERRORS, match=r"UNIQUE|uq_credit_checks_claim"):
         insert_as_other_application(place, spelling, id_at_provider)
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("spelling", NUMBER_SPELLINGS)
 def test_a_row_of_another_application_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
-    """Another application has inserted a row. It holds the claim, so the console refuses the purchase."""
+    """A row that another application has inserted holds the claim of its corporation, so the console refuses to buy
+    this credit check.
+    """
     insert_as_other_application(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

@@ -1,19 +1,21 @@
-"""With any fault in HTTP, no purchase is charged twice and each unknown one can be settled."""
+"""Tests that under every HTTP fault no purchase is charged twice, and each purchase with an unknown outcome can be
+settled.
+"""
 
 import pytest
 
 from tests.races import faults
 from tests.support.places import Place
 
-PURCHASES = {"sqlite": 200}  # a fiftieth of the ten thousand
+PURCHASE_COUNT = {"sqlite": 200}  # a fiftieth of the ten thousand
 
 
 @pytest.mark.xdist_group("races")
 @pytest.mark.expects_log("what the wire does is told")
 def test_purchases_under_random_faults_are_charged_at_most_once(place: Place, seed: int) -> None:
-    """Purchases meet random faults of all kinds. Nothing is charged twice; at the end no operation is `calling`, and
-    no record is unknown."""
-    count = PURCHASES.get(place.engine, 100)
+    """Many purchases meet random HTTP faults of all kinds, and no purchase is charged twice. At the end no operation
+    is in the state `calling`, and no record has an unknown outcome."""
+    count = PURCHASE_COUNT.get(place.engine, 100)
     tally = faults.run(place, count, seed)
     told = {name: tally[name] for name in ("faults", "bought", "outcome_unknown", "by people")}
     left = f"{tally['calling']} calling, {tally['left']} unknown left"

@@ -1,5 +1,5 @@
-"""Ten equal requests with one idempotency key at the same time: one of them acts, the others get its result, on every
-engine and with or without Redis."""
+"""Tests of ten equal requests with one idempotency key at the same time. One request takes effect and the others get
+its result, on every database engine, with and without Redis."""
 
 from collections.abc import Iterator
 
@@ -11,19 +11,19 @@ from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, start_private_redis
 
 UNREACHABLE_URL = "http://127.0.0.1:9"
-KEYS = 10
+KEY_COUNT = 10
 
 
 @pytest.fixture
 def own_redis() -> Iterator[RedisServer]:
-    """Yield a private Redis server, which the test may kill, pause and empty."""
+    """Yield a private Redis server that the test may kill, pause and empty."""
     require_server("redis")
     with start_private_redis() as server:
         yield server
 
 
 def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
-    """Return the environment variables of two desks."""
+    """Return the environment variables of two desks for the processes of the test."""
     return [place.make_environment(UNREACHABLE_URL, desk=desk, **extra) for desk in (0, 1)]
 
 
@@ -32,18 +32,20 @@ def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
 def test_one_of_ten_simultaneous_requests_creates_the_transaction(
     place: Place, redis_server: RedisServer, cached: bool
 ) -> None:
-    """Ten processes make a request with the same key at the same time, for one key after another. One creates the
-    payment, the nine others are answered that it exists or is in progress."""
+    """Ten processes make a request with the same key at the same time, for one key after another. One request creates
+    the payment. The nine others get the answer that the payment exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
-    with run_load(RequestLoad(KEYS, rate=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)) as run:
+    with run_load(
+        RequestLoad(KEY_COUNT, rate=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)
+    ) as run:
         heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
-    assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEYS
+    assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEY_COUNT
 
 
 def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_server: RedisServer) -> None:
-    """1,000 requests per second are planned, for one second here and for one minute in the soak. However fast the
-    machine is, each key is created once."""
+    """Processes send 1,000 requests per second, for one second in this test and for one minute in the soak test. Each
+    key is created once, even if the machine is slower than planned."""
     with run_load(
         RequestLoad(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
     ) as run:
@@ -53,8 +55,8 @@ def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_s
 
 
 def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: RedisServer) -> None:
-    """During one run Redis is emptied, hangs and is killed. No key is created twice, and each request gets a true
-    answer. The durations are printed."""
+    """During one run Redis is emptied, paused and killed. No key is created twice, and each request gets a correct
+    answer. The test prints the durations of the requests."""
     usual = run_without_redis(place)
     with run_load(
         RequestLoad(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
@@ -69,6 +71,6 @@ def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: Re
 
 
 def run_without_redis(place: Place) -> LoadAnswers:
-    """Run the same requests without Redis, for a comparison of the durations."""
+    """Run the same requests without Redis, so that their durations can be compared with those of a run with Redis."""
     with run_load(RequestLoad(30, rate=300, name="steady"), make_environments(place)) as run:
         return run.wait_for_answers()

@@ -1,4 +1,6 @@
-"""Many notices of three kinds, each delivered several times by eight threads: each is booked once."""
+"""Tests of many notices of three kinds that eight threads deliver several times: the program books each notice
+once.
+"""
 
 import random
 from collections.abc import Callable
@@ -18,8 +20,8 @@ from tests.support.places import Place
 
 @pytest.mark.expects_log("on a busy machine a write may lose the race for its desk's chain for 4 s; it is done later")
 def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    """About a thousand notices on both engines together (100,000 in the soak) are delivered one to five times in a
-    random order. Each is booked once."""
+    """Threads deliver many different notices in random order, each one to five times, and the program books each
+    notice once. Over both database engines there are about a thousand notices (100,000 in the soak test)."""
     banks, paypays, atoms = (500, 75, 25) if not place.is_server else (300, 35, 15)
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         posts = prepare_notices(scene, banks, paypays, atoms)
@@ -31,8 +33,8 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
 
 
 def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:
-    """Notices, probes, polls and imports of the same payments happen at the same time, with faults of the provider.
-    Each payment is booked once."""
+    """Notices, probes, polls and imports report the same payments at the same time, while the provider has faults.
+    The program books each payment once."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         posts = prepare_notices(scene, 0, 6, 2)
         ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
@@ -57,6 +59,6 @@ def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:
 
 
 def call_ignoring_refusals(act: Callable[[], object]) -> None:
-    """Call `act`, and ignore a ConsoleError. Any other exception fails the test."""
+    """Call the function `act`, and ignore a ConsoleError. Any other exception fails the test."""
     with suppress(ConsoleError):
         act()

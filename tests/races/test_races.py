@@ -1,10 +1,12 @@
-"""Sixteen processes at two desks buy the same numbers at the same moment."""
+"""Tests of races in which many processes at two desks buy credit checks of the same corporation numbers at the same
+moment.
+"""
 
 from collections import Counter
 
 import pytest
 
-from tests.races.buyers import PROCESSES, Race, run
+from tests.races.buyers import PROCESS_COUNT, Race, run
 from tests.races.node_death import add_node_death
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine, Place
@@ -12,13 +14,13 @@ from tests.support.servers import Cluster
 
 pytestmark = pytest.mark.xdist_group("races")
 NUMBERS = invent_numbers(12, seed=1)
-PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESSES, "mariadb": 8, "mysql": 8, "galera": 6}
+PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESS_COUNT, "mariadb": 8, "mysql": 8, "galera": 6}
 DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
 def run_race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
-    """Run a race with as many processes and numbers as the engine executes in seconds. `faults` is the seed of the
-    provider's faults (None: no faults). Check its counts, and return them."""
+    """Run a race with as many processes and numbers as the database engine can execute in some seconds. `faults` is
+    the seed of the provider's faults (None: no faults). Check the counts of the endings, and return them."""
     chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
     crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESKS[place.engine]
     tally = run(Race(chosen, crowd, desks, faults, leases, renew), place)
@@ -33,31 +35,31 @@ def run_race(place: Place, count: int, *, faults: int | None, leases: bool, rene
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 @pytest.mark.parametrize("faults", [False, True], ids=["good", "faults"])
 def test_simultaneous_purchases_are_charged_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
-    """Each number is charged at most once, each process gets the record or a refusal with a code, and the audit trail
-    is undamaged."""
+    """If many processes buy the same numbers at the same moment, each number is charged at most once. Each process
+    gets the record or a refusal with a code, and the audit trail stays valid."""
     run_race(place, 12, faults=seed if faults else None, leases=leases)
 
 
 @pytest.mark.parametrize(("leases", "faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
 def test_simultaneous_renewals_are_charged_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
-    """Many processes renew expired credit checks: each is charged at most once more, and the chains of renewals are
-    correct."""
+    """Many processes renew the same expired credit checks. Each credit check is charged at most once more, and each
+    renewal is linked correctly with the credit check that it supersedes."""
     run_race(place, 6, faults=seed if faults else None, leases=leases, renew=True)
 
 
 @pytest.mark.engines("galera")
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, leases: bool, seed: int) -> None:
-    """The desks are connected to different Galera nodes. One purchase of each number succeeds, and all other
-    processes get its record or a refusal."""
+    """The desks are connected to different nodes of a Galera database cluster. One purchase of each number succeeds,
+    and all other processes get its record or a refusal."""
     run_race(place, 9, faults=None if leases else seed, leases=leases)
 
 
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("the lost node is told")
 def test_a_node_killed_during_a_race_causes_no_second_purchase(place: Place, galera_alone: Cluster) -> None:
-    """A node is killed during the race and restarted: each number is bought once, and all nodes have the same
-    rows."""
+    """A database node is killed during the race and restarted. Each number is bought once, and afterwards all nodes
+    have the same rows."""
     chosen = NUMBERS[:8]
     tally = run(
         add_node_death(galera_alone, Race(chosen, PROCESSES_BY_ENGINE["galera"], 3, leases=False), 2, 5), place

@@ -1,4 +1,6 @@
-"""However many processes request refunds at the same moment, no more is reserved than captured."""
+"""Tests of many processes that request refunds at the same moment: never more is reserved of a payment than was
+captured.
+"""
 
 import pytest
 
@@ -11,24 +13,24 @@ PROCESSES, PAYMENTS = 5, 6
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_requests_store_one_open_refund(place: Place) -> None:
-    """Five processes request a refund of the same payment. One request is stored, the others are refused with a
-    reason."""
+    """Five processes request a refund of the same payment. The program stores one request and refuses the others with
+    a reason."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=False)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} payments: {dict(endings)}: 0 beyond")
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_simultaneous_reservations_never_exceed_the_captured_amount(place: Place) -> None:
-    """Five processes reserve a share of the same payment, without the rule of one open refund. Two shares fit, the
-    others are refused."""
+    """Five processes reserve a part of the same payment at the same moment, without the rule of one open refund. Two
+    parts fit into the captured amount, and the other reservations are refused."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=True)
     print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} sums: {dict(endings)}, 0 beyond captured")
 
 
 @pytest.mark.engines("mariadb", "galera")
 def test_simultaneous_requests_of_one_person_respect_the_daily_limit(place: Place) -> None:
-    """One person requests refunds of different payments in five processes at the same moment. Only the two that fit
-    into the person's limit per day are stored."""
-    endings = requesters.run_of_one_maker(place, PROCESSES, fit=2)
+    """One person requests refunds of different payments in five processes at the same moment. The program stores only
+    the two requests that fit into the person's daily limit."""
+    endings = requesters.run_with_one_requester(place, PROCESSES, fit=2)
     print(f"demand 5: {place.engine}: one maker at {PROCESSES} desks, 2 fit: {dict(endings)}")
     assert endings["done"] == 2, endings

@@ -1,4 +1,6 @@
-"""However many processes make one call with the same request id at the same moment, it takes effect once."""
+"""Tests of many processes that make one call with the same request id at the same moment: the call takes effect
+once.
+"""
 
 import pytest
 
@@ -12,7 +14,7 @@ PROCESSES, CALLS = 16, 2
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_sixteen_simultaneous_calls_acts_and_all_get_its_result(place: Place, seed: int) -> None:
-    """Sixteen processes at two desks make the same call. One acts; the others get its result, or the answer that it
-    is in progress."""
+    """Sixteen processes at two desks make the same call with the same request id. One call takes effect. The other
+    processes get its result, or the answer that the call is in progress."""
     tally = same_ids.run(place, invent_numbers(CALLS, seed), PROCESSES)
     print(f"request ids: {place.engine}: {PROCESSES} processes × {3 * CALLS} calls: {dict(tally)}")

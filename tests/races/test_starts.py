@@ -1,5 +1,5 @@
-"""Many threads begin the same order at the same time: it gets one payment code at the provider, one payment here, and
-the account's limit is reserved once."""
+"""Tests of many threads that begin a payment of the same order at the same time. The provider has one payment code,
+the database one payment, and the account's limit is reserved once."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,16 +9,17 @@ from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
-STARTERS = 8
+THREAD_COUNT = 8
 
 
 def test_simultaneous_starts_create_one_payment(place: Place) -> None:
-    """Eight threads begin each of four orders. The second one doesn't wait: it gets the same code, or a refusal that
-    names the first payment. The account's limit covers three orders."""
+    """Threads begin the payment of each of four orders eight times at the same moment. Only one begin per order
+    succeeds; the others get the same payment code or a refusal. The account's limit covers three orders, so the
+    provider makes three payment codes and the database has three payments."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
         scene.insert_account(NUMBERS[0], 10_000)
         orders = [scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
-        with ThreadPoolExecutor(STARTERS) as pool:
+        with ThreadPoolExecutor(THREAD_COUNT) as pool:
             ends = list(
                 pool.map(lambda order: start_payment(scene, order), [order for order in orders for _ in range(8)])
             )
@@ -30,7 +31,7 @@ def test_simultaneous_starts_create_one_payment(place: Place) -> None:
 
 
 def start_payment(scene: PaymentDesk, order: int) -> str:
-    """Begin a payment of the order. Return "begun", or the code of the refusal."""
+    """Begin a payment of the order. Return "begun", or the error code of the refusal."""
     try:
         scene.payments.start(order, "paypay")
     except ConsoleError as refusal:

@@ -1,4 +1,4 @@
-"""Workers and windows share the due tasks: each task runs in one process at a time."""
+"""Tests of workers and windows that share the due tasks: only one process at a time runs a task."""
 
 from collections import Counter
 
@@ -12,13 +12,13 @@ pytestmark = pytest.mark.xdist_group("races")
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_no_task_runs_in_two_processes_at_once(place: Place) -> None:
-    """Processes at two desks run due tasks without a pause. Several of them run each task, but never two at the same
-    moment."""
+    """Processes at two desks run due tasks without a pause. Each task is run by several processes, but never by two
+    at the same moment."""
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
     book = task_runners.run(place, processes, runs)
     told = [line.partition(":") for line in book.read_lines("runs")]
     shares = Counter(pid for _, _, pid in told)
-    print(f"{place.engine}: {len(told)} runs of {len(task_runners.NAMES)} tasks in {len(shares)} processes")
+    print(f"{place.engine}: {len(told)} runs of {len(task_runners.TASK_NAMES)} tasks in {len(shares)} processes")
     assert book.read_lines("twice at once") == []
-    assert {name for name, _, _ in told} == set(task_runners.NAMES)
+    assert {name for name, _, _ in told} == set(task_runners.TASK_NAMES)
     assert len(shares) > 1

@@ -1,5 +1,5 @@
-"""A refund without an answer isn't sent again. PayPay's answer that a refund doesn't exist counts only when it is
-repeated, Atom's never.
+"""Tests of refunds whose call got no answer. PayPay's answer that a refund doesn't exist counts only when PayPay
+repeats it; Atom's answer never counts. Until then the program doesn't send the refund again.
 """
 
 import pytest
@@ -12,9 +12,9 @@ TIME_OUTS, LATE = 5, 12
 
 
 @pytest.mark.engines("mariadb")
-def test_a_time_out_is_never_sent_again(place: Place) -> None:
-    """Refunds to Atom get no answer. Over the whole schedule of probes, and whatever people try, nothing is sent
-    again; at the end each refund waits for a person.
+def test_a_refund_without_an_answer_is_never_sent_again(place: Place) -> None:
+    """Refunds to Atom get no answer. The program never sends them again, neither by its scheduled probes nor by any
+    action of a person. At the end each refund waits for a person.
     """
     with open_money_stage(place) as on:
         tally = unanswered_refunds.run_refunds_without_answer(on, TIME_OUTS, "atom")
@@ -25,8 +25,8 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
-    """PayPay executes refunds before, between and after its answers that they don't exist. Only after two such
-    answers a refund is sent again, with the same key, and each is executed once.
+    """PayPay executes refunds before, between and after its answers that they don't exist. The program sends a refund
+    again, with the same key, only after two such answers. PayPay executes each refund once.
     """
     with open_money_stage(place) as on:
         tally = unanswered_refunds.run_late_refunds(on, LATE)

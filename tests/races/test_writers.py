@@ -1,4 +1,4 @@
-"""No update of a row is lost, with or without the queue of writers."""
+"""Tests that simultaneous writers lose no update of a row in SQLite, with and without the queue of writers."""
 
 import pytest
 
@@ -11,8 +11,8 @@ INCREMENT_COUNT = 6
 @pytest.mark.xdist_group("races")
 @pytest.mark.parametrize("queue", [True, False], ids=["queue", "no-queue"])
 def test_no_update_is_lost(queue: bool) -> None:
-    """Sixteen processes read and change one row of SQLite. The queue only orders the writers; BEGIN IMMEDIATE alone
-    prevents lost updates, so none is lost without the queue either."""
+    """Sixteen processes read and change one row of SQLite, and no update is lost. This is also true without the queue
+    of writers, because BEGIN IMMEDIATE alone prevents lost updates; the queue only orders the writers."""
     with make_quick_folder() as folder:
         tally = writers.run(folder, INCREMENT_COUNT, queue=queue)
     how = "queued" if queue else "not queued"

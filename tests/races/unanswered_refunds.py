@@ -1,4 +1,6 @@
-"""Refunds without an answer, and answers that a refund doesn't exist: checks which refunds may be sent again."""
+"""Helpers that send refunds whose calls get no answer or the answer that the refund doesn't exist. They check which
+refunds the program sends again.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +20,7 @@ from tests.support.money_desks import (
 )
 from tests.support.money_stage import MoneyStage
 
-THREADS = 10
+THREAD_COUNT = 10
 _WAIT_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
 """Longer than each pause of the schedule, in seconds of the console's own time."""
 _FURTHER_RUNS = 3
@@ -26,9 +28,9 @@ _FURTHER_RUNS = 3
 
 
 def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Counter[str]:
-    """Send `count` refunds that get no answer; every second one is executed by the provider. PayPay then can't be
-    read, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try
-    everything. Return the counts; `again` is the number of repeated sendings.
+    """Send `count` refunds that get no answer; the provider executes every second one. Afterwards reads at PayPay
+    fail, and Atom answers that the refunds don't exist. Run the due tasks over several days, and let people try every
+    action. Return the counts; `again` is the number of repeated refund calls.
     """
     ids = _approve_in_threads(on, count, provider, _add_silence_faults(on, provider, count))
     sent = _count_sendings(on, provider)
@@ -39,7 +41,7 @@ def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Cou
     for seconds in (*_WAIT_SECONDS, *_WAIT_SECONDS[-1:] * _FURTHER_RUNS):
         on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
         on.checker.recovery.run_all_tasks()
-    _try_everything(on, ids)
+    _check_every_action_is_refused(on, ids)
     found = [find_newest_refund(on.maker, payment) for payment in ids]
     unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
     before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
@@ -54,8 +56,8 @@ def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Cou
 
 
 def _add_silence_faults(on: MoneyStage, provider: str, count: int) -> list[str]:
-    """Let the sandbox not answer the refunds of `count` payments; it executes every second one. Return the payment
-    numbers.
+    """Order from the sandbox that it doesn't answer the refund calls of `count` payments but executes every second
+    one. Return the payment numbers.
     """
     for i in range(count):
         fault = "hang_after_charge" if i % 2 else "hang"
@@ -70,12 +72,12 @@ def _make_payment_number(provider: str, i: int) -> str:
 
 
 def _approve_in_threads(on: MoneyStage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
-    """Request and approve a refund of each payment in several threads. Check that each one is unknown. Return the
-    payment ids.
+    """Request and approve a refund of each payment in several threads. Check that the outcome of each refund is
+    unknown. Return the payment ids.
     """
     ids = [import_paid_payment(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
     asked = [request_refund(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
-    with ThreadPoolExecutor(THREADS) as threads:
+    with ThreadPoolExecutor(THREAD_COUNT) as threads:
         codes = Counter(
             threads.map(lambda refund: call_for_ending(lambda: on.checker.refunds.approve(refund)), asked)
         )
@@ -89,9 +91,9 @@ def _count_sendings(on: MoneyStage, provider: str) -> int:
     return len(on.sandbox.control.read_requests(f"{provider}_refund"))
 
 
-def _try_everything(on: MoneyStage, ids: Sequence[int]) -> None:
-    """Check that nobody can send, approve, withdraw or request a refund of these payments, nor settle it by a
-    probe.
+def _check_every_action_is_refused(on: MoneyStage, ids: Sequence[int]) -> None:
+    """Check that the program refuses to send, approve, withdraw or request a refund of these payments, and that a
+    probe doesn't settle the refund.
     """
     for payment in ids:
         refund = find_newest_refund(on.maker, payment)
@@ -107,9 +109,9 @@ def _try_everything(on: MoneyStage, ids: Sequence[int]) -> None:
 
 
 def run_late_refunds(on: MoneyStage, count: int) -> Counter[str]:
-    """Send `count` refunds to PayPay that get no answer. A quarter of them is executed before the provider is first
-    asked, a quarter before it is asked a second time, a quarter afterwards, and a quarter never. After two answers
-    that it doesn't exist, a refund is sent again with the same key. Check that each one is executed once.
+    """Send `count` refunds to PayPay that get no answer. PayPay executes a quarter of them before the program's first
+    question, a quarter before its second one, a quarter afterwards, and a quarter never. After two answers that a
+    refund doesn't exist, the program sends it again with the same key. Check that each refund is executed once.
     """
     numbers = [f"LATE-{i}" for i in range(count)]
     for number in numbers:
@@ -142,13 +144,15 @@ def run_late_refunds(on: MoneyStage, count: int) -> Counter[str]:
 
 
 def _release_delayed_requests(on: MoneyStage, keys: Sequence[str | None]) -> None:
-    """Let the delayed requests with these keys reach the provider now."""
+    """Let the simulated provider execute the delayed refund requests with these keys now."""
     for key in keys:
         on.release_held_request(key)
 
 
 def _approve_each(on: MoneyStage, numbers: Sequence[str]) -> list[int]:
-    """Request and approve a refund of each payment. Check that each one is unknown. Return the payment ids."""
+    """Request and approve a refund of each payment. Check that the outcome of each refund is unknown. Return the
+    payment ids.
+    """
     ids = [import_paid_payment(on.maker, on.sandbox, number).id for number in numbers]
     for payment in ids:
         refund = request_refund(on.maker, payment, CAPTURED_MINOR // 3)
@@ -157,8 +161,8 @@ def _approve_each(on: MoneyStage, numbers: Sequence[str]) -> list[int]:
 
 
 def _make_known_refund(on: MoneyStage) -> int:
-    """Make a refund that the provider knows, and return its id. It shows that the provider's answers to the same
-    probe are read correctly.
+    """Make a refund that the provider has in its ledger, and return its id. It shows that the program reads the
+    provider's answers to the same probe correctly.
     """
     refund = request_refund(on.maker, import_paid_payment(on.maker, on.sandbox, "KNOWN-1").id)
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
@@ -169,16 +173,16 @@ def _make_known_refund(on: MoneyStage) -> int:
 
 
 def _let_time_pass(on: MoneyStage, seconds: float) -> None:
-    """Move the clock by `seconds` of the console's time, and run the due tasks."""
+    """Move the clocks by `seconds` (in the program's time, which the time scale divides), and run the due tasks."""
     on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
     on.checker.recovery.run_all_tasks()
 
 
 def _read_refunds(on: MoneyStage, ids: Sequence[int]) -> list[Refund]:
-    """Return the newest refund of each payment."""
+    """Return the newest refund of each of these payments."""
     return [one for payment in ids if (one := find_newest_refund(on.maker, payment)) is not None]
 
 
 def check_money(on: MoneyStage) -> None:
-    """Check all rules of payments and refunds (see money_truth.py)."""
+    """Check all rules of payments and refunds, which money_truth.py defines."""
     money_truth.check_money(on.checker, on.sandbox)

@@ -1,4 +1,4 @@
-"""Many processes that read and increment one row of SQLite at the same time."""
+"""A race of many processes that read and increment one row of SQLite at the same time."""
 
 import time
 from collections import Counter
@@ -11,14 +11,14 @@ from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 
-PROCESSES = 16
-_READ = text("SELECT value FROM console_meta WHERE name = 'sum'")
-_WRITE = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
+PROCESS_COUNT = 16
+_READ_SUM_SQL = text("SELECT value FROM console_meta WHERE name = 'sum'")
+_WRITE_SUM_SQL = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
 
 
 def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
-    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return the number
-    of increments, of lost ones, and the longest one (ms)."""
+    """Let 16 processes increment the row `turns` times each, with or without the queue of writers. Return a mapping
+    with the number of increments, the number of lost increments, and the duration of the longest one (ms)."""
     url = f"sqlite:///{folder / 'console.db'}"
     database = Database(url)
     migrate.ensure_schema(database)
@@ -27,27 +27,29 @@ def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
         (folder / "console.db-turn").mkdir()
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
-    barrier = get_context().Barrier(PROCESSES)
-    with start_children(increment_row, [(url, turns, barrier)] * PROCESSES) as children:
+    barrier = get_context().Barrier(PROCESS_COUNT)
+    with start_children(increment_row, [(url, turns, barrier)] * PROCESS_COUNT) as children:
         waits = [int(child.wait_for_report()) for child in children]
     with database.read() as conn:
-        total = int(conn.scalar(_READ) or 0)
+        total = int(conn.scalar(_READ_SUM_SQL) or 0)
     database.close()
-    return Counter(turns=turns * PROCESSES, lost=turns * PROCESSES - total, longest_ms=max(waits))
+    return Counter(turns=turns * PROCESS_COUNT, lost=turns * PROCESS_COUNT - total, longest_ms=max(waits))
 
 
 def increment_row(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
-    """Target of a child process: increment the row, and send the duration of the longest increment (ms)."""
+    """Entry point of a child process: increment the row repeatedly, and send the duration of the longest increment
+    (ms) to the test.
+    """
     database = Database(url)
     with database.read() as conn:
-        conn.scalar(_READ)
+        conn.scalar(_READ_SUM_SQL)
     barrier.wait(LOCK_WAIT_SECONDS)
     longest = 0.0
     for _ in range(turns):
         begun = time.monotonic()
         with database.write_without_retries() as tx:
-            value = int(tx.conn.scalar(_READ) or 0)
-            tx.conn.execute(_WRITE, {"value": str(value + 1)})
+            value = int(tx.conn.scalar(_READ_SUM_SQL) or 0)
+            tx.conn.execute(_WRITE_SUM_SQL, {"value": str(value + 1)})
         longest = max(longest, time.monotonic() - begun)
     pipe.send(int(longest * 1000))
     database.close()

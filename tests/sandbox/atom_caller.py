@@ -1,4 +1,6 @@
-"""A merchant that calls Atom's interface NDPS; it encrypts and signs by itself, from the published description."""
+"""A client that calls the simulated Atom's interface NDPS as a merchant. It has its own encryption and signatures,
+written from Atom's published description.
+"""
 
 import base64
 import hashlib
@@ -15,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from console.sandbox import Sandbox
 from console.sandbox.environment import credentials as known
-from tests.sandbox.caller import FORM, Answer, Caller
+from tests.sandbox.caller import FORM_CONTENT_TYPE, Answer, Caller
 
 ORDER = "ORD20261120000123"
 DAY, MOMENT = "2026-11-20", "2026-11-20 12:21:33"
@@ -44,18 +46,18 @@ def make_signature(key: str, *parts: str) -> str:
 
 
 def decrypt_body(body: bytes) -> str:
-    """Return the decrypted text of an answer or a callback."""
+    """Return the decrypted text of an answer's or a callback's body."""
     form = parse_qs(body.decode())
     return decrypt_text(form["encData"][0], known.ATOM_RESPONSE_KEY, known.ATOM_RESPONSE_SALT)
 
 
-def get_payment_part(answer: Answer) -> dict[str, Any]:
+def decrypt_json_answer(answer: Answer) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(decrypt_body(answer.body))
     return found
 
 
 class AtomCaller:
-    """A client of the simulated Atom. Amounts are texts, which it writes as numbers into the JSON."""
+    """A client of the simulated Atom. Amounts are given as texts; the client writes them as numbers into the JSON."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
@@ -64,7 +66,7 @@ class AtomCaller:
         self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID, key: str = known.ATOM_REQUEST_KEY
     ) -> Answer:
         form = urlencode({"merchId": merch_id, "encData": encrypt_text(text, key, known.ATOM_REQUEST_SALT)})
-        return self.line.send_request("POST", path, form, Content_Type=FORM)
+        return self.line.send_request("POST", path, form, Content_Type=FORM_CONTENT_TYPE)
 
     def start_payment(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
         asked = {"payInstrument": {
@@ -137,12 +139,12 @@ class AtomCaller:
 
 
 def format_json_numbers(asked: Any) -> str:
-    """Return `asked` as JSON in which a text such as `@150.50@` is the number 150.50."""
+    """Return `asked` as JSON. A text between two `@`, such as `@150.50@`, is written as the number 150.50."""
     return re.sub(r'"@(.*?)@"', r"\1", json.dumps(asked))
 
 
 def get_status_code(answer: Answer) -> str:
-    """Return the status code in an answer, whose payment is an object or a list."""
-    told = get_payment_part(answer)["payInstrument"]
+    """Return the status code in an answer of Atom; the payment part of the answer may be an object or a list."""
+    told = decrypt_json_answer(answer)["payInstrument"]
     found: str = (told[-1] if isinstance(told, list) else told)["responseDetails"]["statusCode"]
     return found

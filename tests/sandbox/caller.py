@@ -1,4 +1,6 @@
-"""A plain HTTP client: it opens a connection for each call, follows no redirect and repeats nothing."""
+"""A plain HTTP client for tests of the sandbox: it opens a connection for each call, follows no redirect and repeats
+no request.
+"""
 
 import http.client
 import json
@@ -12,12 +14,12 @@ from console.sandbox.http.messages import JsonObject
 
 NUMBER = "1180301018771"
 OTHER_CORPORATION_NUMBER = "7123456789012"
-FORM = "application/x-www-form-urlencoded"
+FORM_CONTENT_TYPE = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A complete HTTP answer."""
+    """A complete HTTP answer of the sandbox."""
 
     status: int
     headers: dict[str, str]
@@ -35,7 +37,7 @@ class Answer:
 
 
 class Caller:
-    """A client of one sandbox; `patience` is the timeout of each read, in seconds."""
+    """An HTTP client of one sandbox; `patience` is the timeout of each read, in seconds."""
 
     def __init__(self, sandbox: Sandbox, patience: float = 60.0) -> None:
         self.port = sandbox.port
@@ -43,7 +45,7 @@ class Caller:
         self.access = ""
 
     def make_named_call(self, call: str, check_id: int) -> Answer:
-        """Make one of the calls by its name, about the usual corporation number or about the credit check
+        """Make the call with this name, about the default corporation number of the tests or about the credit check
         `check_id`."""
         asked: dict[str, Callable[[], Answer]] = {
             "token": self.request_token,
@@ -71,10 +73,10 @@ class Caller:
             "client_secret": CLIENT_SECRET,
             "refresh_token": refresh_token,
         }
-        return self.send_request("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM)
+        return self.send_request("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM_CONTENT_TYPE)
 
     def make_authorized_caller(self) -> "Caller":
-        """The same caller with an access token."""
+        """Return a client of the same sandbox with an access token."""
         self.access = self.request_token().data["access_token"]
         return self
 

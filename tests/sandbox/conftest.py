@@ -1,4 +1,4 @@
-"""A sandbox for each test, and a client of it."""
+"""Fixtures: a sandbox for each test, and a client of this sandbox."""
 
 from collections.abc import Iterator
 
@@ -21,5 +21,5 @@ def control(sandbox: Sandbox) -> SandboxControl:
 
 @pytest.fixture
 def caller(sandbox: Sandbox) -> Caller:
-    """Return a client with an access token."""
+    """Return a client of the sandbox that has an access token."""
     return Caller(sandbox).make_authorized_caller()

@@ -1,4 +1,6 @@
-"""A merchant that calls the simulated PayPay; it signs by itself with the standard library."""
+"""A client that calls the simulated PayPay as a merchant does, and signs its requests with the standard library
+only.
+"""
 
 import base64
 import hashlib
@@ -12,16 +14,16 @@ from console.sandbox import Sandbox
 from console.sandbox.environment.credentials import PAYPAY_API_KEY, PAYPAY_API_SECRET
 from tests.sandbox.caller import Answer, Caller
 
-JSON = "application/json;charset=UTF-8"
+JSON_CONTENT_TYPE = "application/json;charset=UTF-8"
 ORDER = "ORD-20261120-000123"
 _nonces = count(1)
 
 
 def make_authorization(
     method: str, path: str, body: bytes, *, key: str = PAYPAY_API_KEY, secret: str = PAYPAY_API_SECRET,
-    nonce: str | None = None, epoch: int | None = None, kind: str = JSON,
+    nonce: str | None = None, epoch: int | None = None, kind: str = JSON_CONTENT_TYPE,
 ) -> str:  # fmt: skip
-    """Return the authorization header, computed as the published description says."""
+    """Return PayPay's authorization header for a request, computed as PayPay's published description says."""
     nonce = nonce or f"n{next(_nonces)}-{time.monotonic_ns()}"
     epoch = int(time.time()) if epoch is None else epoch
     hashed = base64.b64encode(hashlib.md5(kind.encode() + body).digest()).decode() if body else "empty"
@@ -31,7 +33,7 @@ def make_authorization(
 
 
 class PayPayCaller:
-    """A client of the simulated PayPay, with a new connection and nonce for each call."""
+    """A client of the simulated PayPay that uses a new connection and a new nonce for each call."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
@@ -39,7 +41,7 @@ class PayPayCaller:
     def send_request(self, method: str, path: str, data: Any = None, query: str = "", **header: Any) -> Answer:
         body = b"" if data is None else json.dumps(data, ensure_ascii=False).encode()
         signed = make_authorization(method, path, body, **header)
-        more = {"Content_Type": JSON} if body else {}
+        more = {"Content_Type": JSON_CONTENT_TYPE} if body else {}
         return self.line.send_request(method, path + query, body, Authorization=signed, **more)
 
     def create_payment(self, number: str = ORDER, amount: int = 3300, **fields: Any) -> Answer:
@@ -72,5 +74,5 @@ class PayPayCaller:
 
 
 def get_status_and_code(answer: Answer) -> tuple[int, str]:
-    """Return the HTTP status and PayPay's result code."""
+    """Return the HTTP status and PayPay's result code of an answer."""
     return answer.status, answer.data["resultInfo"]["code"]

@@ -1,4 +1,4 @@
-"""Tests of the control API, the call log, the HTTP server, and the documentation page of the faults."""
+"""Tests of the sandbox's control API, its call log and HTTP server, and the documentation page of the faults."""
 
 import http.client
 import json
@@ -22,11 +22,11 @@ from tests.sandbox.payments import test_faults as test_paypay_atom_faults
 from tests.sandbox.payments import test_notices as test_paypay_atom_notices
 from tests.support.waiting import PATIENCE_SECONDS
 
-DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
+SANDBOX_DOCUMENTATION_PATH = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 def test_every_fault_has_a_test() -> None:
-    """Each fault of the table is used by a test over real HTTP."""
+    """Each fault in the sandbox's table of faults is used by a test over real HTTP."""
     tested = (
         test_faults_answers,
         test_faults_line,
@@ -39,7 +39,7 @@ def test_every_fault_has_a_test() -> None:
 
 
 def find_documentation_line(kind: FaultKind) -> str:
-    """Return the line of the documentation about a fault."""
+    """Return the line of docs/sandbox.md about a fault."""
     forms = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]", "word": f"{kind.name}:CODE"}
     name = forms.get(kind.argument_rule, kind.name)
     calls = ", ".join(sorted(kind.calls)) or "any"
@@ -48,15 +48,19 @@ def find_documentation_line(kind: FaultKind) -> str:
 
 
 def test_documentation_lists_every_fault() -> None:
-    """docs/sandbox.md has exactly the rows of the table. A failure prints the missing row."""
-    documented = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
+    """docs/sandbox.md has exactly one row for each fault in the sandbox's table of faults. A failure prints the
+    missing row.
+    """
+    documented = [
+        line for line in SANDBOX_DOCUMENTATION_PATH.read_text("utf-8").splitlines() if line.startswith("| `")
+    ]
     expected = [find_documentation_line(kind) for kind in FAULT_BY_NAME.values()]
     assert [line for line in expected if line not in documented] == []
     assert len(documented) >= len(expected)
 
 
 def test_the_control_api_returns_the_table_of_faults(control: SandboxControl) -> None:
-    """The control API returns the table of the faults."""
+    """The control API returns the sandbox's table of faults."""
     names = {fault["name"]: fault for fault in control.read_fault_catalogue()}
     assert names.keys() == FAULT_BY_NAME.keys()
     assert names["status"]["argument"] == "required"
@@ -64,7 +68,9 @@ def test_the_control_api_returns_the_table_of_faults(control: SandboxControl) ->
 
 
 def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: SandboxControl) -> None:
-    """The call log has each call with its connection and its end, in order and without secrets."""
+    """The call log lists each call in order, with its connection and with the status or fault that ended it. It
+    contains no secrets.
+    """
     control.add_fault("reset", call="purchase")
     with pytest.raises(ConnectionResetError):
         caller.buy_check()
@@ -83,7 +89,9 @@ def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: San
 
 
 def test_the_control_api_returns_settings_and_counts(caller: Caller, control: SandboxControl) -> None:
-    """The control API returns settings, counts and the state of tokens, but no token."""
+    """The control API returns the sandbox's settings, counts and the state of its tokens, but not the tokens
+    themselves.
+    """
     caller.buy_check()
     state = control.change_settings(now="2026-11-20T03:20:01Z", access_token_seconds=60)
     assert state["now"].startswith("2026-11-20T03:20:01")
@@ -97,7 +105,9 @@ def test_the_control_api_returns_settings_and_counts(caller: Caller, control: Sa
 
 
 def test_a_reset_restores_the_first_state(caller: Caller, control: SandboxControl) -> None:
-    """A reset restores the state at the start; with an option the tokens stay."""
+    """A reset of the sandbox restores the state that it had at its start. With an option the tokens stay valid;
+    without the option they become invalid.
+    """
     caller.buy_check()
     control.change_settings(offers_purchase_list=True, today="2020-01-01")
     control.add_fault("reset")
@@ -128,7 +138,7 @@ def test_unknown_settings_are_refused(control: SandboxControl, settings: dict[st
 
 
 def test_a_wait_for_a_call_ends_after_its_time(control: SandboxControl) -> None:
-    """A wait for an event that doesn't come ends with False."""
+    """`wait_until_reached` returns False if the expected event doesn't come within the given time."""
     assert control.wait_until_reached(0.01, charges=1) is False
     assert control.wait_until_reached(0.01) is True
 
@@ -146,21 +156,21 @@ def test_a_wait_for_a_call_ends_after_its_time(control: SandboxControl) -> None:
     ],
 )
 def test_an_unknown_address_is_answered_with_json(caller: Caller, method: str, path: str, status: int) -> None:
-    """Each unknown address gets an error in JSON."""
+    """A request to an address that the sandbox doesn't have gets an error in JSON."""
     answer = caller.send_request(method, path)
     assert (answer.status, list(answer.data)) == (status, ["message"])
 
 
-def test_an_invalid_notice_address_is_refused(caller: Caller) -> None:
-    """A request line that can't be read as an address is refused, and the server continues."""
+def test_an_unreadable_request_address_is_refused(caller: Caller) -> None:
+    """An HTTP request whose address can't be parsed gets status 400, and the server continues to serve."""
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
     assert caller.buy_check().status == 201
 
 
-def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
-    """Several requests may use one connection, and the call log shows it."""
+def test_several_requests_use_one_connection(caller: Caller, control: SandboxControl) -> None:
+    """Several requests may use one connection, and the call log shows that they used the same one."""
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         for _ in range(3):
@@ -178,7 +188,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
     ("headers", "status"), [({"Content-Length": "99999999"}, 413), ({"Transfer-Encoding": "chunked"}, 411)]
 )
 def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: dict[str, str], status: int) -> None:
-    """A body that is too large, or has no length, is refused before it is read."""
+    """The sandbox refuses a request whose body is too large or has no length, before it reads the body."""
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
         line.putrequest("POST", "/oauth/token")
@@ -192,7 +202,7 @@ def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: 
 
 
 def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
-    """`run_sandbox` reports when it is ready, and serves until it is stopped."""
+    """`run_sandbox` reports when the sandbox is ready, and runs it until it is stopped."""
     ready: list[Sandbox] = []
     told = threading.Event()
 
@@ -210,7 +220,7 @@ def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
 
 
 def test_the_sandbox_runs_as_a_child_process() -> None:
-    """The sandbox runs in a process of its own and imports no other package of the program."""
+    """The sandbox can run in a separate process, which imports no other package of the program."""
     program = (
         "import sys\n"
         "from console.sandbox import run_sandbox\n"

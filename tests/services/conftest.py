@@ -1,4 +1,4 @@
-"""The fixtures of a test with one desk: an empty database on each engine, and a new sandbox."""
+"""Fixtures for tests with one desk: an empty database on each engine, and a new sandbox."""
 
 from collections.abc import Iterator
 
@@ -20,15 +20,16 @@ def clock() -> MovedClock:
 
 @pytest.fixture
 def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
-    """An open desk of op-a on the test's database and sandbox."""
+    """An open desk of the person op-a on the test's database and sandbox."""
     with place.open_desk(sandbox, clock) as desk:
         yield desk
 
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
-    """A desk that takes payments. Its waits are shortened by 20, also the wait for a provider's answer. In a test
-    that is marked `time_scale("1")` a provider may take as long as a busy machine lets it.
+    """A desk that takes payments. All its waits, also the wait for a provider's answer, are 20 times shorter. In a
+    test with the mark `time_scale("1")` the waits have their full length, so that a busy machine has enough time to
+    answer.
     """
     marker = request.node.get_closest_marker("time_scale")
     with open_payment_desk(place, sandbox, clock, TIME_SCALE=marker.args[0] if marker else "20") as made:
@@ -37,5 +38,5 @@ def scene(request: pytest.FixtureRequest, place: Place, sandbox: Sandbox, clock:
 
 @pytest.fixture
 def moved_server_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's clock goes on with the desk's, which a test moves."""
+    """Make the database server's clock follow the desk's clock, which the test moves."""
     server_clock.use_desk_time(monkeypatch)

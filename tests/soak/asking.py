@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from tests.crash import desk_request_kills, desk_request_statements
-from tests.races.asking_desks import AskingRace, run
+from tests.races.asking_desks import DeskRequestRace, run
 from tests.soak.shards import Demand
 from tests.support import pooled_databases
 from tests.support.invented import invent_numbers
@@ -44,7 +44,7 @@ def run_request_race(
                 count * _NODE_IS_BACK_AT // NUMBERS: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
-        tally = run(AskingRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
+        tally = run(DeskRequestRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
         if engine == "mysql":  # a server that was given keeps nothing of ours
             place.database.drop_database()
     pooled_databases.forget_all_databases()

@@ -86,7 +86,7 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Let eight processes re-fetch, probe and resolve the same records at the same time."""
     with open_place(engine, folder) as place:
-        return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
+        return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESS_COUNT)
 
 
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:

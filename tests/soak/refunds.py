@@ -35,7 +35,7 @@ def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[
     """Let twelve processes of one person request refunds at the same moment. The person's limit per day allows four
     of them."""
     with open_place(engine, folder) as place:
-        tally = requesters.run_of_one_maker(place, 12, fit=4)
+        tally = requesters.run_with_one_requester(place, 12, fit=4)
     assert tally["done"] == 4, tally
     return tally
 

@@ -1,4 +1,4 @@
-"""Statements about payments, refunds and orders that a server refuses, as `ForbiddenAct` objects (see
+"""Statements about payments, refunds and orders that a server refuses, as `ForbiddenStatements` objects (see
 forbidden.py).
 """
 

@@ -1,4 +1,4 @@
-"""Statements about the worker's tables, takes and notes that a server refuses, as `ForbiddenAct` objects (see
+"""Statements about the worker's tables, takes and notes that a server refuses, as `ForbiddenStatements` objects (see
 forbidden.py).
 """
 

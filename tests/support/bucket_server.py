@@ -32,7 +32,8 @@ class _PreconditionFailed(Exception):
 
 
 class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
-    """The emulator's storage. With `create_only`, creating an object that already exists raises _ExistsAlready."""
+    """The emulator's storage. With `create_only`, creating an object that already exists raises
+    _PreconditionFailed."""
 
     create_only = False
 

@@ -61,8 +61,8 @@ class AnswerDates:
         `monotonic_seconds`. False if the answer has no readable date. The clocks of an origin's servers may differ by
         CLOCK_TOLERANCE.
 
-        If all answers within _REFERENCE_LIFETIME_SECONDS were old, the next answer becomes the reference: the clock
-        of the origin was set back.
+        If all answers within _REFERENCE_DATE_LIFETIME_SECONDS were old, the next answer becomes the reference: the
+        clock of the origin was set back.
         """
         answered_at = _parse_date(headers.get("date", ""))
         if answered_at is None:

@@ -175,7 +175,7 @@ def read_no_content(_: object) -> tuple[None, CodeOutcome]:
 
 
 def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
-    """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
+    """Return None and SUCCEEDED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
     because the code that PayPay reports as deleted was then paid."""
     if any(
         name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value

@@ -226,7 +226,7 @@ def _require_second_person(
 def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
     because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of the
-    proof could be read as such an id, put the line _NO_NUMBER_LINE before it."""
+    proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
     if number is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
         return proof

@@ -71,7 +71,7 @@ class ReportSection(QWidget):
     """Base class of the sections of the reports page. `name` is the name of the section and of its tab.
 
     Signals:
-    - was_read(object): the section shows figures that it has just read; the argument is the instant at which the
+    - figures_read(object): the section shows figures that it has just read; the argument is the instant at which the
       service has read them.
     - failed(object): the service could not read the figures; the argument is the Failure. The section still shows the
       earlier figures.

@@ -1,4 +1,6 @@
-"""Tests of AlarmBox's answers to token requests, of the first authorisation, and that secrets stay hidden."""
+"""Tests of the exchange of tokens with AlarmBox: its answers to token requests, the first authorisation, and that no
+text form shows a secret.
+"""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -20,8 +22,8 @@ INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
      ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
 )  # fmt: skip
 def test_the_lifetime_of_tokens_counts_from_the_request(answer: dict[str, object], lives: int | None) -> None:
-    """The lifetime of a pair of tokens is counted from our request; an answer without a valid number of seconds
-    leaves it unknown (None)."""
+    """The lifetime of a pair of tokens is counted from the start of our token request. If the answer has no valid
+    number of seconds, the lifetime is unknown (None)."""
     with serve_scripts(make_answer_script(200, PAIR_ANSWER | answer)) as server:
         found = make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1")
     assert found is not None
@@ -29,14 +31,18 @@ def test_the_lifetime_of_tokens_counts_from_the_request(answer: dict[str, object
 
 
 def test_an_unrotated_refresh_token_stays_valid() -> None:
-    """The answer to a refresh contains no refresh token, which OAuth allows: the old one stays valid."""
+    """If the answer to a refresh contains no refresh token, which OAuth allows, the old refresh token stays in
+    use.
+    """
     with serve_scripts(make_answer_script(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
         assert make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 @pytest.mark.parametrize("answer", [(200, PAIR_ANSWER), (400, {"error": "invalid_grant"})])
 def test_tokens_from_a_cache_are_refused(answer: tuple[int, dict[str, object]]) -> None:
-    """A pair that a cache had stored was given out before, and a stored refusal isn't about this token."""
+    """An answer to a token request that a cache had stored is refused. Its tokens were already issued earlier, or its
+    refusal concerns another token.
+    """
     with serve_scripts(
         make_answer_script(*answer, {"Age": "60"}), make_answer_script(*answer, {"Age": "90"}), NEW_TOKENS_ANSWER
     ) as server:
@@ -50,8 +56,8 @@ def test_tokens_from_a_cache_are_refused(answer: tuple[int, dict[str, object]]) 
 
 
 def test_a_code_is_exchanged_for_the_first_tokens() -> None:
-    """The authorisation returns the address that a person opens; the code that is shown there is exchanged once for
-    the tokens."""
+    """The adapter makes the address of the authorisation page. The code from this page is exchanged for the first
+    tokens with one request."""
     with serve_scripts(NEW_TOKENS_ANSWER) as server:
         oauth = make_alarmbox(server.url).oauth_calls
         address = urlsplit(oauth.make_authorize_url(state="x y"))
@@ -69,7 +75,9 @@ def test_a_code_is_exchanged_for_the_first_tokens() -> None:
 
 
 def test_a_code_is_exchanged_once_only() -> None:
-    """A code is sent once: the adapter doesn't repeat the call after a lost answer, and reports a refused code."""
+    """The adapter sends an authorisation code only once: it doesn't repeat the request after an error or an
+    incomplete answer. A refused code raises CredentialsRefused.
+    """
     with serve_scripts(make_answer_script(500)) as server:
         with pytest.raises(TokenUnavailable):
             make_alarmbox(server.url).oauth_calls.exchange_code("code-1")
@@ -81,7 +89,7 @@ def test_a_code_is_exchanged_once_only() -> None:
 
 
 def test_text_forms_of_tokens_hide_secrets() -> None:
-    """The text forms of tokens, configuration and errors contain no secret."""
+    """The text forms (`repr` and `str`) of tokens, configuration and errors contain no secret."""
     config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
     assert "s3cret" not in repr(config)
     assert "at-1" not in repr(make_token_pair())

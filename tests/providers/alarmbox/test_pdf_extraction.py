@@ -1,4 +1,6 @@
-"""Tests of the PDF that comes as Base64 inside JSON: it is accepted only if it is complete and within its limits."""
+"""Tests of the PDF that AlarmBox sends as Base64 inside JSON: the adapter accepts the PDF only if it is complete and
+within its size limit.
+"""
 
 import binascii
 import json
@@ -14,7 +16,7 @@ from console.providers.alarmbox.responses import make_detail_converter, make_pdf
 from console.providers.credit_checks.provider import PdfAnswer
 from console.providers.http.transport import HttpAnswer
 from tests.providers.parts import CHECK, make_alarmbox
-from tests.providers.raw_server import make_answer_script, make_flood_script, serve_scripts
+from tests.providers.raw_server import make_answer_script, make_large_answer_script, serve_scripts
 
 PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer <<>>\n%%EOF\n"
 TEXT = b64encode(PDF).decode()
@@ -29,7 +31,7 @@ def make_answer(text: object) -> bytes:
 
 
 def make_raw_answer(literal: str) -> bytes:
-    """An answer with the field's value exactly as written."""
+    """Return an answer in which the field of the PDF has exactly this JSON text as its value."""
     return make_answer("@").replace(b'"@"', literal.encode())
 
 
@@ -103,7 +105,10 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
     "the field twice": (make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
     "the field again elsewhere": (make_raw_answer(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
     "another key twice": (make_raw_answer(f'"{TEXT}","result":"ng"'), "unreadable"),
-    "only beside the check": (json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(), "pdf_missing"),
+    "only beside the check": (
+        json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(),
+        "pdf_missing",
+    ),
     "only deeper": (
         json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
         "pdf_missing",
@@ -122,12 +127,12 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize(("body", "content"), ACCEPTED_ANSWERS.values(), ids=ACCEPTED_ANSWERS)
 def test_complete_pdfs_are_accepted(body: bytes, content: bytes) -> None:
-    """A complete PDF of at most 32 MiB is accepted in each form in which JSON can write it."""
+    """The adapter accepts a complete PDF of at most 32 MiB in each form in which JSON can write its Base64 text."""
     _check_accepted(body, content)
 
 
 def test_a_pdf_of_exactly_32_mib_is_accepted() -> None:
-    """A file of exactly 32 MiB, the largest allowed size, is accepted."""
+    """The adapter accepts a PDF of exactly 32 MiB, which is the largest allowed size."""
     _check_accepted(make_answer_of_size(LARGEST_PDF_BYTES), make_pdf(LARGEST_PDF_BYTES))
 
 
@@ -141,15 +146,15 @@ def _check_accepted(body: bytes, content: bytes) -> None:
 
 @pytest.mark.parametrize(("body", "reason"), REFUSED_ANSWERS.values(), ids=REFUSED_ANSWERS)
 def test_an_incomplete_or_foreign_file_is_not_accepted(body: bytes, reason: str) -> None:
-    """A file that is incomplete, not a PDF or of another credit check is not accepted: the outcome has the reason and
-    no file."""
+    """A file that is incomplete, not a PDF, or of another credit check is not accepted: the outcome has a reason and
+    contains no file."""
     _check_not_accepted(body, reason)
 
 
 @pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
 def test_a_pdf_one_byte_above_the_limit_is_refused(escaped: bool) -> None:
-    """A file of one byte more than 32 MiB is not accepted, in either form of JSON. The body is made in the test, so
-    that not every test process holds it in memory."""
+    """A PDF of 32 MiB and one byte is not accepted, in any of the JSON forms of the answer. The test makes the large
+    body itself, so that other test processes don't hold it in memory."""
     text = b64encode(make_pdf(LARGEST_PDF_BYTES + 1)).decode()
     _check_not_accepted(make_raw_answer(f'"\\u004a{text[1:]}"') if escaped else make_answer(text), "pdf_too_large")
 
@@ -160,7 +165,7 @@ def _check_not_accepted(body: bytes, reason: str) -> None:
 
 
 def test_evidence_has_the_size_without_the_file() -> None:
-    """The evidence states the size of the file and doesn't contain its content."""
+    """The evidence of a PDF answer states the size of the file and doesn't contain its content."""
     outcome = convert_pdf_answer(make_answer(TEXT))
     assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
     assert TEXT not in outcome.evidence
@@ -169,15 +174,17 @@ def test_evidence_has_the_size_without_the_file() -> None:
 
 
 def test_a_detail_with_an_unrequested_file_is_read() -> None:
-    """A detail answer with an unrequested file, even a damaged one, is still read as a report."""
+    """An answer to a detail request that also contains a file, even a damaged one, is still read as a report."""
     outcome = make_detail_converter(12345)(HttpAnswer(200, {}, make_answer("not base64!!"), "hash"))
     assert outcome.kind is OutcomeClass.SUCCEEDED
 
 
 def test_an_endless_answer_is_cut_at_the_limit() -> None:
-    """An answer without end is given up near the limit, and the memory stays below it."""
+    """The adapter stops reading an endless answer near the size limit, and its memory use stays below a fixed
+    bound.
+    """
     head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
-    with serve_scripts(make_flood_script(head, 500_000_000)) as server:
+    with serve_scripts(make_large_answer_script(head, 500_000_000)) as server:
         tracemalloc.start()
         outcome = make_alarmbox(server.url).read_pdf(12345)
         peak = tracemalloc.get_traced_memory()[1]
@@ -187,8 +194,8 @@ def test_an_endless_answer_is_cut_at_the_limit() -> None:
 
 
 def test_a_large_pdf_answer_is_read_completely(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer of 22 MB is read completely. No single call of a parser or decoder gets more than a small part of it,
-    because such a call holds the interpreter's lock, and the window's thread would wait for it.
+    """The adapter reads an answer of 22 MB completely. No single call of a parser or decoder gets more than a small
+    part of the answer, because such a call holds the interpreter's lock while the window's thread waits.
     """
     sizes: list[int] = []
 

@@ -1,4 +1,6 @@
-"""Tests of the purchase at AlarmBox: what is sent, that it is sent once, and that it raises no exception."""
+"""Tests of a purchase at AlarmBox: the sent request, that the adapter sends it only once, and that no exception
+leaves the adapter.
+"""
 
 import json
 from collections.abc import Callable
@@ -18,7 +20,9 @@ from tests.providers.raw_server import make_answer_script, serve_scripts
 
 
 def test_a_purchase_request_has_the_documented_fields() -> None:
-    """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
+    """The adapter sends a purchase to the documented address, as documented JSON in UTF-8 with exactly the given
+    fields.
+    """
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(REQUEST)
         assert server.list_paths() == ["POST /ps/v1/credit_checks"]
@@ -35,14 +39,14 @@ def test_a_purchase_request_has_the_documented_fields() -> None:
 
 
 def test_an_empty_comment_is_not_sent() -> None:
-    """Only the corporation number is required; an empty comment isn't sent."""
+    """A purchase request needs only the corporation number; an empty comment isn't sent."""
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.list_bodies()[0]) == {"corporation_number": NUMBER}
 
 
 def test_reads_use_the_documented_addresses() -> None:
-    """The calls for detail, PDF and list use the documented addresses."""
+    """The adapter sends the calls for detail, PDF and list to the addresses that AlarmBox has documented."""
     with serve_scripts(make_answer_script(500)) as server:
         reader = make_alarmbox(server.url, finds=True).make_reader()
         reader.read_detail(12345)
@@ -57,7 +61,9 @@ def test_reads_use_the_documented_addresses() -> None:
 
 
 def test_the_adapter_fulfils_its_protocols() -> None:
-    """AlarmBox's adapter fulfils the protocols of a vendor and of a reader, and both state the same capabilities."""
+    """AlarmBox's adapter fulfils the Python protocol for purchases and the one for reads, and states the same
+    capabilities in each.
+    """
     vendor: CreditCheckProvider = make_alarmbox("https://api.alarmbox.jp")
     reader: CreditCheckReader = vendor.make_reader()
     assert reader.name == vendor.name == "alarmbox"
@@ -76,7 +82,9 @@ def test_the_adapter_fulfils_its_protocols() -> None:
     ],
 )
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
-    """A request that can't be written is a definite failure: no byte is sent and no exception is raised."""
+    """If the request can't be encoded, the purchase is a definite failure: the adapter sends no byte and raises no
+    exception.
+    """
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         outcome = make_alarmbox(server.url).buy_check(request_)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -96,8 +104,8 @@ ERRORS: list[type[Exception]] = [
 @pytest.mark.expects_log("a bug after sending must be in the log")
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception after the answer has come leaves the outcome unknown, even one that looks like "connection
-    refused": money may have been spent."""
+    """An exception in the adapter after the answer has arrived makes the outcome unknown, even if the exception looks
+    like "connection refused". The purchase may have cost money."""
 
     def make_broken_judge(_: str) -> Callable[[object], Any]:
         def judge(_: object) -> Any:
@@ -116,7 +124,9 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 @pytest.mark.expects_log("a bug in the transport must be in the log")
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception of the transport itself may have come after sending, so the outcome is unknown."""
+    """If the transport itself raises an unexpected exception, the request may have been sent already, so the outcome
+    is unknown.
+    """
 
     def raise_sending_error(*_: Any, **__: Any) -> Any:
         raise error("x")
@@ -128,8 +138,8 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The adapter lets an exception that ends the process pass. The caller's journal knows that the call had
-    begun."""
+    """The adapter doesn't catch an exception that ends the process, such as KeyboardInterrupt. The caller's journal
+    already contains the begun call."""
 
     def raise_interrupt(*_: Any, **__: Any) -> Any:
         raise stop
@@ -140,7 +150,9 @@ def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monk
 
 
 def test_each_request_waits_for_its_turn() -> None:
-    """Each request, a refresh of tokens included, waits for one turn immediately before it is sent."""
+    """The rate limiter is called once for each request, including a refresh of tokens, immediately before the request
+    is sent.
+    """
     turns = CountingRateLimiter()
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         vendor: AlarmBox = make_alarmbox(server.url, rate_limiter=turns)

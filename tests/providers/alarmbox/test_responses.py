@@ -1,5 +1,5 @@
-"""Tests of each row of AlarmBox's tables over real HTTP: from the HTTP status and body to the outcome class, the
-effect and the report."""
+"""Tests of each row of AlarmBox's response tables over real HTTP: which outcome class, effect and report follow from
+an HTTP status and a body."""
 
 import gzip
 import json
@@ -15,32 +15,42 @@ from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.http.single_request import mask_secrets
-from tests.providers.parts import CHECK, NUMBER, PAIR_ANSWER, PURCHASED_ANSWER, REQUEST, MemoryTokens, make_alarmbox
+from tests.providers.parts import (
+    CHECK,
+    NUMBER,
+    PAIR_ANSWER,
+    PURCHASED_ANSWER,
+    REQUEST,
+    MemoryTokens,
+    make_alarmbox,
+)
 from tests.providers.raw_server import Script, make_answer_script, make_bytes_script, make_http_answer, serve_scripts
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
-ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "alarmbox"]
-Call = Callable[[AlarmBox], Outcome[Any]]
+ALARMBOX_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
+ANSWERS = [v for v in ALARMBOX_TEST_VECTORS["classify_http"] if v["provider"] == "alarmbox"]
+ProviderCall = Callable[[AlarmBox], Outcome[Any]]
 
-CALL_BY_NAME: dict[str, Call] = {
+CALL_BY_NAME: dict[str, ProviderCall] = {
     "purchase": lambda vendor: vendor.buy_check(REQUEST),
     "detail": lambda vendor: vendor.read_detail(12345),
     "pdf": lambda vendor: vendor.read_pdf(12345),
     "list": lambda vendor: vendor.find_purchases(NUMBER),
 }
-REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
+TOKEN_REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 
 
-def call_provider(ask: Call, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
+def call_provider(ask: ProviderCall, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
     with serve_scripts(*scripts) as server:
         outcome = ask(make_alarmbox(server.url, finds=True))
         return outcome, server.list_paths()
 
 
-def call_with_answer(ask: Call, status: int, body: object = b"") -> Outcome[Any]:
-    """Return the outcome of an answer. After a 401 the second request gets the same answer."""
+def call_with_answer(ask: ProviderCall, status: int, body: object = b"") -> Outcome[Any]:
+    """Return the outcome of a call to which AlarmBox gives this answer. After a 401 the second request gets the same
+    answer.
+    """
     same = make_answer_script(status, body)
-    return call_provider(ask, same, REFRESH_ANSWER, same)[0] if status == 401 else call_provider(ask, same)[0]
+    return call_provider(ask, same, TOKEN_REFRESH_ANSWER, same)[0] if status == 401 else call_provider(ask, same)[0]
 
 
 def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
@@ -48,14 +58,16 @@ def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
 
 
 def test_vectors_cover_both_calls() -> None:
-    """The test vectors contain the published answers of both calls."""
+    """The test vectors contain published answers to GET calls (reads) and to POST calls (purchases)."""
     assert len(ANSWERS) >= 12
     assert {v["call"].split()[0] for v in ANSWERS} == {"GET", "POST"}
 
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer has its outcome class, and the effect follows from it."""
+    """Each published answer has the outcome class that the test vectors state, and the effect that follows from this
+    class.
+    """
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:
         outcome = buy_after_refresh(status, body)
@@ -77,8 +89,8 @@ def describe_effect(outcome: Outcome[Any]) -> str:
 
 
 def buy_after_refresh(status: int, body: object) -> Outcome[str]:
-    """Return the outcome of a purchase that needed new tokens and got this answer to the token request: bought, or
-    never sent."""
+    """Make a purchase that first needs new tokens, whose token request gets this answer. Return an outcome that says
+    either "answered" or, with the failure's reason, that the purchase was not sent."""
     tokens = MemoryTokens(None, first="rt-1")
     scripts = (
         (make_answer_script(status, body), make_answer_script(200, PURCHASED_ANSWER))
@@ -118,7 +130,9 @@ def make_reason(status: int) -> str:
 
 @parametrize_by_status(PURCHASE_ROWS)
 def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Kind) -> None:
-    """The HTTP status decides the outcome class of a purchase; a status without a row in the table is UNKNOWN."""
+    """The HTTP status decides the outcome class of a purchase; a status that the expected table doesn't list is
+    UNKNOWN.
+    """
     outcome = call_with_answer(CALL_BY_NAME["purchase"], status, {"message": "なぜか"})
     expected = (kind, make_reason(status), status, SendingCertainty.YES)
     assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
@@ -134,13 +148,13 @@ def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Ki
     ],
 )
 def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> None:
-    """The status refuses the purchase but the body contains a bought credit check: the outcome is unknown, and a 401
-    isn't followed by a second request.
+    """If the status refuses the purchase but the body contains a bought credit check, the outcome is unknown. Even
+    after a 401 the adapter sends no second request.
     """
     outcome, paths = call_provider(
         CALL_BY_NAME["purchase"],
         make_answer_script(status, body),
-        REFRESH_ANSWER,
+        TOKEN_REFRESH_ANSWER,
         make_answer_script(200, PURCHASED_ANSWER),
     )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "refused_but_made", status)
@@ -165,17 +179,17 @@ def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> N
     ],
 )
 def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: int, body: object) -> None:
-    """A refusal that contains the credit check with an escaped name, in a list, without its id or in another encoding
-    leaves the outcome unknown."""
+    """A refusal whose body contains the credit check in an unusual form leads to UNKNOWN. The forms are an escaped
+    field name, a list, a check without its id and another encoding."""
     outcome = buy_with_answer(body, status)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status: int) -> None:
-    """A status says that the credit check is gone, but the answer contains it: the outcome is unknown. A check that
-    counted as gone could be bought again."""
+def test_a_gone_status_with_the_check_in_the_body_is_unknown(ask: str, status: int) -> None:
+    """If the status says that the credit check is gone but the body contains this credit check, the outcome is
+    unknown. Otherwise the program could buy the same check again."""
     outcome = call_with_answer(CALL_BY_NAME[ask], status, PURCHASED_ANSWER)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
 
@@ -184,8 +198,10 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
                                   {"errors": {"credit_check": ["is invalid"], "credit_check_id": ["is blank"]}},
                                   {"credit_check": None}, {"credit_check": "invalid"}, {"result": "ng"}, [],
                                   {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
-def test_a_refusal_without_an_id_counts(body: object) -> None:
-    """A refusal whose body has the name of the id's field without an id is a definite failure."""
+def test_a_refusal_without_an_id_is_definite(body: object) -> None:
+    """A refusal is a definite failure if its body contains no id of a credit check, even if the name of the id's
+    field occurs in the body.
+    """
     assert buy_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
@@ -204,12 +220,12 @@ UNREADABLE_REFUSALS = {
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 @pytest.mark.parametrize("body", UNREADABLE_REFUSALS.values(), ids=UNREADABLE_REFUSALS)
 def test_an_unreadable_refusal_is_unknown(status: int, body: bytes) -> None:
-    """A refusal whose body can't be read may contain the credit check, so the outcome is unknown: a 401 isn't
-    followed by a second request, and the claim is kept."""
+    """A refused purchase whose body can't be read may contain the bought credit check, so the outcome is unknown.
+    Even after a 401 the adapter sends no second request."""
     outcome, paths = call_provider(
         CALL_BY_NAME["purchase"],
         make_answer_script(status, body),
-        REFRESH_ANSWER,
+        TOKEN_REFRESH_ANSWER,
         make_answer_script(200, PURCHASED_ANSWER),
     )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "unreadable", status)
@@ -218,38 +234,44 @@ def test_an_unreadable_refusal_is_unknown(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @pytest.mark.parametrize("status", [403, 404])
-def test_a_check_that_an_unreadable_answer_calls_gone_is_not_gone(ask: str, status: int) -> None:
-    """If the status says that the credit check is gone but the body can't be read, the outcome is unknown: otherwise
-    the check could be bought again."""
+def test_a_gone_status_with_an_unreadable_body_is_unknown(ask: str, status: int) -> None:
+    """If the status says that the credit check is gone but the body can't be read, the outcome is unknown. Otherwise
+    the program could buy the same check again."""
     outcome = call_with_answer(CALL_BY_NAME[ask], status, UNREADABLE_REFUSALS["compressed"])
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "unreadable")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>\r\n\t<h1>422</h1>", "条件エラー".encode("cp932"), b"null", b"no"])
-def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
-    """AlarmBox publishes no form for its refusals, so with a text as body the status decides."""
+def test_a_refusal_with_a_text_body_is_definite(body: bytes) -> None:
+    """A refusal whose body is plain text, HTML or empty is a definite failure by its status, because AlarmBox
+    publishes no format for refusals.
+    """
     assert buy_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @parametrize_by_status(READ_ROWS)
 def test_the_http_status_decides_the_outcome_of_a_read(ask: str, status: int, kind: Kind) -> None:
-    """The HTTP status decides the outcome class of a read: 403 and 404 are AlarmBox's statements; a status that
-    blames the request leaves the outcome unknown."""
+    """The HTTP status decides the outcome class of a read. 403 and 404 are definite answers of AlarmBox; a status
+    such as 400 or 422 leaves the outcome unknown."""
     outcome = call_with_answer(CALL_BY_NAME[ask], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
 @parametrize_by_status(LIST_ROWS)
 def test_a_refused_or_missing_list_proves_nothing(status: int, kind: Kind) -> None:
-    """A refused or missing list proves nothing about a purchase."""
+    """If AlarmBox refuses the list of credit checks or answers "not found", the outcome proves neither a purchase nor
+    its absence.
+    """
     outcome = call_with_answer(CALL_BY_NAME["list"], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 def test_any_2xx_with_an_id_is_bought(status: int) -> None:
-    """A purchase answered with any 2xx status and an id is bought: AlarmBox's notes state both 200 and 201."""
+    """An answer with any 2xx status and an id means that the credit check is bought, because AlarmBox's documents
+    state both 200 and 201.
+    """
     outcome = buy_with_answer(PURCHASED_ANSWER, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
@@ -306,7 +328,9 @@ INCOMPLETE_CHECKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     change: dict[str, Any], read: dict[str, Any]
 ) -> None:
-    """An answer with an id is a success; each other field that is missing or unreadable stays empty."""
+    """A purchase answer with an id is a success. Every other field that is missing or unreadable stays empty in the
+    report.
+    """
     outcome = buy_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
     assert {name: getattr(outcome.found, name) for name in read} == read
@@ -352,32 +376,35 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
         json.dumps({"credit_check": CHECK | {"corporation_number": [NUMBER]}}).encode(),
         "other_number",
     ),
-    "number as false": (json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(), "other_number"),
+    "number as false": (
+        json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(),
+        "other_number",
+    ),
     "too large": (b" " * ((1 << 20) + 1), "answer_too_large"),
 }
 
 
 @pytest.mark.parametrize(("body", "why"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
 def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
-    """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
+    """A 2xx answer without a usable id leads to UNKNOWN, and the text of the answer is stored as evidence."""
     outcome = buy_with_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_has_text_status_and_hash_of_the_answer() -> None:
-    """The text, the status and the hash of the answer are kept as evidence, also of a refusal."""
+    """The evidence contains the text, the status and the hash of the answer, also if the answer is a refusal."""
     outcome = buy_with_answer({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
     assert len(outcome.sha256) == 64
 
 
 def test_evidence_keeps_the_beginning_of_a_long_answer() -> None:
-    """Of a long answer the first 65,536 characters are kept as evidence."""
+    """The evidence of a long answer contains its first 65,536 characters."""
     assert len(buy_with_answer("字" * 200_000, 500).evidence) == 65_536
 
 
 def test_evidence_holds_no_secret() -> None:
-    """If the provider repeats credentials in its answer, they are masked in the evidence."""
+    """If the provider repeats our credentials in its answer, the evidence contains them only masked."""
     page = 'Bearer at-1 rt-1 s3cret-of-client {"access_token":"at-9","refresh_token" : "rt\\"-9"} <pre>'
     outcome = buy_with_answer(page, 500)
     for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
@@ -404,8 +431,8 @@ SECRET_WITH_SPECIAL_CHARACTERS = 'a/b+c&d"e= f'
     ],
 )
 def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None:
-    """A secret is masked in an answer in the forms of JSON, URL and HTML, also in combinations of them. Half of a
-    surrogate pair among the secrets raises no error.
+    """The evidence masks a secret in the escaped forms of JSON, URL and HTML, also if they are combined. A secret
+    with half of a surrogate pair raises no error.
     """
     page = f"100%25 &amp; x {form}? {form} y {form}z"
     assert (
@@ -417,16 +444,16 @@ def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None
     "form", [SECRET_WITH_SPECIAL_CHARACTERS, "a%2fb%2bc%26d%22e%3d+f", "a&#47;b&#x2b;c&amp;d&quot;e= f"]
 )
 def test_a_secret_is_masked_where_the_answer_is_cut(form: str) -> None:
-    """Only the beginning of a long answer is stored. A credential that the cut divides is masked, also within an
-    escape."""
+    """Only the beginning of a long answer is stored as evidence. A credential at the place of the cut is masked, also
+    if the cut is within an escape sequence."""
     for length in range(form.index("c"), len(form)):
         assert mask_secrets(f"<pre>{form[:length]}", (SECRET_WITH_SPECIAL_CHARACTERS,)) == "<pre>***"
     assert mask_secrets('{"access_token":"at-9\\') == '{"access_token":"***"'
 
 
 def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
-    """A credential is masked also behind many incomplete escapes or beginnings of credentials, and the masking
-    ends."""
+    """A credential is masked in the evidence even after 65,536 characters of incomplete escapes, and the masking
+    doesn't run endlessly."""
     for part in ("%25", "&", "&#0", "\\", "\\u002", "a%2f", '"code":"\\'):
         masked = mask_secrets(
             part * (65_536 // len(part)) + SECRET_WITH_SPECIAL_CHARACTERS, (SECRET_WITH_SPECIAL_CHARACTERS,)
@@ -435,14 +462,14 @@ def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
 
 
 def test_detail_of_another_check_is_no_answer() -> None:
-    """A detail answer counts only if it has the requested id."""
+    """An answer to a detail request is accepted only if it has the requested id of the credit check."""
     outcome = call_with_answer(CALL_BY_NAME["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_id")
 
 
 @pytest.mark.parametrize("credit_check_id", [0, -1, 2_147_483_648, True])
 def test_an_impossible_id_is_not_requested(credit_check_id: int) -> None:
-    """For a number that can't be an id of a credit check, nothing is sent."""
+    """If a number can't be the id of a credit check, the adapter sends no request for it."""
     with serve_scripts(make_answer_script(200)) as server:
         vendor = make_alarmbox(server.url)
         for outcome in (vendor.read_detail(credit_check_id), vendor.read_pdf(credit_check_id)):
@@ -526,8 +553,8 @@ LIST_ANSWERS: dict[str, tuple[object, Kind, str, int]] = {
 
 @pytest.mark.parametrize(("body", "kind", "why", "count"), LIST_ANSWERS.values(), ids=LIST_ANSWERS)
 def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why: str, count: int) -> None:
-    """A list counts only if it is complete and every entry can be read; entries about other corporation numbers are
-    left out."""
+    """The list of credit checks is accepted only if it is complete and every entry is readable. Entries with other
+    corporation numbers are left out."""
     outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)
     assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
 
@@ -541,9 +568,10 @@ def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why:
     ],
 )  # fmt: skip
 def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
-    """A list is incomplete if a header says that there are further pages."""
+    """If a header says that the list has further pages, the list counts as incomplete and its outcome is unknown."""
     outcome, _ = call_provider(
-        CALL_BY_NAME["list"], make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value}))
+        CALL_BY_NAME["list"],
+        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value})),
     )
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "list_incomplete", None)
 
@@ -556,15 +584,16 @@ def test_a_list_of_several_pages_is_not_whole(name: str, value: str) -> None:
     ],
 )  # fmt: skip
 def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: str) -> None:
-    """A list is complete if its headers state numbers of rows and pages that exclude a further page."""
+    """The list counts as complete if its headers, such as numbers of rows or pages, exclude a further page."""
     outcome, _ = call_provider(
-        CALL_BY_NAME["list"], make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value}))
+        CALL_BY_NAME["list"],
+        make_bytes_script(make_http_answer(200, {"credit_checks": [CHECK]}, {name: value})),
     )
     assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 
 
 def test_a_status_100_is_skipped() -> None:
-    """A status 100 before the answer is skipped."""
+    """The adapter skips an interim answer with status 100 and reads the final answer."""
     outcome, _ = call_provider(
         CALL_BY_NAME["purchase"],
         make_bytes_script(b"HTTP/1.1 100 Continue\r\n\r\n" + make_http_answer(200, PURCHASED_ANSWER)),

@@ -1,4 +1,4 @@
-"""Tests of the adapter at the simulated AlarmBox, whose ledger contains each charge."""
+"""Tests of AlarmBox's adapter with the simulated AlarmBox, whose ledger contains each charge."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.providers.parts import CountingRateLimiter, MemoryTokens
 
 NUMBER = "1180301018771"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="調査")
-NOT_BOUGHT = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+STATUSES_WITHOUT_PURCHASE = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 
 
 @pytest.fixture
@@ -31,12 +31,14 @@ def make_adapter(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: b
     )
 
 
-def get_report(outcome: Outcome[object]) -> None:
+def check_succeeded(outcome: Outcome[object]) -> None:
     assert outcome.kind is OutcomeClass.SUCCEEDED, outcome.reason
 
 
 def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A purchase, its detail, its file and its row in the list have the same facts; there is one charge."""
+    """The purchase, its detail, its PDF and its row in the list have the same facts, and the ledger has one
+    charge.
+    """
     control.change_settings(offers_purchase_list=True)
     box = make_adapter(control.url, tokens, finds=True)
     purchase = box.buy_check(REQUEST)
@@ -52,8 +54,8 @@ def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, token
 
 
 def test_a_refusal_of_alarmbox_is_a_definite_failure(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A purchase that AlarmBox calls invalid is a definite failure, an unknown id is not found; nothing was
-    charged.
+    """A purchase that AlarmBox refuses as invalid is a definite failure, and an unknown id has the outcome "not
+    found". The ledger has no charge.
     """
     box = make_adapter(control.url, tokens)
     refused = box.buy_check(PurchaseRequest(NUMBER, "1", deal=3))
@@ -66,11 +68,15 @@ PURCHASE_FAULTS = [name for name, kind in FAULT_BY_NAME.items() if not kind.call
 
 
 @pytest.mark.parametrize("name", PURCHASE_FAULTS)
-def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """With each fault of the connection, an outcome "bought" means one charge and "not bought" means none; no
-    purchase is charged twice."""
+def test_purchase_outcomes_match_the_ledger_under_each_fault(
+    name: str, control: SandboxControl, tokens: MemoryTokens
+) -> None:
+    """With each connection fault, the outcome "bought" occurs only with one charge in the ledger, and "not bought"
+    only with none. No purchase is charged twice."""
     box = make_adapter(control.url, tokens, scale=100)
-    get_report(make_adapter(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1")))  # a token in hand
+    check_succeeded(
+        make_adapter(control.url, tokens).buy_check(PurchaseRequest("7123456789012", "1"))
+    )  # a token in hand
     kind = FAULT_BY_NAME[name]
     control.add_fault(f"{name}:503" if kind.argument_rule != "none" else name, call="purchase", number=NUMBER)
     outcome = box.buy_check(REQUEST)
@@ -78,7 +84,7 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
     assert charges <= 1
     if outcome.kind is OutcomeClass.SUCCEEDED:
         assert charges == 1
-    if outcome.kind in NOT_BOUGHT:
+    if outcome.kind in STATUSES_WITHOUT_PURCHASE:
         assert charges == 0
     if charges == 0 and kind.effect == "happens":
         pytest.fail("the fault did not act")
@@ -88,10 +94,12 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 def test_a_refusal_before_the_charge_is_a_definite_failure(
     status: int, control: SandboxControl, tokens: MemoryTokens
 ) -> None:
-    """A status that promises that nothing was bought is a definite failure, and the ledger has no charge."""
+    """A purchase that AlarmBox refuses before the charge with a status such as 400 or 401 counts as not bought, and
+    the ledger has no charge.
+    """
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
     outcome = make_adapter(control.url, tokens).buy_check(REQUEST)
-    assert outcome.kind in NOT_BOUGHT
+    assert outcome.kind in STATUSES_WITHOUT_PURCHASE
     assert outcome.status == status
     assert control.count_charges() == 0
 
@@ -100,9 +108,11 @@ PDF_FAULTS = [n for n, kind in FAULT_BY_NAME.items() if kind.calls and "pdf" in 
 
 
 @pytest.mark.parametrize("name", PDF_FAULTS)
-def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
-    """With each fault of the file only a complete PDF is accepted. A PDF bomb is a complete PDF; the renderer limits
-    it."""
+def test_only_complete_pdfs_are_accepted_under_each_fault(
+    name: str, control: SandboxControl, tokens: MemoryTokens
+) -> None:
+    """With each fault of the PDF answer, the adapter accepts only a complete PDF. A PDF bomb is accepted as complete,
+    because the renderer limits it later."""
     box = make_adapter(control.url, tokens)
     purchase = box.buy_check(REQUEST)
     assert purchase.found is not None
@@ -114,30 +124,32 @@ def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: 
 
 
 def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """The access token has expired early: the adapter refreshes it once, sends the purchase once more, and is charged
-    once.
+    """If the access token expires early, the adapter refreshes it once and sends the purchase again; the ledger has
+    one charge.
     """
     box = make_adapter(control.url, tokens)
-    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
-    get_report(box.buy_check(REQUEST))
+    check_succeeded(box.buy_check(REQUEST))
     assert control.count_charges(NUMBER) == 1
     assert len(control.read_requests("token")) == 2
 
 
 def test_a_revoked_authorisation_needs_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """After a revocation only a new authorisation helps; with its code the desk can buy again."""
+    """After AlarmBox has revoked the tokens, purchases fail until a person authorises the program again; with the new
+    code the desk can buy.
+    """
     box = make_adapter(control.url, tokens)
-    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.revoke_tokens()
     outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
     tokens.pair = box.oauth_calls.exchange_code(_read_authorisation_code(box))
-    get_report(box.buy_check(REQUEST))
+    check_succeeded(box.buy_check(REQUEST))
 
 
 def _read_authorisation_code(box: AlarmBox) -> str:
-    """Return the code that the authorisation page shows to a person."""
+    """Open the sandbox's authorisation page as a person would, and return the code that it shows."""
     import json
     from urllib.request import Request, urlopen
 
@@ -146,10 +158,12 @@ def _read_authorisation_code(box: AlarmBox) -> str:
 
 
 def test_a_refresh_with_a_lost_answer_is_repeated(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """AlarmBox changed the tokens and its answer was lost: the old refresh token returns another pair."""
+    """If AlarmBox has issued new tokens but its answer is lost, the adapter sends the old refresh token again and
+    gets another pair.
+    """
     box = make_adapter(control.url, tokens)
     control.add_fault("refresh_lost", call="token", times=1)
-    get_report(box.buy_check(REQUEST))
+    check_succeeded(box.buy_check(REQUEST))
     assert len(control.read_requests("token")) == 2
     assert control.count_charges() == 1
 
@@ -157,34 +171,34 @@ def test_a_refresh_with_a_lost_answer_is_repeated(control: SandboxControl, token
 def test_simultaneous_refreshes_of_desks_charge_each_purchase_once(
     control: SandboxControl, tokens: MemoryTokens
 ) -> None:
-    """Eight desks find the same expired token at the same time: all of them can buy afterwards, and each is charged
-    once.
+    """Eight desks find the same expired token at the same time. Every desk can buy afterwards, and each purchase is
+    charged once.
     """
     box = make_adapter(control.url, tokens)
-    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     control.expire_tokens()
     numbers = [f"{n:013d}" for n in range(1, 9)]
     with ThreadPoolExecutor(8) as pool:
         for outcome in pool.map(lambda number: box.buy_check(PurchaseRequest(number, "1")), numbers):
-            get_report(outcome)
+            check_succeeded(outcome)
     assert control.read_ledger()["total"] == 9
 
 
 def test_a_short_lived_token_is_renewed_before_each_call(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A token with a lifetime below the margin is renewed before each call and still accepted."""
+    """A token whose lifetime is below the safety margin is renewed before each call, and the calls succeed."""
     control.change_settings(access_token_seconds=60)
     box = make_adapter(control.url, tokens)
     for _ in range(3):
-        get_report(box.buy_check(REQUEST))
+        check_succeeded(box.buy_check(REQUEST))
     assert tokens.pair is not None
     assert tokens.pair.expires_at is not None
     assert tokens.pair.expires_at < SystemClock().now() + timedelta(seconds=61)
 
 
-def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
-    """A purchase while connections are refused fails definitely, and nothing is charged."""
+def test_a_purchase_during_an_outage_is_not_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """If AlarmBox refuses connections, the purchase is a definite failure, and nothing is charged."""
     box = make_adapter(control.url, tokens)
-    get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
+    check_succeeded(box.buy_check(PurchaseRequest("7123456789012", "1")))
     with control.cause_outage():
         outcome = box.buy_check(REQUEST)
     assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")

@@ -1,5 +1,5 @@
-"""Tests of AlarmBox's rotating tokens: they are refreshed in time and once after a 401, stored before they are used,
-and never lost to another process."""
+"""Tests of the refresh of AlarmBox's tokens. The adapter refreshes them before they expire and once after a 401,
+stores new tokens before it uses them, and works with tokens that another process has stored."""
 
 import threading
 from datetime import timedelta
@@ -39,7 +39,7 @@ TIME_UNTIL_EXPIRY = timedelta(minutes=4)
 
 
 def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
-    """A pair of tokens that is valid for more than five minutes is used without a refresh."""
+    """The adapter uses a pair of tokens that is valid for more than five minutes without a refresh."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         assert (
             make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(minutes=6))))
@@ -51,14 +51,16 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
 
 
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
-    """A pair whose lifetime the provider hasn't stated is used until the provider answers 401."""
+    """A pair of tokens whose lifetime AlarmBox hasn't stated is used until AlarmBox answers 401."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=None))).buy_check(REQUEST).found
         assert server.list_paths() == [PURCHASE_REQUEST_LINE]
 
 
 def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
-    """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
+    """If the tokens expire in less than five minutes, the adapter gets new tokens, stores them and then uses them.
+    The refresh and the call each wait for the rate limiter.
+    """
     tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
@@ -79,8 +81,8 @@ def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
 
 
 def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
-    """The token was revoked: after the 401, which bought nothing, the adapter refreshes once and sends the purchase
-    once more."""
+    """After a 401 for a revoked token, the adapter refreshes the tokens once and sends the purchase once more,
+    because a 401 means that nothing was bought."""
     tokens = MemoryTokens(make_token_pair())
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
@@ -89,7 +91,7 @@ def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
 
 
 def test_a_second_401_ends_the_call_as_auth() -> None:
-    """A second 401 with a new token has the outcome AUTH; the adapter doesn't send a third request."""
+    """If AlarmBox answers 401 again to the new token, the outcome is AUTH and the adapter sends no third request."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, UNAUTHORISED) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
@@ -100,20 +102,22 @@ def test_a_second_401_ends_the_call_as_auth() -> None:
     "second", [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")]
 )
 def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None:
-    """The second request after a 401 may have bought: without an answer its outcome is UNKNOWN."""
+    """If the purchase is sent again after a 401 and gets no answer, the outcome is UNKNOWN, because the second
+    request may have bought the credit check.
+    """
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, second) as server:
         assert make_alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 def test_a_read_refreshes_the_tokens() -> None:
-    """A read refreshes the tokens after a 401 as a purchase does."""
+    """After a 401 to a read, the adapter refreshes the tokens and sends the read again."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
 def test_a_pair_refreshed_by_another_process_is_used() -> None:
-    """Another process has stored a newer pair meanwhile: the adapter uses it without a refresh."""
+    """If another process has stored newer tokens in the meantime, the adapter uses them without a refresh."""
 
     class Overtaken(MemoryTokens):
         def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
@@ -127,7 +131,9 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
 
 
 def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
-    """Another process has used our refresh token meanwhile: the adapter reads the stored pair again and uses it."""
+    """If AlarmBox refuses the refresh token because another process has used it, the adapter reads the stored tokens
+    again and uses them.
+    """
     tokens = MemoryTokens(make_token_pair())
 
     def replace_pair_and_refuse(connection: object, over: threading.Event) -> None:
@@ -141,8 +147,8 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
 
 
 def test_invalid_grant_requires_a_new_authorisation() -> None:
-    """If the refresh token is refused and no newer pair is stored, the outcome is AUTH: nothing was bought and a new
-    authorisation is needed."""
+    """If AlarmBox refuses the refresh token and no newer tokens are stored, the outcome is AUTH: nothing was bought,
+    and a person must authorise the program again."""
     with serve_scripts(UNAUTHORISED, INVALID_GRANT_ANSWER) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -162,7 +168,7 @@ def test_invalid_grant_requires_a_new_authorisation() -> None:
 
 
 def test_a_call_without_an_authorisation_is_auth_and_unsent() -> None:
-    """No authorisation has been made yet: the outcome is AUTH, and nothing is sent."""
+    """Before the first authorisation the outcome of a call is AUTH, and the adapter sends nothing."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -189,7 +195,9 @@ LOST_ANSWERS = {
 
 @pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
 def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
-    """If a refresh gets no answer, it is sent once more with the same refresh token, which may still be valid."""
+    """If a refresh gets no answer, the adapter sends it once more with the same refresh token, which may still be
+    valid.
+    """
     tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
     with serve_scripts(lost, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
@@ -199,7 +207,7 @@ def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
 
 @pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
 def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -> None:
-    """If the refresh gets no answer twice and no token is valid, the purchase is not sent."""
+    """If the refresh gets no answer twice and no valid token is stored, the adapter doesn't send the purchase."""
     tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
     with serve_scripts(lost) as server:
         outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
@@ -209,7 +217,9 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
 
 
 def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
-    """The lost answer contained the only new pair, and the old token is refused: the outcome is AUTH."""
+    """The answer with the only new tokens is lost, and AlarmBox then refuses the old refresh token: the outcome is
+    AUTH.
+    """
     with serve_scripts(make_bytes_script(b""), INVALID_GRANT_ANSWER) as server:
         outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
             REQUEST
@@ -224,7 +234,9 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
     [(make_answer_script(500), 2), (INVALID_GRANT_ANSWER, 1), (make_answer_script(429), 1), (make_hang_script(), 2)],
 )
 def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, asked: int) -> None:
-    """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
+    """If a refresh fails while the old access token is still valid, the adapter sends the call with the old access
+    token.
+    """
     scripts = [refusal] * asked
     with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), scale=100)
@@ -233,7 +245,7 @@ def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, aske
         assert server.get_header(asked, "authorization") == "Bearer at-1"
 
 
-REFUSALS = {
+REFRESH_REFUSALS = {
     "client": (make_answer_script(401, {"error": "invalid_client"}), OutcomeClass.AUTH, "client_refused"),
     "grant type": (make_answer_script(400, {"error": "unsupported_grant_type"}), OutcomeClass.AUTH, "client_refused"),
     "speed": (make_answer_script(429), OutcomeClass.RATE_LIMITED, "rate_limited"),
@@ -242,9 +254,11 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
-def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """Another refusal of a refresh isn't repeated; nothing is bought, and the reason says what to do."""
+@pytest.mark.parametrize(("script", "kind", "reason"), REFRESH_REFUSALS.values(), ids=REFRESH_REFUSALS)
+def test_a_refused_refresh_is_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
+    """A refresh that AlarmBox refuses for a reason other than the token isn't repeated. Nothing is bought, and the
+    outcome's reason names the cause.
+    """
     with serve_scripts(script) as server:
         outcome = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(0)))).buy_check(
             REQUEST
@@ -253,16 +267,16 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
         assert server.list_paths() == [TOKEN_REQUEST_LINE]
 
 
-@pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
+@pytest.mark.parametrize(("script", "kind", "reason"), REFRESH_REFUSALS.values(), ids=REFRESH_REFUSALS)
 def test_a_failed_refresh_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """After a 401, which bought nothing, each failure of the refresh has the outcome AUTH."""
+    """If the refresh after a 401 fails in any way, the outcome is AUTH; the 401 means that nothing was bought."""
     with serve_scripts(UNAUTHORISED, script) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, SendingCertainty.YES)
 
 
 class BrokenTokenStore(MemoryTokens):
-    """A store of tokens that raises an error when it is read or refreshed."""
+    """A token store that raises an error when the adapter reads or refreshes the tokens."""
 
     def __init__(self, *, reading: Exception | None = None, refreshing: Exception | None = None) -> None:
         super().__init__(make_token_pair())
@@ -289,8 +303,8 @@ class BrokenTokenStore(MemoryTokens):
     ],
 )
 def test_a_failing_token_store_raises_nothing(error: Exception, reason: str) -> None:
-    """The store of tokens fails: before sending, the outcome is "never sent", after a 401 it is AUTH. The adapter
-    raises no exception."""
+    """If the token store fails before the call is sent, the outcome is "never sent"; if it fails after a 401, the
+    outcome is AUTH. The adapter raises no exception."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(reading=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -306,7 +320,7 @@ def test_a_failing_token_store_raises_nothing(error: Exception, reason: str) -> 
 
 
 def test_simultaneous_calls_refresh_the_tokens_once() -> None:
-    """Two calls that get a 401 at the same time share one refresh, and both get their answer."""
+    """Two calls that get a 401 at the same time lead to one refresh, and each call then gets its answer."""
     tokens = MemoryTokens(make_token_pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 

@@ -1,5 +1,5 @@
-"""Tests of Kafka as the client's mock cluster simulates it: events are acknowledged by all brokers, have the order as
-key, and keep their order."""
+"""Tests of publishing alerts to Kafka, with the mock cluster of the Kafka client. All brokers acknowledge an event,
+the order's id is the key, and events of one order stay in their order."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def brokers() -> Iterator[tuple[str, ...]]:
-    """Three simulated brokers, which run until the end of the tests."""
+    """Return the addresses of three simulated Kafka brokers, which run until the end of the tests."""
     from confluent_kafka import Producer
 
     owner = Producer({"test.mock.num.brokers": 3, "log_level": 0})
@@ -35,7 +35,7 @@ def make_message(number: int, key: str = "ORD-1") -> AlertMessage:
 
 
 def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
-    """Return the partition, key, event id and body of the received events, in the order in which they come."""
+    """Return the partition, key, event id and body of each received event, in the order of arrival."""
     from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
     consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})
@@ -58,7 +58,9 @@ def receive_events(brokers: tuple[str, ...], count: int) -> list[tuple[int, str,
 
 
 def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
-    """The events of one order arrive in one partition, in their order, each with its id."""
+    """The events of one order of goods arrive in one partition, in the order in which they were published, each with
+    its event id.
+    """
     kafka = KafkaAlertPublisher(brokers)
     sent = [make_message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
     assert [kafka.publish(one) for one in sent] == [None] * len(sent)
@@ -73,8 +75,8 @@ def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> No
 
 
 def test_unreachable_brokers_accept_no_event() -> None:
-    """Without a broker, publishing ends within its time with the client's own error code; the event isn't sent later
-    in the background."""
+    """If no broker can be reached, publishing ends within its time limit with the Kafka client's own error code. The
+    client doesn't send the event later in the background."""
     settings = {
         "delivery.timeout.ms": 300,
         "socket.connection.setup.timeout.ms": 1000,
@@ -85,9 +87,9 @@ def test_unreachable_brokers_accept_no_event() -> None:
     assert kafka.publish(make_message(1)) == "_msg_timed_out"
 
 
-def test_other_machines_are_spoken_to_in_tls() -> None:
-    """The connection to a broker on another machine uses TLS; unencrypted connections are allowed only on this
-    machine."""
+def test_brokers_on_other_machines_need_tls() -> None:
+    """The publisher uses TLS if one of its brokers is on another machine. It uses an unencrypted connection only if
+    all brokers are on this machine."""
     assert KafkaAlertPublisher(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
     assert KafkaAlertPublisher(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"
 
@@ -107,5 +109,7 @@ def test_other_machines_are_spoken_to_in_tls() -> None:
     ],
 )
 def test_only_brokers_on_this_machine_are_reached_without_tls(brokers: tuple[str, ...], protocol: str) -> None:
-    """A host whose name only begins like this machine's name or address counts as another machine."""
+    """A host name that only begins with the name or address of this machine counts as another machine, so its
+    connection needs TLS.
+    """
     assert KafkaAlertPublisher(brokers)._settings["security.protocol"] == protocol

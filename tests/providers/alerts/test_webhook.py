@@ -1,5 +1,5 @@
-"""Tests of the webhook for alerts: its signature, and which answers count as accepted. Other tests are about
-publishing."""
+"""Tests of the webhook that receives alerts: the signature of a message, the answers that count as accepted, and the
+allowed addresses."""
 
 import socket
 from collections.abc import Iterator
@@ -27,7 +27,9 @@ def make_publisher(url: str) -> WebhookAlertPublisher:
 
 
 def test_the_signature_equals_that_of_openssl() -> None:
-    """The signature equals that of openssl: printf '1764000000.{"a":1}' | openssl dgst -sha256 -hmac key."""
+    """The signature of a webhook request equals the output of openssl: printf '1764000000.{"a":1}' | openssl dgst
+    -sha256 -hmac key.
+    """
     made = compute_signature("key", 1_764_000_000, b'{"a":1}')
     assert made == "t=1764000000,v1=66ff00156971bc93c586dacc7bf22d6f5f4d9fcaede23c166be2b3ec3215f68a"
 
@@ -37,7 +39,7 @@ def test_the_signature_equals_that_of_openssl() -> None:
     [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
 )
 def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, status: int, said: str | None) -> None:
-    """Only an answer with a status of 2xx counts as accepted; another one gives a reason."""
+    """Only an answer with a 2xx status counts as accepted; for any other status the publisher returns a reason."""
     receiver.answers = lambda _event, _nth: status
     assert make_publisher(receiver.url).publish(MESSAGE) == said
     assert (receiver.got, receiver.signed, receiver.asked) == (
@@ -48,7 +50,9 @@ def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, st
 
 
 def test_a_silent_or_absent_receiver_is_reported_by_a_reason() -> None:
-    """A receiver that isn't running, or doesn't answer, leads to a reason in one word and to no exception."""
+    """If the webhook's receiver isn't running or doesn't answer, the publisher returns a reason in one word and
+    raises no exception.
+    """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         assert make_publisher(f"http://127.0.0.1:{port}/x").publish(MESSAGE) in (
@@ -61,7 +65,7 @@ def test_a_silent_or_absent_receiver_is_reported_by_a_reason() -> None:
 
 @pytest.mark.parametrize("url", ["http://example.com/x", "https://10.0.0.1/x", "https://u:p@example.com/x"])
 def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
-    """An address that isn't allowed is refused."""
+    """The publisher refuses a webhook address that the rules for addresses don't allow."""
     with pytest.raises(ConsoleError):
         make_publisher(url)
 
@@ -79,8 +83,8 @@ def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
 def test_the_addresses_of_a_host_are_checked_at_each_publication(
     leads_to: tuple[str, ...], private: tuple[str, ...], said: str
 ) -> None:
-    """The addresses of the host name are checked at each publication, because they can change. If one is in a private
-    network that the settings don't name, nothing is sent."""
+    """The publisher checks the IP addresses of the webhook's host name at each publication, because they can change.
+    If one of them is in a private network that the settings don't name, nothing is sent."""
 
     def resolve_host(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
@@ -98,5 +102,5 @@ def test_the_addresses_of_a_host_are_checked_at_each_publication(
 
 
 def test_the_key_is_not_shown() -> None:
-    """The text form of the publisher doesn't contain the key."""
+    """The text form of the webhook publisher does not contain its signing key."""
     assert SIGNATURE_KEY not in repr(make_publisher("https://example.com/alerts"))

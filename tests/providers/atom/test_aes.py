@@ -1,5 +1,5 @@
-"""Tests of Atom's encryption and signatures with the published values: a text is decrypted completely or not at
-all."""
+"""Tests of Atom's encryption and signatures with the published examples: decryption returns the complete text or
+fails."""
 
 from binascii import unhexlify
 from concurrent.futures import ThreadPoolExecutor
@@ -27,16 +27,16 @@ from console.providers.atom.signing import (
     format_india_time,
     parse_india_time,
 )
-from tests.providers.payments.parts import VECTORS, derive_response_key
+from tests.providers.payments.parts import PROVIDER_TEST_VECTORS, derive_response_key
 
-SEALED, BROKEN, SIGNED = (VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
+SEALED, BROKEN, SIGNED = (PROVIDER_TEST_VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
 KEY = bytes(range(32))
 
 
 @pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
 def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
-    """The derived key, the encrypted text and the decrypted text are the published ones; the key is used as text,
-    without decoding."""
+    """The derived key, the encrypted text and the decrypted text equal Atom's published examples; the key's
+    characters are used as they are."""
     key = derive_key(vector["password"], vector["salt"])
     assert key.hex() == vector["derived_key_hex"]
     assert encrypt_text(vector["plaintext"], key) == vector["expected_hex"]
@@ -45,7 +45,7 @@ def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
 def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -> None:
-    """Decryption returns the text or raises one error without details."""
+    """Decryption of a damaged text raises one kind of error, without details about the damage."""
     key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
         assert decrypt_text(vector["hex"], key) == vector["expected"]
@@ -57,7 +57,9 @@ def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -
 
 @given(st.text(max_size=200))
 def test_an_encrypted_text_is_decrypted(text: str) -> None:
-    """Each text comes back; the encrypted form is upper-case hex, and lower case is read too."""
+    """Each text that is encrypted is decrypted to the same text. The encrypted form is upper-case hex; lower-case hex
+    is decrypted too.
+    """
     sealed = encrypt_text(text, KEY)
     assert sealed == sealed.upper()
     assert len(sealed) % 32 == 0
@@ -65,8 +67,8 @@ def test_an_encrypted_text_is_decrypted(text: str) -> None:
 
 
 @given(st.text(max_size=100), st.data())
-def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -> None:
-    """A changed bit decrypts to another text or fails."""
+def test_a_flipped_bit_never_decrypts_to_the_same_text(text: str, data: st.DataObject) -> None:
+    """If one bit of an encrypted text is changed, decryption returns another text or fails."""
     sealed = bytearray(unhexlify(encrypt_text(text, KEY)))
     place = data.draw(st.integers(0, len(sealed) * 8 - 1))
     sealed[place // 8] ^= 1 << place % 8
@@ -78,8 +80,8 @@ def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -
 
 @given(st.text(max_size=100).map(lambda text: encrypt_text(text, KEY)), st.data())
 def test_a_cut_text_never_decrypts_to_the_whole_text(sealed: str, data: st.DataObject) -> None:
-    """A text that is cut at any place can't be decrypted to the whole one: the padding shows a cut at the end of a
-    block, the length another one."""
+    """An encrypted text that is cut at any place is never decrypted to the whole text. The padding reveals a cut
+    between two blocks, and the length reveals a cut within a block."""
     cut = data.draw(st.integers(0, len(sealed) - 1))
     try:
         opened = decrypt_text(sealed[:cut], KEY)
@@ -91,7 +93,7 @@ def test_a_cut_text_never_decrypts_to_the_whole_text(sealed: str, data: st.DataO
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
 def test_decryption_of_any_text_raises_only_its_own_error(garbage: bytes | str) -> None:
-    """The decryption of any bytes or text returns a text or raises DecryptionFailed, and no other error."""
+    """Decryption of any bytes or text returns a text or raises DecryptionFailed, and raises no other error."""
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:
         decrypt_text(given_text, KEY)
@@ -104,13 +106,13 @@ INVALID_HEX_TEXTS = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "9
 
 @pytest.mark.parametrize("text", INVALID_HEX_TEXTS)
 def test_a_text_that_is_not_hex_is_refused(text: str) -> None:
-    """Text with blanks, prefixes or other characters is refused as hex."""
+    """Decryption refuses a text with blanks, prefixes or other characters that are not hex digits."""
     with pytest.raises(DecryptionFailed):
         decrypt_text(text, KEY)
 
 
 def test_invalid_paddings_are_refused() -> None:
-    """A padding with an impossible length byte, or with unequal bytes, is refused."""
+    """Decryption refuses a padding with an impossible length byte or with unequal bytes."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
@@ -128,7 +130,7 @@ def test_invalid_paddings_are_refused() -> None:
 
 
 def test_a_key_is_derived_once() -> None:
-    """The slow derivation runs once for each key and salt, and the number of remembered keys is limited."""
+    """The slow key derivation runs once for each pair of key and salt, and the number of cached keys is limited."""
     derive_response_key()
     before = derive_key.cache_info()
     for _ in range(5):
@@ -140,14 +142,14 @@ def test_a_key_is_derived_once() -> None:
 
 
 def test_threads_do_not_mix_their_texts() -> None:
-    """Threads that encrypt at the same time with one key get their own texts back."""
+    """If several threads encrypt and decrypt with one key at the same time, each thread gets its own text back."""
     texts = [f"{number}-" * (number % 50) for number in range(400)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(lambda text: decrypt_text(encrypt_text(text, KEY), KEY), texts)) == texts
 
 
-def test_salt_and_key_may_differ() -> None:
-    """Another salt leads to another key."""
+def test_another_salt_gives_another_key() -> None:
+    """If the salt is another text than the key, the derived key is different."""
     assert derive_key("A", "B") != derive_key("A", "A")
 
 
@@ -156,7 +158,7 @@ def test_salt_and_key_may_differ() -> None:
 
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
-    """The joined parts and the signature are the published ones."""
+    """The text that is signed and the signature equal Atom's published examples."""
     parts = [part["value"] for part in vector["parts"]]
     assert "".join(parts) == vector["expected_string_to_sign"]
     made = compute_signature(vector["hash_key"], *parts)
@@ -166,7 +168,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("given_text", [None, "", 5, [], "0" * 128, "Ａ" * 128, "\ud800", True])
 def test_a_missing_signature_is_refused(given_text: object) -> None:
-    """A missing, short or foreign signature, or one of another type, isn't equal to the right one."""
+    """The comparison refuses a signature that is missing, too short, of another text, or not a text."""
     assert not are_signatures_equal(compute_signature("key", "a"), given_text)
 
 
@@ -178,7 +180,7 @@ def test_a_missing_signature_is_refused(given_text: object) -> None:
     [(15_050, "150.50", "150.5"), (500, "5.00", "5"), (50_000, "500.00", "500"), (1, "0.01", "0.01")],
 )
 def test_the_setting_of_the_amount_format_decides_the_decimals(minor: int, two: str, short: str) -> None:
-    """The setting of the amount format decides if an amount is written with two decimal places or as short as
+    """The setting of the amount format decides whether an amount is written with two decimal places or with as few as
     possible."""
     money = Money(minor, "INR")
     assert (AmountFormat.TWO_DECIMALS.format_amount(money), AmountFormat.SHORTEST.format_amount(money)) == (
@@ -187,10 +189,12 @@ def test_the_setting_of_the_amount_format_decides_the_decimals(minor: int, two: 
     )
 
 
-@pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=[v["id"] for v in VECTORS["ndps_dates"]])
+@pytest.mark.parametrize(
+    "vector", PROVIDER_TEST_VECTORS["ndps_dates"], ids=[v["id"] for v in PROVIDER_TEST_VECTORS["ndps_dates"]]
+)
 def test_a_time_is_written_as_in_india(vector: dict[str, Any]) -> None:
-    """A time is written as it is in India, and read back as the same instant; the vectors also state the time in
-    Japan."""
+    """A time is written in Indian time and read back as the same instant. The published examples also state the same
+    instant in Japanese time."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)
     assert format_india_time(at) == vector["merchTxnDate_auth"]
     assert find_india_day(at).isoformat() == vector["merchTxnDate_status"]
@@ -200,7 +204,7 @@ def test_a_time_is_written_as_in_india(vector: dict[str, Any]) -> None:
 
 @given(st.integers(-62_135_500_000, 253_402_200_000))
 def test_times_are_written_and_read_back(epoch: int) -> None:
-    """Each second is written in Indian time and read back unchanged."""
+    """Any time in whole seconds, written in Indian time and read back, is the same instant."""
     at = datetime.fromtimestamp(epoch, UTC)
     assert parse_india_time(format_india_time(at)) == at
 
@@ -219,10 +223,10 @@ INVALID_TIMES = [
 
 @pytest.mark.parametrize("said", INVALID_TIMES)
 def test_an_invalid_time_is_refused(said: object) -> None:
-    """A text that isn't a time gives None."""
+    """For a text that isn't a valid time, the reader of times returns None."""
     assert parse_india_time(said) is None
 
 
 def test_a_day_in_india_is_not_a_day_in_japan() -> None:
-    """Half past midnight in Japan is the evening of the day before in India."""
+    """Half past midnight in Japan belongs to the day before in India."""
     assert find_india_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)

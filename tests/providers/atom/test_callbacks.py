@@ -1,4 +1,6 @@
-"""Tests of Atom's callbacks: each is accepted or refused, and a stranger can't see why one was refused."""
+"""Tests of Atom's callbacks: the adapter accepts or refuses each one, and the sender of a forged callback can't see
+why it was refused.
+"""
 
 import json
 from dataclasses import fields, replace
@@ -15,11 +17,17 @@ from console.providers.atom.aes import derive_key, encrypt_text
 from console.providers.atom.callbacks import LARGEST_CALLBACK_BYTES, parse_callback
 from console.providers.atom.signing import compute_signature
 from console.providers.payments.notices import SignedCallback
-from tests.providers.payments.parts import MERCHANT, REQUEST_KEY, VECTORS, derive_response_key, make_atom
+from tests.providers.payments.parts import (
+    MERCHANT,
+    PROVIDER_TEST_VECTORS,
+    REQUEST_KEY,
+    derive_response_key,
+    make_atom,
+)
 
-CALLBACKS = VECTORS["ndps_callback"]
+CALLBACKS = PROVIDER_TEST_VECTORS["ndps_callback"]
 TEXT: str = CALLBACKS[0]["plaintext"]
-BODY = CALLBACKS[0]["form_body"].encode()
+PAID_BODY = CALLBACKS[0]["form_body"].encode()
 
 
 def parse_body(body: bytes) -> SignedCallback:
@@ -37,7 +45,7 @@ def make_changed_fields(change: dict[str, Any], where: str = "payDetails") -> di
 
 
 def sign_fields(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
-    """Return the callback with a valid signature over its fields."""
+    """Return the body of a callback that has a valid signature over the given fields."""
     pay, ours, mode, answer = (
         said["payInstrument"][name]
         for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")
@@ -58,14 +66,16 @@ def sign_fields(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> 
 
 
 def is_refused(found: SignedCallback) -> bool:
-    """Return True if the callback was refused. What a sender can see must be the same for every cause."""
+    """Return True if the callback was refused. The function also checks that every refusal has the same fields, so
+    that the sender can't learn its cause.
+    """
     same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
     return (found.has_valid_signature, found.event_id, found.kind, found.reason, found.report) == same
 
 
 @pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
 def test_published_callbacks_are_accepted_or_refused(vector: dict[str, Any]) -> None:
-    """Each published callback is accepted or refused as it states, with its class."""
+    """Each published callback is accepted or refused as its example states, with the stated outcome class."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
     found = parse_callback(vector["form_body"].encode(), merchant)
@@ -76,8 +86,10 @@ def test_published_callbacks_are_accepted_or_refused(vector: dict[str, Any]) -> 
 
 
 def test_a_good_callback_is_read_whole() -> None:
-    """The order, the payment, both amounts and the time are read. The payer's account isn't in the evidence."""
-    found = make_atom("http://127.0.0.1:1").parse_callback(BODY)
+    """From a valid callback the adapter reads the order, the payment, two amounts and the time. The evidence doesn't
+    contain the payer's account.
+    """
+    found = make_atom("http://127.0.0.1:1").parse_callback(PAID_BODY)
     assert found.report is not None
     assert (found.merchant_payment_id, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
     assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
@@ -87,27 +99,27 @@ def test_a_good_callback_is_read_whole() -> None:
 
 
 def test_repeated_callbacks_have_one_event_id() -> None:
-    """Callbacks with the same order, payment and code have the same event id, whatever else differs."""
-    first = parse_body(BODY)
+    """Callbacks with the same order, payment and code have the same event id, even if other fields differ."""
+    first = parse_body(PAID_BODY)
     again = parse_body(sign_fields(make_changed_fields({"surchargeAmount": 1})))
     later = parse_body(sign_fields(make_changed_fields({"statusCode": "OTS0002"}, "responseDetails")))
     assert first.event_id == again.event_id != later.event_id
 
 
 def test_a_callback_with_a_flipped_bit_is_refused() -> None:
-    """A callback with one changed bit of the encrypted text is refused, unless the change concerns nothing that is
-    signed or read."""
-    head, _, sealed = BODY.partition(b"encData=")
+    """A callback is refused if one bit of its encrypted text is changed. The only exception is a bit of a field that
+    is neither signed nor read."""
+    head, _, sealed = PAID_BODY.partition(b"encData=")
     data = bytearray.fromhex(sealed.decode())
     for place in range(len(data)):
         data[place] ^= 1 << place % 8
         found = parse_body(head + b"encData=" + data.hex().encode())
         data[place] ^= 1 << place % 8
-        assert is_refused(found) or get_signed_fields(found) == get_signed_fields(parse_body(BODY)), place
+        assert is_refused(found) or get_signed_fields(found) == get_signed_fields(parse_body(PAID_BODY)), place
 
 
 def get_signed_fields(found: SignedCallback) -> tuple[object, ...]:
-    """The fields of a callback that the signature covers."""
+    """Return the fields of a callback that the signature covers."""
     assert found.report is not None
     return (
         found.event_id,
@@ -118,8 +130,8 @@ def get_signed_fields(found: SignedCallback) -> tuple[object, ...]:
     )
 
 
-def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
-    """A callback above the size limit is refused without decryption, also with a valid signature."""
+def test_a_too_large_callback_is_refused_before_decryption() -> None:
+    """A callback above the size limit is refused without decryption, even if its signature is valid."""
     large = make_form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
     found = parse_body(large)
     assert is_refused(found)
@@ -127,13 +139,13 @@ def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
 
 
 def test_a_truncated_callback_is_refused() -> None:
-    """A truncated callback is refused wherever it was cut."""
-    assert all(is_refused(parse_body(BODY[: len(BODY) - cut])) for cut in range(1, 200))
-    assert is_refused(parse_body(BODY + b"00" * 16))
+    """A callback that is truncated at any place is refused."""
+    assert all(is_refused(parse_body(PAID_BODY[: len(PAID_BODY) - cut])) for cut in range(1, 200))
+    assert is_refused(parse_body(PAID_BODY + b"00" * 16))
 
 
 def test_a_callback_without_its_padding_is_refused() -> None:
-    """A callback without its last block, the padding, is refused."""
+    """A callback whose last encrypted block, which contains the padding, is missing is refused."""
     text = TEXT + " " * (-len(TEXT.encode()) % 16)
     whole = make_form(text)
     assert parse_body(whole).has_valid_signature
@@ -142,8 +154,8 @@ def test_a_callback_without_its_padding_is_refused() -> None:
 
 HOSTILE_BODIES = {
     "empty": b"", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
-    "two": BODY + b"&encData=" + BODY.partition(b"encData=")[2], "no hex": b"encData=zz", "JSON": b"{}",
-    "NUL": b"\0" * 100, "10 MB": b"encData=" + b"0" * 10_000_000, "many fields": b"a=1&" * 20 + BODY,
+    "two": PAID_BODY + b"&encData=" + PAID_BODY.partition(b"encData=")[2], "no hex": b"encData=zz", "JSON": b"{}",
+    "NUL": b"\0" * 100, "10 MB": b"encData=" + b"0" * 10_000_000, "many fields": b"a=1&" * 20 + PAID_BODY,
     "just too large": b"encData=" + b"00" * (LARGEST_CALLBACK_BYTES // 2),
     "a list": make_form("[]"), "no instrument": make_form("{}"), "an empty list": make_form('{"payInstrument":[]}'),
     "two instruments": make_form('{"payInstrument":[{},{}]}'), "endless nesting": make_form('{"a":' * 20_000),
@@ -153,7 +165,7 @@ HOSTILE_BODIES = {
 
 @pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
 def test_hostile_bodies_get_one_uniform_refusal(body: bytes) -> None:
-    """Every malformed body is refused alike, without an exception and without a report."""
+    """Every malformed callback body gets the same refusal, without an exception and without a report."""
     assert is_refused(parse_body(body))
 
 
@@ -177,20 +189,22 @@ UNSIGNED_BODIES: dict[str, bytes] = {
 
 @pytest.mark.parametrize("body", UNSIGNED_BODIES.values(), ids=UNSIGNED_BODIES)
 def test_a_callback_without_a_valid_signature_is_refused(body: bytes) -> None:
-    """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is
-    refused."""
+    """A callback is refused if its signature is missing, wrong or made for another callback, or if its content was
+    changed after signing."""
     assert is_refused(parse_body(body))
 
 
 def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
-    """A notice without a signature isn't accepted, but the program asks Atom about its order."""
+    """A callback without a valid signature is refused, but its result names the order, so that the program can ask
+    Atom about this order.
+    """
     assert parse_body(UNSIGNED_BODIES["no signature"]).merchant_payment_id == "ORD20261120000123"
     assert parse_body(HOSTILE_BODIES["no hex"]).merchant_payment_id is None
 
 
-def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
-    """A callback is refused for its padding, its form or its signature: the results differ only in `hint` and
-    `evidence`."""
+def test_refused_callbacks_differ_only_in_hint_and_evidence() -> None:
+    """Callbacks that are refused for their padding, form or signature give equal results. Only the hint (the named
+    order) and the evidence with its hash can differ."""
     seen = set()
     for body in (*HOSTILE_BODIES.values(), *UNSIGNED_BODIES.values()):
         found = parse_body(body)
@@ -211,12 +225,12 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
     ],
 )
 def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], where: str) -> None:
-    """A callback with fields of a wrong type under the original signature is refused."""
+    """A callback is refused if a field has a wrong type, even under the original signature."""
     assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, where)))))
 
 
 def test_a_null_bank_number_counts_as_empty() -> None:
-    """A bank number of null adds nothing to the signed text."""
+    """If the bank number of a callback is null, it counts as an empty text when the signature is computed."""
     found = parse_body(sign_fields(make_changed_fields({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
     assert found.has_valid_signature
     assert found.report is not None
@@ -236,14 +250,16 @@ def test_a_null_bank_number_counts_as_empty() -> None:
 def test_a_signed_callback_with_unknown_contents_has_no_report(
     change: dict[str, Any], where: str, kind: str, reason: str
 ) -> None:
-    """A callback with a valid signature and unknown contents has no report; its kind and reason say so."""
+    """A callback with a valid signature and unknown contents gives no report; the kind and reason of the result state
+    this.
+    """
     found = parse_body(sign_fields(make_changed_fields(change, where)))
     assert found.has_valid_signature
     assert (found.kind, found.reason, found.report) == (kind, reason, None)
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_refused(body: bytes) -> None:
-    """Any other bytes are refused without an exception."""
+def test_random_bytes_are_refused(body: bytes) -> None:
+    """A callback body of random bytes is refused without an exception."""
     assert is_refused(parse_body(body))
     assert is_refused(parse_body(b"merchId=317157&encData=" + body.hex().encode()))

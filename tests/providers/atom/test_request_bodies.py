@@ -1,4 +1,4 @@
-"""Tests of the requests to Atom: their exact texts and addresses."""
+"""Tests of the requests to Atom: the exact text of each message and the URL to which it is sent."""
 
 from dataclasses import replace
 from datetime import date
@@ -22,43 +22,43 @@ from console.providers.atom.request_bodies import (
 from console.providers.atom.signing import AmountFormat
 from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.payments.parts import (
-    ATOM_ORDER,
     ATOM_QUESTION,
+    ATOM_REFUND,
     ATOM_REQUEST,
     MERCHANT,
+    PROVIDER_TEST_VECTORS,
     REQUEST_KEY,
     RUPEES,
-    VECTORS,
     make_atom,
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-PLAINTEXT_BY_VECTOR = {v["id"]: v["plaintext"] for v in VECTORS["ndps_aes"]}
-DAY = date(2026, 11, 20)
+PLAINTEXT_BY_VECTOR = {v["id"]: v["plaintext"] for v in PROVIDER_TEST_VECTORS["ndps_aes"]}
+PAYMENT_DAY = date(2026, 11, 20)
 
 
 def test_requests_equal_the_published_messages() -> None:
-    """The requests for a token, a refund and the status of refunds are those of the vectors, character by
+    """The requests for a token, a refund and the status of refunds equal Atom's published messages character by
     character."""
     assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAINTEXT_BY_VECTOR["ndps-c-auth"]
-    assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAINTEXT_BY_VECTOR["ndps-c-refund"]
+    assert make_refund_text(MERCHANT, ATOM_REFUND) == PLAINTEXT_BY_VECTOR["ndps-c-refund"]
     assert (
-        make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAINTEXT_BY_VECTOR["ndps-c-status-req"]
+        make_refund_status_text(MERCHANT, ATOM_REFUND.provider_payment_id) == PLAINTEXT_BY_VECTOR["ndps-c-status-req"]
     )
 
 
 def test_the_signature_of_a_verification_covers_password_and_call_name() -> None:
-    """The first version of the verification signs the password and the name of the call too; the second version
-    neither."""
-    signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
-    assert make_verification_text(MERCHANT, "ORD20261120000123", RUPEES, DAY) == (
+    """In the first version of the verification call, the signature also covers the password and the call's name. In
+    the second version it covers neither of these."""
+    signed = {v["id"]: v["expected_signature"] for v in PROVIDER_TEST_VECTORS["ndps_signature"]}
+    assert make_verification_text(MERCHANT, "ORD20261120000123", RUPEES, PAYMENT_DAY) == (
         '{"payInstrument":{"headDetails":{"api":"TXNVERIFICATION","source":"OTS"},'
         '"merchDetails":{"merchId":317157,"password":"Test@123","merchTxnId":"ORD20261120000123",'
         '"merchTxnDate":"2026-11-20"},'
         f'"payDetails":{{"amount":500.00,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1"]}"}}}}}}'
     )
     second = make_verification_text(
-        replace(MERCHANT, verification=VerificationVersion.V2), "ORD20261120000123", RUPEES, DAY
+        replace(MERCHANT, verification=VerificationVersion.V2), "ORD20261120000123", RUPEES, PAYMENT_DAY
     )
     assert "headDetails" not in second
     assert "Test@123" not in second
@@ -66,39 +66,39 @@ def test_the_signature_of_a_verification_covers_password_and_call_name() -> None
 
 
 def test_an_amount_is_signed_in_its_written_form() -> None:
-    """The setting of the amount format changes the message and its signature together; both equal the published
-    ones."""
+    """The setting of the amount format changes the written amount and the signature together; each equals Atom's
+    published example."""
     short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
-    signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
-    text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), DAY)
+    signed = {v["id"]: v["expected_signature"] for v in PROVIDER_TEST_VECTORS["ndps_signature"]}
+    text = make_verification_text(short, "ORD20261120000200", Money(100, "INR"), PAYMENT_DAY)
     assert f'"amount":1,"txnCurrency":"INR","signature":"{signed["ndps-s-txn-v1b"]}"' in text
-    text = make_refund_text(short, ATOM_ORDER)
+    text = make_refund_text(short, ATOM_REFUND)
     assert '"totalRefundAmount":150.5}' in text
     assert signed["ndps-s-ref-4"] in text
 
 
 def test_text_is_escaped() -> None:
-    """A text with quotes or control characters can't end its JSON field."""
+    """A text with quotes or control characters is escaped, so that it can't end its JSON field."""
     assert encode_json({'a"': 'x","y":"z', "b": ["日本", None, True, 1]}) == (
         '{"a\\"":"x\\",\\"y\\":\\"z","b":["日本",null,true,1]}'
     )
 
 
 def test_a_payer_without_contact_is_left_out() -> None:
-    """A request without contact data of the payer has no field for them."""
+    """If the payer has no contact data, the request contains no contact fields."""
     text = make_auth_text(MERCHANT, replace(ATOM_REQUEST, payer_email="", payer_mobile="", corporation_number=None))
     assert "custDetails" not in text
     assert "extras" not in text
 
 
 def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
-    """All data are encrypted in the body. The address, which appears in logs, contains none."""
+    """Every call sends its data only in the encrypted body. The URL, which appears in logs, contains no data."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_atom(server.url)
         vendor.start(ATOM_REQUEST)
         vendor.read_payment(ATOM_QUESTION)
-        vendor.refund(ATOM_ORDER)
-        vendor.read_refund(ATOM_ORDER)
+        vendor.refund(ATOM_REFUND)
+        vendor.read_refund(ATOM_REFUND)
         assert server.list_paths() == [
             "POST /ots/aipay/auth",
             "POST /ots/payment/status",
@@ -116,7 +116,7 @@ def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
 
 
 def test_each_call_goes_to_its_published_address() -> None:
-    """Each call has its host; the second version of the verification has its own path."""
+    """Each call goes to its own published host; the second version of the verification call has its own path."""
     production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(VerificationVersion.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"
     assert production.verification == production.refund_status == "https://payment1.atomtech.in/ots/payment/status"
@@ -129,15 +129,17 @@ UNFIT_PAYMENT_URLS = ["", "payment", "http://payment.atomtech.in/x", "https://a/
 
 @pytest.mark.parametrize("url", UNFIT_PAYMENT_URLS)
 def test_an_unfit_address_is_refused_at_once(url: str) -> None:
-    """The configuration refuses an address that is malformed, uses plain http, or contains more than a path."""
+    """The configuration refuses an address that is malformed, uses plain http, or contains anything after its
+    path.
+    """
     config = AtomConfig(replace(AtomUrls.make_urls_of_origin("http://127.0.0.1:1"), refund=url), MERCHANT)
     with pytest.raises(ConsoleError) as caught:
         make_atom_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
     assert caught.value.code == "bad_profile"
 
 
-def test_secrets_show_in_no_repr() -> None:
-    """The text forms of configuration and adapter contain no credential."""
+def test_the_repr_of_configuration_and_adapter_hides_secrets() -> None:
+    """The text forms of the configuration and of the adapter contain no credential."""
     shown = repr(AtomConfig(AtomUrls.make_production_urls(), MERCHANT)) + repr(make_atom("http://127.0.0.1:1"))
     assert "317157" in shown
     assert not [secret for secret in MERCHANT.secrets if secret in shown]

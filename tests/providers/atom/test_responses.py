@@ -1,4 +1,4 @@
-"""Tests of each row of Atom's tables, and of each way in which a decrypted answer isn't the answer to the request."""
+"""Tests of each row of Atom's tables of codes, and of decrypted answers that don't belong to the request."""
 
 import gzip
 import json
@@ -32,11 +32,11 @@ from console.providers.atom.status_codes import (
 )
 from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
-    ATOM_ORDER,
     ATOM_QUESTION,
+    ATOM_REFUND,
     ATOM_REQUEST,
+    PROVIDER_TEST_VECTORS,
     RUPEES,
-    VECTORS,
     derive_response_key,
     describe_effect,
     get_report,
@@ -46,9 +46,9 @@ from tests.providers.payments.parts import (
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "ndps"]
-STATES = [v for v in VECTORS["states"] if v["domain"].startswith("ndps")]
-ORDER = ATOM_ORDER
+ANSWERS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "ndps"]
+ATOM_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("ndps")]
+ORDER = ATOM_REFUND
 Fields = dict[str, Any]
 READERS: dict[AtomCall, Callable[[Any], Any]] = {
     AtomCall.AUTH: make_token_reader(ATOM_REQUEST),
@@ -80,7 +80,7 @@ def make_details(code: str) -> Fields:
 
 
 def make_attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
-    """Return one attempt as an answer of TXNVERIFICATION contains it."""
+    """Return one payment attempt in the form of an answer to the call TXNVERIFICATION."""
     return {
         "settlementDetails": {"reconStatus": "NRNS"},
         "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123", "merchTxnDate": "2026-11-20 12:21:33"}
@@ -124,8 +124,8 @@ def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer, encrypted and sent over real HTTP, has its outcome class; that of a refund has its
-    effect too."""
+    """Each published answer, sent encrypted over real HTTP, has the stated outcome class. For a refund the effect is
+    compared too."""
     outcome = convert_vector(vector)
     assert outcome.kind == vector["expected_class"]
     assert outcome.status == vector["http_status"]
@@ -133,9 +133,11 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
         assert describe_effect(outcome.kind) == vector["effect"]
 
 
-@pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
+@pytest.mark.parametrize("vector", ATOM_STATE_VECTORS, ids=[v["id"] for v in ATOM_STATE_VECTORS])
 def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """Each published state has its state of ours, whether it is final, and its label."""
+    """Each published state of Atom is translated to the expected state of this program, its label, and whether the
+    state is final.
+    """
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
         assert (PAYMENT_CODE_MEANINGS[word].state, PAYMENT_CODE_MEANINGS[word].is_final) == (
@@ -180,7 +182,7 @@ AUTH_ROWS = {
     "OTS0600": F,
     **{f"OTS{n:04}": F for n in range(601, 642)},
 }
-ROWS = {
+OUTCOME_CLASSES_BY_CALL = {
     AtomCall.PAYMENT: PAYMENT_ROWS,
     AtomCall.REFUND_STATUS: READ_ROWS,
     AtomCall.REFUND: REFUND_ROWS,
@@ -197,16 +199,22 @@ def convert_code(call: AtomCall, code: str) -> Outcome[Any]:
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_every_code_of_atom_has_its_outcome_class(call: AtomCall) -> None:
-    """The tables of codes have exactly the expected codes, and each code has its outcome class."""
-    assert set(VERDICTS_BY_CALL[call]) == set(ROWS[call])
-    assert {code: convert_code(call, code).kind for code in ROWS[call]} == ROWS[call]
+    """The tables contain exactly the expected result codes, and each code has the expected outcome class."""
+    assert set(VERDICTS_BY_CALL[call]) == set(OUTCOME_CLASSES_BY_CALL[call])
+    assert {code: convert_code(call, code).kind for code in OUTCOME_CLASSES_BY_CALL[call]} == OUTCOME_CLASSES_BY_CALL[
+        call
+    ]
 
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_an_unlisted_code_is_unknown(call: AtomCall) -> None:
-    """A code without a row leaves the outcome unknown, also one that had another meaning in an earlier version."""
+    """A result code that the table doesn't list leaves the outcome unknown, even if the code had a meaning in an
+    earlier version of Atom's interface.
+    """
     assert {convert_code(call, code).kind for code in UNLISTED_CODES} == {U}
-    listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
+    listed_elsewhere = (
+        set().union(*OUTCOME_CLASSES_BY_CALL.values()) - set(OUTCOME_CLASSES_BY_CALL[call]) - {"OTS0000"}
+    )
     assert {convert_code(call, code).kind for code in listed_elsewhere} <= {U}
 
 
@@ -220,8 +228,9 @@ STATUS_ROWS = {
 
 @pytest.mark.parametrize("call", AtomCall)
 def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
-    """Without success the HTTP status decides; an unlisted one is UNKNOWN. A 429 means "too fast" if its body states
-    nothing. A call with an effect isn't refused by a body that can't be read."""
+    """If the HTTP status isn't a success, it decides the outcome; an unlisted status is UNKNOWN. A 429 without a
+    readable body means "too many requests". For a call with an effect, an unreadable body leaves the outcome unknown.
+    """
     good = seal_answer({"payInstrument": make_attempt()})
     for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
         for body in (b"", b"<html>", good, b'{"payInstrument":'):
@@ -247,8 +256,8 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("status", [401, 403, 429])
 @pytest.mark.parametrize(("body", "reason"), UNREAD_REFUSALS.values(), ids=UNREAD_REFUSALS)
 def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, reason: str) -> None:
-    """A refusal whose body can't be read may contain the refund, so the outcome is unknown. The contents count also
-    without encryption."""
+    """If the body of a refused refund can't be read, it may contain the refund, so the outcome is unknown. A refund
+    in an unencrypted body also makes the outcome unknown."""
     outcome = convert_answer(AtomCall.REFUND, status, body)
     assert outcome.kind is U
     assert status == 429 or outcome.reason == reason
@@ -268,7 +277,9 @@ def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, 
     ],
 )
 def test_each_cause_of_a_failed_call_is_distinguished(reason: str, kind: FailureCause) -> None:
-    """Each reason of a failed call leads to the right failure cause, which names what a person must check."""
+    """Each reason of a failed call is translated to the right failure cause, which tells a person what to check (for
+    example credentials or signature).
+    """
     assert find_failure_cause(reason) is kind
 
 
@@ -287,30 +298,32 @@ UNREADABLE_FORMS = {
 @pytest.mark.parametrize("call", AtomCall)
 @pytest.mark.parametrize("body", UNREADABLE_FORMS.values(), ids=UNREADABLE_FORMS)
 def test_an_answer_that_is_not_decryptable_is_unknown(call: AtomCall, body: bytes) -> None:
-    """An answer that isn't encrypted, is incomplete or contains two encrypted texts leaves the outcome unknown, and
-    no encrypted text is kept."""
+    """An answer leaves the outcome unknown if it isn't encrypted, is incomplete or contains two encrypted texts. The
+    evidence contains no encrypted text."""
     outcome = convert_answer(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
     assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
 
 
-NO_MESSAGES = [
+INVALID_MESSAGES = [
     "", "x", "[]", "null", "{}", '{"a":1,"a":2}', '{"payInstrument":', '{"payInstrument":5}', '{"payInstrument":{}}',
     '{"payInstrument":{"responseDetails":5}}', '{"payInstrument":{"responseDetails":{"statusCode":0}}}',
     '{"payInstrument":{"payDetails":{"amount":1e999999999999999999999}}}',
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", NO_MESSAGES)
+@pytest.mark.parametrize("text", INVALID_MESSAGES)
 def test_a_decrypted_text_that_is_no_message_is_unknown(text: str) -> None:
-    """A decrypted text that is no message leaves the outcome unknown."""
+    """If the decrypted text isn't a message of Atom's format, the outcome is unknown."""
     for call in AtomCall:
         outcome = convert_fields(call, text)
         assert (outcome.kind, outcome.reason) == (U, "unreadable")
 
 
-def test_the_form_may_also_be_json_or_lower_case() -> None:
-    """The answer declares itself as JSON and is a form; an answer that really is JSON is read too."""
+def test_an_encrypted_answer_is_read_in_a_form_or_in_json() -> None:
+    """An encrypted answer is also read if its body is JSON instead of a form, if its hex digits are lower case, or if
+    the form has its fields in another order.
+    """
     hexed = seal_answer(PAID).partition(b"encData=")[2]
     lower = b"encData=" + hexed.lower() + b"\n"
     for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
@@ -321,7 +334,7 @@ def test_the_form_may_also_be_json_or_lower_case() -> None:
 
 
 def test_all_facts_of_a_payment_are_read() -> None:
-    """All facts that staff compare are read: Indian times become instants, and amounts are exact."""
+    """The report contains all facts that people compare: Indian times become instants, and amounts are exact."""
     outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is S
     assert outcome.found == PaymentReport(
@@ -333,15 +346,17 @@ def test_all_facts_of_a_payment_are_read() -> None:
 
 
 def test_a_payment_time_without_end_is_not_accepted() -> None:
-    """9999-12-31 isn't accepted as a time of payment, because no deadline can be computed from it; the next time in
-    the answer is used."""
+    """The adapter does not accept 9999-12-31 as the time of a payment, because the program cannot compute a deadline
+    from it. It uses the next time in the answer."""
     found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
     assert found is not None
     assert found.paid_at == datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC)
 
 
 def test_evidence_names_no_payer() -> None:
-    """In the evidence, payers and secrets are masked, and the numbers and sums that settle the payment are kept."""
+    """In the evidence, names of payers and secrets are masked. The numbers and amounts that identify the payment
+    remain readable.
+    """
     card = {"payModeSpecificData": {"subChannel": "CC", "cardNumber": "4111111111111111", "maskedCard": "4111"}}
     outcome = convert_verification(make_attempt() | card)
     for word in ("payer@", "9999999999", "4111"):
@@ -371,8 +386,8 @@ def test_evidence_names_no_payer() -> None:
     ],
 )
 def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> None:
-    """Of several attempts a success counts first, then one that may still succeed; a failure counts only if there is
-    no other attempt."""
+    """If an order has several attempts, a successful one decides the outcome. Otherwise one that may still succeed
+    decides it, and a failed one only if all have failed."""
     rows = [make_attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
     for row, code in zip(rows, codes, strict=True):
         if code == "OTS0401":
@@ -381,8 +396,8 @@ def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> No
 
 
 def test_a_no_data_answer_that_contains_an_attempt_is_unknown() -> None:
-    """The code says that Atom has no such payment, but the attempt has an id of Atom or of the bank: the outcome is
-    unknown."""
+    """If Atom's code says that no such payment exists, but the answer contains an attempt with an id of Atom or of
+    the bank, the outcome is unknown."""
     assert (
         convert_verification(make_attempt("OTS0401")).kind,
         convert_verification(make_attempt("OTS0401")).reason,
@@ -392,8 +407,10 @@ def test_a_no_data_answer_that_contains_an_attempt_is_unknown() -> None:
     assert convert_verification(bank_only | {"payModeSpecificData": {}}).kind is N
 
 
-def test_an_empty_list_under_another_code_is_no_not_found() -> None:
-    """Without an attempt, the code of the whole answer decides; only its own code means "not found"."""
+def test_an_empty_list_with_another_code_is_unknown_or_refused() -> None:
+    """If the answer has no attempt, its result code decides the outcome. Only the code OTS0401 means "not found"; an
+    empty list with any other code doesn't.
+    """
     assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0951")}).kind is U
     assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0506")}).kind is A
     for code in ("OTS0000", "OTS0551"):
@@ -401,8 +418,10 @@ def test_an_empty_list_under_another_code_is_no_not_found() -> None:
     assert convert_fields(AtomCall.PAYMENT, {"payInstrument": [], **make_details("OTS0401")}).kind is N
 
 
-def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
-    """An attempt that can't be read may be anything: a success beside it counts, a failure beside it doesn't."""
+def test_an_unreadable_attempt_hides_no_success() -> None:
+    """If one attempt is unreadable and another one is a success, the outcome is a success. If the other one is a
+    failure, the outcome is unknown, because the unreadable attempt may be a success.
+    """
     odd = make_attempt(pay={"amount": [1]})
     assert convert_verification(odd, make_attempt()).kind is S
     assert convert_verification(make_attempt("OTS0600"), odd).kind is U
@@ -410,7 +429,7 @@ def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
 
 
 def test_a_second_success_is_named() -> None:
-    """If two attempts have taken money, one is the payment and the report names the other."""
+    """If two attempts have taken money, one becomes the payment, and the report names the other attempt."""
     found = convert_verification(
         make_attempt(), make_attempt(pay={"atomTxnId": 7}), make_attempt("OTS0600", {"atomTxnId": 8})
     ).found
@@ -423,7 +442,7 @@ def test_a_second_success_is_named() -> None:
 
 
 def test_a_second_success_of_another_amount_is_named() -> None:
-    """The payer has paid twice with different sums: the report names the second sum too."""
+    """If the payer has paid twice with different amounts, the report names the amount of the second attempt too."""
     other = make_attempt(pay={"atomTxnId": 7, "amount": 400.00})
     for question in (ATOM_QUESTION, replace(ATOM_QUESTION, provider_payment_id="11000000615892")):
         for rows in ((make_attempt(), other), (other, make_attempt())):
@@ -436,7 +455,9 @@ def test_a_second_success_of_another_amount_is_named() -> None:
 
 
 def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
-    """Once the id of the payment is known, only the attempt with this id can report that it failed."""
+    """If the program has stored Atom's id of the payment, only the attempt with this id can report that the payment
+    failed; other attempts leave the outcome unknown.
+    """
     known = replace(ATOM_QUESTION, provider_payment_id="5")
     outcome = convert_verification(make_attempt("OTS0600"), question=known)
     assert (outcome.kind, outcome.reason) == (U, "other_payment")
@@ -449,7 +470,9 @@ def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
 
 
 def test_attempts_on_other_orders_do_not_count() -> None:
-    """Attempts of other orders are ignored; if there are no others, the list counts as empty."""
+    """Attempts of other orders or merchants are ignored. If the list contains only such attempts, the outcome is
+    unknown; if the list is empty, it is "not found".
+    """
     others = (make_attempt(ours={"merchTxnId": "ORD-OTHER"}), make_attempt(ours={"merchId": 8952}))
     assert convert_verification(*others, make_attempt("OTS0600")).kind is F
     outcome = convert_verification(*others)
@@ -476,8 +499,8 @@ WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
 
 @pytest.mark.parametrize(("pay", "why"), WRONG_ATTEMPTS.values(), ids=WRONG_ATTEMPTS)
 def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> None:
-    """A payment with another amount or currency, or with an unreadable amount, has an unknown outcome. One with
-    another amount has a report, for comparison."""
+    """A payment in the answer with another amount or currency, or with an unreadable amount or id, has an unknown
+    outcome. If only the amount differs, a report is returned for comparison."""
     outcome = convert_verification(make_attempt(pay=pay))
     assert (outcome.kind, outcome.reason) == (U, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -485,12 +508,12 @@ def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> No
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
 def test_an_amount_is_read_in_each_of_its_forms(amount: object) -> None:
-    """500 rupees are read in each form in which they may be written."""
+    """500 rupees are read from each JSON form: number or text, with or without decimals."""
     assert convert_verification(make_attempt(pay={"amount": amount})).kind is S
 
 
 def test_a_success_without_further_fields_is_not_booked() -> None:
-    """A success code without further fields means that the payment is paid, but it can't be booked."""
+    """An answer with only a success code means that the payment is paid, but its report isn't bookable."""
     outcome = convert_fields(AtomCall.PAYMENT, {"payInstrument": make_details("OTS0000")})
     assert outcome.kind is S
     assert not get_report(outcome).is_bookable
@@ -498,7 +521,9 @@ def test_a_success_without_further_fields_is_not_booked() -> None:
 
 @pytest.mark.parametrize("number", [None, ""])
 def test_a_payment_without_our_number_may_be_another_one(number: str | None) -> None:
-    """An answer without our payment number may be about another payment, so it can't be booked."""
+    """If the answer doesn't contain our payment number, it may be about another payment, so its report isn't
+    bookable.
+    """
     outcome = convert_verification(make_attempt(ours={"merchTxnId": number}))
     assert outcome.kind is S
     assert not get_report(outcome).is_bookable
@@ -522,7 +547,9 @@ def convert_refund_initiation(change: Fields | None = None, pay: Fields | None =
 
 
 def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
-    """A refund is accepted with the provider's id if its two codes, key, payment and amount are right."""
+    """A refund is accepted, with Atom's id, if its two result codes, its idempotency key, its payment and its amount
+    are right.
+    """
     outcome = convert_refund_initiation()
     assert outcome.kind is P
     assert outcome.found == RefundReport(
@@ -550,13 +577,15 @@ UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
 
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
 def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, why: str) -> None:
-    """An answer to a refund with a field of another refund has an unknown outcome."""
+    """If a field in the answer to a refund belongs to another refund, the outcome is unknown."""
     outcome = convert_refund_initiation(change, pay)
     assert (outcome.kind, outcome.reason) == (U, why)
 
 
 def test_a_key_confirmed_twice_is_not_confirmed() -> None:
-    """Two products with our key may be two refunds, so the outcome is unknown."""
+    """If the answer has two products with our idempotency key, there may be two refunds, so the outcome is
+    unknown.
+    """
     twice = [{"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
     outcome = convert_refund_initiation({}, {"prodDetails": twice})
     assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
@@ -578,7 +607,9 @@ def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[Refu
 
 @pytest.mark.parametrize("shape", ["object", "list", "nested"])
 def test_the_remark_decides_in_each_form_of_the_list(shape: str) -> None:
-    """The remark decides, whatever the form of the list; blanks and small letters in it are ignored."""
+    """In each form of the refund list, the remark of a refund decides its outcome; extra blanks and lower-case
+    letters in the remark make no difference.
+    """
     kinds = {
         "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
         " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
@@ -588,8 +619,8 @@ def test_the_remark_decides_in_each_form_of_the_list(shape: str) -> None:
 
 
 def test_our_refund_is_found_among_other_refunds() -> None:
-    """Other refunds of the payment are ignored, whatever they contain. If none has our key, the outcome is "not
-    found"."""
+    """Other refunds of the payment in the list are ignored, whatever they contain. If no refund has our idempotency
+    key, the outcome is "not found"."""
     other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
     assert convert_refund_list(other, {}, {"prodRefundId": "a b"}).kind is S
     assert convert_refund_list(other).kind is N
@@ -599,8 +630,10 @@ def test_our_refund_is_found_among_other_refunds() -> None:
 @pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
                                               ("OTS0000", 403)])  # fmt: skip
 def test_a_refusal_that_contains_the_refund_is_unknown(code: str, status: int) -> None:
-    """The code or status refuses the refund, but the contents accept it: the outcome is unknown."""
-    entry = {"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
+    """If the result code or HTTP status refuses the refund but the body contains the accepted refund, the outcome is
+    unknown.
+    """
+    entry = {"prodRefundId": ATOM_REFUND.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
     pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}
     made = {"payInstrument": {"payDetails": pay_details, **make_details(code)}}
     outcome = convert_fields(AtomCall.REFUND, made, status)
@@ -615,8 +648,8 @@ def test_a_refusal_that_contains_the_refund_is_unknown(code: str, status: int) -
     [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}],
 ])  # fmt: skip
 def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: int) -> None:
-    """A refusal that contains the refund in an object, in nested lists or without our key leaves the outcome unknown,
-    also with an unreadable code."""
+    """A refusal leaves the outcome unknown if it contains the refund in an object, in nested lists or without our
+    idempotency key, also if the result code is unreadable."""
     codes: list[Fields] = [make_details("OTS0504"), make_details("OTS0506"), {"responseDetails": [[]]}]
     for code in codes:
         refused = {"payInstrument": {"payDetails": {"prodDetails": entries}, **code}}
@@ -637,8 +670,8 @@ OUR_REFUND_ENTRY: Fields = {
     "entry", [OUR_REFUND_ENTRY, OUR_REFUND_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}]
 )
 def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> None:
-    """The code says that Atom has no refund, but the contents have one: the outcome is unknown, so nothing is sent
-    again."""
+    """If Atom's code says that no refund exists but the body contains one, the outcome is unknown. So the program
+    doesn't send the refund again."""
     listing = {"refundDetails": [{"prodName": "NSE", "refundStatus": [entry]}]}
     outcome = convert_fields(
         AtomCall.REFUND_STATUS, {"payInstrument": {"refundStatusDetails": listing, **make_details("OTS0401")}}
@@ -659,15 +692,17 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
         OUR_REFUND_ENTRY | {"refundDetails": []},
     ],
 )
-def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
-    """Refunds count if they are in both fields of the list, or beside an empty field."""
+def test_refunds_are_read_from_either_field_of_the_list(listing: object) -> None:
+    """A refund in the answer is read from either field of the list, also if the other field is empty."""
     fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": listing, **make_details("OTS0000")}
     assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).kind is S
 
 
 @pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}", f"Ｒ{ORDER.key[1:]}", f"{ORDER.key}\n"])
 def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
-    """A refund under our key in small letters, with a blank or in full width is no proof that ours isn't there."""
+    """If a listed refund has our idempotency key in lower case, with a blank or in full-width letters, the outcome is
+    unknown and not "not found".
+    """
     outcome = convert_refund_list({"prodRefundId": key})
     assert (outcome.kind, outcome.reason) == (U, "other_id")
     assert convert_refund_list({"prodRefundId": key}, {}).kind is S
@@ -675,26 +710,30 @@ def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
 
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
                                     "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
-def test_a_remark_whose_capitals_become_our_key_settles_nothing(remark: str) -> None:
-    """A remark with letters such as `ß`, `ſ` or `ı`, which become other letters in capitals, isn't in the table."""
+def test_a_remark_that_matches_only_in_upper_case_is_unknown(remark: str) -> None:
+    """A remark with letters such as `ß`, `ſ` or `ı`, whose upper case looks like a listed remark, isn't a listed
+    remark, so the outcome is unknown.
+    """
     assert convert_refund_list({"remarks": remark}).kind is U
 
 
 @pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
 def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
-    """Atom's documents don't fix the unit of this sum: the right sum is accepted in rupees and in paise."""
+    """Atom's documents don't state the unit of a listed refund's amount, so the right amount is accepted in rupees
+    and in paise.
+    """
     assert convert_refund_list({"refundAmt": amount}).kind is S
 
 
 @pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
 def test_a_listed_refund_of_another_amount_is_unknown(amount: object) -> None:
-    """A listed refund whose amount is wrong both in rupees and in paise has an unknown outcome."""
+    """If the amount of a listed refund is wrong both in rupees and in paise, the outcome is UNKNOWN."""
     assert convert_refund_list({"refundAmt": amount}).kind is U
 
 
 def test_an_unclear_list_of_refunds_settles_nothing() -> None:
-    """A list of refunds settles nothing if it has the same key twice, a refund without a key, another payment, or
-    isn't a list.
+    """The outcome is unknown if the refund list has our key twice, has a refund without a key, belongs to another
+    payment, or isn't a list.
     """
     twice = convert_refund_list({}, {"refundTxnId": 1520})
     assert (twice.kind, twice.reason) == (U, "listed_twice")
@@ -712,8 +751,8 @@ def test_an_unclear_list_of_refunds_settles_nothing() -> None:
 
 
 def test_the_list_has_each_refund_of_a_payment_once() -> None:
-    """The list contains each refund that Atom has made or may make, once. A key that can't be an id makes the list
-    unusable."""
+    """The list of a payment's refunds contains each refund that Atom has made or may still make, exactly once. A
+    refund whose key can't be an id makes the whole list unusable."""
 
     def list_refunds(*refunds: Fields) -> Outcome[tuple[ListedRefund, ...]]:
         ours = {"remarks": "REFUND INITIATED", "prodRefundId": "RFD-1"}
@@ -747,7 +786,7 @@ def test_the_list_has_each_refund_of_a_payment_once() -> None:
 
 @pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
 def test_a_token_opens_the_payment_page(token: object) -> None:
-    """A token allows the payer to open the page; it is no payment."""
+    """An answer with a token is a success: the payer can open the payment page, but nothing is paid yet."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, get_report(outcome).handle) == (S, "15000000033303")
 
@@ -757,6 +796,6 @@ INVALID_TOKEN_IDS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (
 
 @pytest.mark.parametrize(("token", "why"), INVALID_TOKEN_IDS)
 def test_a_success_without_a_token_is_unknown(token: object, why: str) -> None:
-    """A success without a token leaves the outcome unknown."""
+    """If the answer to a token request has a success code but no token, the outcome is unknown."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, outcome.reason) == (U, why)

@@ -1,4 +1,6 @@
-"""Tests of Atom's adapter at the simulated Atom: from a token to a refund, and callbacks."""
+"""Tests of Atom's adapter with the simulated Atom, from the token of a payment to its refund, and of the
+callbacks.
+"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -27,7 +29,9 @@ ATOM_NUMBER = "ORD7"
 
 
 def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
-    """A payment from its token over the payer, the callback and the verification to a refund of a part."""
+    """A payment at the simulated Atom gets a token, is paid by the payer, reported by callback and verification, and
+    then partly refunded.
+    """
     now = SystemClock().now()
     vendor = make_atom(control.url)
     request = PaymentRequest(ATOM_NUMBER, RUPEES, now, corporation_number="1180301018771")
@@ -60,7 +64,9 @@ def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
 
 
 def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
-    """Check that the report is about the payment of 500 rupees; the surcharge of 17.67 isn't part of the price."""
+    """Check that the report is about the paid payment of 500 rupees; Atom's surcharge of 17.67 rupees isn't part of
+    the price.
+    """
     assert (report.provider_payment_id, report.state) == (paid_id, PaymentState.PAYMENT_SUCCESS)
     assert (report.amount, report.total) == (RUPEES, Money(51_767, "INR"))
     assert report.is_bookable
@@ -72,7 +78,9 @@ def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
 def test_atom_answers_in_each_form(
     control: SandboxControl, verification: VerificationVersion, amount_format: AmountFormat
 ) -> None:
-    """Both versions of the verification, both amount formats and both forms of each answer give the same results."""
+    """A payment and a refund succeed with both versions of the verification, both amount formats and both forms of
+    each answer.
+    """
     meeting = AdaptersAtSandbox(control)
     vendor = make_atom(control.url, verification=verification, amount_format=amount_format)
     assert vendor.refund(meeting.atom_order).kind is OutcomeClass.PENDING
@@ -99,7 +107,7 @@ ATOM_STATES = {
 
 @pytest.mark.parametrize("state", ATOM_STATES)
 def test_atom_reports_one_state_by_verification_and_callback(control: SandboxControl, state: str) -> None:
-    """The verification and the callback report the same state of a payment."""
+    """For each simulated state of a payment, the verification and the callback report the same state."""
     meeting = AdaptersAtSandbox(control)
     control.payments_control.change_payment_state("atom", ATOM_ORDER, state)
     callback = meeting.atom.parse_callback(control.payments_control.compose_notice("atom", ATOM_ORDER)[1])
@@ -111,7 +119,9 @@ def test_atom_reports_one_state_by_verification_and_callback(control: SandboxCon
 
 
 def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
-    """A failed attempt after a success doesn't hide it; a second success is named."""
+    """A failed attempt after a successful one doesn't hide the success. If two attempts are successful, the report
+    names the second one.
+    """
     meeting = AdaptersAtSandbox(control)
     first = meeting.atom_question.provider_payment_id
     fresh = replace(meeting.atom_question, provider_payment_id=None)
@@ -124,8 +134,8 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
 
 
 def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxControl) -> None:
-    """A question with another sum or day finds no payment, which proves nothing about the payment. The day is that in
-    India."""
+    """A verification with another amount or day finds no payment, which doesn't prove that the payment doesn't exist.
+    The day is the day in India."""
     meeting = AdaptersAtSandbox(control)
     asked = meeting.atom_question
     assert meeting.atom.read_payment(replace(asked, amount=Money(50_001, "INR"))).kind is OutcomeClass.NOT_FOUND
@@ -139,8 +149,8 @@ def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxC
 
 
 def test_atom_does_not_find_refunds_by_their_key(control: SandboxControl) -> None:
-    """Two refunds with the same key are two refunds at Atom. The list then can't say which one is ours, so the
-    outcome is unknown."""
+    """Two refund requests with the same idempotency key make two refunds at Atom. The list then can't show which one
+    is ours, so the outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
     for _ in range(2):
         assert meeting.atom.refund(meeting.atom_order).kind is OutcomeClass.PENDING
@@ -162,7 +172,7 @@ def test_atom_does_not_find_refunds_by_their_key(control: SandboxControl) -> Non
     ],
 )
 def test_atom_lists_refunds_with_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
-    """The remark of a listed refund alone decides its outcome class."""
+    """The remark of a listed refund alone decides the refund's outcome class."""
     meeting = AdaptersAtSandbox(control)
     control.change_settings(waits_for_manual_settling=True)
     meeting.make_refunds()
@@ -171,8 +181,8 @@ def test_atom_lists_refunds_with_their_remarks(control: SandboxControl, word: st
 
 
 def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -> None:
-    """A refund of more than was captured, another order and a used payment number are definite failures: nothing
-    happens."""
+    """A refund above the captured amount, a refund of another order and a used payment number are definite failures,
+    and Atom's ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
     vendor, order = meeting.atom, meeting.atom_order
     failed = OutcomeClass.FAILED_DEFINITE
@@ -196,7 +206,7 @@ ATOM_SECRETS = {
 
 @pytest.mark.parametrize("wrong", ATOM_SECRETS)
 def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
-    """Each wrong credential has the outcome AUTH with its own reason, and nothing happens."""
+    """Each wrong credential gives the outcome AUTH with its own reason, and the ledger doesn't change."""
     reason, value = ATOM_SECRETS[wrong]
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: value}
@@ -211,7 +221,7 @@ def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: 
 
 @pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
 def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wrong: str) -> None:
-    """The refund was made, but its answer can't be decrypted: the outcome is unknown."""
+    """If Atom makes the refund but its answer can't be decrypted, the outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "00"}
     vendor = make_atom(control.url, **given)
@@ -220,21 +230,25 @@ def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wron
 
 
 def make_notice(control: SandboxControl, **more: object) -> bytes:
-    """The notice that the sandbox would send about the payment."""
+    """Return the notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("atom", ATOM_ORDER, **more)[1]
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_forged_callbacks_of_atom_are_refused(control: SandboxControl, manner: str) -> None:
-    """A callback with a wrong signature or encryption reports nothing; at most it names an order to ask about."""
+    """A callback with a wrong signature or encryption is refused without a report; at most it names an order about
+    which the program asks Atom.
+    """
     meeting = AdaptersAtSandbox(control)
     callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
-    assert _is_without_proof(callback)
+    assert _is_refused_without_report(callback)
     assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
 
 
 def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:
-    """A callback that was cut, belongs to another merchant, or was encrypted again by somebody else is refused."""
+    """A callback of the simulated Atom is refused, without a report, if it is cut, altered or empty, contains two
+    encrypted texts, belongs to another merchant, or is checked with another signature key.
+    """
     meeting = AdaptersAtSandbox(control)
     good = make_notice(control)
     callback = meeting.atom.parse_callback(good)
@@ -242,11 +256,11 @@ def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:
     assert meeting.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
-        assert _is_without_proof(meeting.atom.parse_callback(changed))
-    assert _is_without_proof(make_atom(control.url, merch_id="900002").parse_callback(good))
-    assert _is_without_proof(make_atom(control.url, response_hash_key="00").parse_callback(good))
+        assert _is_refused_without_report(meeting.atom.parse_callback(changed))
+    assert _is_refused_without_report(make_atom(control.url, merch_id="900002").parse_callback(good))
+    assert _is_refused_without_report(make_atom(control.url, response_hash_key="00").parse_callback(good))
 
 
-def _is_without_proof(callback: SignedCallback) -> bool:
+def _is_refused_without_report(callback: SignedCallback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
     return refused and not callback.has_valid_signature and callback.report is None and callback.event_id == ""

@@ -1,4 +1,4 @@
-"""Tests that each provider of credit checks fulfils the contract of such providers, over real sockets."""
+"""Tests that each provider of credit checks fulfils the contract that all of them share, over real sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,25 +12,25 @@ from console.domain.records import PurchaseRequest
 from console.providers.credit_checks.provider import CreditCheckProvider, CreditCheckReader
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
-from tests.providers.minimal_vendor import ArticleCount
+from tests.providers.minimal_vendor import ArticleCountProvider
 from tests.providers.parts import PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
 from tests.providers.raw_server import (
     Script,
     find_closed_port,
     make_answer_script,
     make_bytes_script,
-    make_drip_script,
     make_hang_script,
     make_http_answer,
     make_reset_script,
+    make_slow_script,
     serve_scripts,
 )
 
 
 @dataclass(frozen=True)
-class Case:
-    """A provider under test: how to open it at a URL, its server's answer to a successful purchase, an id, and its
-    secrets."""
+class ProviderUnderTest:
+    """A provider under test: a function that opens its adapter at a URL, its server's answer to a successful
+    purchase, the id of the credit check in this answer, and its secrets."""
 
     open: Callable[[str, RateLimiter], CreditCheckProvider]
     bought: object
@@ -38,44 +38,46 @@ class Case:
     secrets: tuple[str, ...]
 
 
-def _make_article_count(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
+def _make_article_count_provider(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
     names = {REQUEST.corporation_number: "架空商事株式会社"}
-    return ArticleCount(HttpTransport(url, clock=SystemClock()), rate_limiter, "key-1", names.get)
+    return ArticleCountProvider(HttpTransport(url, clock=SystemClock()), rate_limiter, "key-1", names.get)
 
 
 def _make_alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
     return make_alarmbox(url, rate_limiter=rate_limiter)
 
 
-CASES = {
-    "alarmbox": Case(_make_alarmbox, PURCHASED_ANSWER, 12345, ("at-1", "rt-1", "s3cret-of-client")),
-    "article-count": Case(_make_article_count, {"search_id": 77, "count": 3}, 77, ("key-1",)),
+PROVIDER_EXAMPLES = {
+    "alarmbox": ProviderUnderTest(_make_alarmbox, PURCHASED_ANSWER, 12345, ("at-1", "rt-1", "s3cret-of-client")),
+    "article-count": ProviderUnderTest(_make_article_count_provider, {"search_id": 77, "count": 3}, 77, ("key-1",)),
 }
 
 
-@pytest.fixture(params=list(CASES))
-def case(request: pytest.FixtureRequest) -> Case:
-    return CASES[request.param]
+@pytest.fixture(params=list(PROVIDER_EXAMPLES))
+def provider_example(request: pytest.FixtureRequest) -> ProviderUnderTest:
+    return PROVIDER_EXAMPLES[request.param]
 
 
-def test_a_purchase_is_one_request(case: Case) -> None:
-    """A purchase is one request after one turn of the rate limiter; its outcome has the id."""
+def test_a_purchase_is_one_request(provider_example: ProviderUnderTest) -> None:
+    """A purchase waits once for the rate limiter and sends one request; its outcome contains the id of the credit
+    check.
+    """
     rate_limiter = CountingRateLimiter()
-    with serve_scripts(make_answer_script(200, case.bought)) as server:
-        outcome = case.open(server.url, rate_limiter).buy_check(REQUEST)
+    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
+        outcome = provider_example.open(server.url, rate_limiter).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, SendingCertainty.YES, 200)
         assert outcome.found is not None
-        assert outcome.found.credit_check_id == case.id
+        assert outcome.found.credit_check_id == provider_example.id
         assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
 
 @pytest.mark.parametrize("status", [*range(200, 210), *range(300, 309), *range(400, 432), *range(500, 512)])
-def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
-    """Without a readable body only the listed statuses are definite refusals. Each other one is UNKNOWN; the request
-    is sent once."""
+def test_only_listed_statuses_are_definite_refusals(provider_example: ProviderUnderTest, status: int) -> None:
+    """If the body isn't readable, only the listed HTTP statuses are definite refusals; every other status is UNKNOWN.
+    The request is sent once."""
     refused = {400, 403, 404, 422}
     with serve_scripts(make_answer_script(status, b"")) as server:
-        outcome = case.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
+        outcome = provider_example.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
         purchases = [path for path in server.list_paths() if not path.endswith("/oauth/token")]
     if status == 401:
         assert outcome.kind is OutcomeClass.AUTH
@@ -102,19 +104,23 @@ FAULTS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
-def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
-    """Each fault after sending gives the outcome UNKNOWN, raises no exception, and is sent once."""
+def test_no_fault_is_taken_for_an_answer(provider_example: ProviderUnderTest, script: Script) -> None:
+    """For each connection fault after sending, the outcome of the purchase is UNKNOWN, no exception is raised, and
+    the request is sent only once.
+    """
     with serve_scripts(script) as server:
-        outcome = case.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
+        outcome = provider_example.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.sent is not SendingCertainty.NO
         assert server.connections == 1
 
 
-def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: Case) -> None:
-    """If nobody listens at the address, a purchase has definitely failed; a read has an unknown outcome."""
-    vendor = case.open(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
-    bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(provider_example: ProviderUnderTest) -> None:
+    """If no server listens at the address, the outcome of a purchase is a definite failure and the outcome of a read
+    is unknown.
+    """
+    vendor = provider_example.open(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
+    bought, read = vendor.buy_check(REQUEST), vendor.read_detail(provider_example.id)
     assert (bought.kind, bought.reason, bought.sent) == (
         OutcomeClass.FAILED_DEFINITE,
         "not_connected",
@@ -124,7 +130,7 @@ def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: C
 
 
 class FailingRateLimiter:
-    """A rate limiter that raises an error: its database can't be reached, or it has a bug."""
+    """A rate limiter that raises a given error, as if its database can't be reached or it has a bug."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -138,11 +144,13 @@ class FailingRateLimiter:
     ("error", "reason"),
     [(ConsoleError(ErrorCode.DATABASE_LOCKED), "database_locked"), (ZeroDivisionError(), "internal_error")],
 )
-def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
-    """If the rate limiter fails before the request, the outcome is a definite failure with its reason, and nothing is
-    sent."""
-    with serve_scripts(make_answer_script(200, case.bought)) as server:
-        outcome = case.open(server.url, FailingRateLimiter(error)).buy_check(REQUEST)
+def test_a_failing_rate_limiter_means_never_sent(
+    provider_example: ProviderUnderTest, error: Exception, reason: str
+) -> None:
+    """If the rate limiter fails before the request, the outcome is a definite failure with the limiter's reason, and
+    the adapter sends nothing."""
+    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
+        outcome = provider_example.open(server.url, FailingRateLimiter(error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
             reason,
@@ -151,43 +159,43 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
         assert server.connections == 0
 
 
-def test_a_reader_cannot_buy(case: Case) -> None:
-    """The reader of a provider has no method to buy, and sends GET requests only."""
-    with serve_scripts(make_answer_script(200, case.bought)) as server:
-        reader: CreditCheckReader = case.open(server.url, CountingRateLimiter()).make_reader()
+def test_a_reader_cannot_buy(provider_example: ProviderUnderTest) -> None:
+    """The reading part of a provider's adapter has no method to buy, and sends only GET requests."""
+    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
+        reader: CreditCheckReader = provider_example.open(server.url, CountingRateLimiter()).make_reader()
         assert not hasattr(reader, "buy_check")
-        reader.read_detail(case.id)
-        reader.read_pdf(case.id)
+        reader.read_detail(provider_example.id)
+        reader.read_pdf(provider_example.id)
         reader.find_purchases(REQUEST.corporation_number)
         assert {path.split()[0] for path in server.list_paths()} == {"GET"}
 
 
-def test_a_call_excluded_by_the_capabilities_is_not_sent(case: Case) -> None:
-    """A call that the vendor's capabilities exclude returns at once as not sent."""
-    with serve_scripts(make_answer_script(200, case.bought)) as server:
-        vendor = case.open(server.url, CountingRateLimiter())
+def test_a_call_excluded_by_the_capabilities_is_not_sent(provider_example: ProviderUnderTest) -> None:
+    """If the provider's capabilities exclude a call, the adapter returns "not sent" at once."""
+    with serve_scripts(make_answer_script(200, provider_example.bought)) as server:
+        vendor = provider_example.open(server.url, CountingRateLimiter())
         assert not vendor.capabilities.finds_purchases
         found = vendor.find_purchases(REQUEST.corporation_number)
         assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", SendingCertainty.NO)
         if not vendor.capabilities.has_pdf:
-            file = vendor.read_pdf(case.id)
+            file = vendor.read_pdf(provider_example.id)
             assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", SendingCertainty.NO)
         assert server.connections == 0
 
 
-def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
+def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderTest) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
-    with serve_scripts(make_answer_script(500, "echo: " + " ".join(case.secrets))) as server:
-        vendor = case.open(server.url, CountingRateLimiter())
+    with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
+        vendor = provider_example.open(server.url, CountingRateLimiter())
         seen = repr(vendor) + repr(vendor.buy_check(REQUEST))
     assert "echo: " in seen
-    assert not [secret for secret in case.secrets if secret in seen]
+    assert not [secret for secret in provider_example.secrets if secret in seen]
 
 
 def test_a_company_without_a_name_is_not_searched() -> None:
-    """A vendor that searches by name refuses a request without a company name before anything is sent."""
+    """A provider that searches by company name refuses a request without a name before it sends anything."""
     with serve_scripts(make_answer_script(200)) as server:
-        outcome = _make_article_count(server.url, CountingRateLimiter()).buy_check(
+        outcome = _make_article_count_provider(server.url, CountingRateLimiter()).buy_check(
             PurchaseRequest("0000000000000", "1")
         )
         assert (outcome.kind, outcome.reason, outcome.sent) == (
@@ -199,9 +207,9 @@ def test_a_company_without_a_name_is_not_searched() -> None:
 
 
 def test_an_answer_that_never_ends_is_unknown() -> None:
-    """A provider whose answer never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the
-    time scale."""
-    for script in (make_hang_script(), make_drip_script(make_http_answer(200, PURCHASED_ANSWER), 0.02)):
+    """If a provider's answer never ends, the call ends at its time budget, divided by the time scale, and its outcome
+    is UNKNOWN."""
+    for script in (make_hang_script(), make_slow_script(make_http_answer(200, PURCHASED_ANSWER), 0.02)):
         with serve_scripts(script) as server:
             outcome = make_alarmbox(server.url, scale=100).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN

@@ -1,4 +1,4 @@
-"""Tests over real sockets that an answer which a cache had stored before the request proves nothing."""
+"""Tests over real sockets: an answer that a cache had stored before the request proves nothing about the record."""
 
 import itertools
 from collections.abc import Mapping
@@ -73,8 +73,8 @@ def send_request(line: HttpTransport, *, has_effect: bool = False, accepts: bool
 @pytest.mark.parametrize("has_effect", [False, True])
 @pytest.mark.parametrize("status", [200, 404, 401])
 def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: bool, status: int) -> None:
-    """A stored answer proves neither "not found" nor a success, for a read and for a call that moves money; its text
-    is kept as evidence."""
+    """An answer from a cache proves neither "not found" nor a success, for a read and for a call that moves money. A
+    call that accepts old answers uses it."""
     with serve_scripts(make_answer_script(status, {"a": "b"}, headers)) as server:
         assert send_request(make_transport(server.url), has_effect=has_effect) == (OutcomeClass.UNKNOWN, "old_answer")
         assert send_request(make_transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
@@ -82,19 +82,19 @@ def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: 
 
 @pytest.mark.parametrize("headers", HEADERS_OF_FRESH_ANSWERS, ids=str)
 def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
-    """An answer with the headers of a cache that has asked the provider for it counts."""
+    """An answer with a cache's headers is accepted if the cache got it from the provider for this request."""
     with serve_scripts(make_answer_script(404, {"a": "b"}, headers)) as server:
         assert send_request(make_transport(server.url))[0] is OutcomeClass.NOT_FOUND
 
 
 def test_an_answer_that_is_younger_than_the_call_counts() -> None:
-    """An answer that a cache got from the provider after the request was sent counts."""
+    """An answer is accepted if a cache got it from the provider after the request was sent."""
     assert not was_stored_before_request({"age": "3"}, 3.5)
     assert was_stored_before_request({"age": "4"}, 3.5)
 
 
 def test_every_request_forbids_stored_answers_of_caches() -> None:
-    """Each request has the header that tells caches to ask the provider."""
+    """Each request has the header that orders caches to get the answer from the provider."""
     with serve_scripts(make_answer_script(200, {})) as server:
         send_request(make_transport(server.url))
         assert (server.get_header(0, "cache-control"), server.get_header(0, "pragma")) == (
@@ -103,7 +103,7 @@ def test_every_request_forbids_stored_answers_of_caches() -> None:
         )
 
 
-class _HandClock(SystemClock):
+class _ManualClock(SystemClock):
     seconds = 0.0
 
     def monotonic(self) -> float:
@@ -127,10 +127,11 @@ def _make_date_header(text: str) -> Mapping[str, str]:
         ("", False),
     ],
 )
-def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> None:
-    """Two minutes after an answer, one whose date is before that of the first by the provider's own clock comes from
-    a cache that doesn't say so. A call with an effect is decided without the date."""
-    clock = _HandClock()
+def test_an_answer_older_than_an_earlier_one_is_refused(second: str, is_old: bool) -> None:
+    """A read gets a second answer two minutes after the first. If the second one's Date header shows that it is older
+    than the first answer, it comes from a cache and the outcome is unknown. For a call with an effect the Date header
+    isn't used."""
+    clock = _ManualClock()
     first = make_answer_script(404, {}, _make_date_header("Fri, 20 Nov 2026 03:00:00 GMT"))
     with serve_scripts(first, make_answer_script(404, {}, _make_date_header(second))) as server:
         line = HttpTransport(server.url, clock=clock)
@@ -142,8 +143,10 @@ def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> No
 
 
 def test_answers_count_again_after_a_providers_clock_is_put_back() -> None:
-    """Its clock was ten minutes ahead. Within an hour after the last answer from before, the answers look old."""
-    clock = _HandClock()
+    """The provider's clock was ten minutes ahead and is then corrected. For up to one hour after the last answer with
+    the wrong clock, answers look old and are refused; later answers are accepted again.
+    """
+    clock = _ManualClock()
     dates = ("03:10:00", "03:05:00", "03:58:00", "04:05:00", "04:07:00")
     scripts = (make_answer_script(404, {}, _make_date_header(f"Fri, 20 Nov 2026 {date} GMT")) for date in dates)
     with serve_scripts(*scripts) as server:
@@ -156,8 +159,8 @@ def test_answers_count_again_after_a_providers_clock_is_put_back() -> None:
 
 
 def test_the_clock_of_this_machine_makes_no_answer_old() -> None:
-    """The dates of answers are compared only with each other, so a wrong clock of the provider or desk makes no
-    answer old."""
+    """The dates of answers are compared only with each other, so a wrong clock of the provider or of the desk makes
+    no answer old."""
     start = SystemClock().now()
     dates = [format_datetime(start.replace(year=year), usegmt=False) for year in (1999, 1999, 2100)]
     with serve_scripts(

@@ -1,4 +1,6 @@
-"""Tests that the chain of exceptions of a failed call decides its outcome class."""
+"""Tests of the outcome class of a call that failed with an exception: the chain of exceptions and their causes
+decides it.
+"""
 
 import asyncio
 import http.client
@@ -18,13 +20,13 @@ from urllib3.util.ssl_match_hostname import CertificateError
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, classify_exception
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
-TRANSPORT_VECTORS = VECTORS["classify_transport"]
+PROVIDER_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
+TRANSPORT_VECTORS = PROVIDER_TEST_VECTORS["classify_transport"]
 CONNECTION_POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
 
 def make_exception(name: str, cause: BaseException | None, message: str) -> BaseException:
-    """Return one exception of a chain, connected with its cause as the library does."""
+    """Return one exception of a chain, with its cause attached as the HTTP library does it."""
     module, _, short = name.rpartition(".")
     kind = getattr(importlib.import_module(module), short)
     error: BaseException
@@ -70,7 +72,9 @@ def make_exception_chain(names: Sequence[str], message: str, context: Sequence[s
 
 @pytest.mark.parametrize("vector", TRANSPORT_VECTORS, ids=[v["id"] for v in TRANSPORT_VECTORS])
 def test_published_exception_chains_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published chain has its outcome class, and only FAILED_DEFINITE states that nothing was sent."""
+    """Each chain of exceptions in the test vectors has the stated outcome class. Only FAILED_DEFINITE means that
+    nothing was sent.
+    """
     error = make_exception_chain(
         vector["exception_chain"],
         vector.get("message_contains", "it broke"),
@@ -147,21 +151,23 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
 
 @pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str, sent: SendingCertainty) -> None:
-    """Each row of the table has its reason, and whether something may have been sent; it is UNKNOWN unless nothing
-    was."""
+    """Each failure in the table has the listed reason and the listed answer to "may the request have been sent?".
+    Only if nothing was sent, the outcome is FAILED_DEFINITE; otherwise it is UNKNOWN."""
     expected = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN
     assert classify_exception(error) == (expected, reason, sent)
 
 
 def test_the_class_of_a_failure_ignores_its_context() -> None:
-    """The class of an exception doesn't depend on the exception that was being handled when it was raised."""
+    """The outcome class of an exception does not depend on the other exception that was being handled when it was
+    raised.
+    """
     for error in (ConnectionResetError(), requests.exceptions.ReadTimeout("x"), RuntimeError("x")):
         error.__context__ = NAME_RESOLUTION_ERROR
         assert classify_exception(error)[0] is OutcomeClass.UNKNOWN
 
 
 def test_a_circular_chain_of_causes_ends() -> None:
-    """Exceptions that name each other as cause don't make an endless loop."""
+    """Exceptions that have each other as cause don't make the classification loop endlessly."""
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
     assert classify_exception(first)[0] is OutcomeClass.UNKNOWN

@@ -1,4 +1,6 @@
-"""Tests of the transport over real sockets: what it sends, to which address, and that it sends once."""
+"""Tests of the HTTP transport over real sockets: the bytes that it sends, the addresses that it connects to, and that
+it sends each request only once.
+"""
 
 import socket
 from collections.abc import Callable
@@ -22,8 +24,8 @@ from tests.providers.sending import (
 
 
 def test_an_answer_is_read_completely() -> None:
-    """The answer has the status, the headers in lower case, the bytes of the body and their hash; the request is sent
-    as given."""
+    """The transport sends the request as given. Its answer has the status, the headers with lower-case names, the
+    bytes of the body and their hash."""
     with serve_scripts(make_answer_script(201, BODY, {"X-Thing": "a"})) as server:
         answer = send_purchase(make_transport(server.url))
     assert (answer.status, answer.headers["x-thing"]) == (201, "a")
@@ -34,7 +36,9 @@ def test_an_answer_is_read_completely() -> None:
 
 
 def test_every_call_opens_a_new_connection() -> None:
-    """Each call opens a new connection, because a reused one may deliver a purchase and break before the answer."""
+    """Each call opens a new connection. A reused connection could deliver a purchase and then break before the
+    answer.
+    """
     keep = make_answer_script(200, BODY, {"Connection": "keep-alive"})
     with serve_scripts(keep) as server:
         line = make_transport(server.url)
@@ -46,7 +50,7 @@ def test_every_call_opens_a_new_connection() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status: int) -> None:
-    """A redirect is returned as it is and never followed, not even to the same host."""
+    """The transport returns a redirect as the answer and never follows it, even if it leads to the same host."""
     with (
         serve_scripts(make_answer_script(200, BODY)) as elsewhere,
         serve_scripts(make_answer_script(status, b"", {"Location": elsewhere.url})) as server,
@@ -57,7 +61,7 @@ def test_redirects_are_not_followed(status: int) -> None:
 
 
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Proxies and credentials in environment variables or in the home folder are ignored."""
+    """The transport ignores proxies and credentials in environment variables or in the home folder."""
     with serve_scripts(make_answer_script(502, b"")) as proxy, serve_scripts(make_answer_script(200, BODY)) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
@@ -68,21 +72,21 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_configured_proxy_is_used() -> None:
-    """A proxy in the settings is used."""
+    """If the settings name a proxy, the transport sends the call through it."""
     with serve_scripts(make_answer_script(200, BODY)) as proxy, serve_scripts(make_answer_script(500)) as server:
         assert send_purchase(make_transport(server.url, proxy=proxy.url)).status == 200
         assert server.connections == 0
 
 
 def test_a_refused_connection_has_sent_nothing() -> None:
-    """If nobody listens at the address, nothing was sent."""
+    """If no server listens at the address, the failure states that nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     assert read_failure(make_transport(f"http://127.0.0.1:{port}")) == make_unsent_failure("not_connected")
 
 
 def test_an_unresolved_host_name_sends_nothing() -> None:
-    """If the host name doesn't exist, nothing was sent."""
+    """If the host name can't be resolved, the failure states that nothing was sent."""
     assert read_failure(make_transport("https://nothing.invalid")) == make_unsent_failure("name_not_resolved")
 
 
@@ -100,8 +104,8 @@ def test_an_unresolved_host_name_sends_nothing() -> None:
     ],
 )
 def test_a_name_with_a_forbidden_address_is_not_connected(url: str, addresses: list[str]) -> None:
-    """A public host name with an address in a private network, and `localhost` with an address of another machine,
-    are not connected to, also if only one of several addresses is such a one."""
+    """The transport doesn't connect to a public host name if one of its addresses is in a private network. It doesn't
+    connect to `localhost` if one of its addresses belongs to another machine."""
 
     def resolve_host(host: str, port: int, *_: Any) -> Any:
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
@@ -114,8 +118,10 @@ def test_a_name_with_a_forbidden_address_is_not_connected(url: str, addresses: l
     "path",
     ["ps/v1", "//evil.example.com/", "/a b", "/a\r\nX: y", "http://evil.example.com/", "/../x", "/é", "", "/a#b"],
 )
-def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
-    """Only a plain path is accepted; another one is a bug of the caller and is refused before sending."""
+def test_a_path_that_is_not_plain_is_refused_before_sending(path: str) -> None:
+    """The transport accepts only a plain URL path. Any other path is a bug of the caller, and the transport refuses
+    it before sending.
+    """
     with serve_scripts(make_answer_script(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             make_transport(server.url).send(
@@ -126,7 +132,9 @@ def test_a_path_that_could_mean_another_place_is_never_sent(path: str) -> None:
 
 
 def test_a_header_with_a_line_end_is_never_sent() -> None:
-    """A header value with a line end, such as a damaged token, is refused, so it can't add a header."""
+    """The transport refuses a header value with a line end, such as a damaged token, because the value could add
+    another header.
+    """
     with serve_scripts(make_answer_script(200)) as server:
         with pytest.raises(TransportFailure) as caught:
             make_transport(server.url).send(
@@ -141,9 +149,9 @@ def test_a_header_with_a_line_end_is_never_sent() -> None:
         assert server.connections == 0
 
 
-def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call to an IP address starts no thread for the resolver, which would wait on a busy machine; a call to a host
-    name does.
+def test_a_call_to_an_ip_address_starts_no_resolver_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call to an IP address starts no thread for resolving the host name, because a busy machine could delay the
+    thread. A call to a host name starts one.
     """
     monkeypatch.setattr("console.providers.http.socket_guard.Thread", _fail_to_start_socket_guard)
     with serve_scripts(make_answer_script(200, BODY)) as server:
@@ -152,8 +160,10 @@ def test_an_address_needs_no_thread_of_a_resolver(monkeypatch: pytest.MonkeyPatc
         assert sent is SendingCertainty.NO
 
 
-def test_no_thread_to_be_had_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the thread that guards the socket can't be started, nothing was sent."""
+def test_a_thread_that_cannot_start_means_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the thread that supervises the socket's time budget can't be started, the failure states that nothing was
+    sent.
+    """
     with serve_scripts(make_answer_script(200)) as server:
         monkeypatch.setattr("console.providers.http.transport.SocketGuard", _fail_to_start_socket_guard)
         assert read_failure(make_transport(server.url)) == make_unsent_failure("not_prepared")
@@ -167,7 +177,9 @@ def _fail_to_start_socket_guard(*_: object, **__: object) -> None:
 def test_an_interrupt_passes_through_the_transport(
     interrupt: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C isn't treated as an answer of the provider: the exception passes."""
+    """A KeyboardInterrupt (Ctrl-C) during a call leaves the transport as an exception; it isn't treated as an answer
+    of the provider.
+    """
 
     def raise_interrupt(*_: object) -> None:
         raise interrupt()
@@ -180,8 +192,8 @@ def test_an_interrupt_passes_through_the_transport(
 
 @pytest.mark.parametrize("answers", [[False], [True, False]])
 def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
-    """The permission to send is asked for just before the first byte of each request; if it is refused, nothing is
-    sent. Outside of the block no permission is needed."""
+    """In the block of `allow_sending_while`, the transport asks for permission just before the first byte of each
+    request, and sends nothing if it is refused. Outside of this block a request needs no permission."""
     with serve_scripts(make_bytes_script(WHOLE_ANSWER)) as server, allow_sending_while(iter(answers).__next__):
         for _ in answers[1:]:
             assert send_purchase(make_transport(server.url)).status == 200
@@ -198,7 +210,7 @@ def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
 
 
 def test_no_socket_stays_open_after_a_call(recwarn: pytest.WarningsRecorder) -> None:
-    """After each kind of end no socket stays open."""
+    """After a complete answer, a reset and an empty answer, the transport leaves no socket open."""
     for script in (make_answer_script(200, BODY), make_reset_script(WHOLE_ANSWER[:-5]), make_bytes_script(b"")):
         with serve_scripts(script) as server:
             try:

@@ -1,5 +1,5 @@
-"""Tests of faults of the connection over real sockets: each has its outcome class, none counts as an answer, and no
-request is sent again."""
+"""Tests of connection faults over real sockets: each fault has its outcome class, no fault counts as an answer, and
+no request is sent again."""
 
 import gzip
 import importlib
@@ -18,9 +18,9 @@ from tests.providers.raw_server import (
     Script,
     make_answer_script,
     make_bytes_script,
-    make_flood_script,
     make_hang_script,
     make_http_answer,
+    make_large_answer_script,
     make_reset_script,
     serve_scripts,
 )
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 def measure_peak_memory(call: Callable[[], T]) -> tuple[T, int]:
-    """Return the result of the call, and the largest memory (bytes) that Python held during it."""
+    """Run the function and return its result with the largest memory (bytes) that Python used during the run."""
     # Import first: the modules' memory must not count as that of the body.
     importlib.import_module("console.providers.http.requests_session")
     tracemalloc.start()
@@ -40,7 +40,7 @@ def measure_peak_memory(call: Callable[[], T]) -> tuple[T, int]:
         tracemalloc.stop()
 
 
-GZIP = {"Content-Encoding": "gzip"}
+GZIP_HEADERS = {"Content-Encoding": "gzip"}
 COMPRESSED_REFUSAL = gzip.compress(b"<html>refused</html>")
 TWO_CONTENT_LENGTHS = {"Content-Length": "2, 75"}
 CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -72,25 +72,25 @@ BROKEN_ANSWERS: list[tuple[str, Script, str, SendingCertainty]] = [
     ),
     (
         "gzip without its data",
-        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:10], GZIP)),
+        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:10], GZIP_HEADERS)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip without its end",
-        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:-9], GZIP)),
+        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:-9], GZIP_HEADERS)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip without its length",
-        make_bytes_script(make_http_answer(401, COMPRESSED_REFUSAL[:-1], GZIP)),
+        make_bytes_script(make_http_answer(401, COMPRESSED_REFUSAL[:-1], GZIP_HEADERS)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip and something",
-        make_bytes_script(make_http_answer(404, COMPRESSED_REFUSAL + b"{}", GZIP)),
+        make_bytes_script(make_http_answer(404, COMPRESSED_REFUSAL + b"{}", GZIP_HEADERS)),
         "answer_cut",
         SendingCertainty.YES,
     ),
@@ -146,7 +146,7 @@ BROKEN_ANSWERS: list[tuple[str, Script, str, SendingCertainty]] = [
     ),
     (
         "endless header",
-        make_flood_script(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20),
+        make_large_answer_script(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20),
         "connection_broken",
         SendingCertainty.MAYBE,
     ),
@@ -159,14 +159,16 @@ BROKEN_ANSWERS: list[tuple[str, Script, str, SendingCertainty]] = [
 def test_a_fault_after_connecting_is_unknown_and_not_repeated(
     script: Script, reason: str, sent: SendingCertainty
 ) -> None:
-    """Each fault after connecting has the outcome UNKNOWN with its own reason, and the request isn't sent again."""
+    """Each fault after connecting leads to UNKNOWN with its own reason, and the transport does not send the request
+    again.
+    """
     with serve_scripts(script) as server:
         assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
         assert server.connections == 1
 
 
-def test_reset_after_the_whole_body_spoils_nothing() -> None:
-    """A complete answer counts, even if the server then resets the connection."""
+def test_a_complete_answer_counts_despite_a_later_reset() -> None:
+    """A complete answer is accepted, even if the server then resets the connection."""
 
     def send_answer_and_reset(connection: socket.socket, _: object) -> None:
         connection.sendall(WHOLE_ANSWER)
@@ -178,7 +180,9 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
 
 
 def test_silence_within_the_body_is_a_read_timeout() -> None:
-    """Silence within the body has the outcome of a read timeout, although the library calls it a connection error."""
+    """If the server stops sending in the middle of a body, the outcome is that of a read timeout, although the HTTP
+    library reports a connection error.
+    """
     with serve_scripts(make_hang_script(WHOLE_ANSWER[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send_purchase(make_transport(server.url), read_timeout=0.1)
     assert (caught.value.outcome_class, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
@@ -187,7 +191,7 @@ def test_silence_within_the_body_is_a_read_timeout() -> None:
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
 def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the status line of an answer, no exception counts as "never sent"."""
+    """If an exception occurs after the status line of an answer was received, the request counts as sent."""
 
     def raise_error(*_: object) -> None:
         raise error
@@ -200,7 +204,9 @@ def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), requests.exceptions.InvalidURL("x"), MemoryError()])
 def test_a_call_with_a_possibly_sent_byte_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the guard of the socket has noted a first byte, no exception of a library counts as "never sent"."""
+    """If the transport has noted that a first byte may have been sent, an exception of a library doesn't change this:
+    the request counts as possibly sent.
+    """
 
     def raise_error(*_: object, **__: object) -> None:
         raise error
@@ -225,22 +231,24 @@ def test_a_call_with_a_possibly_sent_byte_counts_as_sent(error: Exception, monke
     ids=["gzip", "another spelling", "deflate", "identity", "no body"],
 )
 def test_a_whole_compressed_answer_is_read(coding: str, body: bytes, text: bytes) -> None:
-    """The program requests no compression; an answer that is compressed nevertheless is read."""
+    """The transport doesn't ask for compression, but reads a complete answer that the server has compressed."""
     with serve_scripts(make_answer_script(200, body, {"Content-Encoding": coding})) as server:
         assert send_purchase(make_transport(server.url)).body == text
 
 
 def test_a_body_above_the_limit_is_cut_during_the_read() -> None:
-    """A body of 500 MB is given up at the limit, and the memory stays small."""
+    """The transport stops reading a body of 500 MB at the size limit, and its memory use stays small."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n"
-    with serve_scripts(make_flood_script(head, 500_000_000)) as server:
+    with serve_scripts(make_large_answer_script(head, 500_000_000)) as server:
         outcome, peak = measure_peak_memory(lambda: read_failure(make_transport(server.url), limit=1 << 20))
     assert outcome == (OutcomeClass.UNKNOWN, "answer_too_large", SendingCertainty.YES)
     assert peak < 8 << 20
 
 
 def test_a_decompressed_body_above_the_limit_is_cut() -> None:
-    """The size limit is for the decompressed body."""
+    """The size limit applies to the decompressed body, so a small compressed answer with a too large content is
+    refused.
+    """
     bomb = gzip.compress(b"\0" * (64 << 20), 9)
     with serve_scripts(make_answer_script(200, bomb, {"Content-Encoding": "gzip"})) as server:
         outcome, peak = measure_peak_memory(lambda: read_failure(make_transport(server.url), limit=1 << 20))
@@ -249,7 +257,7 @@ def test_a_decompressed_body_above_the_limit_is_cut() -> None:
 
 
 def test_a_body_of_exactly_the_limit_passes() -> None:
-    """A body of exactly the limit is accepted."""
+    """A body whose size is exactly the limit is accepted."""
     with serve_scripts(make_answer_script(200, b"x" * 100)) as server:
         assert len(send_purchase(make_transport(server.url), limit=100).body) == 100
         assert read_failure(make_transport(server.url), limit=99)[1] == "answer_too_large"

@@ -1,5 +1,5 @@
-"""Tests of a process that gets a signal to end, or is stopped beyond its time budget: what was sent is known, and a
-complete answer counts."""
+"""Tests of a process that gets SIGINT during a call, or is stopped for longer than the call's time budget. The
+outcome states whether the request was sent, and a complete answer is accepted."""
 
 import os
 import signal
@@ -23,11 +23,13 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 BUDGET_SECONDS = 1.0
 UNSENT_OUTCOME = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
-OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
+ANSWER_WITHOUT_LENGTH = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
 
 
 def send_uninterruptibly(pipe: Pipe, url: str, budget: float) -> None:
-    """Send one request inside an act that no signal interrupts, and report its outcome."""
+    """In a child process: send one request while signals are deferred, and report its outcome; then report the
+    deferred SIGINT if there was one.
+    """
     line = make_transport(url, connect_timeout_seconds=30.0)
     try:
         with interrupts.defer_signals():
@@ -41,8 +43,8 @@ def send_uninterruptibly(pipe: Pipe, url: str, budget: float) -> None:
 
 
 def read_interrupted_outcome(child: Child) -> object:
-    """Return the outcome of the call that SIGINT has interrupted. The child process must then report the signal
-    too."""
+    """Send SIGINT to the child process, return the outcome of its call, and check that it then reports the
+    interruption."""
     os.kill(child.pid, signal.SIGINT)
     told = child.wait_for_report()
     assert child.wait_for_report() == "interrupted"
@@ -50,7 +52,7 @@ def read_interrupted_outcome(child: Child) -> object:
 
 
 def test_an_interrupt_during_the_connection_sends_nothing() -> None:
-    """An interruption while the host doesn't accept the connection: nothing was sent."""
+    """If SIGINT comes while the host doesn't accept the connection, the outcome states that nothing was sent."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -67,7 +69,7 @@ def test_an_interrupt_during_the_connection_sends_nothing() -> None:
 
 
 def test_an_interrupt_during_the_handshake_sends_nothing() -> None:
-    """An interruption during the TLS handshake: the request wasn't sent."""
+    """If SIGINT comes during the TLS handshake, the outcome states that the request wasn't sent."""
     silent = socket.create_server(("127.0.0.1", 0))
     with (
         silent,
@@ -86,7 +88,7 @@ def test_an_interrupt_during_the_handshake_sends_nothing() -> None:
     ids=["unanswered", "half an answer"],
 )
 def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, sent: SendingCertainty) -> None:
-    """An interruption ends the wait at once; the outcome at the provider is unknown."""
+    """If SIGINT comes while the transport waits for the answer, the call ends at once and its outcome is unknown."""
     with serve_scripts(script) as server, start_children(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
         assert child.wait_for_report() == "begun"
         wait_until(lambda: bool(server.requests), "the request")
@@ -95,10 +97,12 @@ def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
-@pytest.mark.parametrize("answer", [WHOLE_ANSWER, OPEN_END], ids=["with a length", "to the end of the connection"])
+@pytest.mark.parametrize(
+    "answer", [WHOLE_ANSWER, ANSWER_WITHOUT_LENGTH], ids=["with a length", "to the end of the connection"]
+)
 @pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
 def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
-    """A complete answer counts that came while the process was stopped beyond its time budget."""
+    """A complete answer that arrived while the process was stopped for longer than the time budget is accepted."""
     with (
         _serve_answer_later(answer) as (server, go_on),
         start_children(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
@@ -118,10 +122,12 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 @pytest.mark.parametrize(
-    "half", [WHOLE_ANSWER[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"]
+    "half", [WHOLE_ANSWER[:-5], ANSWER_WITHOUT_LENGTH[:-5]], ids=["with a length", "to the end of the connection"]
 )
-def test_a_partial_answer_at_an_interrupt_is_unknown(half: bytes) -> None:
-    """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
+def test_a_partial_answer_at_the_end_of_the_budget_is_unknown(half: bytes) -> None:
+    """If the answer is incomplete and the connection still open at the end of the time budget, the outcome is
+    unknown.
+    """
     with (
         serve_scripts(make_hang_script(half)) as server,
         start_children(send_uninterruptibly, [(server.url, BUDGET_SECONDS)]) as (child,),
@@ -132,7 +138,9 @@ def test_a_partial_answer_at_an_interrupt_is_unknown(half: bytes) -> None:
 
 @contextmanager
 def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Event]]:
-    """Yield a server that answers and closes when the test sets the event."""
+    """Yield a server and an event: when the test sets the event, the server sends the answer and closes the
+    connection.
+    """
     go_on = threading.Event()
 
     def wait_and_answer(connection: socket.socket, over: threading.Event) -> None:

@@ -1,7 +1,7 @@
-"""Tests that each call ends with its time budget, however slowly the other side sends.
+"""Tests that each call ends with its time budget, however slowly the server sends.
 
-No test measures the time. The silence of the other side, or its slow answer, lasts longer than a test may take: a
-call that went on would reach that limit.
+No test measures the time. Each server stays silent or slow for longer than a test may take, so a call that ignored
+its budget would make the test fail.
 """
 
 import socket
@@ -12,14 +12,14 @@ import pytest
 
 from console.domain.clock import TimeScale
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
-from tests.providers.raw_server import Script, make_answer_script, make_drip_script, make_hang_script, serve_scripts
+from tests.providers.raw_server import Script, make_answer_script, make_hang_script, make_slow_script, serve_scripts
 from tests.providers.sending import LONG_HEAD, WHOLE_ANSWER, make_transport, make_unsent_failure, read_failure
 from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
-    """The system's resolver of names has no timeout; the call ends after the connect timeout nevertheless, and a late
-    answer of the resolver sends nothing."""
+    """The system's host name resolver has no timeout of its own, but the call ends after the connect timeout. If the
+    resolver answers later, nothing is sent."""
     go_on, answered = threading.Event(), threading.Event()
 
     def wait_and_resolve(*args: Any) -> Any:
@@ -38,7 +38,9 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
 
 @pytest.mark.timeout(100)  # the system itself gives up after two minutes
 def test_a_connect_timeout_has_sent_nothing() -> None:
-    """If the host doesn't accept the connection within the connect timeout, nothing was sent."""
+    """If the host doesn't accept the connection within the connect timeout, the failure states that nothing was
+    sent.
+    """
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -56,7 +58,7 @@ def test_a_connect_timeout_has_sent_nothing() -> None:
 
 @pytest.mark.parametrize("after", [b"", WHOLE_ANSWER[:30]], ids=["at once", "within the headers"])
 def test_a_read_timeout_is_unknown(after: bytes) -> None:
-    """If no byte of the answer comes within the read timeout, the outcome is UNKNOWN."""
+    """If no byte of the answer arrives within the read timeout, the outcome is UNKNOWN."""
     with serve_scripts(make_hang_script(after)) as server:
         assert read_failure(make_transport(server.url), read_timeout=0.1) == (
             OutcomeClass.UNKNOWN,
@@ -65,31 +67,35 @@ def test_a_read_timeout_is_unknown(after: bytes) -> None:
         )
 
 
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
-OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
+ANSWER_HEAD_WITH_LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
+HEAD_WITHOUT_LENGTH = b"HTTP/1.1 200 OK\r\n\r\n"
 DRIPPING_ANSWERS: list[tuple[str, Script, SendingCertainty]] = [
-    ("in the headers", make_drip_script(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
-    ("in the body", make_drip_script(b"{" * 20_000, 1.0, after=HEAD), SendingCertainty.YES),
+    ("in the headers", make_slow_script(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
+    ("in the body", make_slow_script(b"{" * 20_000, 1.0, after=ANSWER_HEAD_WITH_LENGTH), SendingCertainty.YES),
     (
         "in a body that ends with the connection",
-        make_drip_script(b" " * 20_000, 1.0, after=OPEN_END),
+        make_slow_script(b" " * 20_000, 1.0, after=HEAD_WITHOUT_LENGTH),
         SendingCertainty.YES,
     ),
-    ("faster than the read timeout", make_drip_script(LONG_HEAD, 0.05), SendingCertainty.MAYBE),
-    ("slower than a test may take", make_drip_script(LONG_HEAD, 600.0), SendingCertainty.MAYBE),
+    ("faster than the read timeout", make_slow_script(LONG_HEAD, 0.05), SendingCertainty.MAYBE),
+    ("slower than a test may take", make_slow_script(LONG_HEAD, 600.0), SendingCertainty.MAYBE),
 ]
 
 
 @pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPPING_ANSWERS], ids=[d[0] for d in DRIPPING_ANSWERS])
-def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
-    """An answer that comes byte by byte never reaches the read timeout; the call ends with its time budget."""
+def test_an_answer_byte_by_byte_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
+    """If an answer arrives byte by byte, the read timeout never passes; the call ends at the end of its time
+    budget.
+    """
     with serve_scripts(script) as server:
         outcome = read_failure(make_transport(server.url), read_timeout=600, budget=0.3)
     assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
 def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
-    """If the server never answers the TLS handshake, nothing was sent."""
+    """If the server never answers the TLS handshake, the call ends with its time budget, and the failure states that
+    nothing was sent.
+    """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         line = make_transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout_seconds=600.0)
         kind, _, sent = read_failure(line, budget=0.3)
@@ -97,7 +103,7 @@ def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
 
 
 def test_the_time_scale_divides_every_duration() -> None:
-    """With the time scale 10,000 a read timeout of 2,000 s lasts 0.2 s."""
+    """With a time scale of 10,000, a read timeout of 2,000 s lasts 0.2 s."""
     with serve_scripts(make_hang_script()) as server:
         line = make_transport(server.url, scale=TimeScale(10_000))
         assert read_failure(line, read_timeout=2_000, budget=4_000_000)[1] == "read_timeout"

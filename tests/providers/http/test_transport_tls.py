@@ -1,4 +1,6 @@
-"""Tests of TLS: the transport connects only with the right certificate chain and name; otherwise nothing was sent."""
+"""Tests of TLS in the HTTP transport: it connects only to a server with a trusted certificate chain and the right
+host name. Otherwise nothing is sent.
+"""
 
 import socket
 import ssl
@@ -13,8 +15,8 @@ from tests.providers.raw_server import (
     Script,
     make_answer_script,
     make_bytes_script,
-    make_drip_script,
     make_http_answer,
+    make_slow_script,
     serve_scripts,
 )
 from tests.providers.sending import BODY, LONG_HEAD, make_transport, make_unsent_failure, read_failure, send_purchase
@@ -26,14 +28,14 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 
 def test_a_server_with_a_trusted_certificate_is_called(authority: CertificateAuthority) -> None:
-    """A server with a trusted chain and the right name is called."""
+    """The transport calls a server whose certificate chain is trusted and has the right host name."""
     with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
         assert send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).status == 200
 
 
 def test_tls_of_an_unknown_authority_means_never_sent(authority: CertificateAuthority, tmp_path: Path) -> None:
-    """A chain that neither the machine nor the given context trusts is refused before the first byte of the
-    request."""
+    """If the machine and the given TLS context don't trust the server's certificate chain, the transport refuses it
+    before the first byte of the request."""
     stranger = CertificateAuthority(tmp_path, "Somebody Else").make_trusting_context()
     with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
         assert read_failure(make_transport(server.url, tls_context=stranger)) == make_unsent_failure(
@@ -47,7 +49,7 @@ def test_tls_of_an_unknown_authority_means_never_sent(authority: CertificateAuth
 def test_tls_of_another_host_or_time_means_never_sent(
     authority: CertificateAuthority, names: list[str], days: int
 ) -> None:
-    """A certificate for another host, or an expired one, is refused."""
+    """If the server's certificate is for another host or has expired, the transport refuses it and sends nothing."""
     with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context(*names, days=days)) as server:
         assert read_failure(
             make_transport(server.url, tls_context=authority.make_trusting_context())
@@ -56,7 +58,7 @@ def test_tls_of_another_host_or_time_means_never_sent(
 
 
 def test_a_server_without_tls_gets_no_request() -> None:
-    """If the server speaks no TLS, the handshake fails before the first byte of the request."""
+    """If the server does not use TLS, the handshake fails before the first byte of the request."""
     with serve_scripts(make_answer_script(200, BODY)) as server:
         line = make_transport(f"https://127.0.0.1:{server.port}")
         kind, _, sent = read_failure(line, budget=0.3)
@@ -64,7 +66,7 @@ def test_a_server_without_tls_gets_no_request() -> None:
 
 
 def test_old_tls_is_refused(authority: CertificateAuthority) -> None:
-    """A server with a TLS version below 1.2 gets no request."""
+    """A server that offers only TLS versions below 1.2 gets no request."""
     old = authority.make_server_context("127.0.0.1")
     old.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
@@ -79,21 +81,23 @@ def test_old_tls_is_refused(authority: CertificateAuthority) -> None:
 
 
 def test_a_proxy_that_refuses_the_tunnel_means_never_sent(authority: CertificateAuthority) -> None:
-    """If the proxy refuses CONNECT, nothing was sent."""
+    """If the proxy refuses the CONNECT request, the failure states that nothing was sent."""
     with serve_scripts(make_answer_script(403)) as proxy:
         line = make_transport("https://localhost:1", proxy=proxy.url, tls_context=authority.make_trusting_context())
         assert read_failure(line) == make_unsent_failure("proxy_refused")
 
 
-def test_a_drip_under_tls_ends_with_the_budget(authority: CertificateAuthority) -> None:
-    """An answer that comes byte by byte over TLS ends with the time budget."""
-    with serve_scripts(make_drip_script(LONG_HEAD, 0.05), tls=authority.make_server_context("127.0.0.1")) as server:
+def test_a_tls_answer_byte_by_byte_ends_with_the_budget(authority: CertificateAuthority) -> None:
+    """If an answer arrives byte by byte over TLS, the call ends at the end of its time budget."""
+    with serve_scripts(make_slow_script(LONG_HEAD, 0.05), tls=authority.make_server_context("127.0.0.1")) as server:
         line = make_transport(server.url, tls_context=authority.make_trusting_context())
         assert read_failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
 
 
 def _make_proper_tls_end(raw: bytes) -> Script:
-    """A script that writes these bytes and then ends the TLS connection with its message, as servers should."""
+    """Return a script that writes these bytes and then ends the TLS connection with the closing message that the
+    standard demands.
+    """
 
     def send_and_close_tls(connection: socket.socket, _: object) -> None:
         assert isinstance(connection, ssl.SSLSocket)
@@ -104,23 +108,25 @@ def _make_proper_tls_end(raw: bytes) -> Script:
     return send_and_close_tls
 
 
-OPEN_END = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
+REFUSAL_HEAD_WITHOUT_LENGTH = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
 
 
 @pytest.mark.parametrize("body", [b"", b"refused", b'{"message":"no"}'])
-def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: CertificateAuthority, body: bytes) -> None:
-    """A body without a declared length ends where the connection ends. Without the TLS message about the end,
-    somebody may have cut it before the purchase that it contains, so the outcome is unknown."""
+def test_a_body_without_the_closing_tls_message_is_unknown(authority: CertificateAuthority, body: bytes) -> None:
+    """A body without a declared length ends with the connection. Without the closing TLS message, an attacker may
+    have cut off the part that reports a purchase, so the outcome is unknown."""
     context = authority.make_trusting_context()
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # as some builds of Python do
-    with serve_scripts(make_bytes_script(OPEN_END + body), tls=authority.make_server_context("127.0.0.1")) as server:
+    with serve_scripts(
+        make_bytes_script(REFUSAL_HEAD_WITHOUT_LENGTH + body), tls=authority.make_server_context("127.0.0.1")
+    ) as server:
         assert read_failure(make_transport(server.url, tls_context=context)) == (
             OutcomeClass.UNKNOWN,
             "tls_broken",
             SendingCertainty.YES,
         )
     with serve_scripts(
-        _make_proper_tls_end(OPEN_END + body), tls=authority.make_server_context("127.0.0.1")
+        _make_proper_tls_end(REFUSAL_HEAD_WITHOUT_LENGTH + body), tls=authority.make_server_context("127.0.0.1")
     ) as server:
         assert send_purchase(make_transport(server.url, tls_context=context)).body == body
 
@@ -133,8 +139,8 @@ def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: CertificateAut
     ],
 )
 def test_a_complete_body_needs_no_closing_tls_message(authority: CertificateAuthority, raw: bytes) -> None:
-    """Many servers close the connection without the TLS message; a complete answer with a declared length counts
-    nevertheless."""
+    """Many servers close the connection without the closing TLS message. A complete answer with a declared length is
+    accepted without this message."""
     with serve_scripts(make_bytes_script(raw), tls=authority.make_server_context("127.0.0.1")) as server:
         assert (
             send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).body

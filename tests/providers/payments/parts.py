@@ -1,4 +1,4 @@
-"""Both payment adapters as the program makes them, with requests and answers for tests."""
+"""The payment adapters of PayPay and Atom, made as in the program, with requests and answers for tests."""
 
 import hashlib
 import json
@@ -17,14 +17,14 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpAnswer
 from console.providers.paypay.client import PayPay, PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey
-from tests.providers.parts import CountingRateLimiter, HandClock
+from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.raw_server import Script, make_answer_script
 
 T = TypeVar("T")
 
-VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
+PROVIDER_TEST_VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
 INSTANT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-CLOCK = HandClock(INSTANT)
+CLOCK = ManualClock(INSTANT)
 
 # The merchant that the provider publishes for its test environment.
 REQUEST_KEY, RESPONSE_KEY = "A4476C2062FFA58980DC8F79EB6A799E", "75AEF0FA1B94B3C10D4F5B268F757F11"
@@ -35,12 +35,12 @@ MERCHANT = AtomMerchant(
 PAYPAY_SECRETS = ("a_dGVzdA_sample", "Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd=")
 
 YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
-PAYPAY_ORDER = RefundInstruction(
+PAYPAY_REFUND_INSTRUCTION = RefundInstruction(
     "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, INSTANT, "注文キャンセルのため"
 )
 PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, INSTANT, "利用料 2026年11月分")
 PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
-ATOM_ORDER = RefundInstruction(
+ATOM_REFUND = RefundInstruction(
     "RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), INSTANT
 )
 ATOM_REQUEST = PaymentRequest(
@@ -75,7 +75,9 @@ def derive_response_key() -> bytes:
 
 
 def seal_answer(said: object) -> bytes:
-    """Return an answer as Atom sends it: a form with the encrypted JSON. A text is encrypted as it is."""
+    """Return an answer in Atom's form, with its JSON encrypted. If `said` is a text, it is encrypted unchanged
+    instead of as JSON.
+    """
     text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
     return f"merchId=317157&encData={encrypt_text(text, derive_response_key())}".encode()
 
@@ -85,12 +87,12 @@ def make_sealed_script(said: object, status: int = 200) -> Script:
 
 
 def make_paypay_json(code: str, data: object = None) -> dict[str, Any]:
-    """Return the JSON of an answer in PayPay's form."""
+    """Return the JSON body of an answer in PayPay's format."""
     return {"resultInfo": {"code": code, "message": "-", "codeId": "08100001"}, "data": data}
 
 
 def make_http_answer(status: int, body: object = b"") -> HttpAnswer:
-    """Return an answer as the transport returns it."""
+    """Return an HTTP answer as the transport would return it."""
     whole = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     return HttpAnswer(status, {"x-request-id": "REQ-1"}, whole, hashlib.sha256(whole).hexdigest())
 
@@ -105,6 +107,6 @@ def get_class_and_reason(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
 
 
 def get_report(outcome: Outcome[T]) -> T:
-    """Return the report of an outcome; fail if there is none."""
+    """Return the report of an outcome; the test fails if the outcome has none."""
     assert outcome.found is not None
     return outcome.found

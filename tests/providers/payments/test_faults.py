@@ -1,4 +1,6 @@
-"""Tests of each fault of the sandbox with each call of the payment adapters: the outcome class that follows."""
+"""Tests of each fault of the sandbox in each call of the payment adapters: each combination has the expected outcome
+class.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +18,7 @@ OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass
 UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
 AUTH, TOO_FAST = OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED
 
-SUCCESS_ANSWERS = {
+SUCCESS_OUTCOME_BY_CALL = {
     "paypay_create": OK,
     "paypay_payment": OK,
     "paypay_cancel": PENDING,
@@ -29,7 +31,7 @@ SUCCESS_ANSWERS = {
 }
 """The outcome of each call without a fault."""
 
-ARGUMENTS = {
+ARGUMENT_BY_FAULT = {
     "status": "503",
     "status_after_charge": "503",
     "late_charge": "503",
@@ -74,25 +76,25 @@ CALLS_FOR_COMMON_FAULTS = {"paypay_payment", "paypay_refund", "atom_verification
 FITTING_FAULTS = [
     (name, call)
     for name, kind in FAULT_BY_NAME.items()
-    for call in SUCCESS_ANSWERS
+    for call in SUCCESS_OUTCOME_BY_CALL
     if (call in kind.calls or (not kind.calls and call in CALLS_FOR_COMMON_FAULTS))
 ]
 
 
 @pytest.mark.parametrize(("name", "call"), FITTING_FAULTS)
 def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, call: str) -> None:
-    """An answer that isn't complete and about the request is UNKNOWN. A refund that the answer confirms or denies is
-    settled."""
+    """An incomplete answer, or one that isn't about the request, has the outcome UNKNOWN. If the answer clearly
+    confirms or denies a refund, the outcome states this."""
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
     silent = name in ("hang", "hang_after_charge")
     meeting = AdaptersAtSandbox(control, scale=100 if silent else 1.0)
     if call in ("paypay_refund_details", "atom_refund_status"):
         meeting.make_refunds()
     before = control.payments_control.read_ledger()["accepted_minor"]
-    action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
+    action = f"{name}:{ARGUMENT_BY_FAULT[name]}" if name in ARGUMENT_BY_FAULT else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
     outcome = meeting.send_call(call)
-    expected = EXCEPTIONS.get((name, call), SUCCESS_ANSWERS[call] if name in HARMLESS_FAULTS else UNKNOWN)
+    expected = EXCEPTIONS.get((name, call), SUCCESS_OUTCOME_BY_CALL[call] if name in HARMLESS_FAULTS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
     moved = control.payments_control.read_ledger()["accepted_minor"] - before
@@ -102,7 +104,7 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
         assert moved == 0
 
 
-PAYPAY_REFUND = {
+OUTCOME_BY_PAYPAY_REFUND_CODE = {
     "REQUEST_ACCEPTED": PENDING, "INVALID_REQUEST_PARAMS": FAILED, "MISSING_REQUEST_PARAMS": FAILED,
     "INVALID_PARAMS": FAILED, "UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_FOUND": AUTH,
     "RATE_LIMIT": TOO_FAST, "TRANSACTION_FAILED": FAILED, "UNACCEPTABLE_OP": FAILED, "CANCELED_USER": FAILED,
@@ -117,7 +119,7 @@ PAYPAY_READ_OUTCOMES = {
     "RATE_LIMIT": TOO_FAST,
 }
 PAYPAY_CODES = {
-    "paypay_refund": PAYPAY_REFUND,
+    "paypay_refund": OUTCOME_BY_PAYPAY_REFUND_CODE,
     "paypay_refund_details": PAYPAY_READ_OUTCOMES | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
     "paypay_payment": PAYPAY_READ_OUTCOMES
     | {
@@ -131,7 +133,7 @@ PAYPAY_CODES = {
 
 @pytest.mark.parametrize("call", PAYPAY_CODES)
 def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call: str) -> None:
-    """Each result of PayPay's table has its outcome class. A result that isn't listed for the call, and a success
+    """Each result code of PayPay's table has its outcome class. A code that isn't listed for the call, and a success
     without data, are UNKNOWN."""
     meeting = AdaptersAtSandbox(control)
     told = {code: call_with_fault(meeting, f"result:{code}", call).kind for code in (*RESULT_BY_CODE, "NEW_CODE")}
@@ -140,7 +142,7 @@ def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call:
 
 
 def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
-    """Return the outcome of a call with this fault."""
+    """Order this fault from the sandbox, make the call and return its outcome."""
     meeting.control.add_fault(action, call=call)
     return meeting.send_call(call)
 
@@ -160,8 +162,8 @@ ATOM_CODES = {
 
 @pytest.mark.parametrize("call", ATOM_CODES)
 def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: str) -> None:
-    """Each code has its outcome class for each call. For a refund each doubtful code is UNKNOWN, never a failure. A
-    code alone books nothing."""
+    """Each result code of Atom has its outcome class for each call. For a refund, every doubtful code is UNKNOWN and
+    never a failure. No report that contains only a code is bookable."""
     meeting = AdaptersAtSandbox(control)
     told = {code: call_with_fault(meeting, f"result:{code}", call) for code in (*MESSAGE_BY_RESPONSE_CODE, "OTS9999")}
     assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
@@ -179,16 +181,18 @@ def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: s
 def test_a_status_without_a_code_is_no_answer_of_paypay(
     control: SandboxControl, call: str, status: int, expected: OutcomeClass
 ) -> None:
-    """A status without a readable code may come from a server in front of PayPay, so only a readable code counts as
-    PayPay's answer."""
+    """If an answer of PayPay has an error status without a readable result code, it may come from a server in front
+    of PayPay, so the outcome is unknown. A 429 means "too many requests"."""
     meeting = AdaptersAtSandbox(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
     assert meeting.send_call(call).kind is expected
 
 
-@pytest.mark.parametrize("call", SUCCESS_ANSWERS)
-def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
-    """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
+@pytest.mark.parametrize("call", SUCCESS_OUTCOME_BY_CALL)
+def test_a_call_during_an_outage_is_not_sent(control: SandboxControl, call: str) -> None:
+    """If the provider refuses connections, a call with an effect is a definite failure, and the outcome of a read is
+    unknown.
+    """
     meeting = AdaptersAtSandbox(control)
     with control.cause_outage():
         outcome = meeting.send_call(call)
@@ -198,8 +202,8 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provider: str) -> None:
-    """The call gets no answer and the refund is made later: a probe before that finds nothing, a later one finds the
-    refund."""
+    """A refund call gets no answer, and the provider makes the refund later. A probe before this moment doesn't find
+    the refund; a probe after it does."""
     meeting = AdaptersAtSandbox(control)
     control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"

@@ -1,4 +1,4 @@
-"""Tests that each payment provider fulfils the contract of such providers, over real sockets."""
+"""Tests that each payment provider fulfils the contract that all of them share, over real sockets."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -18,17 +18,17 @@ from console.providers.atom.read_retries import NO_RETRIES, RetryLimits, is_temp
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.payments.provider import PaymentProvider, PaymentReader
 from tests.providers.atom.test_responses import make_attempt, make_details
-from tests.providers.parts import CountingRateLimiter, HandClock
+from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import (
-    ATOM_ORDER,
     ATOM_QUESTION,
+    ATOM_REFUND,
     ATOM_REQUEST,
     MERCHANT,
-    PAYPAY_ORDER,
     PAYPAY_QUESTION,
+    PAYPAY_REFUND_INSTRUCTION,
     PAYPAY_REQUEST,
     PAYPAY_SECRETS,
-    VECTORS,
+    PROVIDER_TEST_VECTORS,
     make_atom,
     make_paypay,
     make_paypay_json,
@@ -41,19 +41,19 @@ from tests.providers.raw_server import (
     find_closed_port,
     make_answer_script,
     make_bytes_script,
-    make_drip_script,
-    make_flood_script,
     make_hang_script,
     make_http_answer,
+    make_large_answer_script,
     make_reset_script,
+    make_slow_script,
     serve_scripts,
 )
 
 
 @dataclass(frozen=True)
-class Case:
-    """A provider under test: how to open it at a URL, its requests, its answers to a refund and to a question, and
-    its secrets."""
+class ProviderUnderTest:
+    """A provider under test: a function that opens its adapter at a URL, its requests, its answers to a refund and to
+    a read of a payment, and its secrets."""
 
     open: Callable[..., PaymentProvider]
     request: PaymentRequest
@@ -68,33 +68,33 @@ ATOM_ACCEPTED_REFUND = {
     "payInstrument": {
         "payDetails": {
             "atomTxnId": 11000000615892, "totalRefundAmount": 150.50,
-            "prodDetails": [{"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519,
+            "prodDetails": [{"prodRefundId": ATOM_REFUND.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519,
                              "prodRefundAmount": 150.50}],
         },
         **make_details("OTS0000"),
     }
 }  # fmt: skip
-CASES = {
-    "paypay": Case(
-        make_paypay, PAYPAY_REQUEST, PAYPAY_QUESTION, PAYPAY_ORDER,
+PROVIDER_EXAMPLES = {
+    "paypay": ProviderUnderTest(
+        make_paypay, PAYPAY_REQUEST, PAYPAY_QUESTION, PAYPAY_REFUND_INSTRUCTION,
         make_http_answer(200, make_paypay_json("SUCCESS", REFUND)), make_http_answer(200, make_paypay_json("SUCCESS",
         PAYMENT)), PAYPAY_SECRETS,
     ),
-    "atom": Case(
-        make_atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_ORDER,
+    "atom": ProviderUnderTest(
+        make_atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_REFUND,
         make_http_answer(200, seal_answer(ATOM_ACCEPTED_REFUND)), make_http_answer(200,
         seal_answer({"payInstrument": [make_attempt()]})), MERCHANT.secrets,
     ),
 }  # fmt: skip
 
 
-@pytest.fixture(params=list(CASES))
-def case(request: pytest.FixtureRequest) -> Case:
-    return CASES[request.param]
+@pytest.fixture(params=list(PROVIDER_EXAMPLES))
+def provider_example(request: pytest.FixtureRequest) -> ProviderUnderTest:
+    return PROVIDER_EXAMPLES[request.param]
 
 
-def make_calls(case: Case, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
-    """Return each call of a provider by name; the first two are reads."""
+def make_calls(case: ProviderUnderTest, vendor: PaymentProvider) -> Mapping[str, Callable[[], Outcome[Any]]]:
+    """Return the calls of a provider's adapter by name; the first two calls only read."""
     return {
         "payment": lambda: vendor.read_payment(case.question),
         "refund status": lambda: vendor.read_refund(case.order),
@@ -107,19 +107,21 @@ def make_calls(case: Case, vendor: PaymentProvider) -> Mapping[str, Callable[[],
 READ_CALLS = ("payment", "refund status")
 
 
-def call_every(case: Case, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
+def make_all_calls(case: ProviderUnderTest, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
     every = make_calls(case, vendor)
     return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.can_cancel}
 
 
-def test_a_refund_is_one_request(case: Case) -> None:
-    """An accepted refund is not made yet and has an id; it is one request after one turn of the rate limiter."""
+def test_a_refund_is_one_request(provider_example: ProviderUnderTest) -> None:
+    """A refund waits once for the rate limiter and sends one request. If the provider accepts it, the outcome is
+    PENDING and contains the provider's refund id.
+    """
     rate_limiter = CountingRateLimiter()
-    with serve_scripts(make_bytes_script(case.accepts)) as server:
-        outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
+    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
+        outcome = provider_example.open(server.url, rate_limiter=rate_limiter).refund(provider_example.order)
         assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, SendingCertainty.YES, 200)
         assert outcome.found is not None
-        assert outcome.found.key == case.order.key
+        assert outcome.found.key == provider_example.order.key
         assert outcome.found.provider_refund_id
         assert (len(server.requests), rate_limiter.taken) == (1, 1)
 
@@ -136,7 +138,7 @@ FAULTS: dict[str, Callable[[bytes], Script]] = {
     "cut in an open-ended body": lambda good: make_bytes_script(
         b"HTTP/1.1 200 OK\r\n\r\n" + good.partition(b"\r\n\r\n")[2][:-9]
     ),
-    "giant": lambda _: make_flood_script(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n", 50_000_000),
+    "giant": lambda _: make_large_answer_script(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n", 50_000_000),
     "empty": lambda _: make_answer_script(200, b""),
     "500": lambda _: make_answer_script(500, b""),
     "408": lambda _: make_answer_script(408, b""),
@@ -146,19 +148,25 @@ FAULTS: dict[str, Callable[[bytes], Script]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Script]) -> None:
-    """Each fault after sending gives UNKNOWN for every call, raises no exception, and is sent once."""
-    with serve_scripts(fault(case.accepts)) as server:
-        outcomes = call_every(case, case.open(server.url))
+def test_no_fault_is_taken_for_an_answer(
+    provider_example: ProviderUnderTest, fault: Callable[[bytes], Script]
+) -> None:
+    """For every call and each connection fault after sending, the outcome is UNKNOWN, no exception is raised, and the
+    request is sent only once.
+    """
+    with serve_scripts(fault(provider_example.accepts)) as server:
+        outcomes = make_all_calls(provider_example, provider_example.open(server.url))
         assert {outcome.kind for outcome in outcomes.values()} == {OutcomeClass.UNKNOWN}
         assert SendingCertainty.NO not in {outcome.sent for outcome in outcomes.values()}
         assert server.connections == len(outcomes)
 
 
-def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: Case) -> None:
-    """If nobody listens at the address, a call with an effect has definitely failed; a read has an unknown
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(provider_example: ProviderUnderTest) -> None:
+    """If no server listens at the address, a call with an effect is a definite failure, and a read has an unknown
     outcome."""
-    for name, outcome in call_every(case, case.open(f"http://127.0.0.1:{find_closed_port()}")).items():
+    for name, outcome in make_all_calls(
+        provider_example, provider_example.open(f"http://127.0.0.1:{find_closed_port()}")
+    ).items():
         expected = OutcomeClass.UNKNOWN if name in READ_CALLS else OutcomeClass.FAILED_DEFINITE
         assert (name, outcome.kind, outcome.reason, outcome.sent) == (
             name,
@@ -169,68 +177,70 @@ def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: C
 
 
 class UnreachableRateLimiter:
-    """A rate limiter whose database can't be reached."""
+    """A rate limiter that always raises the error of an unreachable database."""
 
     def wait_for_start(self) -> None:
         raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
 
-def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
-    """If the rate limiter fails before the request, the outcome is a definite failure with its reason, and nothing is
-    sent."""
+def test_a_failing_rate_limiter_means_never_sent(provider_example: ProviderUnderTest) -> None:
+    """If the rate limiter fails before the request, the outcome is a definite failure with the limiter's reason, and
+    the adapter sends nothing."""
     rate_limiter: RateLimiter = UnreachableRateLimiter()
-    with serve_scripts(make_bytes_script(case.accepts)) as server:
-        outcome = case.open(server.url, rate_limiter=rate_limiter).refund(case.order)
+    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
+        outcome = provider_example.open(server.url, rate_limiter=rate_limiter).refund(provider_example.order)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
         assert outcome.sent is SendingCertainty.NO
         assert server.connections == 0
 
 
-def test_a_reader_of_a_provider_moves_no_money(case: Case) -> None:
-    """The reader of a provider has no method that moves money, and its reads are those of the whole adapter."""
-    with serve_scripts(make_bytes_script(case.paid)) as server:
-        reader: PaymentReader = case.open(server.url).make_reader()
+def test_a_reader_of_a_provider_moves_no_money(provider_example: ProviderUnderTest) -> None:
+    """The reading part of an adapter has no method that moves money, and its read methods are those of the whole
+    adapter.
+    """
+    with serve_scripts(make_bytes_script(provider_example.paid)) as server:
+        reader: PaymentReader = provider_example.open(server.url).make_reader()
         assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
-        outcome = reader.read_payment(case.question)
+        outcome = reader.read_payment(provider_example.question)
     assert outcome.kind is OutcomeClass.SUCCEEDED
     assert outcome.found is not None
     assert outcome.found.is_bookable
 
 
-def test_an_answer_that_never_ends_is_unknown(case: Case) -> None:
-    """An answer that never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the time
-    scale."""
-    for script in (make_hang_script(), make_drip_script(case.accepts, 0.02)):
+def test_an_answer_that_never_ends_is_unknown(provider_example: ProviderUnderTest) -> None:
+    """If a provider's answer never ends, the call ends at its time budget, divided by the time scale, and its outcome
+    is UNKNOWN."""
+    for script in (make_hang_script(), make_slow_script(provider_example.accepts, 0.02)):
         with serve_scripts(script) as server:
-            outcome = case.open(server.url, scale=200).refund(case.order)
+            outcome = provider_example.open(server.url, scale=200).refund(provider_example.order)
         assert outcome.kind is OutcomeClass.UNKNOWN
         assert outcome.reason in ("read_timeout", "budget_spent")
 
 
-def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
+def test_secrets_stay_out_of_reprs_and_evidence(provider_example: ProviderUnderTest) -> None:
     """The text forms of the provider and of an outcome, and the evidence, contain no credential."""
-    with serve_scripts(make_answer_script(500, "echo: " + " ".join(case.secrets))) as server:
-        vendor = case.open(server.url)
-        seen = repr(vendor) + repr(call_every(case, vendor))
+    with serve_scripts(make_answer_script(500, "echo: " + " ".join(provider_example.secrets))) as server:
+        vendor = provider_example.open(server.url)
+        seen = repr(vendor) + repr(make_all_calls(provider_example, vendor))
     assert "echo: " in seen
-    assert not [secret for secret in case.secrets if secret in seen]
+    assert not [secret for secret in provider_example.secrets if secret in seen]
 
 
-BAD_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65, "a%2Fb", "a#b"]
+IMPOSSIBLE_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65, "a%2Fb", "a#b"]
 
 
-@pytest.mark.parametrize("bad", BAD_IDS)
-def test_impossible_ids_are_not_sent(case: Case, bad: str) -> None:
-    """For a text that can't be an id, nothing is sent."""
-    order = replace(case.order, key=bad)
-    with serve_scripts(make_bytes_script(case.accepts)) as server:
-        vendor = case.open(server.url)
+@pytest.mark.parametrize("bad", IMPOSSIBLE_IDS)
+def test_impossible_ids_are_not_sent(provider_example: ProviderUnderTest, bad: str) -> None:
+    """If a text can't be an id of the provider, the adapter sends no request with it."""
+    order = replace(provider_example.order, key=bad)
+    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
+        vendor = provider_example.open(server.url)
         outcomes = {
             "refund status": vendor.read_refund(order),
-            "payment": vendor.read_payment(replace(case.question, merchant_payment_id=bad)),
+            "payment": vendor.read_payment(replace(provider_example.question, merchant_payment_id=bad)),
             "refund": vendor.refund(order),
-            "refund 2": vendor.refund(replace(case.order, provider_payment_id=bad)),
-            "start": vendor.start(replace(case.request, merchant_payment_id=bad)),
+            "refund 2": vendor.refund(replace(provider_example.order, provider_payment_id=bad)),
+            "start": vendor.start(replace(provider_example.request, merchant_payment_id=bad)),
         }
         assert server.connections == 0
     for name, outcome in outcomes.items():
@@ -238,30 +248,32 @@ def test_impossible_ids_are_not_sent(case: Case, bad: str) -> None:
         assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
-def test_impossible_amounts_are_not_sent(case: Case) -> None:
-    """An amount of 0 or in another currency is neither requested nor refunded."""
-    currency = case.order.amount.currency
+def test_impossible_amounts_are_not_sent(provider_example: ProviderUnderTest) -> None:
+    """The adapter sends no payment request and no refund for an amount of 0 or in a wrong currency."""
+    currency = provider_example.order.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
-    with serve_scripts(make_bytes_script(case.accepts)) as server:
-        vendor = case.open(server.url)
+    with serve_scripts(make_bytes_script(provider_example.accepts)) as server:
+        vendor = provider_example.open(server.url)
         for amount in (Money(0, currency), Money(100, foreign)):
             for outcome in (
-                vendor.refund(replace(case.order, amount=amount)),
-                vendor.start(replace(case.request, amount=amount)),
+                vendor.refund(replace(provider_example.order, amount=amount)),
+                vendor.start(replace(provider_example.request, amount=amount)),
             ):
                 assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "bad_amount")
         assert server.connections == 0
 
 
-def test_paypay_moves_eleven_digits_at_most() -> None:
-    """An amount of more than eleven digits, which PayPay can't read, is not sent."""
+def test_paypay_amounts_have_eleven_digits_at_most() -> None:
+    """The PayPay adapter sends no request with an amount of more than eleven digits, because PayPay can't read it."""
     with serve_scripts(make_answer_script(200)) as server:
-        outcome = make_paypay(server.url).refund(replace(PAYPAY_ORDER, amount=Money(10**11, "JPY")))
+        outcome = make_paypay(server.url).refund(replace(PAYPAY_REFUND_INSTRUCTION, amount=Money(10**11, "JPY")))
         assert (outcome.reason, server.connections) == ("bad_amount", 0)
 
 
 def test_atom_finds_payments_by_sum_and_day() -> None:
-    """Atom's verification needs the amount and the day in India of the payment; without them nothing is sent."""
+    """Atom's verification call needs the payment's amount and its day in India; without these values the adapter
+    sends nothing.
+    """
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_atom(server.url)
         for lacking in (replace(ATOM_QUESTION, amount=None), replace(ATOM_QUESTION, day=None)):
@@ -275,8 +287,8 @@ def test_atom_finds_payments_by_sum_and_day() -> None:
 
 
 def test_adapters_state_their_capabilities() -> None:
-    """The adapters of PayPay and Atom state their capabilities, which services use in place of the provider's
-    name."""
+    """The adapters of PayPay and Atom state their capabilities, so that services decide by capabilities and not by
+    the provider's name."""
     first, second = make_paypay("http://127.0.0.1:1").capabilities, make_atom("http://127.0.0.1:1").capabilities
     assert (first.keeps_idempotency_keys, second.keeps_idempotency_keys) == (True, False)
     assert (first.not_found_rule is not None, second.not_found_rule is not None) == (True, False)
@@ -290,12 +302,14 @@ def test_adapters_state_their_capabilities() -> None:
     )
 
 
-PAYPAY_WINDOW_VECTORS = VECTORS["paypay_windows"]
+PAYPAY_WINDOW_VECTORS = PROVIDER_TEST_VECTORS["paypay_windows"]
 
 
 @pytest.mark.parametrize("vector", PAYPAY_WINDOW_VECTORS, ids=[v["id"] for v in PAYPAY_WINDOW_VECTORS])
 def test_deadlines_of_cancellation_and_refund_end_with_a_japanese_day(vector: dict[str, Any]) -> None:
-    """The deadlines of a cancellation and of a refund are the last seconds of Japanese days, and Atom has none."""
+    """PayPay's deadlines of a cancellation and of a refund are the last seconds of Japanese days. Atom has no such
+    deadlines.
+    """
     vendor = make_paypay("http://127.0.0.1:1")
     paid_at = datetime.fromisoformat(vector["paid_at"])
     assert paid_at == datetime.fromtimestamp(vector["paid_at_epoch"], UTC)
@@ -308,8 +322,8 @@ def test_deadlines_of_cancellation_and_refund_end_with_a_japanese_day(vector: di
 # ---- asking again
 
 
-class InstantClock(HandClock):
-    """A clock whose waits take no time and are recorded."""
+class InstantClock(ManualClock):
+    """A clock whose waits end at once; it records the requested durations."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -323,32 +337,34 @@ class InstantClock(HandClock):
 
 
 def test_a_read_is_repeated_after_a_passing_failure() -> None:
-    """A read is repeated a few times after a temporary failure; a refund never is."""
+    """After a temporary failure the program repeats a read a few times, but never repeats a refund."""
     patient = RetryLimits(first_pause_seconds=0.01)
     trouble = make_sealed_script({"payInstrument": make_details("OTS0951")})
-    with serve_scripts(trouble, make_answer_script(503), make_bytes_script(CASES["atom"].paid)) as server:
+    with serve_scripts(trouble, make_answer_script(503), make_bytes_script(PROVIDER_EXAMPLES["atom"].paid)) as server:
         assert make_atom(server.url, patience=patient).read_payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
         assert server.connections == 3
     with serve_scripts(trouble) as server:
         vendor = make_atom(server.url, patience=patient)
-        assert vendor.read_refund(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
+        assert vendor.read_refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
         assert server.connections == 3
-        assert vendor.refund(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
+        assert vendor.refund(ATOM_REFUND).kind is OutcomeClass.UNKNOWN
         assert vendor.start(ATOM_REQUEST).kind is OutcomeClass.UNKNOWN
         assert server.connections == 5
 
 
 @pytest.mark.parametrize("code", ["OTS0506", "OTS0401", "OTS0510", "OTS9999", "OTS0551", "OTS0600"])
 def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
-    """A refusal, a state and a wrong request are not repeated, because the answer would be the same."""
+    """The program doesn't repeat a read after a refusal, a definite state or a wrong request, because the next answer
+    would be the same.
+    """
     with serve_scripts(make_sealed_script({"payInstrument": make_details(code)})) as server:
         make_atom(server.url, patience=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)
         assert server.connections == 1
 
 
 def test_pauses_between_reads_double_up_to_a_minute() -> None:
-    """The pauses between repeated reads are 2, 4, 8 … up to 60 seconds, up to a quarter less at random, and divided
-    by the time scale. Together they stay within the limit."""
+    """The pauses between repeated reads are 2, 4, 8 … up to 60 seconds. Each is shortened at random by up to a
+    quarter and divided by the time scale. Their sum stays within the time limit."""
     assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
     assert RetryLimits().compute_pause_seconds(2, 0.0) == 3.0
     troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", SendingCertainty.YES)

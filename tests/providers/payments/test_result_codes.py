@@ -1,4 +1,4 @@
-"""Tests that each reason of an answer of a payment provider has words in both languages."""
+"""Tests that each reason in an outcome of a payment provider has a text in Japanese and English."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from console.providers.paypay import result_codes as paypay_codes
 from console.wording.sentences.catalogue import LANGUAGES, read_sentences
 from scripts import word_use
 
-PROVIDERS = Path(console.__file__).parent / "providers"
+PROVIDER_PACKAGE_PATH = Path(console.__file__).parent / "providers"
 CODE_POSITION_BY_FUNCTION = {
     "CodeOutcome": 1, "make_unknown_verdict": 0, "make_refused_verdict": 0, "make_denied_verdict": 0,
     "make_rate_limited_verdict": 0, "make_pending_verdict": 0, "UnusableAnswer": 0, "make_unsent_outcome": 0,
@@ -17,19 +17,19 @@ CODE_POSITION_BY_FUNCTION = {
 
 
 def list_reasons() -> set[str]:
-    """Return the reasons in the tables and in each place of the code that makes one."""
+    """Return all reasons: those in the tables of codes, and those that the adapters' source code states."""
     rows = [*paypay_codes.VERDICTS_BY_CALL_AND_CODE.values(), *paypay_codes.VERDICTS_OF_ALL_CALLS.values()]
     rows += [row.verdict for row in paypay_codes.PAYMENT_STATE_MEANINGS.values()]
     rows += [row for table in atom_codes.VERDICTS_BY_CALL.values() for row in table.values()]
     rows += [
         row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATE_MEANINGS.values())
     ]
-    made = {asked.text for asked in word_use.find_arguments(PROVIDERS, CODE_POSITION_BY_FUNCTION)}
+    made = {asked.text for asked in word_use.find_arguments(PROVIDER_PACKAGE_PATH, CODE_POSITION_BY_FUNCTION)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
 
 def test_every_reason_has_a_word() -> None:
-    """Each reason of an outcome has words for lists and sentences, in both languages."""
+    """Each reason of an outcome has a text for lists and one for sentences, in Japanese and English."""
     found = list_reasons()
     assert len(found) > 45
     for language in LANGUAGES:
@@ -37,7 +37,7 @@ def test_every_reason_has_a_word() -> None:
 
 
 def test_every_state_has_a_label() -> None:
-    """A provider's own state is shown in words, by provider."""
+    """Each state of PayPay and of Atom has a text on the screens, under the provider's name."""
     families = {
         "paypay-payment": paypay_codes.PAYMENT_STATE_MEANINGS,
         "paypay-refund": paypay_codes.REFUND_STATE_MEANINGS,

@@ -1,5 +1,5 @@
-"""Tests of PayPay's daily file: it is read as a stream, each line is accepted or refused separately, and no content
-raises an exception."""
+"""Tests of PayPay's daily file: the reader reads it as a stream and accepts or refuses each line separately. No
+content raises an exception."""
 
 import io
 import tracemalloc
@@ -25,7 +25,7 @@ from console.store.reconciliation.row_index import HistoryIndex
 from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.raw_server import Script, make_answer_script, serve_scripts
 
-DAY = date(2026, 11, 19)
+FILE_DAY = date(2026, 11, 19)
 HEADER = (
     "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
     "マーチャント決済ID,支払い詳細"
@@ -33,7 +33,7 @@ HEADER = (
 PAID = "04212345678901234567,1,架空商事,,,,取引完了,2026-11-19T12:20:01+09:00,3300,,PayPay残高,ORD-1,"
 REFUNDED = '04212345678901234567,1,"架空,商事",,,,返金完了,2026-11-19T13:00:00+09:00,-1000,,PayPay残高,ORD-1,'
 FAILED = "04212345678901234568,1,①商事,,,,取引失敗,2026-11-19T14:00:00+09:00,5,,,,"
-PLAIN = (PAID, REFUNDED, FAILED)
+ORDINARY_LINES = (PAID, REFUNDED, FAILED)
 Row = HistoryRow | RefusedRow
 
 
@@ -43,17 +43,19 @@ def make_file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
 
 def read_rows(content: bytes, merchant: str = "1") -> list[Row]:
     with closing(HistoryIndex()) as index:
-        return list(DailyFileReader(io.BytesIO(content), merchant, DAY, index))
+        return list(DailyFileReader(io.BytesIO(content), merchant, FILE_DAY, index))
 
 
 def list_refusal_reasons(*lines: str, end: str = "\n") -> list[str | None]:
-    """Return for each line why it was refused; None for an accepted line."""
+    """Return the refusal reason of each line of the file; None for an accepted line."""
     return [row.reason if isinstance(row, RefusedRow) else None for row in read_rows(make_file(*lines, end=end))]
 
 
 def test_rows_of_a_described_daily_file_are_read() -> None:
-    """Payments and refunds are read with positive amounts, times as instants, and keys in order."""
-    found = read_rows(make_file(*PLAIN))
+    """The reader returns the payments and refunds of a daily file with positive amounts and times as instants; their
+    keys are in ascending order.
+    """
+    found = read_rows(make_file(*ORDINARY_LINES))
     at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
     assert found[0] == HistoryRow(
         "2026-11-19:00000002", "04212345678901234567", "ORD-1", PaymentState.PAYMENT_SUCCESS, "取引完了", at,
@@ -96,19 +98,19 @@ def test_rows_of_a_described_daily_file_are_read() -> None:
         (PAID.replace("架空商事", "x" * 20_000), "too_long"),
     ],
 )
-def test_a_bad_line_spoils_only_itself(line: str, reason: str) -> None:
-    """A wrong line is refused with its reason, and the other lines are read."""
+def test_a_bad_line_is_refused_and_the_others_are_read(line: str, reason: str) -> None:
+    """A wrong line is refused with its reason, and all other lines are read."""
     assert list_refusal_reasons(FAILED, line, REFUNDED) == [None, reason, None]
 
 
 def test_unused_cells_may_have_any_content() -> None:
-    """Cells that the program doesn't read may have any content."""
+    """A line is accepted whatever content the cells have that the program doesn't read."""
     assert list_refusal_reasons(PAID.replace("架空商事", "=1+1")) == [None]
 
 
 def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
-    """A payment with the same end twice is a duplicate, whatever the amounts. Refunds with the same amount differ by
-    their time."""
+    """Two lines that report the same end of the same payment are duplicates, whatever their amounts are. Two refunds
+    with the same amount are different if their times differ."""
     later = REFUNDED.replace("13:00:00", "13:00:01")
     assert list_refusal_reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
         None,
@@ -122,13 +124,13 @@ def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
 
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
 def test_a_cut_file_is_reported(cut: int) -> None:
-    """In a file that was cut, the last line is refused: it has too few cells or no line end."""
+    """If the file was cut, its last line is refused, because it has too few cells or no line end."""
     assert list_refusal_reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
 
 
-def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
-    """The last line of a file must have a line end: columns may have another order, so the last amount may have lost
-    digits."""
+def test_a_last_line_without_a_line_end_is_refused() -> None:
+    """A last line without a line end is refused even if it has all cells: if the amount is the last column, it may
+    have lost digits."""
     header = HEADER.removesuffix(",支払い詳細").replace("取引金額,", "") + ",取引金額"
     line = PAID.removesuffix(",").replace("3300,", "") + ",3300"
     whole, cut = read_rows(make_file(line, header=header)), read_rows(make_file(line[:-2], header=header, end=""))
@@ -138,7 +140,9 @@ def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
 
 
 def test_a_refused_line_names_its_payment_if_readable() -> None:
-    """A refused line names its payment if it can be read, so that a person finds it."""
+    """A refused line still names its payment if the payment number is readable, so that a person can find the
+    payment.
+    """
     (row,) = read_rows(make_file(PAID.replace(",3300,", ",x,")))
     assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
 
@@ -149,26 +153,26 @@ def test_a_refused_line_names_its_payment_if_readable() -> None:
                 make_file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
 def test_a_file_without_the_expected_columns_is_refused(content: bytes) -> None:
-    """Contents without the expected columns are refused."""
+    """A file without the expected columns is refused as a whole."""
     with pytest.raises(InvalidDailyFile):
         read_rows(content)
 
 
 @given(st.binary(max_size=400), st.integers(0, 400))
 def test_random_bytes_in_a_file_raise_no_exception(noise: bytes, place: int) -> None:
-    """Random bytes in a file give rows and refusals, and no exception."""
-    content = make_file(*PLAIN)
+    """A file with random bytes gives rows and refusals and raises no exception."""
+    content = make_file(*ORDINARY_LINES)
     at = len(make_file()) + place
     assert all(isinstance(row, Row) for row in read_rows(content[:at] + noise + content[at:]))
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    """A file with ten times the rows needs no more memory besides the file itself."""
+    """Reading a file with ten times as many rows needs no more memory, apart from the file itself."""
     peaks = []
     for count in (1_000, 10_000):
         lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
         stream, index = io.BytesIO(make_file(*lines)), HistoryIndex()
-        reader = DailyFileReader(stream, "1", DAY, index)
+        reader = DailyFileReader(stream, "1", FILE_DAY, index)
         tracemalloc.start()
         assert sum(isinstance(row, HistoryRow) for row in reader) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
@@ -178,10 +182,12 @@ def test_memory_does_not_grow_with_the_rows() -> None:
 
 
 def test_the_name_in_an_address_has_merchant_and_days() -> None:
-    """The name in an address gives merchant and days; every other address gives None."""
+    """From the file name in the URL the program reads the merchant and the days; for any other URL it returns
+    None.
+    """
     found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
     assert found is not None
-    assert (found.merchant_id, found.first_day, found.last_day) == ("12", DAY, DAY)
+    assert (found.merchant_id, found.first_day, found.last_day) == ("12", FILE_DAY, FILE_DAY)
     for url in (
         "",
         "https://x.example/",
@@ -206,8 +212,8 @@ def fetch_file(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes],
 
 
 def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
-    """A file is fetched only from an allowed host, because anybody can send a notice with an address."""
-    content = make_file(*PLAIN)
+    """The program fetches a daily file only from an allowed host, because anybody could send a notice with a URL."""
+    content = make_file(*ORDINARY_LINES)
     outcome, connections = fetch_file(make_answer_script(200, content))
     assert (outcome.kind, outcome.found, connections) == (OutcomeClass.SUCCEEDED, content, 1)
     outcome, connections = fetch_file(make_answer_script(200, content), allowed=False)
@@ -217,7 +223,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 @pytest.mark.parametrize("url", ["", "x", "file:///etc/passwd", "http://[", "//files.example.com/x",
                                  "http://10.0.0.1/x", "http://files.example.com/x"])  # fmt: skip
 def test_an_invalid_file_address_is_refused(url: str) -> None:
-    """For each text that is no admitted address, nothing is sent and no exception is raised."""
+    """For a text that isn't an allowed URL, the program sends nothing and raises no exception."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
     outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
     assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)
@@ -233,6 +239,8 @@ def test_an_invalid_file_address_is_refused(url: str) -> None:
     ],
 )
 def test_a_missing_daily_file_is_reported(script: Script, kind: OutcomeClass, reason: str) -> None:
-    """A missing file, or another answer in its place, proves nothing."""
+    """If the daily file is missing or the server sends another answer, the program reports an outcome that proves
+    nothing about the payments.
+    """
     outcome, _ = fetch_file(script)
     assert (outcome.kind, outcome.reason) == (kind, reason)

@@ -1,4 +1,4 @@
-"""Tests of each row of PayPay's tables, and of each way in which an answer isn't the answer to the request."""
+"""Tests of each row of PayPay's tables of codes, and of answers that don't belong to the request."""
 
 import gzip
 import json
@@ -32,10 +32,10 @@ from console.providers.paypay.result_codes import (
 )
 from console.wording.sentences.catalogue import read_sentences
 from tests.providers.payments.parts import (
-    PAYPAY_ORDER,
     PAYPAY_QUESTION,
+    PAYPAY_REFUND_INSTRUCTION,
     PAYPAY_REQUEST,
-    VECTORS,
+    PROVIDER_TEST_VECTORS,
     YEN,
     describe_effect,
     get_report,
@@ -45,9 +45,9 @@ from tests.providers.payments.parts import (
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "paypay"]
-STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
-ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
+ANSWERS = [v for v in PROVIDER_TEST_VECTORS["classify_http"] if v["provider"] == "paypay"]
+PAYPAY_STATE_VECTORS = [v for v in PROVIDER_TEST_VECTORS["states"] if v["domain"].startswith("paypay")]
+ORDER, PAID = PAYPAY_REFUND_INSTRUCTION, "04212345678901234567"
 READERS: dict[PayPayCall, Callable[[Any], Any]] = {
     PayPayCall.CREATE_CODE: make_started_payment_reader(PAYPAY_REQUEST),
     PayPayCall.DELETE_CODE: read_deleted_code,
@@ -98,7 +98,9 @@ def convert_answer(call: PayPayCall, status: int, body: object = b"") -> Outcome
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
 def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
-    """Each published answer has its outcome class over real HTTP, and its effect follows from it."""
+    """Each published answer, sent over real HTTP, has the stated outcome class and the effect that follows from
+    it.
+    """
     call = vector["call"]
     with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
         vendor = make_paypay(server.url)
@@ -111,9 +113,11 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
         assert server.connections == 1
 
 
-@pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
+@pytest.mark.parametrize("vector", PAYPAY_STATE_VECTORS, ids=[v["id"] for v in PAYPAY_STATE_VECTORS])
 def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
-    """Each published state has its state of ours, whether it is final, and its label."""
+    """Each published state of PayPay is translated to the expected state of this program, its label, and whether the
+    state is final.
+    """
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":
         row = PAYMENT_STATE_MEANINGS[word]
@@ -176,14 +180,16 @@ OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
 
 
 def test_each_row_of_the_tables_is_tested() -> None:
-    """Each row of the tables is tested here."""
+    """Every row of the adapter's tables of result codes occurs in the tables of this test file."""
     assert {row[:3] for row in OWN_ROWS} == set(VERDICTS_BY_CALL_AND_CODE)
     assert {row[:2] for row in COMMON_ROWS} == set(VERDICTS_OF_ALL_CALLS)
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
 def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kind]) -> None:
-    """A refusal is definite for a call with an effect; a refused read has an outcome of its own."""
+    """A refusal code that all calls share is a definite refusal for a call with an effect; for a read it has the
+    outcome class of a refused read.
+    """
     status, code, acts, reads = row
     for call in PayPayCall:
         outcome = convert_answer(call, status, make_paypay_json(code))
@@ -192,7 +198,9 @@ def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kin
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
 def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, int, str, Kind]) -> None:
-    """Each row has its outcome class. With another status the same code counts as unlisted."""
+    """Each row, a result code with its HTTP status, has its outcome class. The same code with another HTTP status
+    counts as unlisted.
+    """
     call, status, code, kind = row
     assert convert_answer(call, status, make_paypay_json(code)).kind is kind
     assert convert_answer(call, 418, make_paypay_json(code)).kind is Kind.UNKNOWN
@@ -200,8 +208,8 @@ def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
 def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind, Kind]) -> None:
-    """The code refuses the call, but the data contain its effect: the outcome is unknown. Other data have no
-    influence."""
+    """If the result code refuses the call but the data contain the call's effect, the outcome is unknown. Other data
+    don't change the refusal."""
     status, code, acts, _ = row
     for call, data in ((PayPayCall.REFUND, REFUND), (PayPayCall.CREATE_CODE, {"codeId": "04-1", "url": "https://x"})):
         assert convert_answer(call, status, make_paypay_json(code, data)).kind is (acts if acts in (P, U) else U)
@@ -210,8 +218,8 @@ def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429])
 def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
-    """A refusal contains the effect also in a list, in an inner object or beside the data, and without an id by a
-    state or a link for the payer."""
+    """A refusal leaves the outcome unknown if its effect occurs in a list, in an inner object or outside of the data.
+    Without an id, a state or a link for the payer also counts as the effect."""
     code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
     refund_without_id = {"status": "CREATED", "acceptedAt": 1795161601}
     made: list[object] = [[REFUND], {"refund": REFUND}, refund_without_id]
@@ -239,11 +247,11 @@ NOT_FOUND_ROWS = [
 
 
 @pytest.mark.parametrize(("call", "status", "code", "found"), NOT_FOUND_ROWS)
-def test_not_found_with_the_thing_itself_is_no_answer(
+def test_not_found_with_the_record_in_the_data_is_unknown(
     call: PayPayCall, status: int, code: str, found: dict[str, Any]
 ) -> None:
-    """The code says "not found", but the data contain the payment or refund: the outcome is unknown, so nobody pays
-    or refunds again."""
+    """If the result code says "not found" but the data contain the payment or refund, the outcome is unknown. So a
+    payment or refund isn't made a second time."""
     shown: list[object] = [found, [found], {"status": found["status"]}, {"status": "SOMETHING_NEW"}]
     for data in shown:
         outcome = convert_answer(call, status, make_paypay_json(code, data))
@@ -253,17 +261,17 @@ def test_not_found_with_the_thing_itself_is_no_answer(
         assert convert_answer(call, status, make_paypay_json(code, data)).kind is N
 
 
-STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
+HTTP_STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
 
 
 @pytest.mark.parametrize("call", PayPayCall)
 def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
-    """An unlisted code, and an answer without a readable code, is UNKNOWN. A 404 without a code isn't "not found". A
-    429 without a code means "too fast"."""
+    """An answer with an unlisted code, or without a readable code, has the outcome UNKNOWN. A 404 without a code
+    doesn't mean "not found". A 429 without a code means "too many requests"."""
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
-    others = [status for status in STATUSES if status != 429]
+    others = [status for status in HTTP_STATUSES if status != 429]
     assert {convert_answer(call, status, body).kind for status in others for body in codeless} == {Kind.UNKNOWN}
-    kinds = {status: convert_answer(call, status, make_paypay_json("SOMETHING_NEW")).kind for status in STATUSES}
+    kinds = {status: convert_answer(call, status, make_paypay_json("SOMETHING_NEW")).kind for status in HTTP_STATUSES}
     settled = {status for status, kind in kinds.items() if kind is not Kind.UNKNOWN}
     assert settled == ({404} if call is PayPayCall.PAYMENT else set())
     assert kinds[404] is (Kind.NOT_FOUND if call is PayPayCall.PAYMENT else Kind.UNKNOWN)
@@ -290,8 +298,10 @@ BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
 
 @pytest.mark.parametrize("call", PayPayCall)
 @pytest.mark.parametrize(("body", "kind"), BODIES_WITHOUT_RESULT.values(), ids=BODIES_WITHOUT_RESULT)
-def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) -> None:
-    """A 429 means that the call was refused for its speed, unless the body says, or may say, that it was accepted."""
+def test_a_429_without_acceptance_means_too_many_requests(call: PayPayCall, body: bytes, kind: Kind) -> None:
+    """A 429 means that PayPay refused the call because of too many requests, unless the body states, or may state,
+    that PayPay accepted the call.
+    """
     outcome = convert_answer(call, 429, body)
     assert outcome.kind is kind
     assert kind is not L or (outcome.reason, outcome.found) == ("rate_limited", None)
@@ -299,7 +309,9 @@ def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) 
 
 @pytest.mark.parametrize("call", PayPayCall)
 def test_the_code_success_with_another_http_status_is_no_success(call: PayPayCall) -> None:
-    """The code SUCCESS with another HTTP status is no success."""
+    """An answer with the code SUCCESS counts as a success only with the HTTP status that PayPay documents; with any
+    other status it doesn't.
+    """
     data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
         assert convert_answer(call, status, make_paypay_json("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
@@ -318,7 +330,9 @@ def test_the_code_success_with_another_http_status_is_no_success(call: PayPayCal
     ],
 )
 def test_each_refund_state_has_its_outcome(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
-    """An accepted refund is not made yet, and a refund that PayPay tries again has not failed."""
+    """Each refund state has its outcome: an accepted refund is not made yet, and a refund that PayPay tries again has
+    not failed.
+    """
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
     assert outcome.kind is kind
@@ -360,7 +374,9 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 def test_an_answer_about_another_refund_is_unknown(
     call: PayPayCall, state: str, change: dict[str, object], why: str
 ) -> None:
-    """If the key, payment, amount or currency in the answer differs from the request, the outcome is unknown."""
+    """If the key, payment, amount or currency in the answer to a refund differs from the request, the outcome is
+    unknown.
+    """
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -387,7 +403,7 @@ UNREADABLE_BODIES = {
 )
 @pytest.mark.parametrize("body", UNREADABLE_BODIES.values(), ids=UNREADABLE_BODIES)
 def test_an_unreadable_answer_is_unknown(call: PayPayCall, body: bytes) -> None:
-    """An answer that can't be read in exactly one way is UNKNOWN."""
+    """An answer that can't be read, or can be read in more than one way, has the outcome UNKNOWN."""
     outcome = convert_answer(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
 
@@ -402,7 +418,7 @@ def convert_payment(change: dict[str, object], question: PaymentQuestion = PAYPA
 
 
 def test_all_facts_of_a_payment_are_read() -> None:
-    """All facts that staff compare are read: ids, state, amount, time, payment method and refunds."""
+    """The report contains all facts that people compare: ids, state, amount, time, payment method and refunds."""
     outcome = convert_payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == PaymentReport(
@@ -416,13 +432,15 @@ def test_all_facts_of_a_payment_are_read() -> None:
 
 @pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
 def test_each_payment_state_has_its_outcome(state: str) -> None:
-    """Each state means paid, not paid yet, or failed."""
+    """Each payment state of PayPay has the outcome paid, not paid yet, or failed."""
     kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
     assert convert_payment({"status": state}).kind is kinds.get(state, P)
 
 
 def test_an_unpaid_code_has_no_ids() -> None:
-    """An unpaid code, expired or not, is not paid yet. The time 0 counts as no time."""
+    """A payment code that nobody has paid has the outcome "not paid yet", whether it has expired or not. The time 0
+    in the answer counts as no time.
+    """
     outcome = convert_answer(
         PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0})
     )
@@ -432,7 +450,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
 
 
 def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
-    """A success without an id or amount can't be booked."""
+    """If a successful answer has no id or no amount, its report isn't bookable."""
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
     outcome = convert_payment(dict.fromkeys(unsaid))
     assert outcome.kind is Kind.SUCCEEDED
@@ -441,7 +459,9 @@ def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
 
 
 def test_a_payment_without_our_number_may_be_another_one() -> None:
-    """An answer without our payment number may be about another payment, so it can't be booked."""
+    """If the answer doesn't contain our payment number, it may be about another payment, so its report isn't
+    bookable.
+    """
     outcome = convert_payment({"merchantPaymentId": None})
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found is not None
@@ -461,8 +481,8 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 
 @pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
 def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], why: str) -> None:
-    """A payment of another order, amount or currency has an unknown outcome. One with another amount has a report,
-    for comparison."""
+    """If the payment in the answer has another order, amount or currency than the request, the outcome is unknown. If
+    the amount differs, a report is returned for comparison."""
     outcome = convert_payment(change)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
     assert (outcome.found is not None) == (why == "other_amount")
@@ -489,7 +509,7 @@ def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str
     ],
 )
 def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: object, kind: Kind, minor: int) -> None:
-    """An authorised payment may be captured in part: the captured amount counts, not the whole amount."""
+    """If PayPay has captured only a part of an authorised payment, the report has the captured amount."""
     found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
 
@@ -511,20 +531,20 @@ def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: obj
     ],
 )
 def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
-    """With an unreadable list of captures the outcome is unknown and there is no report."""
+    """If the list of captures is unreadable, the outcome is unknown and there is no report."""
     found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found) == (Kind.UNKNOWN, None)
 
 
 def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
-    """If the provider's id of the payment is known already, an answer with another id isn't accepted."""
+    """If the program has stored PayPay's id of the payment, it doesn't accept an answer with another id."""
     assert convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
     outcome = convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
 
 
 def test_an_import_reads_the_amount_from_the_answer() -> None:
-    """An import reads a payment without knowing its amount; the amount is taken from the answer."""
+    """An import of a payment does not state an amount; the adapter takes the amount from the answer."""
     outcome = convert_payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
     assert outcome.found is not None
     assert outcome.found.amount == Money(1, "JPY")
@@ -547,7 +567,9 @@ def test_an_import_reads_the_amount_from_the_answer() -> None:
     ],
 )
 def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
-    """An unreadable list of refunds isn't treated as an empty one; the payment is still read."""
+    """If the list of refunds in an answer is unreadable, the payment is still read, and the list doesn't count as
+    empty.
+    """
     found = convert_payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds is None
@@ -555,7 +577,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
 
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
 def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
-    """An answer without refunds has an empty list of refunds."""
+    """An answer about a payment without refunds has an empty list of refunds."""
     found = convert_payment({"refunds": refunds}).found
     assert found is not None
     assert found.refunds == ()
@@ -563,7 +585,7 @@ def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
 
 @pytest.mark.parametrize("said", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
 def test_an_invalid_time_is_refused(said: object) -> None:
-    """A time is a number of seconds since 1970; another value counts as no time."""
+    """Only a number of seconds since 1970 counts as a time; for every other value the report has no time."""
     found = convert_payment({"acceptedAt": said}).found
     assert found is not None
     assert found.paid_at is None
@@ -573,7 +595,7 @@ def test_an_invalid_time_is_refused(said: object) -> None:
 
 
 def test_all_facts_of_a_payment_code_are_read() -> None:
-    """The payment code, its links and its end are read."""
+    """The adapter reads the payment code, its links and its time of expiry."""
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE))
     assert outcome.kind is Kind.SUCCEEDED
     assert (get_report(outcome).handle, get_report(outcome).url) == (CODE["codeId"], CODE["url"])
@@ -592,17 +614,19 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
     ],
 )
 def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, object], why: str) -> None:
-    """A code with another amount or order than requested is not shown to the payer."""
+    """If the payment code in the answer has another order or amount than requested, the outcome is unknown and
+    contains no code, so the payer doesn't see it.
+    """
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
-LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "https://" + "x" * 3_000]
+INVALID_LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "https://" + "x" * 3_000]
 
 
-@pytest.mark.parametrize("url", LINKS)
+@pytest.mark.parametrize("url", INVALID_LINKS)
 def test_an_invalid_link_is_refused(url: object) -> None:
-    """A link that isn't allowed is left out; the code is still used."""
+    """A link that isn't allowed is left out of the result; the payment code itself is still used."""
     assert (
         get_report(convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | {"url": url}))).url
         is None
@@ -610,7 +634,7 @@ def test_an_invalid_link_is_refused(url: object) -> None:
 
 
 def test_a_deleted_code_needs_no_data() -> None:
-    """The answer to a deletion contains only its result code."""
+    """An answer to the deletion of a payment code succeeds although it contains only a result code and no data."""
     assert convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS")).kind is Kind.SUCCEEDED
     assert (
         convert_answer(PayPayCall.DELETE_CODE, 200, make_paypay_json("SUCCESS", {"codeId": "04-1"})).kind
@@ -620,8 +644,8 @@ def test_a_deleted_code_needs_no_data() -> None:
 
 @pytest.mark.parametrize(("status", "code"), [(200, "SUCCESS"), (404, "DYNAMIC_QR_NOT_FOUND")])
 def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> None:
-    """PayPay's code says that the payment code is gone, but the answer contains a payment with it: the outcome is
-    unknown, so nobody gets another code."""
+    """If PayPay's result code says that the payment code is deleted but the answer contains a payment with this code,
+    the outcome is unknown. So the payer gets no second code."""
     for data in (PAYMENT, {"payment": {"paymentId": PAID}}):
         outcome = convert_answer(PayPayCall.DELETE_CODE, status, make_paypay_json(code, data))
         assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
@@ -631,7 +655,7 @@ def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> 
 
 
 def test_evidence_contains_the_answer_and_its_request_id() -> None:
-    """The evidence contains the answer and the request id that PayPay's support asks for."""
+    """The evidence contains PayPay's answer and its request id, which PayPay's support needs."""
     outcome = convert_answer(PayPayCall.REFUND, 400, make_paypay_json("UNACCEPTABLE_OP"))
     assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")
     assert '"code": "UNACCEPTABLE_OP"' in outcome.evidence
@@ -639,7 +663,7 @@ def test_evidence_contains_the_answer_and_its_request_id() -> None:
 
 
 def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
-    """Keys that the answer repeats are masked in the evidence. The result code is kept."""
+    """If an answer repeats our keys, they are masked in the evidence; PayPay's result code stays readable."""
     body = make_paypay_json("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
     with serve_scripts(make_answer_script(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
         outcome = make_paypay(server.url).refund(ORDER)

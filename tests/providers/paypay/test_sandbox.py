@@ -1,4 +1,6 @@
-"""Tests of PayPay's adapter at the simulated PayPay: from a payment code to a refund, and notices."""
+"""Tests of PayPay's adapter with the simulated PayPay, from a payment code to refunds, and of the notices that it
+sends.
+"""
 
 import io
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from console.providers.paypay.webhooks import read_notice
 from console.sandbox import SandboxControl
 from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 from console.store.reconciliation.row_index import HistoryIndex
-from tests.providers.parts import CountingRateLimiter, HandClock
+from tests.providers.parts import CountingRateLimiter, ManualClock
 from tests.providers.payments.parts import get_class_and_reason, get_report
 from tests.providers.sandbox_adapters import ORDER, PART, YEN, AdaptersAtSandbox, make_paypay
 
@@ -31,7 +33,9 @@ NUMBER = "ORD-7"
 
 
 def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxControl) -> None:
-    """A code is made, the payer pays, half is refunded, then the rest. Each step is reported as the ledger has it."""
+    """The program makes a payment code, the payer pays, and the payment is refunded in two parts. After each step the
+    adapter reports the same state as the sandbox's ledger.
+    """
     now = SystemClock().now()
     vendor = make_paypay(control.url)
     started = get_report(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
@@ -75,7 +79,9 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
 
 
 def test_a_refund_sent_again_with_its_key_is_one_refund(control: SandboxControl) -> None:
-    """A refund that is sent again with its key gets its present state, and the ledger has one refund."""
+    """If a refund is sent again with the same idempotency key, PayPay returns its present state, and the ledger has
+    only one refund.
+    """
     meeting = AdaptersAtSandbox(control)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
     again = meeting.paypay.refund(meeting.order)
@@ -84,8 +90,8 @@ def test_a_refund_sent_again_with_its_key_is_one_refund(control: SandboxControl)
 
 
 def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
-    """A cancellation is accepted first; then the payment has failed. A payment that was cancelled before it was paid
-    fails too."""
+    """PayPay accepts the cancellation of a paid payment, which is then reported as failed. If a payment is cancelled
+    before the payer pays, it is reported as failed too."""
     meeting = AdaptersAtSandbox(control)
     assert get_class_and_reason(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
     after = meeting.paypay.read_payment(meeting.question)
@@ -98,12 +104,12 @@ def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
 
 
 def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxControl) -> None:
-    """A payment can be refunded and cancelled until the last second that the program computes; a second later PayPay
-    refuses it."""
+    """One second after the deadline that the program has computed, PayPay refuses a refund or a cancellation. Shortly
+    before its deadline a cancellation is accepted."""
     meeting = AdaptersAtSandbox(control)
     paid_at = get_report(meeting.paypay.read_payment(meeting.question)).paid_at
     assert paid_at is not None
-    vendor = make_paypay(control.url, clock=(hand := HandClock()))
+    vendor = make_paypay(control.url, clock=(hand := ManualClock()))
     cancel_until, refund_until = vendor.find_cancel_deadline(paid_at), vendor.find_refund_deadline(paid_at)
     assert cancel_until is not None
     assert refund_until is not None
@@ -121,18 +127,18 @@ def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxCo
 
 
 def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
-    """Shortly before its end a refund is still accepted."""
+    """PayPay still accepts a refund 20 seconds before the computed deadline for refunds."""
     meeting = AdaptersAtSandbox(control)
     until = meeting.paypay.find_refund_deadline(meeting.now)
     assert until is not None
-    hand = HandClock(until - timedelta(seconds=20))
+    hand = ManualClock(until - timedelta(seconds=20))
     control.change_settings(now=hand.at.isoformat())
     assert make_paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
 
 
 def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> None:
-    """Codes that are paid, deleted or made twice, payments without a code, and unknown payments have their
-    outcomes."""
+    """Each unusual case has its expected outcome: a payment code that is paid, deleted or made twice, a payment
+    without a code, and an unknown payment."""
     now = SystemClock().now()
     meeting = AdaptersAtSandbox(control)
     vendor = meeting.paypay
@@ -165,8 +171,8 @@ def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> N
 
 
 def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
-    """The simulated PayPay refuses refunds as the real one does: too much, not paid, similar, too many, not in the
-    contract, unknown.
+    """The simulated PayPay refuses the same refunds as the real one: too large, unpaid, too similar, too many, not in
+    the contract, or of an unknown payment.
     """
     meeting = AdaptersAtSandbox(control)
     vendor, order = meeting.paypay, meeting.order
@@ -205,7 +211,7 @@ def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
 def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
-    """A wrong key, secret or merchant has the outcome AUTH for each call, and nothing happens."""
+    """With a wrong key, secret or merchant, every call has the outcome AUTH, and the ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "another"}
     vendor = make_paypay(control.url, **given)
@@ -216,8 +222,8 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     assert control.payments_control.read_refunds() == []
 
 
-def test_paypay_refuses_calls_of_a_wrong_clock(control: SandboxControl) -> None:
-    """If the desk's clock differs by two minutes, each call is refused and nothing happens."""
+def test_paypay_refuses_calls_signed_with_a_wrong_clock(control: SandboxControl) -> None:
+    """If the desk's clock is wrong by two minutes, PayPay refuses every call, and the ledger doesn't change."""
     meeting = AdaptersAtSandbox(control)
     control.change_settings(advance_seconds=121)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
@@ -226,13 +232,13 @@ def test_paypay_refuses_calls_of_a_wrong_clock(control: SandboxControl) -> None:
 
 
 def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
-    """The notice that the sandbox would send about the payment."""
+    """Return the notice that the sandbox would send about the payment."""
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 
 def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> None:
-    """A notice of PayPay names payment, state and sum. The same notice again has the same event id, another one has
-    another.
+    """PayPay's notice names the payment, its state and its amount. A repeated notice has the same event id; a
+    different notice has a different event id.
     """
     meeting = AdaptersAtSandbox(control)
     hint = read_notice(make_notice(control, ORDER))
@@ -249,14 +255,14 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
 
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
 def test_a_notice_of_each_state_is_read(control: SandboxControl, state: str) -> None:
-    """The notice of each state that PayPay reports is understood."""
+    """The program reads the notice of each payment state that PayPay reports."""
     control.payments_control.register_payment("paypay", NUMBER, 500, state)
     assert isinstance(read_notice(make_notice(control, NUMBER)), TransactionHint)
 
 
-def test_other_notices_are_set_aside_or_refused(control: SandboxControl) -> None:
-    """Notices with unknown states and kinds are set aside, incomplete ones are refused, and the announcement of a
-    daily file is recognised."""
+def test_unknown_notices_are_other_hints_and_incomplete_ones_are_refused(control: SandboxControl) -> None:
+    """A notice with an unknown state or kind is read as a hint without effect, and an incomplete notice is refused.
+    The announcement of a daily file is recognised."""
     AdaptersAtSandbox(control)
     odd = read_notice(make_notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
     assert isinstance(odd, OtherHint)
@@ -269,7 +275,7 @@ def test_other_notices_are_set_aside_or_refused(control: SandboxControl) -> None
 
 
 def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: SandboxControl) -> None:
-    """The announced daily file lists the payments and refunds of the day. Its address is valid for two hours."""
+    """The announced daily file lists the payments and refunds of the day. Its URL is valid for two hours."""
     meeting = AdaptersAtSandbox(control)
     meeting.make_refunds()
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
@@ -295,9 +301,9 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
 
 
 class SlowRateLimiter(CountingRateLimiter):
-    """A rate limiter whose turn comes after three minutes."""
+    """A rate limiter that makes each request wait for three minutes."""
 
-    def __init__(self, clock: HandClock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         super().__init__()
         self._clock = clock
 
@@ -306,9 +312,11 @@ class SlowRateLimiter(CountingRateLimiter):
 
 
 def test_a_signature_is_computed_after_the_wait_for_the_turn(control: SandboxControl) -> None:
-    """PayPay refuses a signature that is two minutes old, so the adapter signs after its turn has come."""
+    """PayPay refuses a signature that is two minutes old, so the adapter signs a request only after its wait for the
+    rate limiter.
+    """
     meeting = AdaptersAtSandbox(control)
-    hand = HandClock(meeting.now)
+    hand = ManualClock(meeting.now)
     control.change_settings(now=(meeting.now + timedelta(minutes=3)).isoformat())
     assert (
         make_paypay(control.url, clock=hand, rate_limiter=SlowRateLimiter(hand)).refund(meeting.order).kind
@@ -317,7 +325,7 @@ def test_a_signature_is_computed_after_the_wait_for_the_turn(control: SandboxCon
 
 
 def test_at_most_two_calls_run_at_once(control: SandboxControl) -> None:
-    """A third call at the same time waits until one of two has ended."""
+    """At most two calls to PayPay run at the same time: a third one waits until one of them has ended."""
     meeting = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")
     with ThreadPoolExecutor(3) as pool:

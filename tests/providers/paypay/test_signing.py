@@ -1,4 +1,6 @@
-"""Tests of PayPay's signature, character by character, and of the signed requests."""
+"""Tests of the signature in the requests to PayPay: it equals the published examples and covers the bytes that are
+sent.
+"""
 
 import json
 from dataclasses import replace
@@ -11,21 +13,23 @@ from console.providers.paypay.client import PayPayConfig, make_paypay_adapter
 from console.providers.paypay.signing import PayPayKey, compute_body_hash, make_authorization, make_string_to_sign
 from tests.providers.parts import CLOCK, CountingRateLimiter
 from tests.providers.payments.parts import (
-    PAYPAY_ORDER,
     PAYPAY_QUESTION,
+    PAYPAY_REFUND_INSTRUCTION,
     PAYPAY_REQUEST,
     PAYPAY_SECRETS,
-    VECTORS,
+    PROVIDER_TEST_VECTORS,
     make_paypay,
 )
 from tests.providers.raw_server import RawServer, make_answer_script, serve_scripts
 
-SIGNED = VECTORS["paypay_hmac"]
+SIGNATURE_VECTORS = PROVIDER_TEST_VECTORS["paypay_hmac"]
 
 
-@pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
+@pytest.mark.parametrize("vector", SIGNATURE_VECTORS, ids=[v["id"] for v in SIGNATURE_VECTORS])
 def test_published_requests_have_their_signature(vector: dict[str, Any]) -> None:
-    """The hash, the text to sign, the signature and the header are the published ones. The query isn't signed."""
+    """The hash, the signed text, the signature and the header equal PayPay's published examples. The query of the URL
+    isn't signed.
+    """
     body = None if vector["body"] is None else vector["body"].encode()
     kind = vector["content_type_header"] or "empty"
     hashed = compute_body_hash(kind, body)
@@ -46,7 +50,7 @@ def test_published_requests_have_their_signature(vector: dict[str, Any]) -> None
 
 
 def is_signature_valid(server: RawServer, index: int) -> bool:
-    """Return True if the signature in the header of a request is valid for exactly the bytes that were sent."""
+    """Return True if the signature in the request's header is valid for exactly the sent bytes."""
     method, _, rest = server.requests[index].decode("utf-8", "replace").partition(" ")
     path = rest.split(" ")[0].partition("?")[0]
     header = server.get_header(index, "Authorization") or ""
@@ -63,13 +67,13 @@ def is_signature_valid(server: RawServer, index: int) -> bool:
 
 
 def test_every_signature_covers_the_sent_bytes() -> None:
-    """The signature is over the method, path, content type and body bytes that are sent."""
+    """The signature covers the method, path, content type and body bytes that the adapter sends."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
         vendor.read_payment(PAYPAY_QUESTION)
-        vendor.refund(PAYPAY_ORDER)
-        vendor.read_refund(PAYPAY_ORDER)
+        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
+        vendor.read_refund(PAYPAY_REFUND_INSTRUCTION)
         vendor.cancel(PAYPAY_QUESTION)
         vendor.delete_code("04-0aBcDeFgHiJkLmNo")
         assert server.list_paths() == [
@@ -85,12 +89,12 @@ def test_every_signature_covers_the_sent_bytes() -> None:
 
 
 def test_request_bodies_equal_those_of_the_reference() -> None:
-    """Each request has the body of PayPay's reference, and the same order always has the same body."""
+    """Each request has the body that PayPay's reference documents, and the same order always gives the same body."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_paypay(server.url)
         vendor.start(PAYPAY_REQUEST)
-        vendor.refund(PAYPAY_ORDER)
-        vendor.refund(PAYPAY_ORDER)
+        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
+        vendor.refund(PAYPAY_REFUND_INSTRUCTION)
         code, refund, again = server.list_bodies()
         headers = [server.get_header(index, "Authorization") for index in (1, 2)]
     assert json.loads(code) == {
@@ -101,7 +105,7 @@ def test_request_bodies_equal_those_of_the_reference() -> None:
         "isAuthorization": False,
         "requestedAt": 1795161600,
     }
-    expected = next(v["body"] for v in SIGNED if v["id"] == "pp-refund-utf8")
+    expected = next(v["body"] for v in SIGNATURE_VECTORS if v["id"] == "pp-refund-utf8")
     assert refund.decode() == expected
     assert again == refund
     assert headers[0] != headers[1]  # a fresh nonce for each attempt
@@ -109,33 +113,39 @@ def test_request_bodies_equal_those_of_the_reference() -> None:
 
 @pytest.mark.parametrize("key", ["ключ", "a\r\nX: y", "a\tb"])
 def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
-    """A key with characters that no header may have, for example after a wrong paste, sends nothing."""
+    """If the API key has characters that an HTTP header can't contain, for example after a wrong paste, the adapter
+    sends nothing.
+    """
     with serve_scripts(make_answer_script(200)) as server:
         config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
         vendor = make_paypay_adapter(config, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
-        outcome = vendor.refund(PAYPAY_ORDER)
+        outcome = vendor.refund(PAYPAY_REFUND_INSTRUCTION)
         assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
         assert server.connections == 0
 
 
-def test_keys_show_in_no_repr() -> None:
-    """The text forms of the configuration and its key contain no secret."""
+def test_the_repr_of_configuration_and_key_hides_secrets() -> None:
+    """The text forms of the configuration and of its key contain no secret."""
     shown = repr(PayPayConfig("https://apigw.paypay.ne.jp", PayPayKey("key-1", "secret-1"), "merchant-1"))
     assert not [word for word in ("key-1", "secret-1", "merchant-1") if word in shown]
 
 
-def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
-    """The details of a payment that used no code are read at another address."""
+def test_a_payment_without_a_code_is_read_at_another_url() -> None:
+    """The details of a payment that was made without a payment code are read at another URL than those of a payment
+    with a code.
+    """
     with serve_scripts(make_answer_script(500)) as server:
         make_paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
         assert server.list_paths() == ["GET /v2/payments/ORD-20261120-000123"]
 
 
-def test_a_text_that_cannot_be_written_stops_nothing() -> None:
-    """A reason that is too long or has invalid characters is cut or corrected; the signature is over what is sent."""
+def test_an_invalid_refund_reason_is_corrected_and_sent() -> None:
+    """If a refund's reason is too long or has invalid characters, the adapter shortens or corrects it and sends the
+    refund. The signature covers the sent text.
+    """
     with serve_scripts(make_answer_script(500)) as server:
         for reason in ("\ud83d", "理" * 1_000, ""):
-            make_paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))
+            make_paypay(server.url).refund(replace(PAYPAY_REFUND_INSTRUCTION, reason=reason))
         assert all(is_signature_valid(server, index) for index in range(3))
         said = [json.loads(body).get("reason") for body in server.list_bodies()]
     assert said == ["?", "理" * 255, None]

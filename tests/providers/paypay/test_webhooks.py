@@ -1,4 +1,6 @@
-"""Tests of PayPay's webhooks, which count only as hints: after one, the program asks PayPay."""
+"""Tests of PayPay's webhook notices, which count only as hints: after a hint, the program asks PayPay about the
+payment.
+"""
 
 import json
 from datetime import UTC, datetime
@@ -12,10 +14,10 @@ from console.domain.money import Money
 from console.providers.http.strict_json import MAX_JSON_DEPTH, UnreadableJson
 from console.providers.payments.notices import OtherHint, ReconciliationFileHint, TransactionHint
 from console.providers.paypay.webhooks import read_notice
-from tests.providers.payments.parts import VECTORS
+from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 
-NOTICES = VECTORS["paypay_webhook"]
-NOTICE_PAYLOAD: dict[str, Any] = NOTICES[0]["payload"]
+NOTICE_VECTORS = PROVIDER_TEST_VECTORS["paypay_webhook"]
+NOTICE_PAYLOAD: dict[str, Any] = NOTICE_VECTORS[0]["payload"]
 
 
 def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
@@ -24,9 +26,11 @@ def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
     return found
 
 
-@pytest.mark.parametrize("vector", NOTICES, ids=[v["id"] for v in NOTICES])
+@pytest.mark.parametrize("vector", NOTICE_VECTORS, ids=[v["id"] for v in NOTICE_VECTORS])
 def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
-    """Each published notice is used or ignored as it states; none is trusted."""
+    """Each published notice is used or ignored as its example states; the program trusts the payment state in none of
+    them.
+    """
     expected = vector["expected"]
     found = read_notice(json.dumps(vector["payload"]).encode())
     assert isinstance(found, TransactionHint | ReconciliationFileHint) == expected["handle"]
@@ -40,7 +44,7 @@ def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
 
 
 def test_the_event_id_depends_on_payment_state_time_and_amount() -> None:
-    """The payment, state, newest time and amount make the event id; other fields don't."""
+    """The event id depends on the payment, its state, its newest time and its amount, and on no other field."""
     first = read_hint()
     assert first.newest_time == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
     assert read_hint({"pos_id": "7", "order_amount": 3300}).event_id == first.event_id
@@ -63,12 +67,12 @@ def test_the_event_id_depends_on_payment_state_time_and_amount() -> None:
     ],
 )  # fmt: skip
 def test_a_hint_with_unusual_fields_is_accepted(change: dict[str, object]) -> None:
-    """A hint that names a payment is accepted, and its other unusual fields are ignored."""
+    """The adapter accepts a hint that names a payment, and ignores its other unusual fields."""
     found = read_hint(change)
     assert found.payment_id or found.merchant_payment_id
 
 
-REFUSED = {
+REFUSED_BODIES = {
     "empty": b"",
     "form": b"a=1",
     "list": b"[]",
@@ -83,16 +87,16 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("body", REFUSED_BODIES.values(), ids=REFUSED_BODIES)
 def test_malformed_bodies_are_refused(body: bytes) -> None:
-    """Malformed and too large bodies are all refused in the same way."""
+    """All malformed and too large notice bodies are refused with the same error."""
     with pytest.raises(UnreadableJson):
         read_notice(body)
 
 
 def test_a_notice_nested_too_deeply_is_refused() -> None:
-    """A notice with the largest allowed nesting is read, and one with one more level is refused, whatever Python's
-    own limit is.
+    """A notice with the largest allowed nesting of JSON is read. A notice with one more level is refused, independent
+    of Python's own recursion limit.
     """
     deep: list[Any] = []
     for _ in range(MAX_JSON_DEPTH - 2):  # the notice and the innermost list are levels too
@@ -106,7 +110,7 @@ def test_a_notice_nested_too_deeply_is_refused() -> None:
     "said", [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}]
 )
 def test_a_notice_of_an_unknown_kind_is_accepted(said: dict[str, object]) -> None:
-    """A notice of an unknown kind or state is accepted as well-formed."""
+    """A well-formed notice of an unknown kind or state is accepted as a hint of another kind."""
     assert isinstance(read_notice(json.dumps(said).encode()), OtherHint)
 
 
@@ -115,7 +119,7 @@ ANY_JSON_VALUE = st.recursive(st.none() | st.booleans() | st.integers() | st.tex
 
 @given(ANY_JSON_VALUE)
 def test_a_notice_with_any_value_is_read_or_refused(value: object) -> None:
-    """A notice with any value in any field is read or refused."""
+    """For any JSON value in any field, a notice is either read or refused, and no other exception is raised."""
     for name in NOTICE_PAYLOAD:
         try:
             read_notice(json.dumps(NOTICE_PAYLOAD | {name: value}).encode())

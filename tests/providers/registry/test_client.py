@@ -1,4 +1,6 @@
-"""Tests of the client of the registry's Web-API: its requests, its answers, and answers that must not be used."""
+"""Tests of the client of the corporation registry's Web-API: its requests, the answers that it reads, and the answers
+that it refuses.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -19,24 +21,26 @@ from tests.providers.raw_server import (
     Script,
     find_closed_port,
     make_answer_script,
-    make_drip_script,
-    make_flood_script,
     make_hang_script,
     make_http_answer,
+    make_large_answer_script,
     make_reset_script,
+    make_slow_script,
     serve_scripts,
 )
 
 NUMBER, OTHER = "1180301018771", "7000012050002"
 DAY = date(2026, 11, 2)
-ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(update_date=DAY.isoformat())
-LINE = format_csv_line(ROW)
+COMPANY_ROW = make_company_row(NUMBER, "架空,商事株式会社", furigana="カクウショウジ")._replace(
+    update_date=DAY.isoformat()
+)
+COMPANY_CSV_LINE = format_csv_line(COMPANY_ROW)
 
 
 @pytest.fixture(scope="module")
 def sandbox_with_difference() -> Iterator[Sandbox]:
     with start_sandbox() as sandbox:
-        sandbox.control.publish_difference(DAY, 4_500, [merge_company(ROW, OTHER, DAY)])
+        sandbox.control.publish_difference(DAY, 4_500, [merge_company(COMPANY_ROW, OTHER, DAY)])
         sandbox.control.publish_difference(
             date(2026, 11, 4), 0, [delete_company(make_company_row(OTHER, "消えた会社"), DAY)]
         )
@@ -49,7 +53,7 @@ def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: flo
 
 
 def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_difference: Sandbox) -> None:
-    """The parts of a difference together contain all rows of the day."""
+    """The Web-API sends the difference of a day in several parts; together they contain all rows of the day."""
     api = make_api(sandbox_with_difference.url)
     parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
     assert all(part is not None and (part.row_count, part.part_count) == (4_501, 3) for part in parts)
@@ -61,7 +65,7 @@ def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_differe
 
 
 def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -> None:
-    """A read of corporation numbers returns all facts of the corporations."""
+    """A request for some corporation numbers returns all facts of these corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(sandbox_with_difference.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
     assert outcome.found is not None
@@ -73,7 +77,7 @@ def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -
 
 
 def test_the_application_id_is_sent_and_not_shown(sandbox_with_difference: Sandbox) -> None:
-    """The application id is sent; the text forms don't contain it."""
+    """The client sends the application id to the Web-API; the text forms of its objects don't contain it."""
     refused = make_api(sandbox_with_difference.url, "KwrongAppId00").read_corporations([NUMBER])
     assert (refused.kind, refused.reason) == (OutcomeClass.AUTH, "http_404")
     assert "KwrongAppId00" not in repr(RegistryConfig(None, "KwrongAppId00"))
@@ -96,30 +100,34 @@ UNUSABLE_ANSWERS = {
     "nothing": make_answer_script(200, b""),
     "JSON": make_answer_script(200, b'{"count": 1}'),
     "a page": make_answer_script(200, b"<html>maintenance</html>"),
-    "no UTF-8": make_answer_script(200, make_answer(LINE).decode().encode("cp932")),
-    "more rows than told": make_answer_script(200, make_answer(LINE, LINE, count=1)),
+    "no UTF-8": make_answer_script(200, make_answer(COMPANY_CSV_LINE).decode().encode("cp932")),
+    "more rows than told": make_answer_script(200, make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE, count=1)),
     "no rows, though told": make_answer_script(200, make_answer(count=3)),
-    "another part": make_answer_script(200, make_answer(LINE, number=2, parts=2)),
-    "too many parts": make_answer_script(200, make_answer(LINE, count=2_000_000, parts=1_000)),
-    "29 fields": make_answer_script(200, make_answer(LINE.rsplit(",", 1)[0])),
-    "31 fields": make_answer_script(200, make_answer(LINE + ",0")),
-    "an open quotation": make_answer_script(200, make_answer(LINE.replace('株式会社"', "株式会社"))),
-    "a number in letters": make_answer_script(200, make_answer(LINE.replace(NUMBER, "118030101877x"))),
-    "a field without end": make_answer_script(200, make_answer(LINE.replace("架空", "架空" * 600))),
-    "no day": make_answer_script(200, make_answer(LINE, day="2026-13-01")),
+    "another part": make_answer_script(200, make_answer(COMPANY_CSV_LINE, number=2, parts=2)),
+    "too many parts": make_answer_script(200, make_answer(COMPANY_CSV_LINE, count=2_000_000, parts=1_000)),
+    "29 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE.rsplit(",", 1)[0])),
+    "31 fields": make_answer_script(200, make_answer(COMPANY_CSV_LINE + ",0")),
+    "an open quotation": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace('株式会社"', "株式会社"))),
+    "a number in letters": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace(NUMBER, "118030101877x"))),
+    "a field without end": make_answer_script(200, make_answer(COMPANY_CSV_LINE.replace("架空", "架空" * 600))),
+    "no day": make_answer_script(200, make_answer(COMPANY_CSV_LINE, day="2026-13-01")),
     "a negative count": make_answer_script(200, b"2026-11-04,-1,1,1\r\n"),
-    "a huge count": make_answer_script(200, b"2026-11-04,99999999999999999999,1,1\r\n" + LINE.encode()),
-    "full-width digits": make_answer_script(200, "2026-11-04,１,1,1\r\n".encode() + LINE.encode()),
-    "rows of another day": make_answer_script(200, make_answer(LINE.replace(ROW.update_date, "2026-10-30"))),
+    "a huge count": make_answer_script(200, b"2026-11-04,99999999999999999999,1,1\r\n" + COMPANY_CSV_LINE.encode()),
+    "full-width digits": make_answer_script(200, "2026-11-04,１,1,1\r\n".encode() + COMPANY_CSV_LINE.encode()),
+    "rows of another day": make_answer_script(
+        200, make_answer(COMPANY_CSV_LINE.replace(COMPANY_ROW.update_date, "2026-10-30"))
+    ),
     "another place": make_answer_script(302, b"", {"Location": "http://127.0.0.1:1/4/diff"}),
-    "half an answer": make_reset_script(make_http_answer(200, make_answer(LINE))[:-40]),
-    "too large": make_flood_script(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),
+    "half an answer": make_reset_script(make_http_answer(200, make_answer(COMPANY_CSV_LINE))[:-40]),
+    "too large": make_large_answer_script(b"HTTP/1.1 200 OK\r\n\r\n", 17 << 20),
 }
 
 
 @pytest.mark.parametrize("script", UNUSABLE_ANSWERS.values(), ids=UNUSABLE_ANSWERS)
 def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
-    """An answer that contradicts itself isn't used."""
+    """If an answer to a read of a difference contradicts itself, the outcome is unknown and the client returns no
+    rows.
+    """
     with serve_scripts(script) as server:
         outcome = make_api(server.url).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
@@ -129,28 +137,34 @@ def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        make_answer(format_csv_line(ROW._replace(corporate_number=OTHER))),
-        make_answer(LINE, LINE),
-        make_answer(format_csv_line(ROW._replace(kind="999"))),
-        make_answer(format_csv_line(ROW._replace(process="02"))),
-        make_answer(format_csv_line(ROW._replace(name=""))),
-        make_answer(format_csv_line(close_company(ROW, DAY)._replace(close_cause="99"))),
-        make_answer(format_csv_line(ROW._replace(assignment_date=""))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(corporate_number=OTHER))),
+        make_answer(COMPANY_CSV_LINE, COMPANY_CSV_LINE),
+        make_answer(format_csv_line(COMPANY_ROW._replace(kind="999"))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(process="02"))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(name=""))),
+        make_answer(format_csv_line(close_company(COMPANY_ROW, DAY)._replace(close_cause="99"))),
+        make_answer(format_csv_line(COMPANY_ROW._replace(assignment_date=""))),
     ],
     ids=["another number", "twice", "no kind", "no process", "no name", "no cause", "no day"],
 )
 def test_a_row_that_cannot_be_right_is_not_used(body: bytes) -> None:
-    """An answer with an invalid row isn't used."""
+    """If one row of an answer is invalid, the client uses no row of this answer."""
     with serve_scripts(make_answer_script(200, body)) as server:
         assert make_api(server.url).read_corporations([NUMBER]).found is None
 
 
-STATUSES = [(400, OutcomeClass.FAILED_DEFINITE), (403, OutcomeClass.RATE_LIMITED), (404, OutcomeClass.AUTH)]
+OUTCOME_BY_REFUSED_STATUS = [
+    (400, OutcomeClass.FAILED_DEFINITE),
+    (403, OutcomeClass.RATE_LIMITED),
+    (404, OutcomeClass.AUTH),
+]
 
 
-@pytest.mark.parametrize(("status", "kind"), [*STATUSES, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [*OUTCOME_BY_REFUSED_STATUS, (500, OutcomeClass.UNKNOWN), (503, OutcomeClass.UNKNOWN)]
+)
 def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
-    """Each status of a refusal has its outcome class."""
+    """Each HTTP status with which the Web-API refuses a request has its outcome class."""
     with serve_scripts(
         make_answer_script(status, "013,取得期間開始日は2015-12-01以降を指定してください。")
     ) as server:
@@ -160,18 +174,18 @@ def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
 
 @pytest.mark.parametrize(
     "script",
-    [make_hang_script(), make_drip_script(make_http_answer(200, make_answer(LINE)), every=0.3)],
+    [make_hang_script(), make_slow_script(make_http_answer(200, make_answer(COMPANY_CSV_LINE)), every=0.3)],
     ids=["no answer", "a slow answer"],
 )
 def test_a_read_and_a_call_have_time_limits(script: Script) -> None:
-    """A read ends after half a minute of silence, and a whole call after two minutes; here the time runs 100 times as
-    fast."""
+    """A call ends after 30 seconds without a byte, and after two minutes in all; its outcome is then unknown. The
+    test runs 100 times as fast."""
     with serve_scripts(script) as server:
         outcome: Outcome[object] = make_api(server.url, speed=100).read_difference(DAY)
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
 
 
 def test_a_refused_connection_has_its_outcome() -> None:
-    """If nobody listens at the address, the outcome says so."""
+    """If no server listens at the address, the outcome is unknown and states that nothing was sent."""
     outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

@@ -1,5 +1,5 @@
-"""Tests of buying, reading and listing credit checks at the simulated AlarmBox, compared with its ledger of
-charges."""
+"""Tests of buying, reading and listing credit checks at the simulated AlarmBox; the results are compared with its
+ledger of charges."""
 
 import base64
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,9 @@ from tests.support.waiting import wait_until
 
 
 def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: SandboxControl) -> None:
-    """The answer to a purchase has the documented fields: bought on today's date in Japan, and valid for a year."""
+    """The answer to a purchase has the documented fields; the purchase date is today in Japan, and the validity is
+    one year.
+    """
     control.change_settings(now="2026-11-19T15:00:00+00:00")
     answer = caller.buy_check(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
     assert answer.status == 201
@@ -24,7 +26,9 @@ def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: Sa
 
 
 def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
-    """The sandbox charges each purchase: two requests for one number give two credit checks and two charges."""
+    """The sandbox charges each purchase: two purchase requests for one corporation number give two credit checks and
+    two charges.
+    """
     ids = [caller.buy_check(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER_CORPORATION_NUMBER)]
     assert len(set(ids)) == 3
     assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER_CORPORATION_NUMBER: 1}
@@ -32,8 +36,8 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
 
 
 def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -> None:
-    """The control API returns the id, number, time and delivery of each charge, for all corporation numbers or for
-    one."""
+    """The control API returns the id, corporation number, time and delivery state of each charge, for all corporation
+    numbers or for one."""
     check_id = caller.buy_check().check["credit_check_id"]
     caller.buy_check(OTHER_CORPORATION_NUMBER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
@@ -48,8 +52,8 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
 
 
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
-    """The ids, names and results of the sandbox depend only on the corporation number and on the order of the
-    purchases."""
+    """After every start of the sandbox, the ids, names and results depend only on the corporation number and on the
+    order of the purchases."""
     before = caller.buy_check().check
     control.reset()
     assert caller.make_authorized_caller().buy_check().check == before
@@ -77,14 +81,16 @@ def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:
 def test_the_sandbox_refuses_and_charges_nothing(
     caller: Caller, sandbox: Sandbox, number: str, more: dict[str, object], status: int
 ) -> None:
-    """The simulated AlarmBox refuses what the real one refuses, and charges nothing."""
+    """The simulated AlarmBox refuses the same purchases as the real one and charges nothing for them."""
     assert caller.buy_check(number, fields=more).status == status
     assert sandbox.ledger.charge_count == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
 def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandbox: Sandbox, body: bytes) -> None:
-    """A body that is no JSON object with a number is refused and not charged."""
+    """The sandbox refuses a purchase whose body isn't a JSON object with a corporation number, and charges
+    nothing.
+    """
     bearer = f"Bearer {caller.access}"
     path = "/ps/v1/credit_checks"
     answer = caller.send_request("POST", path, body, Authorization=bearer, Content_Type="application/json")
@@ -94,8 +100,8 @@ def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandb
 
 
 def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
-    """The detail of a credit check repeats its purchase and adds `infos`; only the call for the PDF returns the
-    file."""
+    """The detail of a credit check has the same facts as the answer to its purchase, and also `infos`. Only the call
+    for the PDF returns the file."""
     bought = caller.buy_check().check
     detail = caller.read_detail(bought["credit_check_id"]).check
     assert bought.items() <= detail.items()
@@ -109,13 +115,13 @@ def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxContr
 
 
 def test_an_unknown_credit_check_is_not_found(caller: Caller) -> None:
-    """The sandbox answers 404 about an id that it has never sold, with and without the PDF."""
+    """The sandbox answers 404 to a read of a credit check or its PDF if it has never sold this id."""
     assert caller.read_detail(999).status == caller.read_pdf(999).status == 404
 
 
 def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, control: SandboxControl) -> None:
-    """A credit check is valid through its last day in Japan. After that it is expired, and the answer is 403 if the
-    setting for this is on."""
+    """A credit check is valid until the end of its last day in Japan. After that it has expired, and the sandbox
+    answers 403 if its setting demands this."""
     control.change_settings(today="2026-11-20")
     check_id = caller.buy_check().check["credit_check_id"]
     control.change_settings(today="2027-11-20")
@@ -127,8 +133,8 @@ def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, cont
 
 
 def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, control: SandboxControl) -> None:
-    """If the setting is off, the call that lists credit checks doesn't exist; if it is on, it lists those of the
-    corporation number, newest first."""
+    """If the sandbox's setting is off, the call that lists credit checks doesn't exist. If it is on, the call lists
+    the credit checks of the corporation number, newest first."""
     ids = [caller.buy_check().check["credit_check_id"] for _ in range(2)]
     caller.buy_check(OTHER_CORPORATION_NUMBER)
     assert caller.list_checks().status == 404
@@ -139,8 +145,8 @@ def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, contro
 
 
 def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxControl) -> None:
-    """A credit check that a test adds over the control API can be read and costs nothing, and its id isn't sold
-    again."""
+    """A test adds a credit check over the control API. The check can be read and isn't charged, and the sandbox
+    doesn't sell its id again."""
     (known,) = control.register_checks(
         {"corporation_number": OTHER_CORPORATION_NUMBER, "credit_check_id": 100_001, "result": None}
     )
@@ -157,14 +163,16 @@ def test_a_setting_chooses_the_status_of_a_purchase(caller: Caller, control: San
 
 
 def test_calls_too_fast_are_refused_and_not_charged(caller: Caller, control: SandboxControl) -> None:
-    """Calls that follow each other too fast are refused and not charged; calls for tokens don't count."""
+    """The sandbox refuses calls that follow each other too fast and doesn't charge them; calls for tokens don't count
+    towards this limit.
+    """
     control.change_settings(spacing_seconds=60)
     assert [caller.buy_check().status, caller.request_token().status, caller.buy_check().status] == [201, 400, 429]
     assert control.count_charges() == 1
 
 
 def test_simultaneous_callers_are_all_charged(caller: Caller, sandbox: Sandbox) -> None:
-    """Sixteen threads: every accepted purchase has an id and a charge of its own."""
+    """Sixteen threads buy at the same time: every accepted purchase has its own id and its own charge."""
     numbers = [f"{n % 7:013d}" for n in range(320)]
     with ThreadPoolExecutor(16) as pool:
         checks = [answer.check for answer in pool.map(caller.buy_check, numbers)]

@@ -1,4 +1,4 @@
-"""Invented companies and hand-written PDF files."""
+"""Tests of the invented companies of the simulated AlarmBox and of the PDF files that the sandbox writes itself."""
 
 import base64
 import re
@@ -11,7 +11,7 @@ from console.sandbox.alarmbox import pdf
 
 
 def read_pdf_text(file: bytes) -> list[str]:
-    """Return the text of each page of this PDF, as a PDF library reads it."""
+    """Return the text of each page of this PDF, as a PDF library extracts it."""
     document = pypdfium2.PdfDocument(file)
     try:
         return [page.get_textpage().get_text_range() for page in document]
@@ -19,8 +19,8 @@ def read_pdf_text(file: bytes) -> list[str]:
         document.close()
 
 
-def test_names_are_invented_and_steady() -> None:
-    """The name of a company depends only on its number, and shows that it is invented."""
+def test_a_company_name_depends_only_on_its_number() -> None:
+    """The name of a company depends only on its corporation number, and its wording shows that it is invented."""
     names = {content.make_company_name(f"{n:013d}") for n in range(500)}
     assert len(names) > 300
     assert all(re.search("|".join(content.NAME_WORDS_MEANING_INVENTED), name) for name in names)
@@ -28,13 +28,15 @@ def test_names_are_invented_and_steady() -> None:
 
 
 def test_companies_have_all_results() -> None:
-    """Most results are `ok`, some `hold`, and few `ng`."""
+    """Of the invented companies, most have the result `ok`, some `hold`, and few `ng`."""
     results = [content.get_credit_verdict(f"{n:013d}") for n in range(100, 1100)]
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50
 
 
 def test_the_report_is_a_valid_pdf() -> None:
-    """The report is a valid PDF of two pages with the corporation number, and each revision is a different file."""
+    """The sandbox's report is a valid PDF of two pages with the corporation number, and each revision gives a
+    different file.
+    """
     first = pdf.make_report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
     cover, details = read_pdf_text(first)
     assert "1180301018771" in cover
@@ -52,8 +54,8 @@ def test_the_cross_reference_table_has_the_right_offsets() -> None:
     assert len(read_pdf_text(file)) == 3
 
 
-def test_bomb_is_small_and_inflates() -> None:
-    """The compressed PDF has a few kilobytes, and its stream decompresses to a very long run of zeros."""
+def test_a_pdf_bomb_is_small_and_decompresses_to_a_large_text() -> None:
+    """The PDF bomb has a few kilobytes, and its stream decompresses to a very long run of zeros."""
     assert zlib.decompress(b"".join(pdf.make_deflated_zeros(3 * pdf.ZERO_BLOCK_BYTES + 17))) == bytes(
         3 * pdf.ZERO_BLOCK_BYTES + 17
     )
@@ -64,7 +66,7 @@ def test_bomb_is_small_and_inflates() -> None:
 
 
 def test_a_filler_pdf_has_the_requested_length() -> None:
-    """A filler PDF of each size has exactly the requested length, and begins and ends as a PDF does."""
+    """A filler PDF has exactly the requested length for each size, and begins and ends as a PDF file does."""
     for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))
         assert len(text) == pdf.compute_large_pdf_base64_length(size)

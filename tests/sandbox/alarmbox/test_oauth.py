@@ -1,4 +1,6 @@
-"""OAuth at the simulated AlarmBox: rotation, lifetime and revocation of tokens, and the requests that it refuses."""
+"""Tests of OAuth at the simulated AlarmBox: how tokens rotate, expire and are revoked, and which requests it
+refuses.
+"""
 
 import pytest
 
@@ -14,7 +16,7 @@ def caller_without_token(sandbox: Sandbox) -> Caller:
 
 
 def test_a_token_answer_has_the_documented_fields(caller_without_token: Caller) -> None:
-    """The answer to a refresh has the documented fields."""
+    """The answer to a token refresh has the documented fields."""
     answer = caller_without_token.request_token().data
     assert set(answer) == {
         "access_token",
@@ -35,9 +37,9 @@ def test_refresh_token_rotates(caller_without_token: Caller) -> None:
     assert len({REFRESH_TOKEN, first["refresh_token"], second["refresh_token"]}) == 3
 
 
-def test_old_refresh_token_lives_until_the_new_pair_is_used(caller_without_token: Caller) -> None:
-    """The caller loses the answer of a refresh and sends the old refresh token again: it is accepted until the new
-    pair is first used."""
+def test_old_refresh_token_is_valid_until_the_new_pair_is_used(caller_without_token: Caller) -> None:
+    """If the caller loses the answer to a refresh, the sandbox accepts the old refresh token again, until one of the
+    new tokens is first used."""
     caller_without_token.request_token()
     again = caller_without_token.request_token()
     assert again.status == 200
@@ -47,13 +49,15 @@ def test_old_refresh_token_lives_until_the_new_pair_is_used(caller_without_token
 
 
 def test_use_of_the_new_refresh_token_ends_the_old_one(caller_without_token: Caller) -> None:
-    """A refresh with the new refresh token counts as the first use of the new pair."""
+    """After a refresh with the new refresh token, the sandbox refuses the old refresh token."""
     caller_without_token.request_token(caller_without_token.request_token().data["refresh_token"])
     assert caller_without_token.request_token().status == 400
 
 
 def test_use_of_the_new_pair_ends_the_old_access_token(caller_without_token: Caller) -> None:
-    """After the new access token was used once, the old one of another desk is refused."""
+    """The old access token is accepted until the new access token is first used; after that the sandbox refuses
+    it.
+    """
     first = caller_without_token.request_token().data
     second = caller_without_token.request_token(first["refresh_token"]).data
     assert caller_without_token.buy_check(access=first["access_token"]).status == 201
@@ -62,7 +66,9 @@ def test_use_of_the_new_pair_ends_the_old_access_token(caller_without_token: Cal
 
 
 def test_the_old_access_token_stays_valid_by_a_setting(caller_without_token: Caller, control: SandboxControl) -> None:
-    """With the setting `revokes_old_access_token` off, the use of the new pair ends only the old refresh token."""
+    """If the setting `revokes_old_access_token` is off, the use of the new access token makes only the old refresh
+    token invalid.
+    """
     control.change_settings(revokes_old_access_token=False)
     first = caller_without_token.request_token().data
     second = caller_without_token.request_token(first["refresh_token"]).data
@@ -72,8 +78,8 @@ def test_the_old_access_token_stays_valid_by_a_setting(caller_without_token: Cal
 
 
 @pytest.mark.parametrize("access", ["", "at-made-up", "sandbox-refresh-1"])
-def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox: Sandbox, access: str) -> None:
-    """A call without a valid access token gets 401 and sells nothing."""
+def test_calls_need_a_valid_access_token(caller_without_token: Caller, sandbox: Sandbox, access: str) -> None:
+    """A call without a valid access token gets the status 401, and the sandbox sells nothing."""
     answer = caller_without_token.buy_check(access=access or "none")
     assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
     assert answer.headers["www-authenticate"].startswith("Bearer ")
@@ -81,7 +87,7 @@ def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox:
 
 
 def test_an_access_token_is_refused_after_its_lifetime(caller_without_token: Caller, control: SandboxControl) -> None:
-    """An access token is refused after its lifetime; a refresh returns one that is accepted."""
+    """The sandbox refuses an access token after its lifetime; a refresh returns an access token that it accepts."""
     control.change_settings(access_token_seconds=600)
     pair = caller_without_token.request_token().data
     assert pair["expires_in"] == 600
@@ -96,7 +102,9 @@ def test_an_access_token_is_refused_after_its_lifetime(caller_without_token: Cal
 
 
 def test_the_control_api_ends_and_revokes_tokens(caller: Caller, control: SandboxControl) -> None:
-    """An ended access token is replaced by a refresh, a revoked pair only by a new authorisation."""
+    """After the control API has let an access token expire, a refresh returns a new one. After it has revoked the
+    tokens, the sandbox refuses a refresh too.
+    """
     pair = caller.request_token().data
     assert control.expire_tokens() >= 1
     assert caller.buy_check(access=pair["access_token"]).status == 401
@@ -120,19 +128,19 @@ def test_the_control_api_ends_and_revokes_tokens(caller: Caller, control: Sandbo
 def test_a_wrong_token_request_is_refused(
     caller_without_token: Caller, form: dict[str, str], status: int, error: str
 ) -> None:
-    """The sandbox refuses wrong token requests with OAuth's own error codes and statuses."""
+    """The sandbox refuses wrong token requests with the error codes and HTTP statuses of OAuth."""
     answer = caller_without_token.request_token(**form)
     assert (answer.status, answer.data) == (status, {"error": error})
 
 
 def test_a_token_request_must_be_a_form(caller_without_token: Caller) -> None:
-    """A token request in JSON is refused, because the documented form is form-encoded."""
+    """The sandbox refuses a token request in JSON, because a token request must be form-encoded."""
     answer = caller_without_token.send_request("POST", "/oauth/token", b"{}", Content_Type="application/json")
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
 
 
 def test_an_authorisation_page_shows_a_code(caller_without_token: Caller) -> None:
-    """The page of the authorisation shows the code, which can be exchanged once for a pair of tokens."""
+    """The authorisation page shows a code, which can be exchanged once for an access token and a refresh token."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
     assert b"code-" in caller_without_token.send_request("GET", ask).body
@@ -145,7 +153,9 @@ def test_an_authorisation_page_shows_a_code(caller_without_token: Caller) -> Non
 
 
 def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Caller) -> None:
-    """With a redirect address, the sandbox sends the code there together with `state`."""
+    """If the authorisation request names a redirect address, the sandbox sends the code to that address together with
+    `state`.
+    """
     back = "http://127.0.0.1:1/back"
     ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"
     answer = caller_without_token.send_request("GET", ask)
@@ -156,13 +166,13 @@ def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Ca
 
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
 def test_an_unknown_client_gets_no_authorisation_code(caller_without_token: Caller, query: str) -> None:
-    """An unknown client id or response type gets no code."""
+    """The sandbox gives no code for an unknown client id or response type."""
     assert caller_without_token.send_request("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 
 def test_a_second_client_has_its_own_credentials(caller_without_token: Caller, control: SandboxControl) -> None:
-    """A second client that is added over the control API works as the first one, and neither accepts the other's
-    tokens."""
+    """A second OAuth client, added over the control API, gets its own tokens. The sandbox accepts the tokens of one
+    client only from this client."""
     control.register_client("client-2", "secret-2", "refresh-2")
     mine = {"client_id": "client-2", "client_secret": "secret-2"}
     assert caller_without_token.request_token("refresh-2", **mine).status == 200

@@ -1,5 +1,5 @@
-"""Atom's simulated interface NDPS over real HTTP: its calls AUTH, TXNVERIFICATION, REFUNDINIT and REFUNDSTATUS, and
-the requests that it refuses.
+"""Tests of Atom's simulated interface NDPS over real HTTP: its calls AUTH, TXNVERIFICATION, REFUNDINIT and
+REFUNDSTATUS, and the requests that it refuses.
 """
 
 import json
@@ -26,28 +26,28 @@ from console.sandbox.atom.exact_json import (
 )
 from console.sandbox.atom.responses import compute_callback_signature
 from console.sandbox.environment import credentials as known
-from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, decrypt_body, get_payment_part, get_status_code
-from tests.sandbox.caller import FORM
+from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, decrypt_body, decrypt_json_answer, get_status_code
+from tests.sandbox.caller import FORM_CONTENT_TYPE
 from tests.support.waiting import PATIENCE_SECONDS
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
-def atom(sandbox: Sandbox) -> AtomCaller:
+def atom_caller(sandbox: Sandbox) -> AtomCaller:
     return AtomCaller(sandbox)
 
 
 @pytest.fixture
-def paid(atom: AtomCaller, control: SandboxControl) -> str:
-    """Return Atom's id of a paid payment of 500 rupees."""
-    atom.start_payment()
+def paid_payment_id(atom_caller: AtomCaller, control: SandboxControl) -> str:
+    """Register a paid payment of 500 rupees in the sandbox and return Atom's id of it."""
+    atom_caller.start_payment()
     return str(control.payments_control.change_payment_state("atom", ORDER, "paid")["id"])
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
 def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
-    """The derived key, the encrypted text and the decrypted text are those of the test vectors."""
+    """The derived key, the encrypted text and the decrypted text equal those of the test vectors."""
     keys = vector["password"], vector["salt"]
     assert derive_key(*keys).hex() == vector["derived_key_hex"]
     assert encrypt_text(vector["plaintext"], *keys) == vector["expected_hex"]
@@ -56,7 +56,7 @@ def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
 def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
-    """The sandbox decrypts a text or raises DecryptionFailed; it never returns wrong text."""
+    """The sandbox decrypts an encrypted text correctly or raises DecryptionFailed; it never returns a wrong text."""
     keys = vector["password"], vector["salt"]
     if vector["expected"] == "DECRYPT_ERROR":
         with pytest.raises(DecryptionFailed):
@@ -67,7 +67,7 @@ def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
-    """The signatures are those of the test vectors, two of which Atom has published."""
+    """The computed signatures equal those of the test vectors, two of which Atom has published."""
     assert (
         compute_signature_of_parts(vector["hash_key"], [part["value"] for part in vector["parts"]])
         == vector["expected_signature"]
@@ -76,7 +76,9 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])
 def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> None:
-    """The signature over a callback's contents is the one inside it, exactly where the vectors say it is good."""
+    """The computed signature of a callback equals the one in the callback if the test vector calls it valid;
+    otherwise it differs.
+    """
     data = json.loads(vector["plaintext"])
     given = data["payInstrument"]["payDetails"]["signature"]
     good = compute_callback_signature(vector["res_hash_key"], data) == given
@@ -87,7 +89,7 @@ def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
 def test_a_payment_day_is_the_day_in_india(vector: dict[str, Any]) -> None:
-    """A payment's day is its day in India, which ends at 03:30 in Japan."""
+    """The day of a payment is its day in India, which ends at 03:30 of the next day in Japan."""
     at = parse_india_time(vector["merchTxnDate_auth"])
     assert at is not None
     assert at.timestamp() == vector["epoch"]
@@ -103,20 +105,22 @@ def test_a_payment_day_is_the_day_in_india(vector: dict[str, Any]) -> None:
      ("1e3", None), ("５", None), (5, None), ("", None), (".5", None)],
 )  # fmt: skip
 def test_an_amount_is_a_positive_decimal_text(text: object, minor: int | None) -> None:
-    """An amount must be a decimal text above zero with at most two decimal places."""
+    """The sandbox accepts as an amount only a decimal text above zero with at most two decimal places."""
     assert convert_to_paise(text) == minor
 
 
-def test_auth_returns_an_encrypted_token(atom: AtomCaller, control: SandboxControl) -> None:
-    """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used again."""
-    answer = atom.start_payment()
-    told = get_payment_part(answer)
+def test_auth_returns_an_encrypted_token(atom_caller: AtomCaller, control: SandboxControl) -> None:
+    """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used for a second
+    AUTH.
+    """
+    answer = atom_caller.start_payment()
+    told = decrypt_json_answer(answer)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert isinstance(told["atomTokenId"], int)
     assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
-    assert get_status_code(atom.verify_payment()) == "OTS0401"
+    assert get_status_code(atom_caller.verify_payment()) == "OTS0401"
     assert control.payments_control.read_payment("atom", ORDER)["captured_minor"] == 0
-    assert get_payment_part(atom.start_payment())["responseDetails"]["txnStatusCode"] == "OTS0600"
+    assert decrypt_json_answer(atom_caller.start_payment())["responseDetails"]["txnStatusCode"] == "OTS0600"
 
 
 @pytest.mark.parametrize(
@@ -133,33 +137,35 @@ def test_auth_returns_an_encrypted_token(atom: AtomCaller, control: SandboxContr
     ],
 )
 def test_auth_refuses_wrong_credentials_and_contents(
-    atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
+    atom_caller: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
 ) -> None:
-    """AUTH refuses wrong credentials and contents, with their code."""
-    answer = atom.start_payment(**change)
-    assert (answer.status, get_payment_part(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
+    """AUTH refuses wrong credentials and wrong contents, each with Atom's code."""
+    answer = atom_caller.start_payment(**change)
+    assert (answer.status, decrypt_json_answer(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
     assert control.payments_control.read_ledger()["payments"] == []
 
 
-def test_auth_accepts_products_that_add_up_to_the_price(atom: AtomCaller) -> None:
+def test_auth_accepts_products_that_add_up_to_the_price(atom_caller: AtomCaller) -> None:
     """AUTH accepts a list of products if their amounts add up to the price."""
     rows = [{"prodName": "NSE", "prodAmount": "200.00"}, {"prodName": "NSE", "prodAmount": "300.00"}]
-    assert atom.start_payment(product=None, prodDetails=rows).status == 200
+    assert atom_caller.start_payment(product=None, prodDetails=rows).status == 200
 
 
-def test_wrong_keys_are_refused_with_their_status(atom: AtomCaller) -> None:
-    """An unknown merchant gets 403, a text that can't be decrypted 401, and a body that is no form 400, without
-    further details.
+def test_wrong_keys_are_refused_with_their_status(atom_caller: AtomCaller) -> None:
+    """An unknown merchant gets the status 403, a text that can't be decrypted 401, and a body that isn't a form 400.
+    The answer has no further details.
     """
     assert (
-        atom.send_post("/ots/aipay/auth", "{}", merch_id="1").status,
-        atom.verify_payment(key="other").status,
+        atom_caller.send_post("/ots/aipay/auth", "{}", merch_id="1").status,
+        atom_caller.verify_payment(key="other").status,
     ) == (403, 401)
-    line = atom.line
-    assert line.send_request("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM).status == 400
+    line = atom_caller.line
+    assert (
+        line.send_request("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM_CONTENT_TYPE).status == 400
+    )
     assert line.send_request("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
     form = f"merchId={known.ATOM_MERCH_ID}&encData=12"
-    assert line.send_request("POST", "/ots/payment/refund", form, Content_Type=FORM).body == b""
+    assert line.send_request("POST", "/ots/payment/refund", form, Content_Type=FORM_CONTENT_TYPE).body == b""
 
 
 @pytest.mark.parametrize(
@@ -169,39 +175,46 @@ def test_wrong_keys_are_refused_with_their_status(atom: AtomCaller) -> None:
      ("failed", "OTS0600", 0)],
 )  # fmt: skip
 def test_verification_returns_the_code_of_each_state(
-    atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int
+    atom_caller: AtomCaller, control: SandboxControl, to: str, code: str, captured: int
 ) -> None:
-    """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
-    atom.start_payment()
+    """After the control API has set a payment to a state, each of the two versions of TXNVERIFICATION returns the
+    code of that state.
+    """
+    atom_caller.start_payment()
     assert control.payments_control.change_payment_state("atom", ORDER, to)["captured_minor"] == captured
-    assert (get_status_code(atom.verify_payment()), get_status_code(atom.verify_payment_v2())) == (code, code)
+    assert (get_status_code(atom_caller.verify_payment()), get_status_code(atom_caller.verify_payment_v2())) == (
+        code,
+        code,
+    )
 
 
-def test_the_bank_reverses_a_payment(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """The bank reverses a payment days after it was made."""
+def test_the_bank_reverses_a_payment(atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str) -> None:
+    """The control API lets the bank reverse a payment days after it was made, and the verification reports this."""
     assert control.payments_control.change_payment_state("atom", ORDER, "reversed")["left_minor"] == 0
-    assert get_status_code(atom.verify_payment()) == "OTS0001"
+    assert get_status_code(atom_caller.verify_payment()) == "OTS0001"
 
 
-def test_verification_returns_amounts_and_surcharge(atom: AtomCaller, control: SandboxControl) -> None:
-    """The answer contains the amounts with two decimal places, and the price separately from the surcharge."""
-    atom.start_payment()
+def test_verification_returns_amounts_and_surcharge(atom_caller: AtomCaller, control: SandboxControl) -> None:
+    """The answer of TXNVERIFICATION contains the amounts with two decimal places, and the price separately from the
+    surcharge.
+    """
+    atom_caller.start_payment()
     control.payments_control.change_payment_state("atom", ORDER, "paid", surcharge_minor=1767)
-    answer = atom.verify_payment()
+    answer = atom_caller.verify_payment()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
-    told = get_payment_part(answer)["payInstrument"][0]
+    told = decrypt_json_answer(answer)["payInstrument"][0]
     assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
     assert isinstance(told["payDetails"]["atomTxnId"], int)
     control.change_settings(atom_sends_instrument_list=False)
-    assert isinstance(get_payment_part(atom.verify_payment())["payInstrument"], dict)
+    assert isinstance(decrypt_json_answer(atom_caller.verify_payment())["payInstrument"], dict)
 
 
-def test_verification_lists_a_failed_attempt_first(atom: AtomCaller, control: SandboxControl) -> None:
-    """TXNVERIFICATION lists a failed attempt before the successful one."""
-    atom.start_payment()
+def test_verification_lists_a_failed_attempt_first(atom_caller: AtomCaller, control: SandboxControl) -> None:
+    """TXNVERIFICATION lists a failed payment attempt before the successful attempt."""
+    atom_caller.start_payment()
     first = control.payments_control.change_payment_state("atom", ORDER, "failed")["id"]
     second = control.payments_control.change_payment_state("atom", ORDER, "paid", another_attempt=True)["id"]
-    told = get_payment_part(atom.verify_payment())["payInstrument"]
+    told = decrypt_json_answer(atom_caller.verify_payment())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
         (int(first), "OTS0600"),
         (int(second), "OTS0000"),
@@ -222,17 +235,21 @@ def test_verification_lists_a_failed_attempt_first(atom: AtomCaller, control: Sa
     ],
 )
 def test_a_verification_with_wrong_facts_finds_no_payment(
-    atom: AtomCaller, paid: str, change: Any, code: str
+    atom_caller: AtomCaller, paid_payment_id: str, change: Any, code: str
 ) -> None:
-    """A question with a wrong day or price finds no payment; wrong keys and forms get their own codes."""
-    assert get_status_code(atom.verify_payment(**change)) == code
-
-
-def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """A refund is accepted with our id in the answer. REFUNDSTATUS lists it with the other refunds of the payment;
-    its status is in the remarks.
+    """A verification with a wrong day or price finds no payment. A verification with wrong keys or a wrong form gets
+    the code for this error.
     """
-    told = get_payment_part(atom.refund_payment(paid))["payInstrument"]
+    assert get_status_code(atom_caller.verify_payment(**change)) == code
+
+
+def test_a_refund_is_accepted_and_listed(
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str
+) -> None:
+    """Atom accepts a refund and repeats our refund id in its answer. REFUNDSTATUS lists the refund with the payment's
+    other refunds; the remarks of an entry state its status.
+    """
+    told = decrypt_json_answer(atom_caller.refund_payment(paid_payment_id))["payInstrument"]
     product = told["payDetails"]["prodDetails"][0]
     assert told["responseDetails"]["statusCode"] == "OTS0000"
     assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
@@ -240,8 +257,10 @@ def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxContr
         "OTS0000",
         150.5,
     )
-    atom.refund_payment(paid, "100.00", "RFD2")
-    rows = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    atom_caller.refund_payment(paid_payment_id, "100.00", "RFD2")
+    rows = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
+        "refundStatusDetails"
+    ]["refundDetails"][0]
     assert [(row["prodRefundId"], row["refundAmt"], row["remarks"]) for row in rows["refundStatus"]] == [
         ("RFD1", 150.5, "REFUND PROCESSED"),
         ("RFD2", 100.0, "REFUND PROCESSED"),
@@ -249,13 +268,17 @@ def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxContr
     assert control.payments_control.read_payment("atom", ORDER)["refunded_minor"] == 25050
 
 
-def test_the_refund_status_has_several_forms(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """With the two settings, the sandbox answers REFUNDSTATUS with a list and with an amount in paise, the forms in
-    which Atom's documents and samples differ.
+def test_the_refund_status_has_several_forms(
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str
+) -> None:
+    """With two settings, the sandbox answers REFUNDSTATUS with a list or with an amount in paise. These are the forms
+    in which Atom's documents and samples differ.
     """
-    atom.refund_payment(paid)
+    atom_caller.refund_payment(paid_payment_id)
     control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
-    told = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]
+    told = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
+        "refundStatusDetails"
+    ]
     assert told[0]["refundStatus"][0]["refundAmt"] == 15050
 
 
@@ -270,29 +293,33 @@ def test_the_refund_status_has_several_forms(atom: AtomCaller, control: SandboxC
     ],
 )
 def test_the_refund_status_returns_each_remark(
-    atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str, to: str, remark: str, left: int
 ) -> None:
-    """REFUNDSTATUS returns each remark of the table. A failed refund leaves its money at the payment."""
+    """REFUNDSTATUS returns each remark of the table. If a refund has failed, its amount can be refunded again."""
     control.change_settings(waits_for_manual_settling=True)
-    atom.refund_payment(paid)
+    atom_caller.refund_payment(paid_payment_id)
     control.payments_control.change_refund_state("RFD1", to)
-    row = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    row = decrypt_json_answer(atom_caller.read_refund_status(paid_payment_id))["payInstrument"][
+        "refundStatusDetails"
+    ]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
 
 
-def test_a_repeated_refund_id_makes_another_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
-    """Atom doesn't know repeated requests: the same refund id again makes another refund, up to the captured
+def test_a_repeated_refund_id_makes_another_refund(
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str
+) -> None:
+    """Atom doesn't recognise repeated requests: the same refund id makes another refund each time, up to the captured
     amount.
     """
-    assert [get_status_code(atom.refund_payment(paid, "200.00")) for _ in range(3)] == [
+    assert [get_status_code(atom_caller.refund_payment(paid_payment_id, "200.00")) for _ in range(3)] == [
         "OTS0000",
         "OTS0000",
         "OTS0509",
     ]
     assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
     control.change_settings(accepts_refunds_above_captured=True)
-    assert get_status_code(atom.refund_payment(paid, "200.00")) == "OTS0000"
+    assert get_status_code(atom_caller.refund_payment(paid_payment_id, "200.00")) == "OTS0000"
 
 
 @pytest.mark.parametrize(
@@ -312,33 +339,35 @@ def test_a_repeated_refund_id_makes_another_refund(atom: AtomCaller, control: Sa
     ],
 )
 def test_a_wrong_refund_request_is_refused(
-    atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str, change: Any, code: str
 ) -> None:
-    """A wrong refund request gets Atom's code and refunds nothing."""
-    assert get_status_code(atom.refund_payment(paid, **change)) == code
+    """A wrong refund request gets Atom's error code, and nothing is refunded."""
+    assert get_status_code(atom_caller.refund_payment(paid_payment_id, **change)) == code
     assert control.payments_control.read_refunds() == []
 
 
-def test_the_signed_amount_is_the_text_in_the_json(atom: AtomCaller, paid: str) -> None:
-    """The amount in the signature must be the text that is in the JSON; the number of its decimal places doesn't
-    matter."""
-    assert get_status_code(atom.refund_payment(paid, "150.5", "A")) == "OTS0000"
-    assert get_status_code(atom.refund_payment(paid, "5", "B")) == "OTS0000"
+def test_the_signed_amount_is_the_text_in_the_json(atom_caller: AtomCaller, paid_payment_id: str) -> None:
+    """A refund is accepted if its signature is over the amount exactly as the JSON has it, with any number of decimal
+    places."""
+    assert get_status_code(atom_caller.refund_payment(paid_payment_id, "150.5", "A")) == "OTS0000"
+    assert get_status_code(atom_caller.refund_payment(paid_payment_id, "5", "B")) == "OTS0000"
 
 
-def test_an_unpaid_payment_is_not_refunded(atom: AtomCaller, control: SandboxControl) -> None:
-    """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
-    atom.start_payment()
+def test_an_unpaid_payment_is_not_refunded(atom_caller: AtomCaller, control: SandboxControl) -> None:
+    """An unpaid or unknown payment can't be refunded and has no refunds in REFUNDSTATUS. A wrong password gets its
+    own code.
+    """
+    atom_caller.start_payment()
     number = control.payments_control.change_payment_state("atom", ORDER, "pending")["id"]
-    assert get_status_code(atom.refund_payment(number)) == "OTS0401"
-    assert get_status_code(atom.read_refund_status(number)) == "OTS0401"
-    assert get_status_code(atom.read_refund_status("99")) == "OTS0401"
-    assert get_status_code(atom.read_refund_status(number, password="other")) == "OTS0522"
+    assert get_status_code(atom_caller.refund_payment(number)) == "OTS0401"
+    assert get_status_code(atom_caller.read_refund_status(number)) == "OTS0401"
+    assert get_status_code(atom_caller.read_refund_status("99")) == "OTS0401"
+    assert get_status_code(atom_caller.read_refund_status(number, password="other")) == "OTS0522"
 
 
 def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
-    """A test can add another merchant over the control API: the encrypted request of the test vectors is then
-    decrypted and answered."""
+    """A test can add another merchant over the control API. The sandbox then decrypts and answers the encrypted
+    request of the test vectors for this merchant."""
     vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
     key = vector["password"]
     control.payments_control.register_atom_merchant(
@@ -352,7 +381,7 @@ def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl)
         response_hash_key="KEYRESP123657234",
     )
     form = f"merchId=317157&encData={vector['expected_hex']}"
-    answer = AtomCaller(sandbox).line.send_request("POST", "/ots/aipay/auth", form, Content_Type=FORM)
+    answer = AtomCaller(sandbox).line.send_request("POST", "/ots/aipay/auth", form, Content_Type=FORM_CONTENT_TYPE)
     sealed = answer.body.decode().split("encData=")[1]
     assert json.loads(decrypt_text(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert control.payments_control.read_payment("atom", ORDER)["amount_minor"] == 50000
@@ -361,23 +390,25 @@ def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl)
 
 
 def test_simultaneous_refunds_never_exceed_the_captured_amount(
-    atom: AtomCaller, control: SandboxControl, paid: str
+    atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """Eight refunds at the same time together refund no more than the captured amount."""
+    """Of eight refunds at the same time, Atom accepts only as many as fit into the captured amount."""
     gate = threading.Barrier(8)
 
     def wait_and_refund(n: int) -> str:
         gate.wait(PATIENCE_SECONDS)
-        return get_status_code(atom.refund_payment(paid, "120.00", f"R{n}"))
+        return get_status_code(atom_caller.refund_payment(paid_payment_id, "120.00", f"R{n}"))
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(wait_and_refund, range(8))).count("OTS0000") == 4
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == 2000
 
 
-def test_the_day_of_a_payment_is_its_day_in_india(atom: AtomCaller, control: SandboxControl) -> None:
-    """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
-    atom.start_payment(at="2026-11-20 23:30:00")
+def test_the_day_of_a_payment_is_its_day_in_india(atom_caller: AtomCaller, control: SandboxControl) -> None:
+    """The day of a payment is its day in India: at half past eleven at night in India it is already the next day in
+    Japan, but the payment keeps the Indian day.
+    """
+    atom_caller.start_payment(at="2026-11-20 23:30:00")
     control.payments_control.change_payment_state("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
-    assert get_status_code(atom.verify_payment(day=DAY)) == "OTS0000"
-    assert get_status_code(atom.verify_payment(day="2026-11-22")) == "OTS0401"
+    assert get_status_code(atom_caller.verify_payment(day=DAY)) == "OTS0000"
+    assert get_status_code(atom_caller.verify_payment(day="2026-11-22")) == "OTS0401"

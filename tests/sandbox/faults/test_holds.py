@@ -1,4 +1,6 @@
-"""Calls that hang, are answered late or byte by byte: when they are charged, and when they end."""
+"""Tests of calls that hang, or are answered late or byte by byte: when the sandbox charges them, and when they
+end.
+"""
 
 import threading
 from collections.abc import Iterator
@@ -15,13 +17,13 @@ CONNECTION_END_ERRORS = (TimeoutError, ConnectionError)
 
 @pytest.fixture
 def executor() -> Iterator[ThreadPoolExecutor]:
-    """Yield an executor for calls that wait while the test goes on."""
+    """Yield a thread executor for calls that wait while the test continues."""
     with ThreadPoolExecutor(4) as pool:
         yield pool
 
 
-def make_impatient_client(sandbox: Sandbox, caller: Caller) -> Caller:
-    """Return a client that gives up after a short time."""
+def make_client_with_short_timeout(sandbox: Sandbox, caller: Caller) -> Caller:
+    """Return a client of the sandbox with a short timeout."""
     hasty = Caller(sandbox, patience=0.1)
     hasty.access = caller.access
     return hasty
@@ -31,8 +33,8 @@ def make_impatient_client(sandbox: Sandbox, caller: Caller) -> Caller:
 def test_a_held_call_is_listed_and_released(
     caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor, fault: str, meanwhile: int
 ) -> None:
-    """The control API lists a held call. It is charged before or after the release, depending on the fault, and
-    answered after it."""
+    """The control API lists a held call. The sandbox answers it after its release; depending on the fault, it charges
+    the call before or after the release."""
     control.add_fault(fault, call="purchase")
     waiting = executor.submit(caller.buy_check)
     assert control.wait_until_reached(held=1)
@@ -52,11 +54,11 @@ def test_a_held_call_is_listed_and_released(
 def test_a_call_whose_client_left_gets_no_answer(
     sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int
 ) -> None:
-    """A client has given up and gets no answer. A hanging purchase that the sandbox hasn't processed is never
-    charged."""
+    """If the client of a held call has closed the connection, the sandbox sends no answer. A hanging purchase that it
+    hasn't processed yet is never charged."""
     control.add_fault(fault, call="purchase")
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy_check()
+        make_client_with_short_timeout(sandbox, caller).buy_check()
     assert control.release_calls() == 1
     assert caller.buy_check(OTHER_CORPORATION_NUMBER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
@@ -64,14 +66,14 @@ def test_a_call_whose_client_left_gets_no_answer(
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
 
 
-def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxControl) -> None:
-    """With `seconds`, a hanging call is answered after that time."""
+def test_a_hanging_call_is_answered_after_its_seconds(caller: Caller, control: SandboxControl) -> None:
+    """If the fault states `seconds`, the sandbox answers a hanging call after that time."""
     control.add_fault("hang", call="purchase", seconds=0.05)
     assert caller.buy_check().status == 201
 
 
 def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxControl) -> None:
-    """The caller gets the status at once; the charge follows later."""
+    """With this fault the caller gets the HTTP status at once, and the sandbox charges the purchase later."""
     control.add_fault("late_charge:503", call="purchase")
     assert caller.buy_check().status == 503
     assert control.count_charges() == 0
@@ -86,7 +88,7 @@ def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxContro
 def test_a_release_answers_only_calls_of_its_number(
     caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor
 ) -> None:
-    """A release with a corporation number answers only the calls about that number."""
+    """If a release names a corporation number, the sandbox answers only the held calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
     one, other = (
         executor.submit(caller.buy_check, NUMBER),
@@ -101,26 +103,28 @@ def test_a_release_answers_only_calls_of_its_number(
 
 
 def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
-    """The answer arrives byte by byte. A client that waits long enough gets all of it; the purchase is charged in any
-    case."""
+    """The sandbox sends the answer byte by byte. A client that waits long enough gets the whole answer; the purchase
+    is charged even if the client gives up."""
     control.add_fault("slow", call="purchase", seconds=0.0001)
     assert caller.buy_check().check["corporation_number"] == NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy_check()
+        make_client_with_short_timeout(sandbox, caller).buy_check()
     assert control.count_charges() == 2
 
 
 def test_each_provider_call_waits_for_the_delay(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
-    """Each provider call waits for the delay; calls of the control API don't."""
+    """With a configured delay, the sandbox answers each call to a provider after the delay; calls of the control API
+    aren't delayed.
+    """
     control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy_check()
+        make_client_with_short_timeout(sandbox, caller).buy_check()
     assert control.change_settings(delay_seconds=0)["charges"] == 0
 
 
 def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
-    """Calls that hang while the sandbox is reset end without a charge."""
+    """If the sandbox is reset while calls hang, these calls end without a charge."""
     control.add_fault("late_charge", call="purchase")
     waiting = executor.submit(caller.buy_check)
     assert control.wait_until_reached(held=1)
@@ -130,7 +134,9 @@ def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, execu
 
 
 def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
-    """With calls hanging and dripping, stopping ends every thread at once and charges nothing more."""
+    """If the sandbox is stopped while calls hang or are answered byte by byte, every thread ends at once and nothing
+    more is charged.
+    """
     before = set(threading.enumerate())
     sandbox = start_sandbox()
     caller, control = Caller(sandbox).make_authorized_caller(), sandbox.control

@@ -1,4 +1,4 @@
-"""Tests of the faults of the PDF that the call for a file returns in `pdf_file_data`."""
+"""Tests of the sandbox's faults of the PDF, which the PDF call returns in the field `pdf_file_data`."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ COVERED_FAULTS = {*UNUSABLE_PDF_CHECKS, "pdf_missing", "pdf_other", "pdf_huge"}
 
 
 def decode_strictly(data: object) -> bytes | None:
-    """Return the decoded file, or None if `data` is no strict Base64."""
+    """Return the bytes that `data` encodes in Base64, or None if `data` is not strictly valid Base64."""
     try:
         return base64.b64decode(str(data).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
@@ -32,33 +32,37 @@ def decode_strictly(data: object) -> bytes | None:
 
 
 @pytest.fixture
-def bought(caller: Caller) -> int:
+def bought_check_id(caller: Caller) -> int:
     check_id: int = caller.buy_check().check["credit_check_id"]
     return check_id
 
 
 @pytest.mark.parametrize("fault", UNUSABLE_PDF_CHECKS)
-def test_a_fault_sends_a_faulty_pdf_once(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
+def test_a_fault_sends_a_faulty_pdf_once(
+    caller: Caller, control: SandboxControl, bought_check_id: int, fault: str
+) -> None:
     """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
     answers."""
     control.add_fault(fault)
-    assert "pdf_file_data" not in caller.read_detail(bought).check
-    assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought).check["pdf_file_data"])
-    assert (decode_strictly(caller.read_pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
+    assert "pdf_file_data" not in caller.read_detail(bought_check_id).check
+    assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought_check_id).check["pdf_file_data"])
+    assert (decode_strictly(caller.read_pdf(bought_check_id).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
 
 
-def test_a_fault_leaves_the_pdf_out_of_the_answer(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """The answer lacks only the file; its other fields are there."""
+def test_a_fault_leaves_the_pdf_out_of_the_answer(
+    caller: Caller, control: SandboxControl, bought_check_id: int
+) -> None:
+    """With this fault only the file is missing in the answer; all other fields are there."""
     control.add_fault("pdf_missing")
-    assert "pdf_file_data" not in caller.read_pdf(bought).check
+    assert "pdf_file_data" not in caller.read_pdf(bought_check_id).check
 
 
-def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """The fault sends a valid file with other content: different for each revision, and always the same for one
-    revision."""
-    ordinary = caller.read_pdf(bought).check["pdf_file_data"]
+def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought_check_id: int) -> None:
+    """With this fault the sandbox sends a valid file with other content. The content differs between revisions and is
+    always the same for one revision."""
+    ordinary = caller.read_pdf(bought_check_id).check["pdf_file_data"]
     control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
-    files = [caller.read_pdf(bought).check["pdf_file_data"] for _ in range(4)]
+    files = [caller.read_pdf(bought_check_id).check["pdf_file_data"] for _ in range(4)]
     assert files[0] == files[1]
     assert len({*files, ordinary}) == 3
     assert files[3] == ordinary
@@ -69,15 +73,15 @@ def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl
 def test_an_unknown_credit_check_is_not_found_under_every_fault(
     caller: Caller, control: SandboxControl, fault: str
 ) -> None:
-    """The sandbox answers 404 about an unknown credit check under every fault."""
+    """With every fault of the PDF, the sandbox still answers 404 about an unknown credit check."""
     control.add_fault(fault)
     assert caller.read_pdf(999).status == 404
 
 
-def test_a_fault_sends_a_huge_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
-    """The fault `pdf_huge` sends a file of the requested size that is well-formed to its last byte."""
+def test_a_fault_sends_a_huge_pdf(caller: Caller, control: SandboxControl, bought_check_id: int) -> None:
+    """The fault `pdf_huge` sends a well-formed file of exactly the requested size."""
     control.add_fault("pdf_huge", size=5_000_000)
-    file = decode_strictly(caller.read_pdf(bought).check["pdf_file_data"])
+    file = decode_strictly(caller.read_pdf(bought_check_id).check["pdf_file_data"])
     assert file is not None
     assert 4_999_990 < len(file) <= 5_000_000
     assert file.endswith(b"%%EOF\n")

@@ -1,5 +1,5 @@
-"""Faults of an answer: each answer arrives completely and with the content of its fault; the ledger shows if it was
-charged."""
+"""Tests of the sandbox's faults that change an answer: each answer arrives completely with the content of its fault,
+and the ledger shows whether the purchase was charged."""
 
 import gzip
 import json
@@ -11,9 +11,9 @@ from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.faults.responses import find_next_valid_number
 from tests.sandbox.caller import NUMBER, Answer, Caller
 
-AnswerCheck = Callable[[Answer], bool]
+AnswerPredicate = Callable[[Answer], bool]
 
-PURCHASE_FAULTS: dict[str, AnswerCheck] = {
+PURCHASE_FAULTS: dict[str, AnswerPredicate] = {
     "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
     "odd_result": lambda a: a.check["result"] == "maybe",
     "other_number": lambda a: a.check["corporation_number"] == find_next_valid_number(NUMBER) != NUMBER,
@@ -37,10 +37,10 @@ PURCHASE_FAULTS: dict[str, AnswerCheck] = {
     "html_after_charge": lambda a: a.status == 200 and a.headers["content-type"].startswith("text/html"),
     "bad_gzip": lambda a: a.headers["content-encoding"] == "gzip" and not is_gzip(a.body),
 }
-FAULTS_WITHOUT_CHARGE: dict[str, AnswerCheck] = {
+FAULTS_WITHOUT_CHARGE: dict[str, AnswerPredicate] = {
     "html": lambda a: a.status == 200 and a.body.startswith(b"<!doctype html>"),
 }
-DETAIL_FAULTS: dict[str, AnswerCheck] = {
+DETAIL_FAULTS: dict[str, AnswerPredicate] = {
     "other_id": lambda a: a.check["credit_check_id"] == 100_002,
     "expired": lambda a: a.check["expired"] is True,
     "no_infos": lambda a: "infos" not in a.check,
@@ -88,7 +88,9 @@ def is_gzip(body: bytes) -> bool:
 def test_a_charged_purchase_gets_the_answer_of_the_fault(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """The purchase is charged, its answer has the content of the fault, and the next purchase is an ordinary one."""
+    """With each of these faults the purchase is charged and its answer has the content of the fault; the next
+    purchase gets an ordinary answer.
+    """
     control.add_fault(fault, call="purchase")
     assert PURCHASE_FAULTS[fault](caller.buy_check())
     (charge,) = sandbox.ledger.list_charges_of_number()
@@ -100,7 +102,7 @@ def test_a_charged_purchase_gets_the_answer_of_the_fault(
 def test_a_fault_answers_without_a_charge(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """With each fault in NOT_CHARGED the sandbox sends the fault's answer and charges nothing."""
+    """With each fault in FAULTS_WITHOUT_CHARGE the sandbox sends the fault's answer and charges nothing."""
     control.add_fault(fault, call="purchase")
     assert FAULTS_WITHOUT_CHARGE[fault](caller.buy_check())
     assert sandbox.ledger.charge_count == 0
@@ -111,9 +113,7 @@ def test_a_fault_answers_without_a_charge(
 def test_a_fault_sends_faulty_details_of_one_credit_check(
     caller: Caller, control: SandboxControl, fault: str, call: str
 ) -> None:
-    """With each fault of the credit check's details only the call about the chosen credit check gets the fault, and
-    only once.
-    """
+    """A fault of the credit check's details changes only the answer about the chosen credit check, and only once."""
     check_id = caller.buy_check().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
     assert DETAIL_FAULTS[fault](caller.make_named_call(call, check_id))
@@ -126,7 +126,7 @@ def test_a_fault_sends_faulty_details_of_one_credit_check(
 
 
 def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: SandboxControl) -> None:
-    """A fault can replace any field of an answer, also within a list."""
+    """A fault can replace any field of an answer, also a field within a list."""
     control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
     assert caller.buy_check().check["result"] == "ng"
@@ -134,7 +134,7 @@ def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: Sandbo
 
 
 def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: SandboxControl) -> None:
-    """With this fault the list of credit checks is empty although some were bought."""
+    """With this fault the list of credit checks is empty although the sandbox has sold some."""
     control.change_settings(offers_purchase_list=True)
     caller.buy_check()
     control.add_fault("empty_list")
@@ -146,14 +146,14 @@ def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: S
 def test_a_fault_sends_any_text_as_the_body(
     caller: Caller, control: SandboxControl, fault: str, charges: int
 ) -> None:
-    """A fault can send any text as the body of the answer."""
+    """A fault can make the sandbox send any text as the body of the answer."""
     control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
     assert caller.buy_check().data == {"credit_check": {}}
     assert control.count_charges() == charges
 
 
 def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxControl) -> None:
-    """The fault `huge` sends an answer of the requested size that is valid JSON if it is read completely."""
+    """The fault `huge` sends an answer of the requested size that is valid JSON as a whole."""
     control.add_fault("huge", call="purchase", size=3 << 20)
     answer = caller.buy_check()
     assert len(answer.body) > 3 << 20
@@ -161,7 +161,7 @@ def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxContr
 
 
 def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Caller, control: SandboxControl) -> None:
-    """The compressed answer is small and decompresses to a very large one."""
+    """With this fault the compressed answer is small and decompresses to a very large one."""
     control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
     answer = caller.buy_check()
     assert answer.headers["content-encoding"] == "gzip"
@@ -169,7 +169,9 @@ def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Cal
 
 
 def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxControl) -> None:
-    """A call gets 401 until the caller refreshes its token, and buys nothing."""
+    """With this fault a purchase gets the status 401 until the caller refreshes its token, and nothing is bought
+    before that.
+    """
     pair = caller.request_token().data
     control.add_fault("token_expired", call="purchase")
     assert [caller.buy_check(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
@@ -179,7 +181,7 @@ def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxCo
 
 
 def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> None:
-    """A call gets 401, and a refresh is refused too."""
+    """With this fault a call gets the status 401, and the sandbox refuses a refresh of the tokens too."""
     pair = caller.request_token().data
     control.add_fault("token_revoked", call="purchase")
     assert caller.buy_check(access=pair["access_token"]).status == 401
@@ -188,7 +190,9 @@ def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> 
 
 @pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
 def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
-    """A refresh is refused once and changes no token; the same refresh token is accepted afterwards."""
+    """With this fault the sandbox refuses one refresh and changes no token; it accepts the same refresh token
+    afterwards.
+    """
     pair = caller.request_token().data
     control.add_fault(fault)
     assert (caller.request_token(pair["refresh_token"]).status) == status
@@ -196,7 +200,9 @@ def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl,
 
 
 def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxControl) -> None:
-    """The sandbox changes the tokens and sends no answer; the old refresh token is accepted once more."""
+    """With this fault the sandbox issues new tokens but sends no answer; it accepts the old refresh token once
+    more.
+    """
     pair = caller.request_token().data
     control.add_fault("refresh_lost")
     with pytest.raises(ConnectionError):
@@ -206,7 +212,9 @@ def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxC
 
 
 def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, control: SandboxControl) -> None:
-    """A refresh returns only an access token; the use of it leaves the old refresh token valid."""
+    """With this fault a refresh returns only an access token. After this access token was used, the old refresh token
+    is still valid.
+    """
     pair = caller.request_token().data
     control.add_fault("no_rotation")
     answer = caller.request_token(pair["refresh_token"]).data
@@ -216,7 +224,7 @@ def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, co
 
 
 def test_a_fault_refreshes_without_an_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
-    """A refresh is answered with success but without an access token."""
+    """With this fault the answer to a refresh states success but contains no access token."""
     control.add_fault("no_access_token")
     answer = Caller(sandbox).request_token()
     assert (answer.status, "access_token" in answer.data) == (200, False)

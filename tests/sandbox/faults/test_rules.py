@@ -1,4 +1,6 @@
-"""Tests which call gets which fault: matching, counting, random faults, and rules that are refused."""
+"""Tests of the sandbox's rules, which decide which call gets which fault: how rules match and count calls, random
+faults, and rules that are refused.
+"""
 
 from typing import Any
 
@@ -14,7 +16,7 @@ def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
 
 
 def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: SandboxControl) -> None:
-    """Only calls about the chosen corporation number get the fault."""
+    """If a rule names a corporation number, only calls about that number get the fault."""
     control.add_fault("status:503", number=OTHER_CORPORATION_NUMBER)
     assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER) == [
         201,
@@ -24,13 +26,13 @@ def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: San
 
 
 def test_a_rule_matches_numbers_by_their_last_digits(caller: Caller, control: SandboxControl) -> None:
-    """All corporation numbers with the chosen last digits get the fault, at every call."""
+    """If a rule names last digits, every call about a corporation number with these last digits gets the fault."""
     control.add_fault("status:404", number_ends="71", times="always")
     assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER) == [404, 201, 404]
 
 
 def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
-    """Only the chosen call gets the fault."""
+    """If a rule names a call, only that call gets the fault."""
     check_id = caller.buy_check().check["credit_check_id"]
     control.add_fault("status:500", call="pdf")
     assert [
@@ -47,7 +49,9 @@ def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxCont
 
 
 def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxControl) -> None:
-    """`nth` and `times` count the calls that match the rule; several actions of a rule are used in turn."""
+    """The fields `nth` and `times` of a rule count the calls that match the rule. If a rule has several faults, they
+    are used in turn.
+    """
     control.add_fault("status:503", call="purchase", nth=2, times=2)
     assert buy_and_list_statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
     control.clear_faults()
@@ -56,7 +60,7 @@ def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxContro
 
 
 def test_a_fault_per_number_counts_each_number_separately(caller: Caller, control: SandboxControl) -> None:
-    """With `per_number` the first purchase of each corporation number gets the fault."""
+    """If a rule has `per_number`, the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
     assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER, OTHER_CORPORATION_NUMBER) == [
         500,
@@ -67,13 +71,13 @@ def test_a_fault_per_number_counts_each_number_separately(caller: Caller, contro
 
 
 def test_the_oldest_matching_rule_is_used(caller: Caller, control: SandboxControl) -> None:
-    """Of several matching rules the oldest one is used; when it is used up, the next one is."""
+    """If several rules match a call, the oldest one is used. After its last use the next one is used."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
     assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 
 
 def test_a_refused_call_uses_no_rule(caller: Caller, control: SandboxControl) -> None:
-    """A call without authorisation or with malformed contents doesn't count for a rule."""
+    """A call without authorisation or with malformed contents isn't counted by any rule."""
     control.add_fault("status:503", call="purchase")
     assert caller.buy_check(access="none").status == 401
     assert caller.buy_check("12").status == 422
@@ -81,7 +85,7 @@ def test_a_refused_call_uses_no_rule(caller: Caller, control: SandboxControl) ->
 
 
 def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -> None:
-    """The control API lists the rules, and removes one or all of them."""
+    """The control API lists the fault rules, and removes one rule or all rules."""
     first = control.add_fault("status:500", call="purchase")
     control.add_fault("status:502", call="purchase")
     assert [rule["action"] for rule in control.read_state()["rules"]] == ["status:500", "status:502"]
@@ -92,7 +96,9 @@ def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -
 
 
 def test_random_faults_depend_on_seed_and_number_alone(caller: Caller, control: SandboxControl) -> None:
-    """Whether a random fault hits depends on the seed and the corporation number, not on the order of the calls."""
+    """The seed and the corporation number decide whether a call gets a random fault; the order of the calls doesn't
+    matter.
+    """
     numbers = [f"{n:013d}" for n in range(60)]
 
     def draw_statuses(seed: int, order: list[str]) -> dict[str, int]:
@@ -108,7 +114,7 @@ def test_random_faults_depend_on_seed_and_number_alone(caller: Caller, control: 
 
 
 def test_random_faults_hit_a_limited_number_of_calls(caller: Caller, control: SandboxControl) -> None:
-    """With `times` a random fault hits at most that many calls."""
+    """If a rule of random faults has `times`, at most that many calls get a fault."""
     control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
     assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
 
@@ -124,7 +130,9 @@ def test_random_faults_hit_a_limited_number_of_calls(caller: Caller, control: Sa
     ],
 )
 def test_a_request_header_chooses_a_fault(caller: Caller, header: str, status: int) -> None:
-    """A client chooses a fault by a header of its request. A fault that doesn't apply to the call is ignored."""
+    """A client can order a fault by a header of its request. The sandbox ignores a fault that doesn't apply to the
+    call.
+    """
     answer = caller.send_request(
         "POST",
         "/ps/v1/credit_checks",
@@ -156,7 +164,9 @@ def test_a_request_header_chooses_a_fault(caller: Caller, header: str, status: i
     ],
 )
 def test_contradictory_rules_are_refused(control: SandboxControl, rule: dict[str, Any]) -> None:
-    """A contradictory rule is refused with a reason, and with it all other rules of the same request."""
+    """The sandbox refuses a contradictory rule with a reason, and then also refuses all other rules of the same
+    request.
+    """
     with pytest.raises(SandboxError):
         control.add_faults({"action": "reset"}, rule)
     assert control.read_state()["rules"] == []

@@ -1,4 +1,4 @@
-"""Tests of the faults of the connection: the error that the client gets, and whether the purchase is charged."""
+"""Tests of the sandbox's connection faults: the error that the client gets, and whether the purchase is charged."""
 
 import http.client
 import socket
@@ -33,10 +33,12 @@ COVERED_FAULTS = {name.partition(":")[0] for name in (*CONNECTION_FAULTS, *ANSWE
 
 
 @pytest.mark.parametrize("fault", CONNECTION_FAULTS)
-def test_a_broken_line_raises_the_expected_client_error(
+def test_a_broken_connection_raises_the_expected_client_error(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """The client's library raises the expected error once; the ledger shows if the purchase was charged."""
+    """With each connection fault the client's HTTP library raises the expected error once; the ledger shows whether
+    the purchase was charged.
+    """
     error, charges = CONNECTION_FAULTS[fault]
     control.add_fault(fault, call="purchase")
     with pytest.raises(error) as raised:
@@ -53,7 +55,9 @@ def test_a_broken_line_raises_the_expected_client_error(
 def test_a_fault_answers_with_a_failure_status(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
-    """The answer has the chosen status and no id; the ledger shows if the purchase was charged."""
+    """With this fault the answer has the chosen HTTP status and no id; the ledger shows whether the purchase was
+    charged.
+    """
     status, charges = ANSWERED_FAULTS[fault]
     control.add_fault(fault, call="purchase")
     answer = caller.buy_check()
@@ -63,7 +67,7 @@ def test_a_fault_answers_with_a_failure_status(
 
 
 def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: SandboxControl) -> None:
-    """The client's socket gets ECONNRESET, not an orderly end of the connection."""
+    """With this fault the client's socket gets the error ECONNRESET instead of an orderly end of the connection."""
     control.add_fault("reset")
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
@@ -73,7 +77,7 @@ def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: Sandb
 
 
 def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
-    """The client reads the status and half of the body, then the connection is reset."""
+    """With this fault the client receives the status and half of the body; then the sandbox resets the connection."""
     control.add_fault("reset_mid_body", call="purchase")
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
@@ -87,7 +91,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
 
 
 def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
-    """The sandbox sends two complete answers for one request and one charge."""
+    """With this fault the sandbox sends two complete answers to one request and makes one charge."""
     control.add_fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
@@ -100,7 +104,9 @@ def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: Sandb
 
 
 def test_a_fault_redirects_to_another_address(caller: Caller, control: SandboxControl) -> None:
-    """A test can choose the address of the redirect; the call log shows if a client followed it."""
+    """A test can choose the target address of a redirect. The sandbox's call log shows whether the client has
+    followed it.
+    """
     control.add_fault("redirect", call="purchase")
     assert caller.buy_check().headers["location"] == "/elsewhere"
     control.add_fault("redirect", call="purchase", to="https://example.invalid/")
@@ -109,14 +115,14 @@ def test_a_fault_redirects_to_another_address(caller: Caller, control: SandboxCo
 
 
 def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> None:
-    """The body of an error may be any text, also a harmful one."""
+    """A test can choose any text as the body of an error answer, also a harmful one."""
     control.add_fault("status:422", call="purchase", body="\u202e<script>\x00")
     assert caller.buy_check().body.decode() == "\u202e<script>\x00"
 
 
 def test_connections_are_refused_during_an_outage(caller: Caller, control: SandboxControl) -> None:
-    """During the outage the operating system refuses connections; after it the sandbox answers with the same records
-    as before.
+    """During an outage of the sandbox the operating system refuses connections. Afterwards the sandbox answers with
+    the same records as before.
     """
     with control.cause_outage(), pytest.raises(ConnectionRefusedError):
         caller.buy_check()
@@ -125,8 +131,8 @@ def test_connections_are_refused_during_an_outage(caller: Caller, control: Sandb
 
 
 def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> None:
-    """After the time of the outage the same port answers again. If a busy machine looks only after its end, the test
-    orders a longer outage.
+    """After the ordered duration of an outage the same port accepts connections again. If a busy machine checks too
+    late to see the outage, the test orders a longer one.
     """
     seconds = 0.05
     control.begin_outage(seconds)

@@ -1,5 +1,5 @@
-"""Tests of the faults of the payment providers over real HTTP: the answer that the client gets, and what the ledger
-contains."""
+"""Tests of the faults of the simulated payment providers over real HTTP: which answer the client gets, and what the
+ledger contains."""
 
 import contextlib
 import http.client
@@ -15,7 +15,7 @@ from console.sandbox.control.client import SandboxError
 from console.sandbox.paypay.responses import RESULT_BY_CODE
 from console.sandbox.rules.registry import ATOM_CALLS, FAULT_BY_NAME, PAYPAY_CALLS
 from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
-from tests.sandbox.atom_caller import AtomCaller, get_payment_part, get_status_code
+from tests.sandbox.atom_caller import AtomCaller, decrypt_json_answer, get_status_code
 from tests.sandbox.caller import Answer
 from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
 
@@ -27,8 +27,8 @@ COVERED_FAULTS = {
 
 
 class SandboxGateways:
-    """Both payment providers of a sandbox, each with a paid payment (3,300 yen, 500 rupees), and all of their calls
-    by name."""
+    """Clients of the simulated PayPay and Atom in one sandbox, each with a paid payment (3,300 yen, 500 rupees).
+    Every call can be made by its name."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.control = sandbox.control
@@ -38,7 +38,7 @@ class SandboxGateways:
         self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
 
     def make_refunds(self) -> None:
-        """Make a refund of each payment."""
+        """Make a refund of the paid payment at each provider."""
         self.paypay.refund_payment(self.yen)
         self.atom.refund_payment(self.rupees)
 
@@ -58,13 +58,13 @@ class SandboxGateways:
         return calls[call]()
 
     def read_answer_text(self, call: str) -> str:
-        """Make this call and return the contents of its complete answer, decrypted for Atom."""
+        """Make the call with this name and return the text of its complete answer; Atom's answers are decrypted."""
         answer = self.make_named_call(call)
-        return json.dumps(get_payment_part(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
+        return json.dumps(decrypt_json_answer(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox) -> SandboxGateways:
+def gateways(sandbox: Sandbox) -> SandboxGateways:
     return SandboxGateways(sandbox)
 
 
@@ -89,17 +89,19 @@ ALTERING_FAULTS = [
     [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERING_FAULTS for call in sorted(calls)],
 )
 def test_an_altered_answer_hides_the_true_effect_once(
-    desk: SandboxGateways, fault: str, call: str, sees: str
+    gateways: SandboxGateways, fault: str, call: str, sees: str
 ) -> None:
-    """The call takes effect, its answer states something else, and the next answer is correct again."""
+    """With these faults the call takes effect but its answer states something else; the next answer is correct
+    again.
+    """
     if call.endswith(("details", "status")):
-        desk.make_refunds()
-    wanted = sees.format(yen=desk.yen, rupees=desk.rupees)
-    desk.control.add_fault(fault, call=call)
-    assert wanted in desk.read_answer_text(call)
-    assert wanted not in desk.read_answer_text(call)
+        gateways.make_refunds()
+    wanted = sees.format(yen=gateways.yen, rupees=gateways.rupees)
+    gateways.control.add_fault(fault, call=call)
+    assert wanted in gateways.read_answer_text(call)
+    assert wanted not in gateways.read_answer_text(call)
     if call.endswith("_refund"):
-        assert desk.control.payments_control.read_refunds()[0]["fault"] == fault
+        assert gateways.control.payments_control.read_refunds()[0]["fault"] == fault
 
 
 @pytest.mark.parametrize(
@@ -111,121 +113,126 @@ def test_an_altered_answer_hides_the_true_effect_once(
         ("atom_refund", ": 151.5"),
     ],
 )
-def test_a_fault_raises_the_amount_in_an_answer(desk: SandboxGateways, call: str, seen: str) -> None:
-    """The amount in the answer is one more than the real amount."""
-    desk.control.add_fault("other_amount", call=call)
-    assert seen in desk.read_answer_text(call)
+def test_a_fault_raises_the_amount_in_an_answer(gateways: SandboxGateways, call: str, seen: str) -> None:
+    """With this fault the amount in the answer is one unit more than the real amount."""
+    gateways.control.add_fault("other_amount", call=call)
+    assert seen in gateways.read_answer_text(call)
 
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
-def test_a_fault_makes_amounts_texts(desk: SandboxGateways, call: str, seen: str) -> None:
-    """With the fault `amount_as_text` the amounts in an answer are quoted texts."""
-    desk.control.add_fault("amount_as_text", call=call)
-    assert seen in desk.read_answer_text(call)
+def test_a_fault_makes_amounts_texts(gateways: SandboxGateways, call: str, seen: str) -> None:
+    """With the fault `amount_as_text`, the amounts in an answer are JSON texts instead of numbers."""
+    gateways.control.add_fault("amount_as_text", call=call)
+    assert seen in gateways.read_answer_text(call)
 
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
-def test_a_fault_can_answer_with_each_code_of_paypay(desk: SandboxGateways, result: str) -> None:
-    """A fault can make PayPay answer with each result of the table, with its status and code id, and without an
-    effect."""
+def test_a_fault_can_answer_with_each_code_of_paypay(gateways: SandboxGateways, result: str) -> None:
+    """A fault can make PayPay answer with each result code of its table, with the HTTP status and the code id of the
+    table; the call then has no effect."""
     row = RESULT_BY_CODE[result]
-    desk.control.add_fault(f"result:{result}", call="paypay_refund")
-    answer = desk.make_named_call("paypay_refund")
+    gateways.control.add_fault(f"result:{result}", call="paypay_refund")
+    answer = gateways.make_named_call("paypay_refund")
     assert get_status_and_code(answer) == (row.status, result)
     assert answer.data["resultInfo"]["codeId"] == row.code_id
-    assert desk.control.payments_control.read_refunds() == []
+    assert gateways.control.payments_control.read_refunds() == []
 
 
 @pytest.mark.parametrize("result", sorted(MESSAGE_BY_RESPONSE_CODE))
-def test_a_fault_can_answer_with_each_code_of_atom(desk: SandboxGateways, result: str) -> None:
-    """A fault can make each call of Atom that answers with codes answer with each of them; AUTH has its own texts."""
+def test_a_fault_can_answer_with_each_code_of_atom(gateways: SandboxGateways, result: str) -> None:
+    """A fault can make a call of Atom answer with each of Atom's result codes. AUTH has its own texts for these
+    codes.
+    """
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
-        desk.control.add_fault(f"result:{result}", call=call)
-        assert get_status_code(desk.make_named_call(call)) == result
-    desk.control.add_fault(f"result:{result}", call="atom_auth")
-    assert get_payment_part(desk.make_named_call("atom_auth"))["responseDetails"]["txnStatusCode"] == result
-    assert desk.control.payments_control.read_refunds() == []
+        gateways.control.add_fault(f"result:{result}", call=call)
+        assert get_status_code(gateways.make_named_call(call)) == result
+    gateways.control.add_fault(f"result:{result}", call="atom_auth")
+    assert decrypt_json_answer(gateways.make_named_call("atom_auth"))["responseDetails"]["txnStatusCode"] == result
+    assert gateways.control.payments_control.read_refunds() == []
 
 
-def test_a_fault_sets_results_outside_of_the_tables(desk: SandboxGateways) -> None:
-    """A fault can set statuses, code ids and codes that are in no table."""
-    desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
-    answer = desk.make_named_call("paypay_refund")
+def test_a_fault_sets_results_outside_of_the_tables(gateways: SandboxGateways) -> None:
+    """A fault can make a provider answer with an HTTP status, code id or result code that is in no table."""
+    gateways.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
+    answer = gateways.make_named_call("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
-    desk.control.add_fault("result:NEW_CODE", call="paypay_refund")
-    assert get_status_and_code(desk.make_named_call("paypay_refund")) == (400, "NEW_CODE")
-    desk.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
-    answer = desk.make_named_call("atom_refund")
+    gateways.control.add_fault("result:NEW_CODE", call="paypay_refund")
+    assert get_status_and_code(gateways.make_named_call("paypay_refund")) == (400, "NEW_CODE")
+    gateways.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
+    answer = gateways.make_named_call("atom_refund")
     assert (answer.status, get_status_code(answer)) == (402, "OTS9999")
 
 
 @pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
-def test_a_fault_with_an_unknown_code_is_refused(desk: SandboxGateways, action: str) -> None:
-    """A fault with an unknown code, or for a call that can't have it, is refused with a reason."""
+def test_a_fault_with_an_unknown_code_is_refused(gateways: SandboxGateways, action: str) -> None:
+    """The sandbox refuses, with a reason, a fault with an unknown code or for a call that can't have this fault."""
     with pytest.raises(SandboxError):
-        desk.control.add_fault(action)
+        gateways.control.add_fault(action)
     with pytest.raises(SandboxError):
-        desk.control.add_fault("other_seal", call="paypay_refund")
+        gateways.control.add_fault("other_seal", call="paypay_refund")
     with pytest.raises(SandboxError):
-        desk.control.add_fault("reset", call="atom_callback")
+        gateways.control.add_fault("reset", call="atom_callback")
 
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
-def test_a_fault_answers_with_an_error_after_the_refund(desk: SandboxGateways, call: str, result: str) -> None:
-    """The answer states an error although the refund was made."""
-    desk.control.add_fault(f"result_after:{result}", call=call)
-    assert result in desk.read_answer_text(call)
-    refund = desk.control.payments_control.read_refunds()[0]
+def test_a_fault_answers_with_an_error_after_the_refund(gateways: SandboxGateways, call: str, result: str) -> None:
+    """With this fault the answer states an error although the provider has made the refund."""
+    gateways.control.add_fault(f"result_after:{result}", call=call)
+    assert result in gateways.read_answer_text(call)
+    refund = gateways.control.payments_control.read_refunds()[0]
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
 
-def test_a_fault_sets_an_existing_field_of_an_answer(desk: SandboxGateways) -> None:
-    """A fault sets any value at any existing place of an answer; a place that doesn't exist isn't created."""
+def test_a_fault_sets_an_existing_field_of_an_answer(gateways: SandboxGateways) -> None:
+    """A fault can set any value at any existing place of an answer; it creates no place that doesn't exist."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
-    desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
-    told = desk.make_named_call("paypay_refund").data["data"]
+    gateways.control.add_fault("set_fields", call="paypay_refund", fields=fields)
+    told = gateways.make_named_call("paypay_refund").data["data"]
     assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
-    desk.control.add_fault("set_fields", call="atom_verification", fields=fields)
+    gateways.control.add_fault("set_fields", call="atom_verification", fields=fields)
     assert (
-        get_payment_part(desk.make_named_call("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
+        decrypt_json_answer(gateways.make_named_call("atom_verification"))["payInstrument"][0]["payDetails"]["amount"]
+        == 7
     )
 
 
 @pytest.mark.parametrize(
     ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
-def test_a_fault_answers_success_without_data(desk: SandboxGateways, call: str, told: dict[str, Any]) -> None:
-    """The answer states success and contains no data."""
-    desk.control.add_fault("no_data", call=call)
-    assert told.items() <= json.loads(desk.read_answer_text(call)).items()
+def test_a_fault_answers_success_without_data(gateways: SandboxGateways, call: str, told: dict[str, Any]) -> None:
+    """With this fault the answer states success and contains no data."""
+    gateways.control.add_fault("no_data", call=call)
+    assert told.items() <= json.loads(gateways.read_answer_text(call)).items()
 
 
-def test_a_fault_hides_the_refunds_of_a_payment(desk: SandboxGateways) -> None:
-    """The answer to a read lacks the refunds of the payment, although they exist."""
-    desk.make_refunds()
-    desk.control.add_fault("hidden_refunds", call="paypay_payment")
-    assert desk.make_named_call("paypay_payment").data["data"]["refunds"] is None
-    desk.control.add_fault("hidden_refunds", call="atom_refund_status")
-    assert '"refundDetails": []' in desk.read_answer_text("atom_refund_status")
+def test_a_fault_hides_the_refunds_of_a_payment(gateways: SandboxGateways) -> None:
+    """With this fault the answer to a read lacks the refunds of the payment, although they exist in the ledger."""
+    gateways.make_refunds()
+    gateways.control.add_fault("hidden_refunds", call="paypay_payment")
+    assert gateways.make_named_call("paypay_payment").data["data"]["refunds"] is None
+    gateways.control.add_fault("hidden_refunds", call="atom_refund_status")
+    assert '"refundDetails": []' in gateways.read_answer_text("atom_refund_status")
 
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
-def test_a_fault_makes_a_refund_twice(desk: SandboxGateways, call: str, refunded: int) -> None:
-    """The provider makes the refund twice. Its answer doesn't show that; the ledger does."""
-    desk.control.add_fault("refund_twice", call=call)
-    assert desk.make_named_call(call).status == 200
-    assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
+def test_a_fault_makes_a_refund_twice(gateways: SandboxGateways, call: str, refunded: int) -> None:
+    """With this fault the provider makes a refund twice. Its answer doesn't show the second refund, but the ledger
+    does.
+    """
+    gateways.control.add_fault("refund_twice", call=call)
+    assert gateways.make_named_call(call).status == 200
+    assert gateways.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
-def test_faults_of_the_encryption_are_undecryptable(desk: SandboxGateways) -> None:
-    """Faults of the encryption: an answer that is encrypted with another key, not at all, only in part, or in the
-    other accepted form."""
-    good = desk.make_named_call("atom_verification")
+def test_faults_of_the_encryption_are_undecryptable(gateways: SandboxGateways) -> None:
+    """With each fault of the encryption, Atom's answer is encrypted with another key, not encrypted, encrypted only
+    in part, or in the other accepted form."""
+    good = gateways.make_named_call("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
-        desk.control.add_fault(fault, call="atom_verification")
-        bodies[fault] = desk.make_named_call("atom_verification").body
+        gateways.control.add_fault(fault, call="atom_verification")
+        bodies[fault] = gateways.make_named_call("atom_verification").body
     assert bodies["other_seal"] != good.body
     assert bodies["other_seal"].startswith(b"merchId=900001&encData=")
     assert json.loads(bodies["no_seal"])["payInstrument"]
@@ -235,55 +242,60 @@ def test_faults_of_the_encryption_are_undecryptable(desk: SandboxGateways) -> No
 
 
 @pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
-def test_connection_faults_break_payment_calls(desk: SandboxGateways, call: str) -> None:
-    """The faults that break a connection also break these calls, before or after the effect."""
-    before = desk.control.payments_control.read_ledger()["accepted_minor"]
-    desk.control.add_faults(
+def test_connection_faults_break_payment_calls(gateways: SandboxGateways, call: str) -> None:
+    """The sandbox's connection faults also break calls to the payment providers, before or after the effect."""
+    before = gateways.control.payments_control.read_ledger()["accepted_minor"]
+    gateways.control.add_faults(
         {"action": "reset", "call": call},
         {"action": "close_after_charge", "call": call},
         {"action": "status_after_charge:503", "call": call},
     )
     with pytest.raises(ConnectionError):
-        desk.make_named_call(call)
-    assert desk.control.payments_control.read_ledger()["accepted_minor"] == before
+        gateways.make_named_call(call)
+    assert gateways.control.payments_control.read_ledger()["accepted_minor"] == before
     with pytest.raises(ConnectionError):
-        desk.make_named_call(call)
+        gateways.make_named_call(call)
     if call.endswith("_refund"):
-        assert desk.control.payments_control.read_ledger()["accepted_minor"] > before
-    assert desk.make_named_call(call).status == 503
+        assert gateways.control.payments_control.read_ledger()["accepted_minor"] > before
+    assert gateways.make_named_call(call).status == 503
 
 
-def test_a_fault_makes_a_refund_later_without_an_answer(desk: SandboxGateways) -> None:
-    """The call gets no answer, and the refund is made later: a probe before that finds nothing."""
-    desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
-    assert desk.make_named_call("paypay_refund").status == 503
-    assert get_status_and_code(desk.make_named_call("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert desk.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
-    desk.control.release_calls()
-    assert desk.control.wait_until_reached(refunds=1)
-    assert desk.make_named_call("paypay_refund_details").status == 200
+def test_a_fault_makes_a_refund_later_without_an_answer(gateways: SandboxGateways) -> None:
+    """With this fault a refund call gets no answer, and the provider makes the refund later. A probe before that
+    doesn't find the refund.
+    """
+    gateways.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
+    assert gateways.make_named_call("paypay_refund").status == 503
+    assert get_status_and_code(gateways.make_named_call("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert gateways.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
+    gateways.control.release_calls()
+    assert gateways.control.wait_until_reached(refunds=1)
+    assert gateways.make_named_call("paypay_refund_details").status == 200
 
 
 @pytest.mark.parametrize(
     "fault", ["truncate", "slow", "malformed", "empty", "html", "garbage", "not_utf8", "deep_json"]
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
-def test_a_fault_sends_an_unreadable_answer_once(desk: SandboxGateways, fault: str, call: str) -> None:
-    """A fault sends a body that no client can read; the sandbox answers the next call as usual."""
-    desk.control.add_fault(fault, call=call, seconds=0.0001)
+def test_a_fault_sends_an_unreadable_answer_once(gateways: SandboxGateways, fault: str, call: str) -> None:
+    """With this fault, the sandbox sends one answer that no client can read, and answers the next call as usual."""
+    gateways.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
-        desk.make_named_call(call)
+        gateways.make_named_call(call)
     happened = 0 if fault == "html" else 1
-    assert len(desk.control.payments_control.read_refunds()) == happened
-    assert desk.make_named_call("paypay_payment").status == 200
+    assert len(gateways.control.payments_control.read_refunds()) == happened
+    assert gateways.make_named_call("paypay_payment").status == 200
 
 
-def test_a_rule_matches_refunds_by_their_payment(desk: SandboxGateways) -> None:
-    """A rule can name the payment of a refund instead of the refund."""
-    desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
-    assert (desk.make_named_call("paypay_refund").status, desk.make_named_call("atom_refund").status) == (200, 500)
+def test_a_rule_matches_refunds_by_their_payment(gateways: SandboxGateways) -> None:
+    """A rule for faults can name the payment of a refund instead of the refund itself."""
+    gateways.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
+    assert (gateways.make_named_call("paypay_refund").status, gateways.make_named_call("atom_refund").status) == (
+        200,
+        500,
+    )
 
 
 def test_each_call_of_a_fault_is_made_by_a_test() -> None:
-    """Each call that a fault names is made by a test here."""
+    """For every fault, this file has a test of each call for which the fault is allowed."""
     assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED_FAULTS for c in FAULT_BY_NAME[name].calls}

@@ -1,4 +1,4 @@
-"""Tests of the ledger of payments: no money is lost or created, whatever happens in whatever order."""
+"""Tests of the ledger of payments in the sandbox: no sequence of random steps loses money or creates money."""
 
 import random
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class RandomLedgerSteps:
-    """One ledger with one payment, and the random steps that a test makes with it."""
+    """A ledger with one payment, and the random steps that a test executes on it."""
 
     def __init__(self, provider: str, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -53,7 +53,7 @@ class RandomLedgerSteps:
         )
 
     def refund_random_amount(self) -> None:
-        """Refund a random amount if the checks of the providers allow it."""
+        """Refund a random amount if the simulated provider's own checks allow the refund."""
         amount = self.chance.randint(1, 4000)
         if self.payment.is_captured and amount <= self.payment.remaining_minor:
             self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
@@ -72,8 +72,8 @@ class RandomLedgerSteps:
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("seed", range(20))
 def test_money_is_conserved(provider: str, seed: int) -> None:
-    """After each random step, the captured sum equals the remaining, the refunded and the reversed sum together, and
-    no sum is negative."""
+    """After each random step, the captured sum equals the total of the remaining, refunded and reversed sums, and no
+    sum is negative."""
     till = RandomLedgerSteps(provider, seed)
     payment = till.payment
     for _ in range(80):
@@ -88,7 +88,9 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
 
 
 def test_a_refund_made_twice_has_two_ledger_entries() -> None:
-    """A refund that the provider made twice has two entries with one key, and the remaining sum is negative."""
+    """If the provider makes one refund twice, the ledger has two entries with the same key, and the remaining sum of
+    the payment is negative.
+    """
     till = RandomLedgerSteps("paypay", 1)
     till.book.change_payment_state(till.payment, "paid")
     refund = till.book.accept_refund(till.payment, "R", 6000)
@@ -100,7 +102,9 @@ def test_a_refund_made_twice_has_two_ledger_entries() -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_test_adds_payments_made_elsewhere(control: SandboxControl, provider: str) -> None:
-    """A test can add a payment and its refunds with ids, states and times of its own."""
+    """Through the control API a test can add a payment with its refunds to the ledger, and choose their ids, states
+    and times.
+    """
     at = "2026-11-18T03:00:00.000Z"
     given = [
         {"key": "R-1", "amount_minor": 1000, "at": at, "id": "771"},

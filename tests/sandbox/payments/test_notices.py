@@ -1,5 +1,5 @@
-"""Tests of the notices of the sandbox (webhooks and callbacks): their contents, the faults of notices, and PayPay's
-daily file."""
+"""Tests of the notices that the sandbox sends (webhooks and callbacks): their contents, the faults of notices, and
+PayPay's daily file."""
 
 import hashlib
 import hmac
@@ -26,8 +26,8 @@ COVERED_FAULTS = {
 
 
 class Receiver(ThreadingHTTPServer):
-    """An HTTP server that stores the notices that it receives. It answers with `statuses` one after another, then
-    with 200.
+    """An HTTP server that stores the received notices. It answers with the values of `statuses` one after another,
+    and then with 200.
     """
 
     daemon_threads = True
@@ -43,12 +43,14 @@ class Receiver(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/hook"
 
     @property
-    def told(self) -> list[dict[str, Any]]:
+    def parsed_notices(self) -> list[dict[str, Any]]:
         return [json.loads(body) for body in self.bodies]
 
 
 class NoticeHandler(BaseHTTPRequestHandler):
-    """The handler of one notice."""
+    """The HTTP handler of the receiver: it stores the body of one received notice and answers with the next
+    status.
+    """
 
     server: Receiver
 
@@ -61,12 +63,12 @@ class NoticeHandler(BaseHTTPRequestHandler):
         self.wfile.write(b"OK")
 
     def log_message(self, format: str, *args: object) -> None:
-        """Log nothing."""
+        """Override of the base class that writes no log line."""
 
 
 @pytest.fixture
 def receiver(control: SandboxControl) -> Iterator[Receiver]:
-    """A receiver of the notices of both providers."""
+    """An HTTP server at which the notices of both simulated payment providers (PayPay and Atom) arrive."""
     server = Receiver()
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
@@ -89,10 +91,12 @@ def pay_and_wait_for_notice(
 
 
 def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: Receiver) -> None:
-    """PayPay's webhook states payment and order in plain JSON, with amounts as texts and times in UTC."""
+    """PayPay's webhook is plain JSON that contains the payment and the order. Its amounts are texts and its times are
+    in UTC.
+    """
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")
-    told = receiver.told[0]
+    told = receiver.parsed_notices[0]
     assert (told["notification_type"], told["merchant_order_id"], told["order_amount"], told["state"]) == (
         "Transaction",
         "P-1",
@@ -106,14 +110,14 @@ def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, rece
 
 
 def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, receiver: Receiver) -> None:
-    """The webhook of a failed payment has no times; a refund leads to no webhook."""
+    """PayPay's webhook of a failed payment has the state FAILED and an empty time of payment."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay", to="failed")
-    assert (receiver.told[0]["state"], receiver.told[0]["paid_at"]) == ("FAILED", None)
+    assert (receiver.parsed_notices[0]["state"], receiver.parsed_notices[0]["paid_at"]) == ("FAILED", None)
 
 
 def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxControl, receiver: Receiver) -> None:
-    """A notice that isn't answered with 200 is sent at most three times."""
+    """If the receiver does not answer a notice with 200, the sandbox sends it at most three times."""
     register_payment(control, "paypay")
     receiver.statuses = [500, 503]
     pay_and_wait_for_notice(control, "paypay")
@@ -126,7 +130,9 @@ def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxContr
 
 
 def compute_signature(data: dict[str, Any], key: str) -> str:
-    """Return the signature over the parsed contents, computed as the published description says."""
+    """Return the signature over the decrypted contents of Atom's notice, computed as Atom's published description
+    says.
+    """
     pay, mode = data["payDetails"], data["payModeSpecificData"]
     parts = (
         data["merchDetails"]["merchId"],
@@ -144,7 +150,9 @@ def compute_signature(data: dict[str, Any], key: str) -> str:
 def test_an_atom_callback_is_encrypted_and_signed(
     control: SandboxControl, receiver: Receiver, to: str, code: str
 ) -> None:
-    """Atom's callback is a form, encrypted with the response key and signed with the response hash key."""
+    """Atom's callback is a form whose data are encrypted with the response key and signed with the response hash
+    key.
+    """
     register_payment(control, "atom")
     pay_and_wait_for_notice(control, "atom", to=to)
     data = json.loads(decrypt_body(receiver.bodies[0]))["payInstrument"]
@@ -161,8 +169,8 @@ def test_an_atom_callback_is_encrypted_and_signed(
 def test_a_fault_sends_a_notice_with_a_bad_signature(
     control: SandboxControl, receiver: Receiver, fault: str, key: str
 ) -> None:
-    """Each fault of the signature makes Atom's notice signed with the wrong key, with an invalid signature, or
-    without one.
+    """Each fault of the signature makes the sandbox send Atom's notice with a bad signature: signed with the wrong
+    key, invalid, or missing.
     """
     register_payment(control, "atom")
     control.add_fault(fault)
@@ -174,7 +182,7 @@ def test_a_fault_sends_a_notice_with_a_bad_signature(
 
 
 def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxControl, receiver: Receiver) -> None:
-    """A fault encrypts the callback so that the response key can't decrypt it."""
+    """With this fault, the sandbox encrypts the callback so that the response key cannot decrypt it."""
     register_payment(control, "atom")
     control.add_fault("notice_other_seal")
     pay_and_wait_for_notice(control, "atom")
@@ -195,7 +203,7 @@ def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxContr
 def test_a_fault_changes_a_field_of_a_notice(
     control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str
 ) -> None:
-    """Each fault of the contents changes a field of a notice; Atom's notice still has a valid signature."""
+    """Each content fault changes a field of a notice; the signature of Atom's notice is still valid."""
     for provider in ("paypay", "atom"):
         register_payment(control, provider)
         control.add_fault(fault)
@@ -208,7 +216,9 @@ def test_a_fault_changes_a_field_of_a_notice(
 
 
 def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Receiver) -> None:
-    """Faults make the sandbox send a notice never, three times or twice."""
+    """`notice_lost` stops the sandbox from sending a notice. `notice_repeated:3` sends a notice three times, and
+    `notice_repeated` twice.
+    """
     register_payment(control, "paypay")
     control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
     pay_and_wait_for_notice(control, "paypay")
@@ -221,7 +231,9 @@ def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Recei
 
 
 def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Receiver) -> None:
-    """Faults hold a notice back until it is released, or send it after the next one."""
+    """One fault makes the sandbox hold a notice back until the test releases it. Another fault makes the sandbox send
+    a notice after the next notice.
+    """
     register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")
     control.payments_control.change_payment_state("paypay", "P-1", "authorized")
@@ -229,12 +241,12 @@ def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Rec
     assert receiver.bodies == []
     control.release_calls()
     assert control.wait_until_reached(notices=1)
-    assert receiver.told[0]["state"] == "AUTHORIZED"
+    assert receiver.parsed_notices[0]["state"] == "AUTHORIZED"
     control.add_fault("notice_overtaken")
     control.payments_control.send_notice("paypay", "P-1")
     control.payments_control.change_payment_state("paypay", "P-1", "paid")
     assert control.wait_until_reached(notices=3)
-    assert [told["state"] for told in receiver.told] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
+    assert [told["state"] for told in receiver.parsed_notices] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
 def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Receiver) -> None:
@@ -258,8 +270,8 @@ def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Rec
 
 
 def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiver: Receiver) -> None:
-    """No notice is sent without an address. Only addresses on this machine are accepted, and a receiver that doesn't
-    answer is given up after a short time."""
+    """The sandbox sends no notice if no notice address is set, and accepts only notice addresses on this machine. If
+    the receiver doesn't answer, the notice ends without a status."""
     register_payment(control, "paypay")
     control.payments_control.set_notice_addresses(paypay=None)
     assert control.payments_control.change_payment_state("paypay", "P-1", "paid")["notice"] is False
@@ -275,7 +287,7 @@ def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiv
 
 
 def test_the_control_api_returns_the_text_of_a_notice(control: SandboxControl) -> None:
-    """The control API returns the text of a notice, so that a test can deliver it itself."""
+    """The control API returns the text of a notice, so that a test can deliver the notice itself."""
     control.payments_control.register_payment("paypay", "P-1", 500)
     control.payments_control.register_payment("atom", "A-1", 500)
     kind, body = control.payments_control.compose_notice("paypay", "P-1", fields={"order_amount": 500})
@@ -288,8 +300,8 @@ def test_the_control_api_returns_the_text_of_a_notice(control: SandboxControl) -
 
 
 def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
-    """PayPay's daily file covers one day in Japan, is in Shift_JIS and is announced by a webhook. Refunds have
-    negative amounts; failed payments are included only on request.
+    """PayPay's daily file covers one day in Japan, is encoded in Shift_JIS and is announced by a webhook. Refunds
+    have negative amounts; failed payments are included only on request.
     """
     control.change_settings(now="2026-11-20T23:00:00+09:00")
     control.payments_control.register_payment("paypay", "DAY", 3300, at="2026-11-20T12:20:01+09:00")
@@ -300,7 +312,7 @@ def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: Sandbox
     sandbox.payment_ledger.accept_refund(payment, "R-1", 1000)
     url = control.payments_control.publish_recon_file("2026-11-20", must_notify=True)
     assert control.wait_until_reached(notices=1)
-    told = receiver.told[0]
+    told = receiver.parsed_notices[0]
     assert (told["notification_type"], told["fileType"], told["path"]) == ("file.created", "transaction_recon", url)
     path = url.removeprefix(sandbox.url)
     assert "transaction_100000000000000001_20261120000000_20261120235959_v2.csv?" in path
@@ -318,7 +330,7 @@ def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: Sandbox
 
 
 def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, control: SandboxControl) -> None:
-    """The address of PayPay's daily file is signed and valid for two hours."""
+    """The URL of PayPay's daily file is signed and valid for two hours."""
     path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
     line = Caller(sandbox)
     assert line.send_request("GET", path).status == 200
@@ -340,8 +352,8 @@ def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, con
     ],
 )
 def test_contradictory_payments_are_refused(control: SandboxControl, wanted: dict[str, Any]) -> None:
-    """The control API refuses a contradictory payment, and a change of a payment that doesn't exist, with a
-    reason.
+    """The control API refuses to register a payment with contradictory values, and refuses to change a payment or
+    refund that doesn't exist.
     """
     with pytest.raises(SandboxError):
         control.payments_control.register_payment(**wanted)
@@ -353,7 +365,7 @@ def test_contradictory_payments_are_refused(control: SandboxControl, wanted: dic
 
 
 def test_a_reset_deletes_payments_refunds_and_notices(control: SandboxControl, receiver: Receiver) -> None:
-    """A reset deletes payments, refunds, notices and addresses."""
+    """A reset of the sandbox deletes its payments, refunds, stored notices and notice addresses."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")
     control.reset()

@@ -13,19 +13,25 @@ from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.paypay.authentication import compute_body_hash, compute_signature, make_string_to_sign
 from console.sandbox.paypay.time_limits import get_last_second_to_cancel, get_last_second_to_refund
 from tests.sandbox.caller import Caller
-from tests.sandbox.paypay_caller import JSON, ORDER, PayPayCaller, get_status_and_code, make_authorization
+from tests.sandbox.paypay_caller import (
+    JSON_CONTENT_TYPE,
+    ORDER,
+    PayPayCaller,
+    get_status_and_code,
+    make_authorization,
+)
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "provider_vectors.json").read_text("utf-8"))
 
 
 @pytest.fixture
-def paypay(sandbox: Sandbox) -> PayPayCaller:
+def paypay_caller(sandbox: Sandbox) -> PayPayCaller:
     return PayPayCaller(sandbox)
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
 def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
-    """The hash, the text to sign and the signature are those of the test vectors, one of which PayPay has
+    """The computed hash, text to sign and signature equal those of the test vectors, one of which PayPay has
     published."""
     body, kind = (vector["body"] or "").encode(), vector["content_type_header"]
     text = make_string_to_sign(vector["method"], vector["path"], vector["nonce"], str(vector["epoch"]), kind, body)
@@ -38,7 +44,9 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 def test_published_signed_requests_are_accepted_once(
     sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]
 ) -> None:
-    """The requests of the test vectors are accepted byte for byte; a second time they are refused."""
+    """The simulated PayPay accepts the signed requests of the test vectors byte for byte. It refuses the same
+    requests when they are sent a second time.
+    """
     control.payments_control.register_paypay_merchant(vector["api_key"], vector["api_secret"], "123456789012345678")
     control.change_settings(now=datetime.fromtimestamp(vector["epoch"]).astimezone().isoformat())
     query = f"?{vector['query']}" if vector["query"] else ""
@@ -53,7 +61,9 @@ def test_published_signed_requests_are_accepted_once(
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_windows"], ids=lambda v: v["id"])
 def test_published_deadlines_are_computed(vector: dict[str, Any]) -> None:
-    """The last seconds in which a payment can be cancelled and refunded are those of the test vectors."""
+    """The computed last second for a cancellation and the last second for a refund equal those of the test
+    vectors.
+    """
     paid = datetime.fromisoformat(vector["paid_at"])
     assert get_last_second_to_cancel(paid).isoformat() == vector["cancel_last_second"]
     assert get_last_second_to_refund(paid).isoformat() == vector["refund_last_second"]
@@ -70,9 +80,9 @@ def test_published_deadlines_are_computed(vector: dict[str, Any]) -> None:
     ],
 )
 def test_a_request_with_a_bad_signature_is_refused(
-    paypay: PayPayCaller, control: SandboxControl, header: dict[str, Any]
+    paypay_caller: PayPayCaller, control: SandboxControl, header: dict[str, Any]
 ) -> None:
-    """A wrong key, secret, clock or content type gets 401 UNAUTHORIZED, and no payment begins."""
+    """A request with a wrong key, secret, clock or content type gets 401 UNAUTHORIZED, and no payment begins."""
     body = {
         "merchantPaymentId": ORDER,
         "amount": {"amount": 1, "currency": "JPY"},
@@ -81,13 +91,16 @@ def test_a_request_with_a_bad_signature_is_refused(
     }
     if "late" in header:
         header = {"epoch": int(time.time()) + header["late"]}
-    assert get_status_and_code(paypay.send_request("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
+    assert get_status_and_code(paypay_caller.send_request("POST", "/v2/codes", body, **header)) == (
+        401,
+        "UNAUTHORIZED",
+    )
     assert control.payments_control.read_ledger()["payments"] == []
 
 
 def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox) -> None:
-    """A request is refused if its body, path, method or merchant differs from the signed one, or if its nonce was
-    used before."""
+    """The sandbox refuses a request if its body, path, method or merchant differs from the signed values, or if its
+    nonce was used before."""
     line = Caller(sandbox)
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     assert line.send_request("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
@@ -96,21 +109,28 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox)
     assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
     assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
     signed = make_authorization("POST", "/v2/refunds", b'{"a":1}')
-    assert line.send_request("POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON).status == 401
+    assert (
+        line.send_request(
+            "POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON_CONTENT_TYPE
+        ).status
+        == 401
+    )
     for header in ("", "hmac", "hmac OPA-Auth:a:b:c:d:e", "hmac OPA-Auth:a:b:c:1:e", "hmac OPA-Auth:::::"):
         assert line.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
 
 
 def test_the_merchant_in_the_query_counts(sandbox: Sandbox) -> None:
-    """If the query and a header name different merchants, the one in the query counts."""
+    """If the query and a header name different merchants, the simulated PayPay uses the merchant in the query."""
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"
     assert Caller(sandbox).send_request("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
 
 
-def test_a_new_payment_code_has_id_url_and_end(paypay: PayPayCaller) -> None:
-    """A new payment code has an id, a URL and an end. Its payment number can't be used again."""
-    answer = paypay.create_payment(orderDescription="利用料")
+def test_a_new_payment_code_has_id_url_and_end(paypay_caller: PayPayCaller) -> None:
+    """A new payment code has an id, a URL and a time at which it expires. A second code with the same payment number
+    is refused.
+    """
+    answer = paypay_caller.create_payment(orderDescription="利用料")
     data = answer.data["data"]
     assert (answer.status, data["amount"], data["merchantPaymentId"]) == (
         201,
@@ -120,13 +140,15 @@ def test_a_new_payment_code_has_id_url_and_end(paypay: PayPayCaller) -> None:
     assert data["codeId"]
     assert data["expiryDate"] > time.time()
     assert answer.headers["x-request-id"]
-    assert get_status_and_code(paypay.create_payment()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
+    assert get_status_and_code(paypay_caller.create_payment()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
 
 
-def test_a_repeated_request_returns_the_first_code(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """With a setting, a repeated request for a code gets the first code."""
+def test_a_repeated_request_returns_the_first_code(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """With the setting `paypay_repeats_first_code`, a second request with the same payment number gets the payment
+    code of the first request.
+    """
     control.change_settings(paypay_repeats_first_code=True)
-    assert paypay.create_payment().data["data"] == paypay.create_payment(amount=5).data["data"]
+    assert paypay_caller.create_payment().data["data"] == paypay_caller.create_payment(amount=5).data["data"]
 
 
 @pytest.mark.parametrize(
@@ -144,18 +166,20 @@ def test_a_repeated_request_returns_the_first_code(paypay: PayPayCaller, control
         ({"amount": {"amount": 1, "currency": "USD"}}, "DYNAMIC_QR_BAD_REQUEST"),
     ],
 )
-def test_a_wrong_request_for_a_code_is_refused(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
-    """A wrong request for a code gets PayPay's error code."""
-    assert get_status_and_code(paypay.create_payment(**fields)) == (400, result)
+def test_a_wrong_request_for_a_code_is_refused(
+    paypay_caller: PayPayCaller, fields: dict[str, Any], result: str
+) -> None:
+    """A request for a payment code with a missing or invalid field gets PayPay's error code for that fault."""
+    assert get_status_and_code(paypay_caller.create_payment(**fields)) == (400, result)
 
 
-def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """An unpaid code has no ids. After the payer has paid, the answer has all fields and the ledger has the
-    payment."""
-    paypay.create_payment()
-    assert paypay.read_payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
+def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """The details of an unpaid payment code have no ids of a payment. After the payer has paid, the answer has all
+    fields and the ledger has the payment."""
+    paypay_caller.create_payment()
+    assert paypay_caller.read_payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
     control.payments_control.change_payment_state("paypay", ORDER, "paid")
-    data = paypay.read_payment().data["data"]
+    data = paypay_caller.read_payment().data["data"]
     assert (data["status"], data["amount"]["amount"], data["merchantPaymentId"], data["refunds"]) == (
         "COMPLETED",
         3300,
@@ -178,53 +202,64 @@ def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay: PayPayCaller, contro
     ],
 )
 def test_the_control_api_sets_each_payment_state(
-    paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int
+    paypay_caller: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int
 ) -> None:
-    """The control API brings a payment into each state of the table."""
-    paypay.create_payment()
+    """The control API sets a payment to each state. The captured amount and PayPay's status are then those that
+    belong to the state.
+    """
+    paypay_caller.create_payment()
     assert control.payments_control.change_payment_state("paypay", ORDER, to)["captured_minor"] == captured
-    assert paypay.read_payment().data["data"]["status"] == status
+    assert paypay_caller.read_payment().data["data"]["status"] == status
 
 
-def test_a_reversed_payment_has_no_money_left(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """The money of a reversed payment is neither left nor refunded."""
-    paypay.create_payment()
+def test_a_reversed_payment_has_no_money_left(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """After a payment was reversed, its whole captured amount counts as reversed, nothing is left, and PayPay reports
+    it as FAILED.
+    """
+    paypay_caller.create_payment()
     control.payments_control.change_payment_state("paypay", ORDER, "paid")
     after = control.payments_control.change_payment_state("paypay", ORDER, "reversed")
     assert (after["captured_minor"], after["reversed_minor"], after["left_minor"]) == (3300, 3300, 0)
-    assert paypay.read_payment().data["data"]["status"] == "FAILED"
+    assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
 
 
-def test_an_unknown_payment_is_not_found(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """An unknown payment and a deleted code are not found; a malformed number is a bad request."""
-    assert get_status_and_code(paypay.read_payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert get_status_and_code(paypay.read_payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
-    paypay.create_payment()
+def test_an_unknown_payment_is_not_found(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """Reading an unknown payment or a deleted payment code gets the error "not found"; reading a malformed payment
+    number gets "bad request".
+    """
+    assert get_status_and_code(paypay_caller.read_payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay_caller.read_payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
+    paypay_caller.create_payment()
     control.payments_control.change_payment_state("paypay", ORDER, "gone")
-    assert get_status_and_code(paypay.read_payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay_caller.read_payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
-def test_a_payment_without_a_code_has_its_own_address(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """The details of a payment that used no code are read at another address."""
+def test_a_payment_without_a_code_has_its_own_address(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """The details of a payment that was made without a payment code are read at the address `/v2/payments`, not at
+    the address for codes.
+    """
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
-    assert paypay.send_request("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
-    assert get_status_and_code(paypay.read_payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert get_status_and_code(paypay.send_request("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
+    assert paypay_caller.send_request("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
+    assert get_status_and_code(paypay_caller.read_payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay_caller.send_request("GET", "/v2/payments/NOBODY")) == (
+        404,
+        "RESOURCE_NOT_FOUND",
+    )
 
 
 def test_a_merchant_reads_no_payment_of_another_merchant(
-    sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller
+    sandbox: Sandbox, control: SandboxControl, paypay_caller: PayPayCaller
 ) -> None:
-    """A merchant can't read the payments of another one."""
+    """A PayPay merchant can't read the payments of another merchant."""
     payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
     assert (
-        get_status_and_code(paypay.send_request("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
+        get_status_and_code(paypay_caller.send_request("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
         == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
     )
     assert (
-        get_status_and_code(paypay.send_request("DELETE", f"/v2/payments/{ORDER}", **other))[1]
+        get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/payments/{ORDER}", **other))[1]
         == "RESOURCE_NOT_FOUND"
     )
     wanted = {
@@ -233,64 +268,72 @@ def test_a_merchant_reads_no_payment_of_another_merchant(
         "amount": {"amount": 1, "currency": "JPY"},
         "requestedAt": 1,
     }
-    assert get_status_and_code(paypay.send_request("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
+    assert (
+        get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", wanted, **other))[1]
+        == "RESOURCE_NOT_FOUND"
+    )
 
 
-def test_an_unpaid_code_is_deleted_once(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """An unpaid code can be deleted once; a paid one can't."""
-    code_id = paypay.create_payment().data["data"]["codeId"]
-    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
-    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
-    code_id = paypay.create_payment("PAID").data["data"]["codeId"]
+def test_an_unpaid_code_is_deleted_once(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """An unpaid payment code can be deleted once; a paid code can't be deleted."""
+    code_id = paypay_caller.create_payment().data["data"]["codeId"]
+    assert get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
+    assert get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/codes/{code_id}")) == (
+        404,
+        "DYNAMIC_QR_NOT_FOUND",
+    )
+    code_id = paypay_caller.create_payment("PAID").data["data"]["codeId"]
     control.payments_control.change_payment_state("paypay", "PAID", "paid")
-    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (
+    assert get_status_and_code(paypay_caller.send_request("DELETE", f"/v2/codes/{code_id}")) == (
         400,
         "DYNAMIC_QR_ALREADY_PAID",
     )
 
 
-def test_a_cancellation_is_accepted_before_it_is_made(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """A cancellation is first only accepted and may be repeated; afterwards the payment is FAILED and its money is
-    back."""
-    paypay.create_payment()
+def test_a_cancellation_is_accepted_before_it_is_made(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """The first answer to a cancellation says only that it is accepted, and the request may be repeated. Afterwards
+    the payment is FAILED and its money has been given back."""
+    paypay_caller.create_payment()
     control.payments_control.change_payment_state("paypay", ORDER, "paid")
     control.change_settings(waits_for_manual_settling=True)
-    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
-    assert paypay.read_payment().data["data"]["status"] == "COMPLETED"
-    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
+    assert paypay_caller.read_payment().data["data"]["status"] == "COMPLETED"
+    assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
     control.change_settings(waits_for_manual_settling=False)
-    assert paypay.read_payment().data["data"]["status"] == "FAILED"
+    assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
     assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
-    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay_caller.cancel_payment()) == (202, "REQUEST_ACCEPTED")
 
 
-def test_a_cancelled_payment_is_no_longer_payable(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """After the cancellation the payer can't pay any more, and the payment number stays used."""
-    paypay.create_payment()
-    assert paypay.cancel_payment().status == 202
+def test_a_cancelled_payment_is_no_longer_payable(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """After a cancellation the payer can't pay any more, and no new payment can use the same payment number."""
+    paypay_caller.create_payment()
+    assert paypay_caller.cancel_payment().status == 202
     assert control.payments_control.change_payment_state("paypay", ORDER, "paid")["captured_minor"] == 0
-    assert paypay.read_payment().data["data"]["status"] == "FAILED"
-    assert paypay.create_payment().status == 400
+    assert paypay_caller.read_payment().data["data"]["status"] == "FAILED"
+    assert paypay_caller.create_payment().status == 400
 
 
-def test_a_late_cancellation_is_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """A payment can be cancelled until 00:14:59 of the next day in Japan. An unknown payment is not found."""
+def test_a_late_cancellation_is_refused(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """The simulated PayPay accepts the cancellation of a payment until 00:14:59 of the next day in Japan. A
+    cancellation of an unknown payment gets the error "not found".
+    """
     control.payments_control.register_payment("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
     control.change_settings(now="2026-11-21T00:15:00+09:00")
     epoch = int(datetime.fromisoformat("2026-11-21T00:15:00+09:00").timestamp())
-    late = paypay.send_request("DELETE", "/v2/payments/LATE", epoch=epoch)
+    late = paypay_caller.send_request("DELETE", "/v2/payments/LATE", epoch=epoch)
     assert get_status_and_code(late) == (400, "ORDER_NOT_REVERSIBLE")
     control.change_settings(now="2026-11-21T00:14:00+09:00")
-    assert paypay.send_request("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
-    assert get_status_and_code(paypay.send_request("DELETE", "/v2/payments/NO", epoch=epoch)) == (
+    assert paypay_caller.send_request("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
+    assert get_status_and_code(paypay_caller.send_request("DELETE", "/v2/payments/NO", epoch=epoch)) == (
         404,
         "RESOURCE_NOT_FOUND",
     )
 
 
-def test_calls_too_fast_are_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
-    """Calls that follow too fast get 429 in PayPay's form of an answer. The limits of other providers are
-    separate."""
+def test_calls_too_fast_are_refused(paypay_caller: PayPayCaller, control: SandboxControl) -> None:
+    """Calls that follow each other too fast get status 429 in PayPay's form of an answer. The limits of other
+    providers are separate."""
     control.change_settings(spacing_seconds=30)
-    assert paypay.create_payment().status == 201
-    assert get_status_and_code(paypay.read_payment()) == (429, "RATE_LIMIT")
+    assert paypay_caller.create_payment().status == 201
+    assert get_status_and_code(paypay_caller.read_payment()) == (429, "RATE_LIMIT")

@@ -1,5 +1,5 @@
-"""Tests of PayPay's refunds: merchant, payment and refund key together identify one refund; the captured amount is
-the limit; and the time limits end to the second."""
+"""Tests of the simulated PayPay's refunds: merchant, payment and refund key together identify one refund; the
+captured amount is the limit; and the time limits end to the second."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -12,13 +12,13 @@ from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
 
 
 @pytest.fixture
-def paypay(sandbox: Sandbox) -> PayPayCaller:
+def paypay_caller(sandbox: Sandbox) -> PayPayCaller:
     return PayPayCaller(sandbox)
 
 
 @pytest.fixture
-def paid(control: SandboxControl) -> str:
-    """Make a paid payment of 3300 yen, and return PayPay's id of it."""
+def paid_payment_id(control: SandboxControl) -> str:
+    """Make a paid payment of 3300 yen, and return PayPay's id of this payment."""
     return str(control.payments_control.register_payment("paypay", ORDER, 3300)["id"])
 
 
@@ -28,81 +28,89 @@ def read_sums(control: SandboxControl) -> tuple[int, int, int]:
 
 
 def test_a_refund_is_accepted_first_and_made_at_the_next_read(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """The first answer says that the refund is accepted and repeats the request; the next read shows that it is
-    made."""
-    answer = paypay.refund_payment(paid)
+    """The first answer states that PayPay has accepted the refund, and repeats the request's fields. The next read
+    shows that the refund is made."""
+    answer = paypay_caller.refund_payment(paid_payment_id)
     data = answer.data["data"]
     assert (answer.status, data["status"], data["merchantRefundId"], data["paymentId"], data["amount"]["amount"]) == (
         200,
         "CREATED",
         "RFD-1",
-        paid,
+        paid_payment_id,
         1000,
     )
-    assert paypay.read_refund(paid).data["data"]["status"] == "REFUNDED"
-    told = paypay.read_payment().data["data"]
+    assert paypay_caller.read_refund(paid_payment_id).data["data"]["status"] == "REFUNDED"
+    told = paypay_caller.read_payment().data["data"]
     assert (told["status"], [r["merchantRefundId"] for r in told["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
     assert read_sums(control) == (3300, 1000, 1000)
     assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
 
 
-def test_refunds_wait_for_the_test_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """With a setting, refunds wait until the test completes them, or lets them fail for a while."""
+def test_refunds_wait_for_the_test_by_a_setting(
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
+) -> None:
+    """With the setting `waits_for_manual_settling`, a refund stays open until the test sets its state. A refund that
+    the test has set to failed can still be completed.
+    """
     control.change_settings(waits_for_manual_settling=True)
-    paypay.refund_payment(paid)
+    paypay_caller.refund_payment(paid_payment_id)
     for to, status, refunded in (
         ("accepted", "CREATED", 0),
         ("failed", "REFUND_FAILED", 0),
         ("completed", "REFUNDED", 1000),
     ):
         control.payments_control.change_refund_state("RFD-1", to)
-        assert paypay.read_refund(paid).data["data"]["status"] == status
+        assert paypay_caller.read_refund(paid_payment_id).data["data"]["status"] == status
         assert read_sums(control) == (3300, 1000, refunded)
 
 
-def test_refunds_are_made_immediately_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """With a setting, the first answer says already that the refund is made."""
+def test_refunds_are_made_immediately_by_a_setting(
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
+) -> None:
+    """With the setting `completes_refunds_at_once`, the answer to the refund request already says that the refund is
+    made.
+    """
     control.change_settings(completes_refunds_at_once=True)
-    assert paypay.refund_payment(paid).data["data"]["status"] == "REFUNDED"
+    assert paypay_caller.refund_payment(paid_payment_id).data["data"]["status"] == "REFUNDED"
 
 
 def test_a_repeated_request_returns_the_earlier_refund(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """A repeated request gets the earlier refund, also with another amount. The same key for another payment makes
-    another refund."""
-    first = paypay.refund_payment(paid).data["data"]
-    again = paypay.refund_payment(paid, amount=2000).data["data"]
+    """A second request with the same refund key and payment gets the earlier refund, also if its amount differs. The
+    same key for another payment makes another refund."""
+    first = paypay_caller.refund_payment(paid_payment_id).data["data"]
+    again = paypay_caller.refund_payment(paid_payment_id, amount=2000).data["data"]
     assert (again["amount"], again["acceptedAt"]) == (first["amount"], first["acceptedAt"])
     assert len(control.payments_control.read_refunds()) == 1
     other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
-    assert paypay.refund_payment(other).status == 200
+    assert paypay_caller.refund_payment(other).status == 200
     assert len(control.payments_control.read_refunds("RFD-1")) == 2
 
 
 def test_partial_refunds_are_accepted_up_to_the_captured_amount(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """Several refunds of a payment are accepted up to the captured amount."""
-    assert paypay.refund_payment(paid, 1300, "A").status == 200
-    assert get_status_and_code(paypay.refund_payment(paid, 2001, "B")) == (400, "INVALID_PARAMS")
-    assert paypay.refund_payment(paid, 2000, "C").status == 200
-    assert get_status_and_code(paypay.refund_payment(paid, 1, "D")) == (400, "UNACCEPTABLE_OP")
+    """PayPay accepts several refunds of a payment up to the captured amount."""
+    assert paypay_caller.refund_payment(paid_payment_id, 1300, "A").status == 200
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, 2001, "B")) == (400, "INVALID_PARAMS")
+    assert paypay_caller.refund_payment(paid_payment_id, 2000, "C").status == 200
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, 1, "D")) == (400, "UNACCEPTABLE_OP")
     assert read_sums(control) == (3300, 3300, 3300)
 
 
 def test_simultaneous_refunds_never_exceed_the_captured_amount(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """Eight refunds of one payment at the same time together refund at most the captured amount; eight requests with
-    one key make one refund."""
+    """The sum of eight simultaneous refunds of one payment does not exceed the captured amount. Eight simultaneous
+    requests with one key make one refund."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: paypay.refund_payment(paid, 1100, f"R{n}"), range(8)))
+        list(pool.map(lambda n: paypay_caller.refund_payment(paid_payment_id, 1100, f"R{n}"), range(8)))
         assert read_sums(control)[1] <= 3300
         other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
-        statuses = list(pool.map(lambda _: paypay.refund_payment(other, 1100, "ONE").status, range(8)))
+        statuses = list(pool.map(lambda _: paypay_caller.refund_payment(other, 1100, "ONE").status, range(8)))
     assert (set(statuses), len(control.payments_control.read_refunds("ONE"))) == ({200}, 1)
 
 
@@ -120,25 +128,30 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     ],
 )
 def test_a_wrong_refund_request_is_refused(
-    paypay: PayPayCaller, control: SandboxControl, paid: str, fields: dict[str, Any], result: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str, fields: dict[str, Any], result: str
 ) -> None:
-    """A wrong refund request gets PayPay's error code, and nothing is refunded."""
-    assert get_status_and_code(paypay.refund_payment(paid, **fields)) == (400, result)
+    """A wrong refund request gets PayPay's error code, and PayPay refunds nothing."""
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, **fields)) == (400, result)
     assert control.payments_control.read_refunds() == []
 
 
-def test_wrong_ids_are_refused(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
-    """An unknown payment is not found. The merchant's payment number in place of PayPay's id gets an internal error.
-    An unpaid payment can't be refunded."""
-    assert get_status_and_code(paypay.refund_payment("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
-    assert get_status_and_code(paypay.refund_payment(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
+def test_wrong_ids_are_refused(paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str) -> None:
+    """A refund of an unknown payment, or reading an unknown refund, gets "not found". The merchant's payment number
+    in place of PayPay's id gets an internal error. A failed payment can't be refunded."""
+    assert get_status_and_code(paypay_caller.refund_payment("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
+    assert get_status_and_code(paypay_caller.refund_payment(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
     failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
-    assert get_status_and_code(paypay.refund_payment(failed, 100)) == (400, "UNACCEPTABLE_OP")
-    assert get_status_and_code(paypay.read_refund(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert get_status_and_code(paypay.send_request("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
+    assert get_status_and_code(paypay_caller.refund_payment(failed, 100)) == (400, "UNACCEPTABLE_OP")
+    assert get_status_and_code(paypay_caller.read_refund(paid_payment_id, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert get_status_and_code(paypay_caller.send_request("GET", "/v2/refunds/RFD-1")) == (
+        400,
+        "MISSING_REQUEST_PARAMS",
+    )
 
 
-def test_a_refund_is_accepted_until_the_end_of_its_window(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_refund_is_accepted_until_the_end_of_its_window(
+    paypay_caller: PayPayCaller, control: SandboxControl
+) -> None:
     """The sandbox accepts a refund until 23:59:59 of the 365th day in Japan."""
     payment_id = control.payments_control.register_payment("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
     wanted = {
@@ -150,44 +163,53 @@ def test_a_refund_is_accepted_until_the_end_of_its_window(paypay: PayPayCaller, 
     over = "2027-11-21T00:00:00+09:00"
     epoch = int(datetime.fromisoformat(over).timestamp())
     control.change_settings(now=over)
-    assert get_status_and_code(paypay.send_request("POST", "/v2/refunds", wanted, epoch=epoch)) == (
+    assert get_status_and_code(paypay_caller.send_request("POST", "/v2/refunds", wanted, epoch=epoch)) == (
         400,
         "REFUND_WINDOW_EXCEED",
     )
     control.change_settings(now="2027-11-20T23:59:00+09:00")
-    assert paypay.send_request("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
+    assert paypay_caller.send_request("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
 
 
 def test_several_refunds_of_a_payment_need_a_contract(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """Several refunds of a payment need a contract, their number is limited, and two equal ones are refused while the
-    first is being made."""
+    """PayPay makes several refunds of one payment only if a setting (the merchant's contract) allows this, and up to
+    a limited number. A second refund of the same amount is refused while the first is being made."""
     control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
-    assert paypay.refund_payment(paid, 100, "A").status == 200
-    assert get_status_and_code(paypay.refund_payment(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
-    assert paypay.refund_payment(paid, 101, "C").status == 200
-    assert get_status_and_code(paypay.refund_payment(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
+    assert paypay_caller.refund_payment(paid_payment_id, 100, "A").status == 200
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, 100, "B")) == (
+        400,
+        "THROTTLED_MULTIPLE_REFUND_REJECTED",
+    )
+    assert paypay_caller.refund_payment(paid_payment_id, 101, "C").status == 200
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, 102, "D")) == (
+        400,
+        "REFUND_LIMIT_EXCEEDED",
+    )
     control.change_settings(paypay_allows_several_refunds=False)
-    assert get_status_and_code(paypay.refund_payment(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id, 102, "E")) == (
+        403,
+        "MERCHANT_MULTIPLE_REFUND_REJECTED",
+    )
 
 
 def test_a_setting_allows_refunds_above_the_captured_amount(
-    paypay: PayPayCaller, control: SandboxControl, paid: str
+    paypay_caller: PayPayCaller, control: SandboxControl, paid_payment_id: str
 ) -> None:
-    """With a setting of the control API, more than the captured amount can be refunded."""
+    """With a setting of the control API, refunds can exceed the captured amount."""
     control.change_settings(accepts_refunds_above_captured=True)
-    assert paypay.refund_payment(paid, 5000).status == 200
+    assert paypay_caller.refund_payment(paid_payment_id, 5000).status == 200
     assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
 
 
-def test_a_refunded_payment_cannot_be_cancelled(paypay: PayPayCaller, paid: str) -> None:
-    """A refunded payment can't be cancelled."""
-    assert paypay.refund_payment(paid).status == 200
-    assert get_status_and_code(paypay.cancel_payment()) == (400, "ORDER_NOT_REVERSIBLE")
+def test_a_refunded_payment_cannot_be_cancelled(paypay_caller: PayPayCaller, paid_payment_id: str) -> None:
+    """PayPay refuses to cancel a payment that has been refunded."""
+    assert paypay_caller.refund_payment(paid_payment_id).status == 200
+    assert get_status_and_code(paypay_caller.cancel_payment()) == (400, "ORDER_NOT_REVERSIBLE")
 
 
-def test_a_payment_being_cancelled_is_not_refunded(paypay: PayPayCaller, paid: str) -> None:
-    """A payment that is being cancelled can't be refunded too."""
-    assert paypay.cancel_payment().status == 202
-    assert get_status_and_code(paypay.refund_payment(paid)) == (400, "UNACCEPTABLE_OP")
+def test_a_payment_being_cancelled_is_not_refunded(paypay_caller: PayPayCaller, paid_payment_id: str) -> None:
+    """While a payment is being cancelled, a refund of it is refused."""
+    assert paypay_caller.cancel_payment().status == 202
+    assert get_status_and_code(paypay_caller.refund_payment(paid_payment_id)) == (400, "UNACCEPTABLE_OP")

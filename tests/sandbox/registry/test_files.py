@@ -1,5 +1,5 @@
-"""Tests of the files that the sandbox writes for the corporation registry: in the publisher's form, equal for the
-same seed, with right check digits."""
+"""Tests of the corporation registry files that the sandbox writes: they have the publisher's form and right check
+digits, and the same seed gives the same bytes."""
 
 import csv
 import io
@@ -27,11 +27,11 @@ from console.sandbox.registry.files import Encoding
 from console.sandbox.registry.published import PublishedRegistry
 
 DAY, NEXT_DAY = date(2026, 10, 30), date(2026, 11, 2)
-ROWS = 6_000
+ROW_COUNT = 6_000
 
 
 def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
-    """Read the CSV file in a ZIP of the publisher's form, after a check of the names in it."""
+    """Check the file names in a ZIP of the publisher's form, and return the rows of its CSV file."""
     with zipfile.ZipFile(path) as archive:
         assert archive.namelist() == [f"{path.stem}.csv", f"{path.stem}.csv.asc"]
         text = archive.read(f"{path.stem}.csv").decode(codec)
@@ -41,55 +41,68 @@ def read_rows(path: Path, codec: str = "utf-8") -> list[RegistryRow]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
-    """Return the rows of a whole file of the nation."""
-    path = write_whole_file(tmp_path_factory.mktemp("whole"), DAY, ROWS, seed=7)
+def whole_file_rows(tmp_path_factory: pytest.TempPathFactory) -> list[RegistryRow]:
+    """Return the rows of a generated whole file, that is, a file with all corporations of the nation."""
+    path = write_whole_file(tmp_path_factory.mktemp("whole"), DAY, ROW_COUNT, seed=7)
     assert path.name == "00_zenkoku_all_20261030.zip"
     return read_rows(path)
 
 
-def test_a_whole_file_has_each_number_once_with_the_right_check_digit(whole: list[RegistryRow]) -> None:
-    """A whole file has each corporation number once, with the right check digit."""
-    numbers = [row.corporate_number for row in whole]
-    assert len(set(numbers)) == len(whole) == ROWS
+def test_a_whole_file_has_each_number_once_with_the_right_check_digit(whole_file_rows: list[RegistryRow]) -> None:
+    """A whole file contains each corporation number once, with the right check digit."""
+    numbers = [row.corporate_number for row in whole_file_rows]
+    assert len(set(numbers)) == len(whole_file_rows) == ROW_COUNT
     assert all(is_well_formed(number) and number[1:3] == "99" for number in numbers)
-    assert [row.sequence_number for row in whole] == [str(n) for n in range(1, ROWS + 1)]
+    assert [row.sequence_number for row in whole_file_rows] == [str(n) for n in range(1, ROW_COUNT + 1)]
     assert [
-        (row.prefecture_code or number[3:5], number) for row, number in zip(whole, numbers, strict=True)
-    ] == sorted((row.prefecture_code or number[3:5], number) for row, number in zip(whole, numbers, strict=True))
+        (row.prefecture_code or number[3:5], number) for row, number in zip(whole_file_rows, numbers, strict=True)
+    ] == sorted(
+        (row.prefecture_code or number[3:5], number) for row, number in zip(whole_file_rows, numbers, strict=True)
+    )
 
 
-def test_a_whole_file_has_every_shape_of_row(whole: list[RegistryRow]) -> None:
-    """A whole file has rows of each kind: open, closed, merged, hidden and so on."""
-    assert {row.kind for row in whole} == {"101", "201", "301", "302", "303", "304", "305", "399", "401", "499"}
-    assert {"01", "11", "12", "21", "22", "71", "81"} <= {row.process for row in whole}
-    assert {row.close_cause for row in whole} == {"", "01", "11", "21", "31"}
-    assert {row.latest for row in whole} == {"1"}
-    assert {row.correct for row in whole} == {"0", "1"}
-    assert {row.hihyoji for row in whole} == {"0", "1"}
-    assert any(row.name_image_id and not row.name for row in whole)
-    assert any(row.name_image_id and row.name for row in whole)
-    assert any(row.address_image_id and not row.street_number for row in whole)
-    assert any('"' in row.en_name for row in whole)
-    assert any(row.address_outside and not row.prefecture_name for row in whole)
-    assert max(len(row.name) for row in whole) == 150
-    assert any(row.name.startswith("株式会社") for row in whole)
-    assert any(row.name.endswith("株式会社") for row in whole)
-    assert any("髙" in row.name for row in whole)
-    assert any(not row.furigana for row in whole)
-    for row in whole:
+def test_a_whole_file_has_every_shape_of_row(whole_file_rows: list[RegistryRow]) -> None:
+    """A whole file has rows of each kind: open, closed, merged, hidden and others."""
+    assert {row.kind for row in whole_file_rows} == {
+        "101",
+        "201",
+        "301",
+        "302",
+        "303",
+        "304",
+        "305",
+        "399",
+        "401",
+        "499",
+    }
+    assert {"01", "11", "12", "21", "22", "71", "81"} <= {row.process for row in whole_file_rows}
+    assert {row.close_cause for row in whole_file_rows} == {"", "01", "11", "21", "31"}
+    assert {row.latest for row in whole_file_rows} == {"1"}
+    assert {row.correct for row in whole_file_rows} == {"0", "1"}
+    assert {row.hihyoji for row in whole_file_rows} == {"0", "1"}
+    assert any(row.name_image_id and not row.name for row in whole_file_rows)
+    assert any(row.name_image_id and row.name for row in whole_file_rows)
+    assert any(row.address_image_id and not row.street_number for row in whole_file_rows)
+    assert any('"' in row.en_name for row in whole_file_rows)
+    assert any(row.address_outside and not row.prefecture_name for row in whole_file_rows)
+    assert max(len(row.name) for row in whole_file_rows) == 150
+    assert any(row.name.startswith("株式会社") for row in whole_file_rows)
+    assert any(row.name.endswith("株式会社") for row in whole_file_rows)
+    assert any("髙" in row.name for row in whole_file_rows)
+    assert any(not row.furigana for row in whole_file_rows)
+    for row in whole_file_rows:
         assert bool(row.close_date) == bool(row.close_cause)
         assert (row.close_cause == "11") == bool(row.successor_corporate_number)
         assert row.name or row.name_image_id
         assert row.assignment_date <= row.change_date <= row.update_date <= DAY.isoformat()
 
 
-def test_mergers_form_chains_that_end_in_an_open_corporation(whole: list[RegistryRow]) -> None:
+def test_mergers_form_chains_that_end_in_an_open_corporation(whole_file_rows: list[RegistryRow]) -> None:
     """Each chain of mergers ends in an open corporation."""
-    by_number = {row.corporate_number: row for row in whole}
-    merged = [row for row in whole if row.successor_corporate_number]
+    by_number = {row.corporate_number: row for row in whole_file_rows}
+    merged = [row for row in whole_file_rows if row.successor_corporate_number]
     chain = [row for row in merged if by_number[row.successor_corporate_number].successor_corporate_number]
-    assert len(merged) > len(chain) >= ROWS // 200
+    assert len(merged) > len(chain) >= ROW_COUNT // 200
     for row in chain:
         while row.successor_corporate_number:
             row = by_number[row.successor_corporate_number]  # a circle would never end
@@ -97,7 +110,9 @@ def test_mergers_form_chains_that_end_in_an_open_corporation(whole: list[Registr
 
 @pytest.mark.parametrize("encoding", ["utf-8", "shift_jis"])
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding) -> None:
-    """The same seed writes the same bytes, another seed writes others, and each edition has its own encoding."""
+    """The same seed writes the same bytes in each encoding (Shift_JIS, UTF-8), and another seed writes different
+    bytes.
+    """
     written = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
@@ -111,22 +126,22 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
     assert written[0] == written[1] != written[2]
 
 
-def test_any_row_of_a_file_is_computed_without_the_other_rows(whole: list[RegistryRow]) -> None:
-    """Each row can be computed without the other rows."""
-    registry = InventedRegistry(ROWS, 7, DAY)
-    for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
-        assert registry.make_row_at(position) == whole[position]
-        assert registry.make_number_at(position) == whole[position].corporate_number
-        assert registry.find_position(whole[position].corporate_number) == position
+def test_any_row_of_a_file_is_computed_without_the_other_rows(whole_file_rows: list[RegistryRow]) -> None:
+    """The sandbox can compute each row of a file without computing the other rows."""
+    registry = InventedRegistry(ROW_COUNT, 7, DAY)
+    for position in (0, 1, 2, 511, 512, 3_333, ROW_COUNT - 1):
+        assert registry.make_row_at(position) == whole_file_rows[position]
+        assert registry.make_number_at(position) == whole_file_rows[position].corporate_number
+        assert registry.find_position(whole_file_rows[position].corporate_number) == position
     assert registry.find_position("1180301018771") is None
-    assert registry.find_position("9" + whole[0].corporate_number[1:]) is None
+    assert registry.find_position("9" + whole_file_rows[0].corporate_number[1:]) is None
 
 
-def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole: list[RegistryRow]) -> None:
-    """A difference contains each of twenty changes that a test has ordered, once, among 2,000 invented ones of every
-    kind, and no other change of the same corporation."""
-    ours = [row for row in whole if not row.close_date][100:118]
-    closed = next(row for row in whole if row.close_date)
+def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole_file_rows: list[RegistryRow]) -> None:
+    """A difference contains each of the twenty changes that a test has ordered exactly once, among 2,000 invented
+    changes of every kind. It has no other change of the same corporations."""
+    ours = [row for row in whole_file_rows if not row.close_date][100:118]
+    closed = next(row for row in whole_file_rows if row.close_date)
     planted = [
         *(rename_company(row, f"{row.name}改", NEXT_DAY) for row in ours[:5]),
         *(move_company(row, "本町９－９", NEXT_DAY) for row in ours[5:10]),
@@ -136,7 +151,7 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole: list[R
         reopen_company(closed, NEXT_DAY),
         make_company_row("1180301018771", "株式会社見本"),
     ]
-    path = write_difference_file(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROWS, changes=planted)
+    path = write_difference_file(tmp_path, NEXT_DAY, 2_000, seed=7, whole_rows=ROW_COUNT, changes=planted)
     assert path.name == "diff_20261102.zip"
     rows = read_rows(path)
     assert len(rows) == 2_000 + len(planted)
@@ -151,31 +166,33 @@ def test_a_difference_has_each_planted_change_once(tmp_path: Path, whole: list[R
     assert {row.corporate_number for row in others if row.latest == "0"} <= set(in_force)
     assert any(row.latest == "0" for row in others)
     assert all(is_well_formed(row.corporate_number) for row in others)
-    known = {row.corporate_number for row in whole}
+    known = {row.corporate_number for row in whole_file_rows}
     assert all((row.corporate_number in known) != (row.process == "01" and row.correct == "0") for row in others[:50])
 
 
 def test_a_difference_keeps_the_dates_of_the_whole_file(tmp_path: Path) -> None:
-    """In a difference, the dates of earlier rows are those of the whole file, as in the Web-API of the same data."""
+    """A generated difference has the same rows, with the same dates from the whole file, as the simulated Web-API
+    returns for the same data.
+    """
     changed_day = date(2026, 12, 25)
     published = PublishedRegistry()
-    published.publish_whole(ROWS, 7, DAY)
+    published.publish_whole(ROW_COUNT, 7, DAY)
     published.publish_difference(changed_day, 300)
-    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROWS, whole_day=DAY)
+    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_day=DAY)
     assert [row._replace(sequence_number="") for row in read_rows(path)] == [
         row._replace(sequence_number="") for row in published.iterate_rows_between(changed_day, changed_day)
     ]
 
 
 def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: Path) -> None:
-    """A difference without a whole file contains new corporations only."""
+    """A difference file that is not based on a whole file contains only new corporations."""
     rows = read_rows(write_difference_file(tmp_path, NEXT_DAY, 50, seed=7))
     assert {row.process for row in rows} == {"01"}
     assert len({row.corporate_number for row in rows}) == 50
 
 
 def test_planted_companies_are_in_the_whole_file(tmp_path: Path) -> None:
-    """The companies that a test has ordered are in the whole file."""
+    """A whole file contains the companies that the test has ordered."""
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
     rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, first_rows=[company]))
     assert [row.sequence_number for row in rows] == [str(n) for n in range(1, 12)]

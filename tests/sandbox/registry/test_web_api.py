@@ -30,7 +30,7 @@ COMPANY = make_company_row("1180301018771", "架空＆商事株式会社", furig
 
 @pytest.fixture(scope="module")
 def sandbox_with_difference() -> Iterator[Sandbox]:
-    """A sandbox with one difference: 2,600 invented rows, and a company that is new, renamed and closed."""
+    """Yield a sandbox with one difference: 2,600 invented rows, and a company that is founded, renamed and closed."""
     with start_sandbox() as running:
         running.control.publish_registry(4_000, 1, FIRST_WHOLE_FILE_DAY)
         running.control.publish_difference(DAY, 2_600, [COMPANY])
@@ -42,7 +42,7 @@ def sandbox_with_difference() -> Iterator[Sandbox]:
 
 
 def call_api(sandbox: Sandbox, call: str, **query: str) -> Answer:
-    """Make a call of the Web-API with the right application id, and return its answer. The argument `from_` is the
+    """Call the Web-API with the right application id, and return its answer. The argument `from_` is sent as the
     parameter `from`."""
     asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
     return Caller(sandbox).send_request("GET", f"/4/{call}?{urlencode(asked)}")
@@ -67,7 +67,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
 
 
 def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_difference: Sandbox) -> None:
-    """A corporation is returned in its present state or with its history."""
+    """The Web-API returns a corporation in its present state, or with its history if the request has that option."""
     invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
     head, rows = read_csv(call_api(sandbox_with_difference, "num", number=f"{COMPANY.corporate_number},{invented}"))
     assert head == ["2026-11-05", "2", "1", "1"]
@@ -79,7 +79,7 @@ def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_diff
 
 
 def test_every_form_has_the_same_rows(sandbox_with_difference: Sandbox) -> None:
-    """Each form of the answer (CSV, XML) has the same rows."""
+    """The Web-API returns the same rows in each form of its answer (CSV, XML)."""
     wanted = {"number": COMPANY.corporate_number, "history": "1"}
     as_csv, as_xml = (
         call_api(sandbox_with_difference, "num", **wanted),
@@ -94,13 +94,13 @@ def test_every_form_has_the_same_rows(sandbox_with_difference: Sandbox) -> None:
 
 
 def test_an_unknown_number_has_no_rows(sandbox_with_difference: Sandbox) -> None:
-    """An unknown corporation number has no rows."""
+    """The Web-API's answer for an unknown corporation number has no rows."""
     head, rows = read_csv(call_api(sandbox_with_difference, "num", number=add_check_digit("180301018770")))
     assert (head[1:], rows) == (["0", "1", "0"], [])
 
 
 def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> None:
-    """The changes of a period are returned in parts."""
+    """The Web-API returns the changes of a period in several numbered parts."""
     period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
     head, first = read_csv(call_api(sandbox_with_difference, "diff", **period))
     assert head == ["2026-11-05", "2601", "1", "2"]
@@ -116,7 +116,9 @@ def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> 
 
 
 def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandbox) -> None:
-    """A search for a name finds what the publisher's own Web-API finds."""
+    """The simulated search by name follows the publisher's modes and filters: for example it ignores kana spelling in
+    mode 2, and leaves closed and hidden corporations out.
+    """
     asked = call_api(sandbox_with_difference, "name", name="架空", mode="1")
     assert [row.corporate_number for row in read_csv(asked)[1]] == [COMPANY.corporate_number]
     assert read_csv(call_api(sandbox_with_difference, "name", name="かくう・しょうじ", mode="2"))[1]
@@ -146,16 +148,18 @@ def test_names_are_searched_as_the_publisher_does(sandbox_with_difference: Sandb
         ("name", {"name": "x", "mode": "3"}, 400, b"021,"),
     ],
 )
-def test_errors_are_the_publishers(
+def test_a_wrong_request_gets_the_publishers_error(
     sandbox_with_difference: Sandbox, call: str, query: dict[str, str], status: int, code: bytes
 ) -> None:
-    """A wrong request gets the publisher's status and error code."""
+    """A wrong request to the simulated Web-API gets the same status and error code as at the publisher."""
     answer = call_api(sandbox_with_difference, call, **query)
     assert (answer.status, answer.body[: len(code) or None]) == (status, code)
 
 
 def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
-    """A deleted corporation isn't found by its name."""
+    """A deleted corporation isn't found by its name, but its number still returns it with the process code 99. A
+    reset restores the first whole file.
+    """
     sandbox.registry.publish_whole(10, 1, FIRST_WHOLE_FILE_DAY, [COMPANY])
     assert len(read_csv(call_api(sandbox, "name", name="架空"))[1]) == 1
     sandbox.registry.publish_difference(DAY, 0, [delete_company(COMPANY, DAY)])
@@ -167,7 +171,7 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
 
 
 def test_faults_apply_to_calls_of_the_web_api(sandbox: Sandbox) -> None:
-    """Faults can be ordered for the calls of the Web-API."""
+    """A test can order faults of the sandbox for calls of the registry's Web-API too."""
     sandbox.control.add_fault("status:503", call="registry_diff")
     assert call_api(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503
     sandbox.control.change_settings(spacing_seconds=3_600)

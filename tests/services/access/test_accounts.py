@@ -1,5 +1,5 @@
-"""Database accounts that are made from a file of people: who can sign in with which rights, after every kind of
-change, and after a crash at any statement.
+"""Tests of database accounts that are created from an account file: who can sign in with which rights, after every
+kind of change, and after a crash at any statement.
 """
 
 import json
@@ -33,8 +33,8 @@ PASSWORD = r"""it's "100%" \ %s :x @ / # `"""
 
 @dataclass
 class AccountsByFile:
-    """A database whose people come from account files. `mark` is the end of the name of each account of one test, so
-    that tests don't share accounts.
+    """A test database and the helpers that apply account files to it. `mark` is the end of the name of each account
+    of one test, so that tests don't share accounts.
     """
 
     server: SqlServer
@@ -43,34 +43,38 @@ class AccountsByFile:
     mark: str
 
     def make_entry(self, short: str, *roles: str, **more: Any) -> dict[str, Any]:
-        """Return the entry of a person in the account file; `short` is the name before the mark. The person acts,
-        unless it is a worker.
+        """Return the entry of a person for the account file; `short` is the account name before the mark. The person
+        isn't in team mode; an entry of a worker has no such setting.
         """
         acts = {} if "worker" in roles else {"acts": True}
         return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | acts | more
 
-    def show_changes(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
-        """Return the result of a dry run over these entries; `passwords` by the short name."""
+    def preview_entries(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
+        """Return the result of a dry run over these entries of an account file; `passwords` has each password by the
+        short account name.
+        """
         return self._apply_or_show(people, passwords, dry_run=True)
 
     def apply_entries(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
-        """Apply these entries to the server and return what has been done; `passwords` by the short name."""
+        """Apply these entries of an account file to the server and return the changes that were made; `passwords` has
+        each password by the short account name.
+        """
         return self._apply_or_show(people, passwords, dry_run=False)
 
     def _apply_or_show(
         self, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str], *, dry_run: bool
     ) -> AppliedAccounts:
-        """Apply these entries, or do a dry run; return the result."""
+        """Apply these entries of an account file, or do a dry run with them; return the result."""
         env = {f"PW_{short}": word for short, word in passwords.items()}
         content = json.dumps({"operators": people})
         return self.console.accounts.apply_account_file(content, env.get, dry_run=dry_run)
 
     def connect(self, short: str, password: str) -> Any:
-        """Return a plain database connection of the account."""
+        """Return a plain database connection that is signed in as the account."""
         return self.server.connect(f"{short}.{self.mark}", password, self.owner.rpartition("/")[2])
 
     def may_execute(self, short: str, password: str, statement: str) -> bool:
-        """Return True if the account may execute the statement; the transaction is rolled back."""
+        """Return True if the account may execute the SQL statement; the transaction is rolled back."""
         with self.connect(short, password) as connection, connection.cursor() as cursor:
             connection.begin()
             number = _read_error_number(lambda: cursor.execute(statement))
@@ -79,23 +83,25 @@ class AccountsByFile:
         return number == 0
 
     def can_sign_in(self, short: str, password: str) -> bool:
-        """Return True if the server accepts the account with this password."""
+        """Return True if the database server accepts this account name with this password."""
         number = _read_error_number(lambda: self.connect(short, password).close())
         assert number in (0, 1045, 3118, 4151)
         return number == 0
 
     def read_stored_people(self) -> list[tuple[Any, ...]]:
-        """Return the stored people of this test: the name, and 1 if the person is disabled, else 0."""
+        """Return the people of this test that the database stores, as pairs: the name, and 1 if the person is
+        disabled, else 0.
+        """
         return self.read_rows("SELECT name, disabled_at IS NOT NULL FROM operators WHERE RIGHT(name, 6) = %s")
 
     def read_rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Return the rows of this query; its one placeholder gets the mark."""
+        """Return the rows of this query, whose one placeholder gets the test's mark."""
         with self.console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql(sql, (self.mark,))]
 
 
 def _read_error_number(act: Callable[[], object]) -> int:
-    """Call `act` and return the error number with which the server refuses it; 0 if the server accepts it."""
+    """Call `act`. Return the error number if the database server refuses the call, and 0 if the server accepts it."""
     try:
         act()
     except pymysql.MySQLError as refusal:
@@ -105,7 +111,7 @@ def _read_error_number(act: Callable[[], object]) -> int:
 
 @contextmanager
 def open_with_url(url: str, home: Path) -> Iterator[Console]:
-    """Open a console of the account in the database address."""
+    """Open a console that uses the account in this database address."""
     told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url, "CONSOLE_LANGUAGE": "en"}
     with open_console(Settings.load(told)) as console:
         yield console
@@ -113,7 +119,7 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
 
 @contextmanager
 def create_migrated_database(server: SqlServer) -> Iterator[str]:
-    """The owner's URL of a new database with the present schema."""
+    """Create a database with the present schema, and give its address with the owner's account."""
     with server.create_temporary_database() as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
@@ -122,8 +128,8 @@ def create_migrated_database(server: SqlServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
-    """A database with the schema account's console, for all tests of the file."""
+def shared_accounts(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountsByFile]:
+    """A test database and a console of its schema account, which all tests of this file share."""
     with (
         create_migrated_database(sql_server) as owner,
         open_with_url(owner, tmp_path_factory.mktemp("owner")) as console,
@@ -132,16 +138,16 @@ def database(sql_server: SqlServer, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def accounts(database: AccountsByFile) -> AccountsByFile:
-    """The database with a mark of its own for this test."""
-    return replace(database, mark=secrets.token_hex(3))
+def accounts(shared_accounts: AccountsByFile) -> AccountsByFile:
+    """The shared test database with a new mark, so that the accounts of this test have their own names."""
+    return replace(shared_accounts, mark=secrets.token_hex(3))
 
 
 READ_OPERATIONS_SQL = "SELECT * FROM operations"
 
 
 def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
-    """The rights of a role on each table are those of the table of rights; no role may delete, alter or grant."""
+    """A role's database rights on each table are those of the table of rights; no role may delete, alter or grant."""
     people = [accounts.make_entry(role, role) for role in sorted(ALL_ROLES)]
     done = accounts.apply_entries(*people, **dict.fromkeys(ALL_ROLES, "pw"))
     assert {one.done for one in done.operators} == {"created"}
@@ -156,13 +162,13 @@ def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
 
 
 def _make_url(accounts: AccountsByFile, short: str, password: str) -> str:
-    """Return the database address of the account with this password."""
+    """Return the database URL with this account and password."""
     return accounts.server.make_url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
 def test_rights_of_roles_name_every_table() -> None:
-    """The roles' rights name every table, because a table that no role may read can't be used by the console; and
-    they name only columns that exist.
+    """The rights of the roles name every table, because the console can't use a table that no role may read. They
+    name only columns that exist.
     """
     known = {table for rights in grants.RIGHTS_OF_ROLE.values() for table, _, _ in rights}
     assert set(schema.metadata.tables) <= known
@@ -172,10 +178,8 @@ def test_rights_of_roles_name_every_table() -> None:
 
 
 def test_a_dry_run_shows_everything_and_does_nothing(accounts: AccountsByFile) -> None:
-    """A dry run returns the SQL of the real run with the passwords left out. It creates no account
-    and writes no row.
-    """
-    shown = accounts.show_changes(accounts.make_entry("op", "operator"), op=PASSWORD)
+    """A dry run returns the SQL of the real run without its passwords. It creates no account and writes no row."""
+    shown = accounts.preview_entries(accounts.make_entry("op", "operator"), op=PASSWORD)
     assert shown.dry_run
     assert any(sql.startswith("CREATE USER") for sql in shown.statements)
     assert "100%" not in repr(shown)
@@ -187,8 +191,8 @@ def test_a_dry_run_shows_everything_and_does_nothing(accounts: AccountsByFile) -
 
 
 def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
-    """A password with any ASCII characters is taken literally. An account whose password isn't given keeps its
-    present one.
+    """A password with any ASCII characters is used literally. If the file gives an account no password, the account
+    keeps its present password.
     """
     op = accounts.make_entry("op", "operator")
     accounts.apply_entries(op, op=PASSWORD)
@@ -201,7 +205,9 @@ def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
 
 
 def test_a_new_account_needs_a_password_before_anything_is_written(accounts: AccountsByFile) -> None:
-    """One of two new people has no password: neither account is created, and no row is written."""
+    """An account file has two new people, one of them without a password: the file is refused, neither account is
+    created, and no row is written.
+    """
     with pytest.raises(ConsoleError, match="bad_profile") as refused:
         accounts.apply_entries(accounts.make_entry("a", "operator"), accounts.make_entry("b", "operator"), a="pw")
     assert refused.value.detail["problem"] == "password_missing"
@@ -210,8 +216,9 @@ def test_a_new_account_needs_a_password_before_anything_is_written(accounts: Acc
 
 
 def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Path) -> None:
-    """docs/team.md recommends a plugin that refuses weak passwords. The people before the refused one have their
-    accounts, no row is written, and another run with a better password completes the file.
+    """A server plugin that refuses weak passwords refuses one person's password: the error names its variable. The
+    accounts of the people before are created, no row is written, and another run with a better password completes the
+    file.
     """
     require_server("mariadb")
     people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
@@ -235,8 +242,8 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
 def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFile, password: str) -> None:
-    """Only printable ASCII is accepted in a password, because other characters are encoded differently by different
-    clients.
+    """A password with a character outside printable ASCII is refused, because database clients encode such characters
+    differently.
     """
     with pytest.raises(ConsoleError, match="bad_profile") as refused:
         accounts.apply_entries(accounts.make_entry("a", "operator"), a=password)
@@ -245,8 +252,8 @@ def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFil
 
 
 def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) -> None:
-    """A right that is taken away ends at once on an open connection, without a new sign-in and without a password. A
-    right that is given holds at once on MariaDB, and from the next sign-in on MySQL.
+    """A right that is removed from an account ends at once on an open connection, without a new sign-in. A right that
+    is added holds at once on MariaDB, and from the next sign-in on MySQL.
     """
     accounts.apply_entries(accounts.make_entry("x", "operator"), x="pw")
     with accounts.connect("x", "pw") as connection, connection.cursor() as cursor:
@@ -262,8 +269,8 @@ def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) ->
 
 
 def test_a_disabled_person_cannot_sign_in_or_write(accounts: AccountsByFile) -> None:
-    """A disabled person can't sign in and can't write on an open connection. The person's row stays, and a later file
-    can enable the account again.
+    """A disabled account cannot sign in and cannot write on an open connection. Its row in `operators` stays, and a
+    later account file can enable it again.
     """
     op = accounts.make_entry("op", "operator")
     accounts.apply_entries(op, op="pw")
@@ -285,24 +292,28 @@ INSERT_CREDIT_CHECK_SQL = (
 
 
 def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> None:
-    """The account of a new person may only read and store desk requests; `"acts": true` gives it the rights of its
-    role.
+    """The account of a new person is in team mode: it may only read and store desk requests. The entry `"acts": true`
+    gives the account the rights of its role.
     """
     op = {key: value for key, value in accounts.make_entry("op", "operator").items() if key != "acts"}
     (made,) = accounts.apply_entries(op, op="pw").operators
     assert (made.asks_worker, made.has_changed_actor) == (True, False)
     assert (
         accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
-        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
+        _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL),
     ) == (True, 1142)
     (moved,) = accounts.apply_entries(op | {"acts": True}).operators
     assert (
         moved.asks_worker,
         moved.has_changed_actor,
-        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142,
+        _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142,
     ) == (False, True, False)
     (back,) = accounts.apply_entries(op | {"asks": True}).operators
-    assert (back.asks_worker, back.has_changed_actor, _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL)) == (
+    assert (
+        back.asks_worker,
+        back.has_changed_actor,
+        _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL),
+    ) == (
         True,
         True,
         1142,
@@ -310,17 +321,17 @@ def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> Non
     assert [one.done for one in accounts.apply_entries(op).operators] == ["unchanged"]
 
 
-def _execute_as_op(accounts: AccountsByFile, statement: str) -> int:
-    """Return the error number with which the server refuses the statement to the account op; 0 if the server accepts
-    it.
+def _read_error_of_account_op(accounts: AccountsByFile, statement: str) -> int:
+    """Execute the statement with the account `op`. Return the error number if the server refuses it, and 0 if the
+    server accepts it.
     """
     with accounts.connect("op", "pw") as connection, connection.cursor() as cursor:
         return _read_error_number(lambda: cursor.execute(statement))
 
 
-def test_an_old_account_file_moves_no_acting_person(accounts: AccountsByFile) -> None:
-    """An account file without `"acts"` doesn't move an acting person to desk requests: it is refused and names the
-    people. A dry run shows which people would move.
+def test_an_account_file_without_acts_does_not_change_an_acting_operator(accounts: AccountsByFile) -> None:
+    """An account file without `"acts"` would move acting people into team mode: the file is refused with the names of
+    these people. A dry run shows which people would move.
     """
     people = [
         accounts.make_entry("op", "operator"),
@@ -329,7 +340,7 @@ def test_an_old_account_file_moves_no_acting_person(accounts: AccountsByFile) ->
     ]
     accounts.apply_entries(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
-    shown = accounts.show_changes(*before).operators
+    shown = accounts.preview_entries(*before).operators
     assert [(one.asks_worker, one.has_changed_actor, one.is_default) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
@@ -337,27 +348,27 @@ def test_an_old_account_file_moves_no_acting_person(accounts: AccountsByFile) ->
         accounts.apply_entries(*before)
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "accounts_acting")
     assert refused.value.detail["names"] == [person["name"] for person in people]
-    assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) != 1142
+    assert _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL) != 1142
     accounts.apply_entries(before[0] | {"acts": False}, *people[1:])
-    assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142
+    assert _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142
 
 
 def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsByFile) -> None:
-    """A person with two roles and without `"acts"` can read what either role may read, and only
-    stores desk requests.
+    """A person with two roles and without `"acts"` in the account file can read what either role may read, and
+    otherwise only stores desk requests.
     """
     both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
     assert accounts.apply_entries(both, op="pw").operators[0].asks_worker is True
     assert (
         accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
-        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
+        _read_error_of_account_op(accounts, INSERT_CREDIT_CHECK_SQL),
     ) == (True, 1142)
     assert accounts.apply_entries(both | {"acts": True}).operators[0].asks_worker is False
 
 
 def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
-    """The entries name the accounts that were made, changed and disabled, by the schema account, and contain no
-    passwords.
+    """The audit entries of an account file name the created, changed and disabled accounts, with the schema account
+    as the actor. They contain no passwords.
     """
     op = accounts.make_entry("op", "operator")
     accounts.apply_entries(op, op="geheim")
@@ -371,8 +382,8 @@ def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
 
 
 def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first run is broken off after each statement in turn. After a second run of the same file the account has
-    exactly the rights of its role.
+    """The first run over an account file is broken off after each statement in turn. After a second run over the same
+    file the account has exactly the rights of its role.
     """
     accounts.apply_entries(accounts.make_entry("first", "approver"), first="pw")
     crashes, done = 0, False
@@ -396,7 +407,9 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
 
 
 def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., None]:
-    """Return `real`, which raises ConnectionError from the call number `nth` + 1 on."""
+    """Return a function that calls `real` for the first `nth` calls, and raises ConnectionError from the next call
+    on.
+    """
     calls = 0
 
     def count_and_run(*args: Any, **more: Any) -> None:
@@ -410,7 +423,9 @@ def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., No
 
 
 def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByFile, tmp_path: Path) -> None:
-    """An operator's account applies an account file: the refusal names the rights that the account lacks."""
+    """An operator's account tries to apply an account file: the refusal names the database rights that the account
+    lacks.
+    """
     accounts.apply_entries(accounts.make_entry("op", "operator"), op="pw")
     file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})
     with open_with_url(_make_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
@@ -420,9 +435,9 @@ def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByF
     assert refused.value.detail["needs_rights"] == ["CREATE USER", "GRANT OPTION", *on_mysql]
 
 
-def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServer, tmp_path: Path) -> None:
-    """On MySQL a schema account without ROLE_ADMIN is refused with the name of this right before any account is
-    created.
+def test_a_mysql_schema_account_without_role_admin_is_refused(mysql_server: SqlServer, tmp_path: Path) -> None:
+    """On MySQL, a schema account without the right ROLE_ADMIN is refused before an account is created, and the
+    refusal names this right.
     """
     with mysql_server.create_temporary_database() as owner:
         account, place = make_url(owner).username, make_url(owner).database
@@ -438,7 +453,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
 
 
 def test_an_account_file_cannot_name_the_schema_account(accounts: AccountsByFile) -> None:
-    """An account file can't name the schema account as a person."""
+    """The program refuses an account file that names the schema account as an operator."""
     owner = {"name": accounts.console.database.account_name, "roles": ["approver"], "password_env": "X"}
     with pytest.raises(ConsoleError) as refused:
         accounts.apply_entries(owner)
@@ -446,8 +461,8 @@ def test_an_account_file_cannot_name_the_schema_account(accounts: AccountsByFile
 
 
 def test_the_name_of_a_former_worker_is_not_given_to_a_person(accounts: AccountsByFile) -> None:
-    """The audit roots of a worker count by its account name, so the name of a former worker can't be given to a
-    person, also while the account is disabled.
+    """An account name that once belonged to a worker can't be given to a person, even while the worker's account is
+    disabled, because the worker's audit roots are recognised by that name.
     """
     night = accounts.make_entry("night", "worker")
     accounts.apply_entries(night, night="pw")
@@ -459,8 +474,8 @@ def test_the_name_of_a_former_worker_is_not_given_to_a_person(accounts: Accounts
 
 
 def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
-    """On SQLite an account file needs no passwords and runs no SQL of accounts: it only adds, changes and disables
-    the rows of people.
+    """On SQLite an account file needs no passwords and runs no SQL for accounts: it only adds, changes and disables
+    the rows of the people.
     """
     with open_with_url(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:
         op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "UNSET"}
@@ -517,8 +532,8 @@ def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_not_exactly_right_is_refused(content: str, problem: str, line: int) -> None:
-    """A faulty account file is refused with the code of the problem and its line, because no right is given by a
-    guess.
+    """A faulty account file is refused with the code of the problem and its line, because the program gives no right
+    by a guess.
     """
     with pytest.raises(ConsoleError, match="usage") as refused:
         read_account_entries(content)

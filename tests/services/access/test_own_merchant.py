@@ -1,5 +1,5 @@
-"""A database belongs to one merchant of each provider: a process with the settings of another merchant sends nothing
-to the provider.
+"""Tests that a database belongs to one merchant of each provider: a process with the settings of another merchant
+sends nothing to the provider.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,20 @@ from tests.support.desks import NUMBERS, MovedClock, make_environment
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
 from tests.support.places import Place
 
-OTHER_PAYPAY = {
+OTHER_PAYPAY_SETTINGS = {
     "SECRET_PAYPAY_API_KEY": "a_other_key",
     "SECRET_PAYPAY_API_SECRET": "other-paypay-secret=",
     "SECRET_PAYPAY_MERCHANT_ID": "200000000000000002",
 }
-OTHER_CLIENT = {"SECRET_ALARMBOX_CLIENT_ID": "other-client", "SECRET_ALARMBOX_CLIENT_SECRET": "other-secret"}
-OWN_KEYS = {"SECRET_PAYPAY_API_KEY": "a_newer_key", "SECRET_PAYPAY_API_SECRET": "newer-paypay-secret="}
+OTHER_CLIENT_SETTINGS = {"SECRET_ALARMBOX_CLIENT_ID": "other-client", "SECRET_ALARMBOX_CLIENT_SECRET": "other-secret"}
+NEWER_KEYS_OF_OWN_MERCHANT = {
+    "SECRET_PAYPAY_API_KEY": "a_newer_key",
+    "SECRET_PAYPAY_API_SECRET": "newer-paypay-secret=",
+}
 
 
 def set_up_other_merchants(sandbox: Sandbox) -> None:
-    """Set up the simulated providers: they accept another PayPay merchant, another AlarmBox client, and a newer key
+    """Configure the simulated providers to accept another PayPay merchant, another AlarmBox client, and a newer key
     of our own PayPay merchant.
     """
     change = sandbox.control.change_settings
@@ -48,15 +51,15 @@ def set_up_other_merchants(sandbox: Sandbox) -> None:
 
 
 def read_refusal(act: Callable[[], object]) -> dict[str, Any]:
-    """Return the code and the detail of the error with which `act` is refused."""
+    """Call `act`, which must be refused, and return the code and the detail of its error."""
     with pytest.raises(ConsoleError) as caught:
         act()
     return {"code": caught.value.code, **caught.value.detail}
 
 
 def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) -> dict[str, Any]:
-    """Assert that `act` is refused because of another merchant and that no provider gets a request; return the code
-    and the detail of the error.
+    """Call `act`, and assert that it is refused because of another merchant and that no provider gets a request.
+    Return the code and the detail of the error.
     """
     heard = len(sandbox.control.read_requests())
     refusal = read_refusal(act)
@@ -66,19 +69,21 @@ def require_refused(act: Callable[[], object], provider: str, sandbox: Sandbox) 
 
 
 def sell_order(place: Place, sandbox: Sandbox) -> int:
-    """Sell one order by PayPay at our own merchant and return the id of the payment."""
+    """Take a payment of one order by PayPay at our own merchant, and return the id of the payment."""
     with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         return import_paid_payment(console, sandbox, "ORD-1").id
 
 
 def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a") -> Any:
-    """Open a desk of the person on this database with the keys of the other PayPay merchant."""
-    return place.open_desk(sandbox, desk=1, person=person, **make_provider_settings(sandbox.url) | OTHER_PAYPAY)
+    """Open a desk of this operator on the database, with the keys of the other PayPay merchant."""
+    return place.open_desk(
+        sandbox, desk=1, person=person, **make_provider_settings(sandbox.url) | OTHER_PAYPAY_SETTINGS
+    )
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_keys_of_another_merchant_are_refused(place: Place, sandbox: Sandbox) -> None:
-    """With the keys of another merchant PayPay would answer that our payment doesn't exist, so probe, import and
+    """A desk has the PayPay keys of another merchant, for which PayPay doesn't find our payment: probe, import and
     refund request are refused. A newer key of our own merchant is accepted.
     """
     payment = sell_order(place, sandbox)
@@ -97,7 +102,9 @@ def test_keys_of_another_merchant_are_refused(place: Place, sandbox: Sandbox) ->
         "stored_merchant": "****0001",
     }
     assert refusal["variable"] == "CONSOLE_SECRET_PAYPAY_MERCHANT_ID"
-    with place.open_desk(sandbox, desk=2, **make_provider_settings(sandbox.url) | OWN_KEYS) as console:
+    with place.open_desk(
+        sandbox, desk=2, **make_provider_settings(sandbox.url) | NEWER_KEYS_OF_OWN_MERCHANT
+    ) as console:
         assert console.payments.probe(payment).state == "completed"
         (check,) = (check for check in console.health.run_all_checks() if check.name == "merchants")
         assert (check.ok, check.message) == (True, "doctor.merchants.ok")
@@ -110,11 +117,13 @@ def test_keys_of_another_merchant_are_refused(place: Place, sandbox: Sandbox) ->
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_keys_of_another_client_are_refused(place: Place, sandbox: Sandbox) -> None:
-    """A purchase with the keys of another AlarmBox client would be made for the wrong client, so it is refused."""
+    """With the keys of another AlarmBox client, a purchase is refused, because it would be made for the wrong
+    client.
+    """
     with place.open_desk(sandbox) as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
     set_up_other_merchants(sandbox)
-    with place.open_desk(sandbox, None, desk=1, **OTHER_CLIENT) as other:
+    with place.open_desk(sandbox, None, desk=1, **OTHER_CLIENT_SETTINGS) as other:
         wish = PurchaseRequest(NUMBERS[1], "1")
         require_refused(lambda: other.credit_checks.purchase(wish), "alarmbox", sandbox)
         assert other.lookup.find_records(NUMBERS[1]).credit_checks == ()
@@ -123,7 +132,7 @@ def test_keys_of_another_client_are_refused(place: Place, sandbox: Sandbox) -> N
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_worker_with_keys_of_another_merchant_is_refused(place: Place, sandbox: Sandbox) -> None:
-    """A worker with the keys of another merchant is refused when it starts, before it runs a task or takes a desk
+    """A worker with the keys of another merchant is refused at its start, before it runs a due task or takes a desk
     request.
     """
     payment = sell_order(place, sandbox)
@@ -139,9 +148,11 @@ def test_a_worker_with_keys_of_another_merchant_is_refused(place: Place, sandbox
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the schema account changes the merchant of a database, and only while no refund is open at the provider. A
-    desk that still runs with the former merchant is refused from then on.
+def test_only_the_schema_account_changes_the_merchant(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the schema account can change the stored merchant of a database, and only while no refund is open.
+    Afterwards a desk that still has the settings of the former merchant is refused.
     """
     monkeypatch.setattr(engine_module, "DATABASE_CHECK_INTERVAL_SECONDS", 0.0)
     with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as running:
@@ -180,8 +191,8 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
 def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox, person: str) -> None:
-    """No account of a person or worker can replace the stored merchant or store a first merchant under another
-    person's name, by command or by SQL.
+    """No account of a person or worker can replace the stored merchant, or store a first merchant under another
+    person's name. This holds for the command and for plain SQL.
     """
     payment = sell_order(place, sandbox)
     set_up_other_merchants(sandbox)
@@ -215,7 +226,7 @@ def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox,
 
 
 def _open_connection(place: Place, person: str) -> Any:
-    """Return a plain database connection of the person's account."""
+    """Return a plain database connection that is signed in as this operator's account."""
     from sqlalchemy import make_url
 
     url = make_url(place.url(person))
@@ -225,8 +236,8 @@ def _open_connection(place: Place, person: str) -> Any:
 
 
 def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
-    """The environment is part of the merchant: a provider's test environment, its production and a simulator on this
-    machine are different merchants.
+    """A provider's test environment, its production environment and a simulator on this machine count as different
+    merchants.
     """
     secrets = {"CONSOLE_SECRET_PAYPAY_MERCHANT_ID": "123456789", "CONSOLE_SECRET_ATOM_MERCH_ID": "317157"}
 
@@ -253,8 +264,10 @@ def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A person who only reads stores no merchant; the first call to a provider stores it."""
+def test_reading_stores_no_merchant(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """A lookup and the health checks store no merchant in the database; the first call to a provider stores the
+    merchant.
+    """
     with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as console:
         console.lookup.find_records(NUMBERS[0])
         console.health.run_all_checks()
@@ -266,7 +279,9 @@ def test_a_reader_stores_nothing(place: Place, sandbox: Sandbox, clock: MovedClo
 
 
 def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A copy of the production database on a test machine with the settings of the simulated providers is refused."""
+    """A copy of the production database is used on a test machine with the settings of the simulated providers: its
+    calls are refused.
+    """
     real = make_environment(tmp_path, sandbox.url, **make_provider_settings(sandbox.url))
     with open_console(Settings.load(real)) as console:
         _store_merchant(console, "paypay", "production ****0001 0123456789abcdef0123456789abcdef night")
@@ -275,7 +290,7 @@ def test_a_restored_copy_belongs_to_the_same_merchant(tmp_path: Path, sandbox: S
 
 
 def _store_merchant(console: Console, provider: str, value: str) -> None:
-    """Store the text of a merchant (environment, masked id, digest, person) for the provider."""
+    """Store this text (environment, masked id, digest, person) as the provider's merchant in the database."""
     from console.store.migrations import upgrade as migrate
 
     console.database.write(lambda tx: migrate.write_meta(tx.conn, migrate.MERCHANT_NAME_PREFIX + provider, value))

@@ -1,5 +1,5 @@
-"""The read-only switch in the services: no payment is started and no refund is sent while it is on. Purchases, and
-the texts that people see, are tested in `tests/cli/access/test_read_only.py`.
+"""Tests of the read-only switch in the services: while it is on, no payment is started and no refund is sent.
+Purchases, and the texts on screen, are tested in `tests/cli/access/test_read_only.py`.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.support.quick_desks import make_quick_folder
 from tests.support.refund_desks import RefundDesk, open_refund_desk
 from tests.support.refusals import call_for_refusal
 
-FREE_RIGHTS = READING_RIGHTS | {
+RIGHTS_NOT_STOPPED_BY_SWITCH = READING_RIGHTS | {
     "audit_root", "change_team_view", "due_tasks", "import", "probe", "provider_authorise", "refetch",
     "refund_withdraw", "registry_import",
     "save_view", "set_read_only", "schema", "unmask",
@@ -33,18 +33,18 @@ def desk() -> Iterator[RefundDesk]:
 
 
 def test_each_right_is_assigned_to_the_switch() -> None:
-    """Every right belongs either to the rights that the switch stops or to those that it leaves, so a new right must
-    be sorted.
+    """Every right belongs to exactly one of two sets: the rights that the read-only switch stops, and the rights that
+    it leaves. A new right therefore fails this test until it is added to one set.
     """
-    assert set(ROLES_BY_RIGHT) == RIGHTS_STOPPED_BY_SWITCH | FREE_RIGHTS
-    assert not RIGHTS_STOPPED_BY_SWITCH & FREE_RIGHTS
+    assert set(ROLES_BY_RIGHT) == RIGHTS_STOPPED_BY_SWITCH | RIGHTS_NOT_STOPPED_BY_SWITCH
+    assert not RIGHTS_STOPPED_BY_SWITCH & RIGHTS_NOT_STOPPED_BY_SWITCH
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_payment_is_started(scene: PaymentDesk, scope: str) -> None:
-    """No payment is started at a provider that is read-only. Another provider isn't affected by that provider's
-    switch. The same start succeeds after the switch is off.
+    """No payment is started at a provider that is read-only; another provider isn't affected. The same start succeeds
+    after the switch is off.
     """
     order, other = scene.insert_order("ORD-1", 3_300), scene.insert_order("ORD-2", 3_300, "INR")
     switches = scene.console.read_only_switches
@@ -62,7 +62,7 @@ def test_no_payment_is_started(scene: PaymentDesk, scope: str) -> None:
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     """While the provider is read-only, an approved refund is sent neither by a person nor by the due task after its
-    cooling-off period. The first due task after the end sends it once.
+    cooling-off period. The first due task after the end of read-only sends the refund once.
     """
     asked = desk.request_refund(desk.make_paid_payment(minor=900_000), "600000")
     desk.approve_refund(asked)

@@ -1,5 +1,5 @@
-"""The rights of the roles: every action of the services for every role, and the refusal, which names the roles that
-may act.
+"""Tests of the rights of the roles: every action of the services for every role, and the refusal, which names the
+roles with the right.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
-TEAM = (
+OPERATORS_BY_ROLE = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -24,8 +24,8 @@ TEAM = (
     Person("adm-f", frozenset({ADMIN}), may_buy=False),
     Person("auto-g", frozenset({WORKER}), may_buy=False),
 )
-Act = Callable[[Console, Path], object]
-READING_ACTIONS: dict[str, Act] = {
+ServiceAction = Callable[[Console, Path], object]
+READING_ACTIONS: dict[str, ServiceAction] = {
     "lookup": lambda desk, _: desk.lookup.find_records(NUMBER),
     "search": lambda desk, _: desk.lookup.search(NUMBER[:5]),
     "similar_numbers": lambda desk, _: desk.lookup.find_similar_corporation_numbers(NUMBER[:-1] + "9"),
@@ -36,17 +36,17 @@ READING_ACTIONS: dict[str, Act] = {
     "unfinished": lambda desk, _: desk.recovery.list_unfinished_operations(),
     "holders": lambda desk, _: desk.recovery.list_lease_holders(),
 }
-OPERATOR_ACTIONS: dict[str, Act] = {
+OPERATOR_ACTIONS: dict[str, ServiceAction] = {
     "probe": lambda desk, _: desk.recovery.probe("credit-check", 1),
     "refetch": lambda desk, _: desk.credit_checks.refetch(1),
 }
-PURCHASE_ACTIONS: dict[str, Act] = {
+PURCHASE_ACTIONS: dict[str, ServiceAction] = {
     "purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))
 }
-DECISION_ACTIONS: dict[str, Act] = {
+DECISION_ACTIONS: dict[str, ServiceAction] = {
     "resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")
 }
-AUDIT_ACTIONS: dict[str, Act] = {
+AUDIT_ACTIONS: dict[str, ServiceAction] = {
     "audit list": lambda desk, _: desk.audit.list_entries(),
     "audit verify": lambda desk, _: desk.audit.verify_chains(),
     "audit export": lambda desk, folder: desk.audit.export_csv(folder / "audit.csv"),
@@ -65,23 +65,28 @@ ACTIONS_BY_KIND = {
     "deciding": DECISION_ACTIONS,
     "auditing": AUDIT_ACTIONS,
 }
-CASES = [(person.name, kind, name) for person in TEAM for kind, acts in ACTIONS_BY_KIND.items() for name in acts]
+PERSON_ACTION_COMBINATIONS = [
+    (person.name, kind, name)
+    for person in OPERATORS_BY_ROLE
+    for kind, acts in ACTIONS_BY_KIND.items()
+    for name in acts
+]
 
 
 @pytest.fixture(scope="module")
 def console() -> Iterator[Console]:
-    """A desk with one purchased credit check and the people of TEAM."""
+    """A desk with one purchased credit check and the people of the table TEAM."""
     with make_quick_folder() as folder, open_quick_desk(folder / "desk", LedgerVendor()) as desk:
         desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-        for person in TEAM:
+        for person in OPERATORS_BY_ROLE:
             desk.people.add_person(person)
         yield desk
 
 
-@pytest.mark.parametrize(("name", "kind", "act"), CASES)
+@pytest.mark.parametrize(("name", "kind", "act"), PERSON_ACTION_COMBINATIONS)
 def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
-    """A person with the right is not refused for a missing right. A person without it is refused, and the refusal
-    names the roles with the right.
+    """For each action and role: a person with the right isn't refused for a missing right. A person without the right
+    is refused, and the refusal names the roles with the right.
     """
     with console.acting_as(name):
         try:
@@ -100,7 +105,7 @@ def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, nam
 
 
 def test_an_unknown_person_has_no_right(console: Console) -> None:
-    """A person whose name the database doesn't know has no right; the refusal states the reason
+    """An operator whose name is not in the database has no right; the refusal states the reason
     `unknown_operator`.
     """
     with console.acting_as("mallory"), pytest.raises(ConsoleError) as caught:

@@ -1,5 +1,5 @@
-"""The table of rights of `test_roles.py` on a server, where every person has a database account: the service refuses
-by the role before the server refuses by a grant.
+"""Tests of the rights of the roles on a database server, where every person has a database account: the service
+refuses by the role before the server refuses by a grant.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,13 +18,13 @@ from tests.support.refusals import call_for_refusal
 from tests.support.sql_server import SqlServer
 from tests.support.teams import open_team
 
-PEOPLE = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f", "worker": "auto-g"}
+OPERATOR_NAMES = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f", "worker": "auto-g"}
 """Accounts of the team, and whose row of the table each is."""
 
 
 @pytest.fixture(scope="module")
 def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
-    """One desk for each person on one database with one purchased credit check."""
+    """Yield one desk for each operator, all on one database with one purchased credit check."""
     with make_quick_folder() as folder, open_team(sql_server) as people:
         shelf = (folder / "documents").as_uri()
         vendor = LedgerVendor()  # one provider, whose ids are of all
@@ -32,7 +32,7 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
             who: open_quick_desk(
                 folder / who, vendor, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf
             )
-            for who in PEOPLE
+            for who in OPERATOR_NAMES
         }
         opened["op-a"].credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
         yield opened
@@ -40,12 +40,12 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
             desk.close()
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 @pytest.mark.parametrize(("kind", "act"), [(kind, act) for kind, acts in ACTIONS_BY_KIND.items() for act in acts])
 def test_accounts_have_the_rights_of_their_role(
     desks: Mapping[str, Console], tmp_path: Path, who: str, kind: str, act: str
 ) -> None:
-    """The server never refuses what the role may do. What the role may not do is refused by the service with the
+    """The server never refuses an action that the person's role allows. The service refuses any other action with the
     reason `role`.
     """
     try:
@@ -54,18 +54,18 @@ def test_accounts_have_the_rights_of_their_role(
         code, reason = refused.code.value, refused.detail.get("reason")
     else:
         code, reason = "", None
-    if PEOPLE[who] in PEOPLE_BY_KIND[kind]:
+    if OPERATOR_NAMES[who] in PEOPLE_BY_KIND[kind]:
         assert code != "not_allowed", reason
     else:
         assert (code, reason) == ("not_allowed", "role")
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 def test_only_people_who_change_records_use_request_ids(
     desks: Mapping[str, Console], tmp_path: Path, who: str
 ) -> None:
-    """Only people who may change records can use request ids. An auditor, an administrator and a worker are refused
-    by the role, not by a grant of the server.
+    """Only people who may change records can use request ids. The service refuses an auditor, an administrator and a
+    worker by the role, before the server refuses them by a grant.
     """
     desk, file = desks[who], tmp_path / "trail.csv"
     if who in ("op-a", "lead-b"):
@@ -78,8 +78,8 @@ def test_only_people_who_change_records_use_request_ids(
 
 
 def test_a_refusal_of_a_person_without_read_rights_is_audited(desks: Mapping[str, Console]) -> None:
-    """An administrator, who may not read payments, requests a refund: the request is refused, and the audit entry is
-    written without reading the payment.
+    """If an administrator, who may not read payments, requests a refund, the request is refused. The program writes
+    the audit entry without reading the payment.
     """
     error = call_for_refusal(lambda: desks["adm-f"].refunds.request(RefundRequest(7, "100", "sent back")))
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")

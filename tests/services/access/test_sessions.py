@@ -1,5 +1,5 @@
-"""The audit entries of sign-ins and sign-outs, and the check of a person's own password, on SQLite, which has no
-passwords.
+"""Tests of the audit entries of sign-ins and sign-outs, and of the check of an operator's own password, on SQLite,
+which has no passwords.
 """
 
 import os
@@ -27,14 +27,14 @@ def console(home: Path) -> Iterator[Console]:
 
 
 def list_session_entries(console: Console) -> list[tuple[str, str, str | None]]:
-    """Return the action, result and reason of the audit entries about sessions, oldest first."""
+    """Return action, result and reason of each audit entry about sign-ins and sign-outs, oldest first."""
     entries = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 
 
 def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None:
-    """The person who is named by the setting acts with every role while the database stores no operators. No password
-    is stored, and any password is confirmed.
+    """On SQLite, while the database stores no operators, the person named in the setting acts with every role. No
+    password is stored, and any password is confirmed.
     """
     me = console.sessions.read_identity()
     assert (me.person.name, me.is_known_operator, me.database) == ("op-a", True, str(home / "console.db"))
@@ -45,11 +45,11 @@ def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None
 
 def test_the_first_audit_entry_stores_the_process_session(console: Console, home: Path) -> None:
     """The first audit entry of a process adds one row to `sessions` with the operator, the process id and the
-    program; later entries add none. A process without an entry has no row.
+    program. Later entries add none, and a process without an entry has no row.
     """
 
     def list_sessions() -> list[tuple[str, str, int, str]]:
-        """Return the rows of `sessions`: id, operator, process id and program."""
+        """Return the rows of `sessions`, each with id, operator, process id and program."""
         with console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
@@ -63,15 +63,15 @@ def test_the_first_audit_entry_stores_the_process_session(console: Console, home
 
 
 def test_reading_the_identity_needs_a_name(home: Path) -> None:
-    """Without a person's name, reading the identity fails with `no_operator`."""
+    """If the settings name no operator, reading the identity fails with `no_operator`."""
     with open_quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
         console.sessions.read_identity()
     assert caught.value.code == "no_operator"
 
 
 def test_an_unknown_person_has_no_roles(console: Console, home: Path) -> None:
-    """The identity of a person whom the database doesn't know is read without an error: not a known operator, no
-    roles, may not buy.
+    """The identity of an operator who is not in the database is read without an error. It says that the operator is
+    not known, has no roles and may not buy.
     """
     from console.domain.records import Person
 
@@ -82,8 +82,8 @@ def test_an_unknown_person_has_no_roles(console: Console, home: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["none", "refused"])
 def test_a_sign_in_is_audited_with_the_problem_before(console: Console, missing: str) -> None:
-    """If no stored sign-in could be used, the trail gets first an entry with the reason, and then the entry of the
-    new sign-in. The next sign-in has no such reason.
+    """If the desk couldn't use a stored sign-in, the audit trail first gets an entry with the reason and then the
+    entry of the new sign-in. The sign-in after that is audited without a reason.
     """
     console.settings.sign_in.sign_in_reason = missing  # type: ignore[assignment]  # one of the two
     assert not console.sessions.record_sign_in(must_store_password=False)
@@ -98,14 +98,14 @@ def test_a_sign_in_is_audited_with_the_problem_before(console: Console, missing:
 
 
 def test_a_sign_out_is_audited(console: Console) -> None:
-    """A sign-out is audited also if no sign-in was stored."""
+    """A sign-out gets an audit entry even if no sign-in was stored."""
     assert console.sessions.sign_out()
     assert list_session_entries(console) == [("session_deleted", "done", None)]
 
 
 def test_a_sign_out_succeeds_without_the_database(console: Console, home: Path) -> None:
-    """Without the database the sign-out returns False, because its audit entry couldn't be written, and raises no
-    error.
+    """While the database is missing, a sign-out raises no error and returns False, because its audit entry couldn't
+    be written.
     """
     (home / "console.db").rename(home / "elsewhere.db")
     assert not console.sessions.sign_out()
@@ -115,8 +115,8 @@ def test_a_sign_out_succeeds_without_the_database(console: Console, home: Path) 
 
 @pytest.mark.expects_log("the trail can't be written")
 def test_an_unaudited_sign_in_leaves_no_reason_behind(console: Console, home: Path) -> None:
-    """A sign-in whose audit entry couldn't be written had the reason `refused`. The next sign-in isn't audited with
-    that reason.
+    """A first sign-in with the reason `refused` can't be audited because the database is missing. The next sign-in is
+    audited without that reason.
     """
     console.settings.sign_in.sign_in_reason = "refused"
     (home / "console.db").rename(home / "elsewhere.db")

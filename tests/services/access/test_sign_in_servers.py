@@ -1,5 +1,5 @@
-"""Signing in to a database server: the database account is the operator, and each kind of refusal by the server has
-its own error.
+"""Tests of signing in to a database server: the database account is the operator, and each kind of refusal by the
+server has its own error.
 """
 
 import logging
@@ -26,14 +26,16 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 def split_database_url(place: Place, person: str = "op-a") -> tuple[str, str, str]:
-    """Return the account, its password, and the database address without both."""
+    """Split a database address; return the account, its password, and the address without account and password."""
     found = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
     assert found is not None
     return found[2], found[3], found[1] + found[4]
 
 
 def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
-    """Return the settings of a desk with this database address and keyring; None is a machine without a keyring."""
+    """Return the settings of a desk with this database address and keyring; None as keyring is a machine that has
+    none.
+    """
     told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings(
         {f"CONSOLE_{name}": text for name, text in (told | extra).items()}, find_keyring=lambda: keyring
@@ -44,7 +46,9 @@ def make_settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -
 def open_signed_in(
     place: Place, keyring: MemoryKeyring, *, keep: bool = True, person: str = "op-a"
 ) -> Iterator[Console]:
-    """Open a desk for a person who has entered account and password; `keep` stores the password in the keyring."""
+    """Open a desk as a person who has entered account and password; with `keep` the password is stored in the
+    keyring.
+    """
     user, password, url = split_database_url(place, person)
     told = make_settings(place.home, url, keyring)
     told.sign_in.set_entered_account(user, password)
@@ -54,20 +58,22 @@ def open_signed_in(
 
 
 def read_opening_error(told: Settings) -> ConsoleError:
-    """Return the error with which a console with these settings can't be opened."""
+    """Try to open a console with these settings, which must fail, and return the error."""
     with pytest.raises(ConsoleError) as caught, open_console(told):
         pass
     return caught.value
 
 
 def list_session_entries(console: Console) -> list[tuple[str, str, str, str | None]]:
-    """Return the person, action, result and reason of the audit entries about sessions, oldest first."""
+    """Return person, action, result and reason of each audit entry about sign-ins and sign-outs, oldest first."""
     found = [entry for entry in console.audit.list_entries() if entry.what.startswith("session_")]
     return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
 
 
 def test_the_account_is_the_operator(place: Place) -> None:
-    """The signed-in person acts, with the roles that the database has, and can't act under another name."""
+    """The person who signs in with a database account acts with the roles that the database stores, and can't act
+    under another name.
+    """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring) as console:
@@ -86,8 +92,8 @@ def test_the_account_is_the_operator(place: Place) -> None:
 
 
 def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
-    """A stored sign-in opens the next desk without a question. Without a stored sign-in the next desk is refused with
-    `sign_in_missing`.
+    """With a stored sign-in the next desk opens without asking for a password. Without a stored sign-in the next desk
+    is refused with `sign_in_missing`.
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
@@ -102,8 +108,8 @@ def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
 
 
 def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
-    """The first desk has no stored sign-in; the second has one that the server refuses. Each of these two facts is
-    audited before the new sign-in, as soon as the desk is connected.
+    """One desk has no stored sign-in; another desk has a stored sign-in that the server refuses. As soon as each desk
+    is connected, the program audits this reason before the new sign-in.
     """
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
@@ -131,8 +137,8 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
 
 
 def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
-    """A wrong password and an unknown account give the same error; a missing database and an unreachable server give
-    two others.
+    """A wrong password and an unknown account give the same error. A missing database and an unreachable server each
+    give another error.
     """
     user, password, _ = split_database_url(place)
     whole = place.url()
@@ -151,8 +157,8 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
 
 
 def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
-    """The server checks the password on a new connection: the person's own password is accepted, a wrong one is
-    refused and audited.
+    """To confirm a password, the database server checks it on a new connection: the person's own password is
+    accepted, a wrong one is refused and audited.
     """
     user, password, _ = split_database_url(place)
     with open_signed_in(place, MemoryKeyring()) as console:
@@ -164,7 +170,7 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
 
 
 def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither the right nor a wrong password is in the log or in the error of a refused sign-in."""
+    """Neither the right nor a wrong password appears in the log or in the error of a refused sign-in."""
     _, password, _ = split_database_url(place)
     with caplog.at_level(logging.DEBUG), open_signed_in(place, MemoryKeyring()) as console:
         assert not console.sessions.confirm_password("canary-7f3d2a1b")
@@ -174,8 +180,8 @@ def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixtur
 
 
 def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
-    """After the password was changed at the server, the new password is confirmed and the former one is refused: the
-    process doesn't remember an earlier confirmation.
+    """After the password was changed at the database server, the new password is accepted and the former password is
+    refused: the process does not remember an earlier confirmation.
     """
     user, password, _ = split_database_url(place, "op-b")
     with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
@@ -188,7 +194,7 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
 
 
 def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
-    """A sign-out is audited and deletes the stored password, so the next desk needs a new sign-in."""
+    """A sign-out gets an audit entry and deletes the stored password, so the next desk needs a new sign-in."""
     keyring = MemoryKeyring()
     url = split_database_url(place)[2]
     with open_signed_in(place, keyring) as console:
@@ -204,7 +210,7 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
 
 
 def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
-    """A database address with account and password needs no keyring, and its password confirms decisions."""
+    """A database URL with account and password works without a keyring, and its password confirms decisions."""
     with open_console(make_settings(place.home, place.url(), None)) as console:
         me = console.sessions.read_identity()
         assert (me.source, me.is_account_stored, me.is_known_operator) == ("given", False, True)
@@ -213,8 +219,8 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
 def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
-    """The account of each role can sign in, write the audit entries of its session, confirm its password and sign
-    out.
+    """The account of each role has enough database rights to sign in, write the audit entries of its session, confirm
+    its password and sign out.
     """
     with open_team(sql_server) as people:
         told = make_settings(tmp_path / who, people.urls[who], MemoryKeyring())

@@ -1,5 +1,5 @@
-"""Adoption of another application's table of credit checks: no row is lost, and one row of each claim is live,
-whatever the other application writes meanwhile.
+"""Tests of the adoption of another application's table of credit checks: no row is lost, and one row of each claim is
+live, whatever the other application writes meanwhile.
 """
 
 import os
@@ -51,7 +51,7 @@ ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, 
 
 @pytest.fixture
 def url(engine: Engine, home: Path) -> Iterator[str]:
-    """An empty database on each engine."""
+    """The address of an empty database; each test runs on each database engine."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
     with open_temporary_database(server, home) as address:
@@ -60,26 +60,26 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """The new database, opened as the other application opens it."""
+    """The new database, opened as the other application does."""
     opened = Database(url, without_time_limit=True)
     yield opened
     opened.close()
 
 
 def read_rows(database: Database, columns: str = ORIGINAL_COLUMNS) -> list[tuple[object, ...]]:
-    """Return these columns of all rows of the table of credit checks, by id."""
+    """Return these columns of all rows of the table of credit checks, ordered by id."""
     with database.read() as conn:
         return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {TABLE_NAME} ORDER BY id")]
 
 
 def read_counts(database: Database) -> dict[str, int]:
-    """Return the numbers of rows, live rows, claims, duplicates and undecided rows."""
+    """Return the counts of rows, live rows, claims, duplicates and undecided rows in the table of credit checks."""
     with database.read() as conn:
         return legacy.count_rows(conn)
 
 
 def count_rows_by_table(database: Database) -> dict[str, object]:
-    """Return the number of rows of each table, by the name of the table."""
+    """Return a dictionary from the name of each table to its number of rows."""
     sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
     if database.is_server:
         sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
@@ -89,8 +89,8 @@ def count_rows_by_table(database: Database) -> dict[str, object]:
 
 
 def test_all_rows_of_another_application_are_adopted(database: Database, home: Path, url: str) -> None:
-    """The values that the other application wrote stay unchanged, one row of each claim becomes live, and the run has
-    the figures that the plan announced.
+    """After an adoption, the values that the other application wrote are unchanged and one row of each claim is live.
+    The counts of the run equal those that the plan announced.
     """
     legacy.create_table_with_rows(
         database, [*legacy.make_rows(600, doubled=0.1, odd=0.1), make_row(corporation_number="番号なし")]
@@ -130,8 +130,8 @@ LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
 
 
 def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, url: str) -> None:
-    """Of the rows of one claim, the newest purchased row stays live. Each other row becomes its duplicate, with an
-    entry in the review queue, a case and an audit entry.
+    """If several rows have one claim, the newest purchased row stays live. Each other row becomes its duplicate, with
+    an entry in the review queue, a case and an audit entry.
     """
     expected: list[tuple[int, int | None]] = []
     written: list[legacy.Row] = []
@@ -159,8 +159,8 @@ def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: 
 
 
 def test_a_unique_index_of_another_application_prevents_rewriting(database: Database, home: Path, url: str) -> None:
-    """A unique index of the other application prevents that a number is rewritten in plain digits: the row in plain
-    digits stays live, and the other row becomes its duplicate with its spelling unchanged.
+    """If a unique index of the other application prevents that a corporation number is rewritten in plain digits, the
+    row in plain digits stays live. The other row becomes its duplicate, and its spelling does not change.
     """
     legacy.create_table_with_rows(
         database,
@@ -179,8 +179,8 @@ def test_a_unique_index_of_another_application_prevents_rewriting(database: Data
 
 
 def test_rows_of_different_clients_are_no_duplicates(database: Database, home: Path, url: str) -> None:
-    """Rows of two clients with the same corporation number are no duplicates, because a claim
-    belongs to one client.
+    """Rows of two clients with the same corporation number are not duplicates, because a claim belongs to one
+    client.
     """
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(ONE, 1, client_id=2)])
     with open_adoption_service(home, url) as service:
@@ -188,8 +188,8 @@ def test_rows_of_different_clients_are_no_duplicates(database: Database, home: P
 
 
 def test_an_interrupted_adoption_continues(home: Path, database: Database, url: str) -> None:
-    """A run is broken off at each failpoint in turn, and rows are added meanwhile. Each next run continues, and at
-    the end one row of each claim is live.
+    """An adoption is broken off at each failpoint in turn, and the other application adds rows meanwhile. Each next
+    run continues the adoption, and at the end one row of each claim is live.
     """
     legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2, odd=0.2)))
     before, broken = read_rows(database), []
@@ -211,7 +211,9 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, url: 
 
 
 def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
-    """A killed adoption leaves only its lock. After the lock has ended, the next run completes the adoption."""
+    """If the process of an adoption is killed, only its lock remains. After the lock has expired, the next run
+    completes the adoption.
+    """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2)))
@@ -228,7 +230,7 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
 
 
 def test_two_simultaneous_adoptions_are_one(home: Path, database: Database, url: str) -> None:
-    """Two adoptions run at the same time: each duplicate is decided once and has one case."""
+    """If two desks run the adoption at the same time, each duplicate is decided once and has one case."""
     legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
     done: list[int] = []
 
@@ -251,8 +253,8 @@ def test_two_simultaneous_adoptions_are_one(home: Path, database: Database, url:
 
 
 def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.ApplicationResults:
-    """Adopt `count` rows while the other application reads and inserts. Assert that none of its inserts failed or was
-    lost, and return its inserts and times.
+    """Adopt `count` rows while the other application reads and inserts rows. Check that each of its inserts succeeds
+    and is stored. Return the other application's inserts and their durations.
     """
     legacy.create_table_with_rows(database, legacy.make_rows(count, doubled=0.01, odd=0.01))
     with other_application.run_application(url) as told, open_adoption_service(home, url) as service:
@@ -269,8 +271,8 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
 
 
 def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServer) -> None:
-    """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` asserts at full size
-    that the other application doesn't wait.
+    """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` also checks with the
+    full number of rows that the other application does not wait.
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
@@ -286,8 +288,8 @@ def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServe
 def test_rows_inserted_during_the_adoption_compete_for_the_claim(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows that are inserted while the indexes are built are compared with the holder of their claim; the better row
-    holds the claim afterwards.
+    """A row that is inserted while the indexes are built is compared with the row that holds its claim. Afterwards
+    the better of these two rows holds the claim.
     """
     late = [
         make_bought_row(ONE, 3, purchased_at="2026-02-01"),
@@ -318,8 +320,8 @@ def test_rows_inserted_during_the_adoption_compete_for_the_claim(
 
 
 def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add: Callable[[], None]) -> None:
-    """Call `add` once during an adoption: after the rows of before are adopted, and before the claims get their
-    index.
+    """Make the adoption call `add` once: after the earlier rows are adopted, and before the unique index of the
+    claims is built.
     """
     carry_out = adopt_table.apply_table_change
 
@@ -335,8 +337,9 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
 def test_rows_added_during_the_adoption_are_read_once(
     home: Path, monkeypatch: pytest.MonkeyPatch, doubled: float
 ) -> None:
-    """400 rows that are inserted during an adoption cost a bounded number of reads each. Formerly each was compared
-    with all other new rows, and an application that writes 150 rows a second kept the adoption from ending.
+    """400 rows are inserted during an adoption: the server reads only a bounded number of rows for each of them.
+    Formerly the adoption compared each new row with all other new rows, and could not end while another application
+    wrote 150 rows a second.
     """
     server_fixtures.require_engine("mariadb")
     late = list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=doubled, odd=0.1))
@@ -360,8 +363,8 @@ def test_rows_added_during_the_adoption_are_read_once(
 
 
 def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerVendor) -> None:
-    """The due task adopts 400 later rows with a bounded number of reads each. Formerly a number in another spelling
-    was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
+    """The due task adopts 400 later rows, and the server reads only a bounded number of rows for each. Formerly a
+    number in another spelling was compared with all rows that no task had read: 839 reads for each of 3,000 rows.
     """
     server_fixtures.require_engine("mariadb")
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
@@ -379,7 +382,7 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
 
 
 def count_rows_read(server: SqlServer, database: Database) -> int:
-    """Return the number of rows that the server has read for the owner of this database."""
+    """Return how many rows the server has read so far for the owner account of this database."""
     sql = f"SELECT rows_read FROM information_schema.user_statistics WHERE user = '{database.account_name}'"
     return int(server.sql(sql)[0][0])
 
@@ -396,8 +399,8 @@ def count_rows_read(server: SqlServer, database: Database) -> int:
 def test_passes_over_new_rows_end_when_no_pass_is_shorter(
     monkeypatch: pytest.MonkeyPatch, highest_ids: tuple[int, ...], ranges: list[tuple[int, int]]
 ) -> None:
-    """The passes over new rows end when a further pass would be no shorter than the last one, because the other
-    application adds rows faster than a pass reads them.
+    """The other application adds rows faster than the adoption reads them in one pass. The adoption makes no further
+    passes over new rows as soon as the next pass would be as long as the last one.
     """
     passed: list[tuple[int, int]] = []
     context = cast("ServiceContext", SimpleNamespace(database=None))
@@ -411,8 +414,8 @@ def test_passes_over_new_rows_end_when_no_pass_is_shorter(
 def test_a_foreign_unique_index_is_named_in_the_error(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A unique index that the other application adds during the adoption prevents the adoption's writes: the error
-    names the index. Formerly the error said that others lock the database.
+    """During the adoption the other application adds a unique index that prevents the adoption's writes: the error
+    names the index. Formerly the error said that other transactions lock the database.
     """
     late = [make_bought_row(f"T{ONE}", 2, client_id=2)]
     with open_temporary_database(sql_server, home) as url:
@@ -442,8 +445,8 @@ def test_a_foreign_unique_index_is_named_in_the_error(
 def test_an_undecided_row_does_not_end_the_adoption(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person has marked a new row as a duplicate by hand and left its work state empty: the adoption reads the row
-    once and ends.
+    """A person has marked a new row as a duplicate by hand and left its work state empty. The adoption reads this row
+    once and ends normally.
     """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
@@ -477,8 +480,8 @@ def test_an_undecided_row_does_not_end_the_adoption(
 
 
 def test_an_interrupted_adoption_of_a_file_continues(home: Path) -> None:
-    """The adoption of an SQLite file, which has one writer at a time, loses no row of the other
-    application either.
+    """An interrupted adoption of an SQLite file, which allows one writer at a time, continues at the next run and
+    loses no row of the other application.
     """
     with open_temporary_database(None, home) as url:
         database = Database(url)
@@ -487,7 +490,9 @@ def test_an_interrupted_adoption_of_a_file_continues(home: Path) -> None:
 
 
 def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, galera_cluster: Cluster) -> None:
-    """On Galera, which changes a table on all nodes at once, the second node sees one live row of each claim."""
+    """On a Galera cluster, which changes a table on all nodes at once, the second node has one live row of each claim
+    after an adoption.
+    """
     first, second = galera_cluster.nodes[:2]
     with open_temporary_database(first, home) as url:
         database = Database(url, without_time_limit=True)
@@ -506,7 +511,7 @@ def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, gale
 
 
 def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
-    """Open a desk on the adopted database; on a server its account gets three roles."""
+    """Open a desk on the adopted database. On a server, the desk's account gets three roles."""
     if database.is_server:
         with database.write_without_retries() as tx:
             add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
@@ -515,8 +520,9 @@ def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) ->
 
 
 def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url: str) -> None:
-    """After the adoption a desk finds the rows, is refused to buy while a row holds the claim, and buys another
-    corporation. The other application's insert of a claimed number then fails (error 1062 on a server).
+    """After the adoption a desk finds the rows. The desk is refused to buy a corporation while a row holds its claim,
+    and can buy another corporation. The other application's insert of a claimed number then fails (error 1062 on a
+    server).
     """
     legacy.create_table_with_rows(
         database, [make_bought_row(f"T{ONE}", 71), make_bought_row(ONE, 72), make_row(corporation_number=TWO)]
@@ -538,8 +544,8 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url
 
 
 def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Database, url: str) -> None:
-    """A row that was decided to be a duplicate stays one after its writer has bought its check. A number of thirteen
-    letters is unreadable and stays as written.
+    """A row that the adoption has marked as a duplicate stays a duplicate, also after the other application has
+    completed its purchase. A number of thirteen letters counts as unreadable and stays as written.
     """
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 71), make_row(corporation_number=ONE)])
     with open_adoption_service(home, url) as service:
@@ -565,7 +571,9 @@ def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Data
     ],
 )
 def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, instant: datetime) -> None:
-    """Dates of adopted rows are read in the given zone, on both sides of the date line, in summer and in winter."""
+    """The dates of adopted rows are read in the time zone that the adoption was given: on both sides of the date
+    line, in summer and in winter.
+    """
     with open_temporary_database(None, home) as url:
         database = Database(url)
         require_dates_in_zone(home, database, url, zone, written, instant)
@@ -573,7 +581,9 @@ def test_dates_are_read_in_their_zone(home: Path, zone: str, written: str, insta
 
 
 def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlServer) -> None:
-    """The dates of adopted rows are read in the given zone also on a server, whose sessions have their own zone."""
+    """On a database server, whose sessions have a time zone of their own, the dates of adopted rows are still read in
+    the given time zone.
+    """
     with open_temporary_database(sql_server, home) as url:
         database = Database(url)
         require_dates_in_zone(
@@ -585,8 +595,8 @@ def test_dates_of_a_server_are_read_in_their_zone(home: Path, sql_server: SqlSer
 def require_dates_in_zone(
     home: Path, database: Database, url: str, zone: str, written: str, instant: datetime
 ) -> None:
-    """Assert that the dates of rows from before and after the adoption are read in `zone`, stay stored as written,
-    and that the dates of our own purchases are stored in UTC.
+    """Assert that the dates of rows from before and after the adoption are read in `zone` and stay stored as written.
+    Assert that the dates of our own purchases are stored in UTC.
     """
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 71, purchased_at=written, expired_at=None)])
     with open_adoption_service(home, url) as service:
@@ -604,8 +614,8 @@ def require_dates_in_zone(
 
 
 def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database, url: str) -> None:
-    """A re-fetch of an adopted row writes the day of the purchase in the row's zone, because the other application
-    still reads the row.
+    """A re-fetch of an adopted row writes the day of the purchase in the row's own time zone, because the other
+    application still reads the row.
     """
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(ONE, "1")).found
@@ -627,8 +637,8 @@ def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database
 
 @pytest.mark.parametrize("path", ["/var/www/pdf/1.pdf", "../../etc/passwd", "2024/1.pdf", "C:\\pdf\\1.pdf"])
 def test_a_foreign_path_is_kept_and_never_followed(home: Path, path: str) -> None:
-    """The PDF path that the other application wrote stays in the record, but the desk doesn't open it. A re-fetch
-    stores a PDF at a path of our own.
+    """The PDF path that the other application wrote stays in the record, but the desk never opens that file. A
+    re-fetch stores the PDF at a path of our own.
     """
     vendor, url = LedgerVendor(), f"sqlite:///{home}/other.db"
     database = Database(url)

@@ -1,5 +1,5 @@
-"""Adoption of a table that already has a column of states, or rows without some values: each row gets the state that
-the plan announced.
+"""Tests of the adoption of a table that already has a column of states, or whose rows lack some values: each row gets
+the state that the plan announced.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ EXPECTED_STATES = {"pending": ("pending", "written_by_other"), "error": ("error"
 
 @pytest.fixture
 def url(engine: Engine, home: Path) -> Iterator[str]:
-    """An empty database on each engine."""
+    """The address of an empty database; each test runs on each database engine."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
     with open_temporary_database(server, home) as address:
@@ -37,7 +37,7 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(url: str) -> Iterator[Database]:
-    """The new database, opened as the other application opens it."""
+    """The new database, opened as the other application does."""
     opened = Database(url, without_time_limit=True)
     yield opened
     opened.close()
@@ -63,7 +63,7 @@ def execute_statements(database: Database, *statements: str) -> None:
 
 
 def read_states(database: Database) -> list[tuple[object, ...]]:
-    """Return status, work state, work reason and duplicate_of of all rows, by id."""
+    """Return the status, work state, work reason and `duplicate_of` of all rows, ordered by id."""
     with database.read() as conn:
         rows = conn.exec_driver_sql(
             f"SELECT status, work_state, work_reason, duplicate_of FROM {TABLE_NAME} ORDER BY id"
@@ -72,8 +72,8 @@ def read_states(database: Database) -> list[tuple[object, ...]]:
 
 
 def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, url: str) -> None:
-    """A row with the provider's id becomes a success, whatever its status was. A success without an id waits for a
-    person. An error has no further work.
+    """A row with the provider's id becomes a success, whatever its status was. A row with the status success but
+    without an id waits for a person. A row with the status error has no further work.
     """
     make_rows_of_every_state(database)
     with open_adoption_service(home, url) as service:
@@ -102,8 +102,8 @@ def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, 
 
 
 def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: Path, url: str) -> None:
-    """A purchase is refused before anything is sent if an adopted row holds the claim, also if that row is a success
-    without an id. An adopted error doesn't hold the claim.
+    """A purchase is refused before a call is sent if an adopted row holds the claim, even if that row is a success
+    without an id. An adopted row with the status error doesn't hold the claim.
     """
     make_rows_of_every_state(database)
     with open_adoption_service(home, url) as service:
@@ -139,8 +139,8 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
 def test_a_status_column_with_other_words_is_an_obstacle(
     database: Database, home: Path, url: str, more: str, word: str | None, kind: str
 ) -> None:
-    """A status column with other words, another type, another default or NULL is an obstacle, also for words that the
-    collation treats as equal. The adoption is refused and changes nothing.
+    """A status column with other words, another type, another default or NULL values is an obstacle; so are words
+    that only the collation treats as equal to ours. The adoption is refused and changes nothing.
     """
     legacy.create_table_with_rows(
         database, [make_bought_row(BOUGHT, 1)], more=more, options="COLLATE utf8mb4_general_ci" * database.is_server
@@ -157,7 +157,7 @@ def test_a_status_column_with_other_words_is_an_obstacle(
 
 
 def read_column_names(database: Database) -> list[str]:
-    """Return the names of the table's columns."""
+    """Return the names of the columns of the credit check table."""
     with database.read() as conn:
         return list(conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").keys())
 
@@ -174,8 +174,8 @@ def read_column_names(database: Database) -> list[str]:
 def test_the_other_application_updates_the_status_of_its_row(
     place: Place, before: str, credit_check_id: int | None, after: str
 ) -> None:
-    """The other application inserts a row with a status and later updates the row: a desk sees each change at once,
-    and the next due task keeps it.
+    """The other application inserts a row with a status and later updates the row. A desk sees each change at once,
+    and the next due task doesn't overwrite it.
     """
     with place.desk(LedgerVendor()) as console:
         insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (1, '{LATER}', '{before}')"
@@ -193,8 +193,8 @@ def test_the_other_application_updates_the_status_of_its_row(
 
 
 def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer, home: Path) -> None:
-    """On a server the other application can't set the status of a purchased row or of a row of ours to error or
-    pending, and can't write a word that is no status.
+    """On a server the other application can't set the status of a purchased row, or of a row of ours, to error or
+    pending. It can't write an unknown status either.
     """
     owner = sql_server.create_database()
     database = Database(owner, without_time_limit=True)
@@ -228,8 +228,8 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
 
 
 def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path, url: str) -> None:
-    """The run counts the rows without a PDF. After a person has accepted them they are out of the queue, still
-    incomplete in the record, and can be re-fetched.
+    """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in the
+    queue. Their records still show them as incomplete and can be re-fetched.
     """
     vendor = LedgerVendor()
     charged = vendor.buy_check(PurchaseRequest(BOUGHT, "1")).found

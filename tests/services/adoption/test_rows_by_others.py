@@ -1,5 +1,5 @@
-"""Rows that another application writes into the original columns: a desk sees them, they hold their claim, and a due
-task adopts them.
+"""Tests of rows that another application writes into the original columns: a desk sees these rows, they hold their
+claim, and a due task adopts them.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def insert_as_other_application(place: Place, spelling: str = NUMBER, **more: object) -> int:
-    """Insert a row as the other application does, without the server's strict mode, and return its id."""
+    """Insert a row as the other application does, without the server's strict mode, and return the row's id."""
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
     insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"
@@ -45,13 +45,13 @@ def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
 
 
 def read_purchase_error_code(console: Console) -> str:
-    """Return the code of the error with which the purchase of NUMBER is refused."""
+    """Try to purchase NUMBER, which must be refused, and return the code of the error."""
     return call_for_refusal_code(lambda: buy_check(console))
 
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A row of the other application with the provider's id is a success before and after a re-fetch, also before any
-    due task has adopted it.
+    """A row of the other application with the provider's id is a success before and after a re-fetch, also if no due
+    task has adopted it yet.
     """
     charged = vendor.buy_check(PurchaseRequest(NUMBER, "1")).found
     row = insert_as_other_application(place, credit_check_id=charged.credit_check_id if charged else None)
@@ -65,8 +65,8 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
 def test_spellings_that_sql_does_not_know_hold_the_claim(
     console: Console, vendor: LedgerVendor, place: Place, spelling: str, bought: int | None
 ) -> None:
-    """A row whose number has a spelling that SQL can't compare is found and holds its claim from its insert on, and
-    after the next due task.
+    """A row whose corporation number has a spelling that SQL cannot compare is found and holds its claim, at once
+    after its insert and after the next due task.
     """
     row = insert_as_other_application(place, spelling, credit_check_id=bought)
     for _ in range(2):
@@ -80,8 +80,8 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
 def test_a_spelling_holds_the_claim_behind_many_unadopted_rows(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """The other application has written 250 rows while no window and no worker was open: the row after them, in
-    another spelling, still holds its claim.
+    """The other application has written 250 rows while no window and no worker was running. A later row with another
+    spelling of its number still holds its claim.
     """
     others = ", ".join(f"(1, '{number}', {index})" for index, number in enumerate(invent_numbers(250, seed=9), 1_000))
     place.execute_as_shop(
@@ -94,8 +94,10 @@ def test_a_spelling_holds_the_claim_behind_many_unadopted_rows(
     assert vendor.charges == []
 
 
-def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None:
-    """An expired row in another spelling can only be renewed; the renewal supersedes the row."""
+def test_an_expired_row_in_another_spelling_can_be_renewed(console: Console, place: Place) -> None:
+    """The other application wrote a row with the number in another spelling, and the row's validity has ended. A new
+    purchase is possible only as a renewal; the renewal supersedes the row.
+    """
     row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
     new = buy_check(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
@@ -104,8 +106,8 @@ def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None
 
 
 def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, place: Place) -> None:
-    """A row in another spelling of a number whose claim is held is marked as a duplicate and is in the review queue.
-    A lookup of the number finds both records.
+    """A row has another spelling of a number whose claim is held: the due task marks the row as a duplicate and puts
+    it into the review queue. A lookup of the number finds both records.
     """
     held = buy_check(console)
     row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
@@ -116,8 +118,8 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
 
 
 def test_a_pending_adopted_row_becomes_bought_by_its_writer(console: Console, place: Place) -> None:
-    """A pending row that was adopted gets an id from its writer: the row becomes a success at once and leaves the
-    review queue.
+    """The other application stores the provider's id in a pending row that was adopted: the row becomes a success at
+    once and leaves the review queue.
     """
     row = insert_as_other_application(place)
     console.recovery.run_all_tasks()
@@ -131,8 +133,8 @@ def test_a_pending_adopted_row_becomes_bought_by_its_writer(console: Console, pl
 
 @pytest.mark.parametrize("spelling", [NUMBER, f"{NUMBER[:4]}-{NUMBER[4:]}"])
 def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
-    """The writer corrects a number that was unreadable, as the next step advises: the due task adopts the row again,
-    the row holds its claim, and its case is closed.
+    """The other application corrects an unreadable number, as the record's next step advises. The due task adopts the
+    row again, the row holds its claim, and its case is closed.
     """
     row = insert_as_other_application(place, "nonsense")
     console.recovery.run_all_tasks()
@@ -150,7 +152,7 @@ def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
 def test_invalid_dates_are_missing_values(console: Console, place: Place, nonsense: object) -> None:
-    """An unreadable date is shown as missing. The record, its queue and the due tasks still work."""
+    """A date that can't be read is shown as missing. The row's record and queue, and the due tasks, still work."""
     row = insert_as_other_application(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
     console.recovery.run_all_tasks()
@@ -161,7 +163,9 @@ def test_invalid_dates_are_missing_values(console: Console, place: Place, nonsen
 def test_one_run_of_the_due_task_adopts_all_rows(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One run of the due task adopts all 130 rows but the one that raises an error; the next run adopts that one."""
+    """Of 130 rows, one raises an error: one run of the due task adopts all others, and the next run adopts the
+    remaining row.
+    """
     many = invent_numbers(130)
     written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, written[3]
@@ -184,15 +188,15 @@ def test_one_run_of_the_due_task_adopts_all_rows(
 def test_two_simultaneous_runs_adopt_each_row_once(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second worker adopts all rows after the first worker has listed them: the first worker adopts none, and each
-    row has one audit entry.
+    """If a second worker adopts all rows after the first worker has listed them, the first worker adopts no row, and
+    each row has one audit entry.
     """
     rows = [insert_as_other_application(place, number) for number in invent_numbers(5)]
     find, seen = credit_checks.find, list[int]()
 
-    def overtaken(conn: Connection, record_id: int) -> CreditCheck | None:
-        """Fail at the first row of the batch, so that the worker goes through the rows one by one, after the other
-        worker.
+    def raise_at_first_row(conn: Connection, record_id: int) -> CreditCheck | None:
+        """Raise an error at the first row of the batch. The first worker then adopts the rows one by one, after the
+        second worker has adopted them.
         """
         seen.append(record_id)
         if len(seen) == 1:
@@ -205,7 +209,7 @@ def test_two_simultaneous_runs_adopt_each_row_once(
         return due._adopt_row_alone(row)
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
-        monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", overtaken)
+        monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", raise_at_first_row)
         monkeypatch.setattr(DueTasks, "_adopt_row_alone", adopt_after_other_run)
         assert run_adoption_task(console) == 0
     told = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
@@ -216,13 +220,13 @@ def test_two_simultaneous_runs_adopt_each_row_once(
 def test_a_run_with_a_concurrent_commit_adopts_each_row(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server another run commits between two statements of a run's transaction: each row is
-    still adopted once.
+    """If another run commits between two statements of a run's transaction on a server, each row is still adopted
+    once.
     """
     rows = [insert_as_other_application(place, number) for number in invent_numbers(5)]
     read, counts = queues.find_new_foreign_rows, list[int]()
 
-    def overtaken(conn: Connection, up_to_id: int, limit: int) -> tuple[queues.ForeignRow, ...]:
+    def find_and_run_other_task(conn: Connection, up_to_id: int, limit: int) -> tuple[queues.ForeignRow, ...]:
         found = read(conn, up_to_id, limit)
         if limit > 1 and not counts:
             counts.append(0)
@@ -230,14 +234,14 @@ def test_a_run_with_a_concurrent_commit_adopts_each_row(
         return found
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
-        monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", overtaken)
+        monkeypatch.setattr("console.services.tasks.due_tasks.queues.find_new_foreign_rows", find_and_run_other_task)
         assert (run_adoption_task(console), counts) == (0, [0, len(rows)])
     assert place.sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.adopted'") == [(len(rows),)]
 
 
 def run_adoption_task(console: Console) -> int:
-    """Run the due task `rows_by_others` without its lease, as a worker does that has lost the lease without noticing;
-    return the number of adopted rows.
+    """Run the due task `rows_by_others` without its lease, as a worker does that has lost the lease and hasn't
+    noticed. Return the number of adopted rows.
     """
     with console.acting_as("worker"):
         return console.scheduler._tasks["rows_by_others"]()
@@ -247,8 +251,8 @@ def run_adoption_task(console: Console) -> int:
 def test_a_run_ends_although_another_application_writes(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For each batch that a run adopts, the other application inserts 30 more rows and an adopted row changes again:
-    the run ends, and these rows belong to the next run.
+    """During each batch of a run, the other application inserts 30 more rows and changes an adopted row again. The
+    run still ends; the next run adopts these later rows.
     """
     fresh, adopt = iter(invent_numbers(400, seed=9)), DueTasks._adopt_row_batch
     first = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
@@ -281,7 +285,7 @@ def test_a_run_ends_although_another_application_writes(
 def test_rows_that_cannot_be_adopted_delay_no_other_rows(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """120 rows raise an error when they are adopted: the ten rows after them are adopted in the same run."""
+    """If 120 rows raise an error when they are adopted, the same run still adopts the ten rows after them."""
     many = invent_numbers(130)
     written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, frozenset(written[:120])

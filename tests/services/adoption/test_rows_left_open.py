@@ -1,5 +1,5 @@
-"""Rows that another application has left open, without AlarmBox's id of the credit check: two people decide their
-outcome with evidence.
+"""Tests of rows that another application has left open, without AlarmBox's id of the credit check: two people decide
+their outcome with evidence.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,9 @@ NUMBER, OTHER = invent_numbers(2, seed=83)
 
 @pytest.fixture
 def vendor() -> LedgerVendor:
-    """AlarmBox, where the other application bought two credit checks of NUMBER and one of OTHER on 1 April 2024."""
+    """The simulated AlarmBox, where the other application bought two credit checks of NUMBER and one of OTHER on 1
+    April 2024.
+    """
     vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     for number in (NUMBER, NUMBER, OTHER):
         vendor.buy_check(PurchaseRequest(number, "1"))
@@ -39,7 +41,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 def write_adopted_row(
     place: Place, console: Console, status: str = "pending", number: str = NUMBER, client: int = 1
 ) -> int:
-    """Insert a row as the other application does, let the due tasks adopt it, and return its id."""
+    """Insert a row as the other application does, run the due tasks that adopt it, and return its id."""
     place.execute_as_shop(
         f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, status)"
         f" VALUES ({client}, '{number}', '{status}')"
@@ -51,8 +53,8 @@ def write_adopted_row(
 def make_resolve_call(
     console: Console, record_id: int, state: str, id_at_provider: int | None = None
 ) -> Callable[[], ResolveResult]:
-    """Return a call that resolves the record to `state`, with AlarmBox's id of the credit check if
-    it is a success.
+    """Return a function that resolves the record to `state`, with AlarmBox's id of the credit check if the state is a
+    success.
     """
     return partial(console.recovery.resolve, "credit-check", record_id, state, "their list of 2024", id_at_provider)
 
@@ -70,8 +72,8 @@ def read_record(console: Console, record_id: int) -> CreditCheck:
 def test_two_people_give_the_id_of_an_open_row(
     console: Console, place: Place, vendor: LedgerVendor, status: str
 ) -> None:
-    """Two people give the same id, and AlarmBox confirms the id to each of them: then the row is a success, and it
-    can be renewed once.
+    """Two people enter the same AlarmBox id for a row, and AlarmBox confirms the id to each of them. The row is then
+    a success and can be renewed once.
     """
     row = write_adopted_row(place, console, status)
     assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "already_purchased"
@@ -102,7 +104,7 @@ def test_two_people_give_the_id_of_an_open_row(
 def test_an_id_that_does_not_fit_proposes_nothing(
     console: Console, place: Place, id_at_provider: int, code: str
 ) -> None:
-    """An id of another corporation's purchase (3), or an id that AlarmBox doesn't know (99), is refused and makes no
+    """An id of another corporation's purchase (3), or an id that AlarmBox does not have (99), is refused and makes no
     proposal.
     """
     row = write_adopted_row(place, console)
@@ -111,7 +113,7 @@ def test_an_id_that_does_not_fit_proposes_nothing(
 
 
 def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place) -> None:
-    """An id that belongs to another record is refused and makes no proposal."""
+    """An AlarmBox id that belongs to another record is refused and makes no proposal."""
     row, second = write_adopted_row(place, console), write_adopted_row(place, console, client=2)
     assert make_resolve_call(console, row, "success", 1)().awaiting == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
@@ -121,8 +123,8 @@ def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place
 
 
 def test_two_people_decide_that_nothing_was_bought(console: Console, place: Place, vendor: LedgerVendor) -> None:
-    """Two people decide that a pending row wasn't purchased: the number can be bought only after the second person's
-    decision.
+    """If two people decide that a pending row was not purchased, the corporation's credit check can be bought only
+    after the second person's decision.
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
@@ -135,7 +137,9 @@ def test_two_people_decide_that_nothing_was_bought(console: Console, place: Plac
 
 
 def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console, place: Place) -> None:
-    """People can't decide that a row wasn't purchased if its writer calls it a success; they can only give its id."""
+    """If the other application has stored a row as a success, people can't decide that it wasn't purchased; they can
+    only enter its AlarmBox id.
+    """
     row = write_adopted_row(place, console, "success")
     assert call_for_refusal_code(make_resolve_call(console, row, "error")) == "nothing_to_resolve"
     reasons = {choice.name: choice.reason for choice in console.recovery.find_choices("credit-check", row)}
@@ -143,8 +147,8 @@ def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console,
 
 
 def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> None:
-    """The writer stores an id between the decisions of two people: the second decision is refused, and the row is a
-    success.
+    """The other application stores the AlarmBox id between the decisions of two people: the second decision is
+    refused, and the row is a success.
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
@@ -159,8 +163,8 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
 def test_an_id_after_an_error_stops_the_next_purchase(
     console: Console, place: Place, vendor: LedgerVendor, *, decided: bool
 ) -> None:
-    """The writer stores an id after the row was an error, by itself or by two people's decision: the next purchase is
-    refused until a person has acknowledged the case.
+    """The other application stores an AlarmBox id in a row that was an error, by its own status or by two people's
+    decision. The next purchase is refused until a person has acknowledged the case.
     """
     row = write_adopted_row(place, console, "pending" if decided else "error")
     if decided:
@@ -181,8 +185,8 @@ def test_an_id_after_an_error_stops_the_next_purchase(
 
 
 def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Place) -> None:
-    """A row that no due task has adopted can't be resolved, because its number may need another spelling and it may
-    be a duplicate.
+    """A row that no due task has adopted cannot be resolved, because its number may need another spelling and the row
+    may be a duplicate.
     """
     place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (1, 'T{NUMBER}')")
     (found,) = console.lookup.find_records(NUMBER).credit_checks

@@ -1,4 +1,4 @@
-"""A team that works on an adopted table, whatever its type of numbers, collation and character set."""
+"""Tests of a team that works on an adopted table, for each type of its number column, collation and character set."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -34,8 +34,8 @@ TABLE_OPTIONS_BY_NAME = {
 
 @pytest.fixture(params=TABLE_OPTIONS_BY_NAME)
 def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) -> Iterator[Team]:
-    """A database with an adopted table (one purchased row, one pending row, two purchased rows of one claim) and the
-    accounts of MEMBERS, created after the adoption.
+    """Yield a database with an adopted table (one purchased row, one pending row, two purchased rows of one claim)
+    and the accounts of MEMBERS, which were created after the adoption.
     """
     how: Mapping[str, Any] = TABLE_OPTIONS_BY_NAME[request.param]
     owner = sql_server.create_database()
@@ -56,8 +56,8 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
 
 
 def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
-    """People and a worker work with their accounts: a claim that is held refuses a purchase, other purchases and
-    renewals succeed, and the worker adopts the other application's new rows.
+    """People and a worker use an adopted table with their own accounts. A purchase is refused while a row holds the
+    claim; other purchases and renewals succeed. The worker adopts the other application's new rows.
     """
     vendor = LedgerVendor()
     with ExitStack() as closing:
@@ -86,8 +86,8 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
 
 
 def _write_as_other_application(team: Team) -> None:
-    """Insert two rows and store the id of a pending row as the other application does, with its own account. It may
-    write only the original columns.
+    """Insert two rows and store the id of a pending row with the other application's own account, which may write
+    only the original columns.
     """
     name = f"shop_{team.database[-8:]}"
     team.server.sql(
@@ -104,8 +104,8 @@ def _write_as_other_application(team: Team) -> None:
 
 
 def test_an_adopted_table_has_all_triggers_and_rights(team: Team) -> None:
-    """All triggers and rights of an own table exist on the adopted table; the triggers refuse a person's SQL that
-    would free the claim of a purchase.
+    """The adopted table has all triggers and rights of a table that the console created itself. The triggers refuse
+    SQL by which a person would free the claim of a purchase.
     """
     with Database(team.owner).read() as conn:
         assert server_triggers.find_trigger_faults(conn) == ()

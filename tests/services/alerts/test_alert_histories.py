@@ -1,5 +1,5 @@
-"""After any history of orders and payments, each inconsistency has an alert of the right rule, and there is no other
-alert.
+"""Tests of the alert rules with generated histories of orders and payments: each inconsistency has an alert of the
+right rule, and there is no other alert.
 """
 
 import itertools
@@ -34,8 +34,8 @@ _numbers = itertools.count(1)
 
 @dataclass
 class RecordedPayment:
-    """One payment in the test's own account of a history; `paid_known_at` is when its success was stored,
-    `had_ended_before` is True if it had expired or failed before.
+    """One payment in the test's own copy of a history. `paid_known_at` is when its success was stored;
+    `had_ended_before` is True if it had expired or failed before that.
     """
 
     id: int
@@ -46,7 +46,7 @@ class RecordedPayment:
 
     @property
     def paid(self) -> bool:
-        """True if the payment's state says that it was paid."""
+        """True if the state of the payment means that it was paid."""
         return self.state in _PAID_STATES
 
     @property
@@ -57,9 +57,9 @@ class RecordedPayment:
 
 @dataclass
 class OrderHistory:
-    """A generated history of one order: each event is written to the database and to the fields of this object,
-    from which the expected alert follows. `state_changed_at` is when the order's state last changed, `alert_rule` is
-    the rule of the alert when the test last read it.
+    """A generated history of one order. Each event is written to the database and to the fields of this object, from
+    which the test computes the expected alert. `state_changed_at` is when the order's state last changed,
+    `alert_rule` is the rule of the alert when the test last read it.
     """
 
     context: ServiceContext
@@ -81,20 +81,24 @@ class OrderHistory:
     # Events
 
     def add(self, _: int) -> None:
-        """Add a payment of the order."""
+        """Add a new payment to the order."""
         new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
         made = self.context.write(lambda tx: payments.insert_payment(tx.conn, new, self.clock.now()))
         self.payments.append(RecordedPayment(made))
 
     def step(self, choice: int) -> None:
-        """Move a payment to one of the states that may follow; `choice` selects the payment and the state."""
+        """Move one payment to a next state that the state table allows; `choice` selects the payment and the
+        state.
+        """
         paying = self._choose_payment(choice)
         ways = sorted(PAYMENT_TRANSITIONS[PaymentState(paying.state)]) if paying else []
         if paying and ways:
             self._move_payment(paying, ways[choice // 7 % len(ways)])
 
     def pay(self, choice: int) -> None:
-        """Pay a payment, if its state allows that. If `choice` is a multiple of three, the payment expires first."""
+        """Let one payment be paid, if its state allows that. If `choice` is a multiple of three, the payment expires
+        first.
+        """
         if not self.payments:
             self.add(0)
         paying = self._choose_payment(choice)
@@ -105,7 +109,7 @@ class OrderHistory:
             self._move_payment(paying, state)
 
     def _move_payment(self, paying: RecordedPayment, state: PaymentState) -> None:
-        """Move the payment to this state, in the database and in the account."""
+        """Move the payment to this state, in the database and in the test's own copy."""
 
         def move_in_transaction(tx: Any) -> None:
             now = self.clock.now()
@@ -124,7 +128,7 @@ class OrderHistory:
         paying.state = state.value
 
     def refund(self, choice: int) -> None:
-        """Refund one payment: all that is left of it if `choice` is odd, else 1 yen."""
+        """Refund one payment: the whole remaining amount if `choice` is odd, else 1 yen."""
         paying = self._choose_payment(choice)
         if paying is None or not paying.is_partly_kept:
             return
@@ -138,7 +142,7 @@ class OrderHistory:
         paying.refunded += minor
 
     def ours(self, choice: int) -> None:
-        """Move the order by our own code, so that the change feed has the change."""
+        """Change the order's state by the console's own code, which adds the change to the change feed."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)]
@@ -152,7 +156,7 @@ class OrderHistory:
             self.state, self.state_changed_at = state.value, self.clock.now()
 
     def shop(self, choice: int) -> None:
-        """Move the order as the shop does, which writes nothing into the change feed."""
+        """Change the order's state as the shop does, which writes nothing into the change feed."""
         ways = sorted(ORDER_TRANSITIONS[OrderState(self.state)])
         if ways:
             state = ways[choice % len(ways)].value
@@ -166,7 +170,7 @@ class OrderHistory:
             self.state, self.state_changed_at = state, self.clock.now()
 
     def wait(self, choice: int) -> None:
-        """Move the clock by a whole grace period if `choice` is odd, else by a millisecond less."""
+        """Move the clock forward by a whole grace period if `choice` is odd, else by one millisecond less."""
         self.clock.at += SCALED_GRACE if choice % 2 else SCALED_GRACE - timedelta(milliseconds=1)
 
     def _choose_payment(self, choice: int) -> RecordedPayment | None:
@@ -176,7 +180,7 @@ class OrderHistory:
     # Expected alerts
 
     def find_expected_rule(self) -> str | None:
-        """Return the rule of the alert that the order must have now by the account, or None."""
+        """Return the rule of the alert that the order must have now according to the test's own copy, or None."""
         now, kept = self.clock.now(), [one for one in self.payments if one.is_partly_kept]
         late = [one for one in kept if one.had_ended_before]
         if self.state == "cancelled":
@@ -193,7 +197,7 @@ class OrderHistory:
         return None
 
     def look(self, _: int = 0) -> None:
-        """Run the alert rules, and assert that the order's open alert is the expected one."""
+        """Run the alert rules, and check that the order's open alert is the expected one."""
         with act_as(WORKER):
             AlertRuleEvaluator(self.context).update_alerts()
         with self.context.database.read() as conn:
@@ -207,7 +211,7 @@ STEP_NAMES = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "l
 
 @pytest.fixture(scope="module")
 def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceContext, ManualClock]]:
-    """A desk's service context and its clock."""
+    """The service context of a desk on a new database, and the clock that the desk reads."""
     clock = ManualClock()
     home: Path = tmp_path_factory.mktemp("histories")
     with open_quick_desk(home, LedgerVendor(), clock) as console:
@@ -255,8 +259,8 @@ HISTORY_WITH_RULE_TWICE = [
 def test_open_alerts_are_those_that_the_history_requires(
     context_and_clock: tuple[ServiceContext, ManualClock], deeds: list[tuple[str, int]]
 ) -> None:
-    """After any generated history the open alerts are those that the test's own account of the history expects: no
-    alert is missing and none is superfluous.
+    """After any generated history, the open alerts are exactly those that the test computes from its own copy of the
+    history.
     """
     context, clock = context_and_clock
     story = OrderHistory(context, clock)
@@ -269,8 +273,8 @@ def test_open_alerts_are_those_that_the_history_requires(
 
 
 def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext, ManualClock]) -> None:
-    """A fixed history for each rule leads to an alert of that rule, so the expected alerts of the generated histories
-    include every rule.
+    """For each alert rule, a fixed history leads to an alert of that rule. So the alerts that the generated histories
+    expect include every rule.
     """
     context, clock = context_and_clock
     paths = {

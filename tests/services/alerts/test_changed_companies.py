@@ -1,4 +1,6 @@
-"""A change of a corporation with live records raises one alert; a change of another corporation raises none."""
+"""Tests of the alerts about changed companies: a change of a corporation with live records raises one alert; a change
+of another corporation raises none.
+"""
 
 import json
 from collections import Counter
@@ -43,8 +45,8 @@ STATEMENT_PARTS = 3
 
 
 def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
-    """Return the changed rows of forty companies by index: each kind of change for companies with each kind of
-    record, one of them deleted.
+    """Return the changed registry rows of forty companies, by the company's index. Companies with each kind of record
+    have each kind of change; one of the companies is deleted.
     """
     ways: tuple[Callable[[RegistryRow], RegistryRow], ...] = (
         lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
@@ -61,8 +63,8 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
 
 
 def write_records(scene: CompanyDesks) -> None:
-    """Write the records of the sixty companies: those of live checks, open payments and open refunds, and the ended
-    records of UNWATCHED.
+    """Write the records of sixty companies: live credit checks, open payments and open refunds, and ended records for
+    the companies in UNWATCHED_COMPANY_INDEXES.
     """
     for index in CHECKED:
         scene.insert_check(index)
@@ -83,8 +85,9 @@ def write_records(scene: CompanyDesks) -> None:
 def test_forty_changes_raise_one_alert_each(
     place: Place, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two workers read a difference with forty changes of watched corporations and a hundred others: each of the
-    forty has one alert and one event. Importing again, running again and a newer registry without changes add none.
+    """Two workers read a difference with changes of forty watched corporations and a hundred others. Each of the
+    forty gets one alert and one event. A second import, a second run, and a newer registry without changes add no
+    alerts.
     """
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
@@ -117,10 +120,10 @@ def test_forty_changes_raise_one_alert_each(
 def test_several_rows_of_one_company_in_a_difference_are_one_change(
     place: Place, hand_clock: ManualClock, back_in_force: str
 ) -> None:
-    """A difference has several rows of one company: a chain of mergers, an address changed and changed back, a
-    closure that was undone, a company both renamed and closed, and a merger into a company that is renamed. A watched
-    company has one alert with all facts in which its last row differs from its former state, also if the file marks
-    an earlier row as in force (latest = 1).
+    """A difference may have several rows of one company: a chain of mergers, an address changed and changed back, an
+    undone closure, a company both renamed and closed, or a merger into a renamed company. A watched company gets one
+    alert with all facts in which its last row differs from its former state, also if the file marks an earlier row as
+    valid (latest = 1).
     """
     rows = make_rows(range(8))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -159,7 +162,9 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
 
 
 def _run_all_desks_at_once(scene: CompanyDesks) -> None:
-    """Run the watch on all desks at the same time; assert that a further run changes nothing."""
+    """Run the search for changed companies on all desks at the same time; assert that a further run changes
+    nothing.
+    """
     start = Barrier(len(scene.desks))
 
     def run_desk(desk: int) -> None:
@@ -177,7 +182,9 @@ def _run_all_desks_at_once(scene: CompanyDesks) -> None:
 def _require_facts_of_changes(
     scene: CompanyDesks, rows: dict[int, RegistryRow], told: dict[int, RegistryRow]
 ) -> None:
-    """Assert that each event and each item of the queue has the company's facts before and after the change."""
+    """Assert that each event and each item in the queue of changed companies contains the company's facts before and
+    after the change.
+    """
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.list_events():
         body = json.loads(text)
@@ -196,8 +203,8 @@ def _require_facts_of_changes(
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock: ManualClock) -> None:
     """A person's acknowledgement closes the alert once, under its request id. A credit check that is bought later
-    closes the alert if the company has no older live check. Both closings have an event, and no second alert about
-    the same change follows; the next change has an alert.
+    also closes the alert, if the company has no older live check. Each closing has an event. The same change raises
+    no second alert, but the next change does.
     """
     rows = make_rows(range(3))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -234,9 +241,9 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualClock) -> None:
-    """A person reopens an acknowledged change with a reason: one new alert with the same text is opened, and the
-    acknowledged alert stays as it was. After a newer change of the company, or after its check has expired, the
-    change can't be reopened.
+    """If a person reopens an acknowledged change with a reason, a new alert with the same text is opened, and the
+    acknowledged alert does not change. After a newer change of the company, or after its credit check has expired,
+    the change cannot be reopened.
     """
     rows = make_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -297,8 +304,8 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
 
 @pytest.mark.engines("sqlite")
 def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) -> None:
-    """A second change while the alert is open replaces the alert by one with both changes. A change that is taken
-    back closes the alert without a new one.
+    """If a company changes again while its alert is open, one new alert with both changes replaces the alert. If the
+    registry reverts the change, the alert closes and no new one is raised.
     """
     rows = make_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -321,9 +328,9 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) 
 
 @pytest.mark.engines("sqlite")
 def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock: ManualClock) -> None:
-    """A company that changed after its check was bought has an alert although no run compared it in between: by a
-    difference that is still stored, or by the day of its closing. Changes before the purchase raise no alert. A
-    company without live records raises no alert, but its facts are stored.
+    """A company that changed after its check was bought has an alert although no run compared its facts in between.
+    The change is found in a stored difference, or by the day of the company's closing. Changes before the purchase
+    raise no alert. A company without live records raises no alert, but its facts are stored.
     """
     rows = make_rows(range(6))
     planted = rows | {
@@ -351,7 +358,9 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
 
 @pytest.mark.engines("sqlite")
 def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: ManualClock) -> None:
-    """An import runs the watch before it, so that records written since the last run are watched, and after it."""
+    """An import of registry files searches for changed companies twice: before the import, so that records written
+    since the last run are watched, and after the import.
+    """
     rows = make_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
         scene.insert_check(0)
@@ -364,7 +373,9 @@ def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: Ma
 
 @pytest.mark.engines("sqlite")
 def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock: ManualClock) -> None:
-    """A desk with an older registry than another desk raises no alert and closes none."""
+    """A desk whose corporation registry is older than another desk's raises no alert about changed companies and
+    closes none.
+    """
     rows = make_rows(range(1))
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         scene.insert_check(0)
@@ -378,7 +389,7 @@ def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock:
         assert (scene.run_watch(1), scene.run_watch(), len(scene.list_events())) == (0, 0, 1)
 
 
-GARBAGE = (
+UNREADABLE_FACTS = (
     ("facts", "'[]'"), ("facts", "'{}'"), ("facts", "'x'"), ("facts_before", "'{\"name\":5}'"),
     ("facts", "'{\"name\":5,\"address\":\"b\",\"closed\":null,\"successor\":null}'"),
     ("registry_date", "'x'"), ("registry_date", "'9999-99-99'"),
@@ -387,16 +398,16 @@ GARBAGE = (
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualClock) -> None:
-    """Unreadable rows of `watched_corporations` raise no alert or are compared with newly stored facts; the alerts of
-    all other companies are raised.
+    """An unreadable row of `watched_corporations` raises no alert, or its facts are stored anew and compared later.
+    The run goes on, and the alerts of all other companies are raised.
     """
-    rows = make_rows(range(len(GARBAGE) + 1))
+    rows = make_rows(range(len(UNREADABLE_FACTS) + 1))
     with open_company_desks(place, hand_clock, rows) as scene:
         for index in rows:
             scene.insert_check(index)
         scene.import_files(scene.whole)
         scene.run_watch()
-        for index, (column, value) in enumerate(GARBAGE):
+        for index, (column, value) in enumerate(UNREADABLE_FACTS):
             scene.place.sql(
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
                 f" WHERE corporation_number = '{make_number(index)}'"
@@ -405,13 +416,13 @@ def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualCloc
             scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
         )
         assert (scene.run_watch(), scene.run_watch()) == (2, 0)
-        assert set(scene.read_alert_texts()) == {make_number(3), make_number(len(GARBAGE))}
+        assert set(scene.read_alert_texts()) == {make_number(3), make_number(len(UNREADABLE_FACTS))}
 
 
 @pytest.mark.engines("mariadb")
 def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand_clock: ManualClock) -> None:
-    """A person in team mode reads the queue, and acknowledges and reopens a change through a worker, in the person's
-    own name.
+    """A person in team mode can read the queue, and can acknowledge and reopen a change through a worker; the stored
+    name is the person's.
     """
     rows = make_rows(range(1))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -442,8 +453,8 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
 def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, first: int) -> None:
-    """A run whose n-th statement fails, or whose COMMIT gets no answer, loses no alert and raises none twice. Each of
-    the three parts takes every third statement.
+    """A run is broken in turn at each SQL statement, or its COMMIT gets no answer: after the next run no alert is
+    lost and none is raised twice. Each of the three parametrised cases takes every third statement.
     """
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
@@ -475,14 +486,14 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
 
 
 def _find_next_publication_day(day: date) -> date:
-    """Return the first day after `day` on which the registry publishes a difference."""
+    """Return the first day after `day` on which the corporation registry publishes a difference."""
     following = (day + timedelta(days=step) for step in count(1))
     return next(day for day in following if is_publication_day(day))
 
 
 def test_alert_texts_of_changed_companies_are_sentences() -> None:
-    """Every part of an alert's text is a sentence in both languages, also if the company's name is an image, so that
-    the text of the name is empty.
+    """Every part of an alert's text is a sentence in both languages. This also holds if the registry has the
+    company's name only as an image, so that the text of the name is empty.
     """
     observed = (
         "company merged 2026-10-31 1180301018771 株式会社承継; company renamed 甲|乙; company moved 東京都|大阪府",

@@ -1,5 +1,5 @@
-"""A machine's clock that differs from the server's clock has one alert, which closes when the clock is right. A slow
-connection alone raises none.
+"""Tests of the alert about a machine's clock that differs from the server's clock: there is one alert, which closes
+when the clock is right. A slow connection alone raises none.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ _SELECT_DRIFT_ALERTS_SQL = "SELECT observed, resolved_at IS NULL FROM alerts WHE
 
 
 def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
-    """Run the drift alert on a machine whose clock is `seconds` ahead of the server's; return the number of changed
-    alerts.
+    """Run the check of the clock on a machine whose clock is `seconds` ahead of the server's; return the number of
+    changed alerts.
     """
     drift = ClockDriftAlerts(scene.context, lambda: datetime.now(UTC) + timedelta(seconds=seconds))
     with act_as(WORKER):
@@ -25,8 +25,8 @@ def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
 
 @pytest.mark.engines("mariadb")
 def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> None:
-    """A clock that is 5 s behind raises one alert, at 6 s no second one; the right clock closes it. One second is
-    tolerated.
+    """A clock that is 5 s behind raises one alert, and 6 s raise no second one. The right clock closes the alert. A
+    difference of one second raises none.
     """
     assert (run_drift_alert(scene, 1.0), scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)) == (0, [])
     assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
@@ -40,7 +40,7 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
 
 @pytest.mark.engines("sqlite")
 def test_an_sqlite_file_raises_no_drift_alert(scene: PaymentDesk) -> None:
-    """An SQLite file has no clock of its own, so no drift raises an alert."""
+    """With an SQLite file, which has no clock of its own, a wrong clock raises no alert."""
     assert run_drift_alert(scene, 3600.0) == 0
 
 
@@ -53,7 +53,7 @@ def test_an_sqlite_file_raises_no_drift_alert(scene: PaymentDesk) -> None:
     ],
 )  # fmt: skip
 def test_a_clock_drift_is_computed_from_request_delays(delays: tuple[float, ...], drift: float | None) -> None:
-    """From the delays (seconds) between a desk's time of a request and its arrival: the shortest delay tells the
-    drift; a few long delays alone may come from a slow connection (None).
+    """The drift is computed from the delays (seconds) between a desk's time of its requests and their arrival: the
+    shortest delay decides. A few long delays alone may come from a slow connection, so the result is None.
     """
     assert compute_clock_drift(delays) == drift

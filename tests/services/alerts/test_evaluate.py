@@ -1,5 +1,5 @@
-"""Alerts about orders are raised once, with an event in the same transaction, acknowledged by people, and closed when
-the facts match again.
+"""Tests of the alerts about orders: each alert is raised once, with an event in the same transaction, acknowledged by
+people, and closed when the facts match again.
 """
 
 import json
@@ -23,7 +23,9 @@ from tests.support.refusals import call_for_refusal
 
 
 class AlertRulesDesk:
-    """The due task of the alert rules on a desk that takes payments, with its clock, alerts and events."""
+    """A desk that takes payments and runs the due task of the alert rules, with helpers that move its clock and read
+    its alerts and events.
+    """
 
     def __init__(self, scene: PaymentDesk, clock: MovedClock) -> None:
         self.scene, self.clock = scene, clock
@@ -40,12 +42,12 @@ class AlertRulesDesk:
             return self.rules.update_alerts()
 
     def run_after_grace(self) -> int:
-        """Move the clock by the longest grace period and run the alert rules."""
+        """Move the clock forward by the longest grace period and run the alert rules."""
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
         return self.run_alert_rules()
 
     def list_open(self) -> list[tuple[str, str | None]]:
-        """Return rule and order number of the open alerts about orders."""
+        """Return the rule and the order number of each open alert about an order."""
         return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.list_open_items() if one.alert.order_no]
 
     def list_events(self) -> list[dict[str, Any]]:
@@ -58,42 +60,44 @@ class AlertRulesDesk:
         return [json.loads(body) for body, *_ in rows]
 
     def start_payment(self) -> int:
-        """Start a payment of a new order ORD-1 of 3,300 yen and return its id."""
+        """Start a payment of a new order ORD-1 of 3,300 yen and return the payment's id."""
         return self.scene.payments.start(self.scene.insert_order("ORD-1", 3300), "paypay").payment.id
 
     def pay_and_probe(self, payment_id: int) -> None:
-        """Let the provider report that ORD-1 is paid, and probe the payment."""
+        """Let the provider report that ORD-1 is paid, and probe its payment."""
         self.scene.money.change_payment_state("paypay", "ORD-1", "paid")
         self.scene.payments.probe(payment_id)
 
     def pay_too_little(self) -> int:
-        """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending."""
+        """Pay 3,300 yen for an order whose total is now 4,400 yen, so that the order stays pending. Return the id of
+        the payment.
+        """
         payment = self.start_payment()
         self.change_order_as_shop("total_amount = 4400")
         self.pay_and_probe(payment)
         return payment
 
     def pay_cancelled_order(self) -> int:
-        """Return the id of a payment that was paid after the shop had cancelled its order."""
+        """Pay an order that the shop has cancelled before, and return the id of the payment."""
         payment = self.start_payment()
         self.change_order_as_shop("status = 'cancelled'")
         self.pay_and_probe(payment)
         return payment
 
     def change_order_as_shop(self, change: str) -> None:
-        """Change the order's row as the shop does, which calls no service."""
+        """Change the order's row by SQL, as the shop does, without calling a service of the console."""
         self.scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
 
 
 @pytest.fixture
 def rules_desk(scene: PaymentDesk, clock: MovedClock) -> AlertRulesDesk:
-    """The desk of the alert rules on this scene."""
+    """An AlertRulesDesk on the desk of the fixture `scene`."""
     return AlertRulesDesk(scene, clock)
 
 
 def test_a_pending_order_of_a_paid_payment_raises_rule_a(rules_desk: AlertRulesDesk) -> None:
-    """An order that stays pending although its payment is paid has one alert of rule A after the grace period, and
-    not before. The alert closes when the order is paid.
+    """An order that stays pending although its payment is paid gets one alert of rule A, but only after the grace
+    period. The alert closes when the order is paid.
     """
     payment = rules_desk.pay_too_little()
     assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (0, [])
@@ -144,7 +148,7 @@ def test_the_outbox_has_one_event_per_alert_change(rules_desk: AlertRulesDesk) -
 
 def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRulesDesk) -> None:
     """The shop's order is paid but its payment isn't (rule B): the advised step is to probe the payment. The alert
-    closes when the probe finds that it was paid.
+    closes when the probe finds that the payment was paid.
     """
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
@@ -158,7 +162,7 @@ def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRule
 
 
 def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk) -> None:
-    """A payment that had expired here is paid later: an alert of rule C is raised at once, and closes when the shop
+    """If a payment that has expired here is paid later, an alert of rule C is raised at once. It closes when the shop
     ships the order.
     """
     scene, payment = rules_desk.scene, rules_desk.start_payment()
@@ -174,7 +178,9 @@ def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk)
 
 
 def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk) -> None:
-    """The order is cancelled while it has an alert of rule A: one run closes that alert and raises one of rule C."""
+    """If an order is cancelled while it has an alert of rule A, one run closes that alert and raises an alert of rule
+    C.
+    """
     rules_desk.pay_too_little()
     rules_desk.run_after_grace()
     rules_desk.change_order_as_shop("status = 'cancelled'")
@@ -185,7 +191,9 @@ def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("the outbox is broken on purpose")
 def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) -> None:
-    """If the event can't be written, the alert isn't raised either; the next run writes both."""
+    """If the event of an alert cannot be written, the alert is not raised either; the next run writes the alert and
+    the event.
+    """
     rules_desk.pay_cancelled_order()
     broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
     rules_desk.scene.place.sql(broken)
@@ -199,8 +207,8 @@ def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) ->
 
 
 def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRulesDesk) -> None:
-    """The first person who acknowledges an alert is stored with the note; a second person is refused. The alert stays
-    open until the facts match.
+    """The first person who acknowledges an alert is stored with the note, and a second person is refused. The alert
+    stays open until the facts match.
     """
     rules_desk.pay_cancelled_order()
     rules_desk.run_alert_rules()
@@ -219,7 +227,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
 
 
 def test_the_list_of_alerts_has_cases_too(rules_desk: AlertRulesDesk) -> None:
-    """Cases that other services have opened are listed too, each with its record."""
+    """The list of alerts also contains cases that other services have opened, each with its record."""
     now = rules_desk.scene.context.now()
     rules_desk.scene.context.write(
         lambda tx: alerts.raise_alert(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now)
@@ -232,7 +240,7 @@ def test_the_list_of_alerts_has_cases_too(rules_desk: AlertRulesDesk) -> None:
 
 def test_a_stopped_run_of_the_alert_rules_begins_again(rules_desk: AlertRulesDesk) -> None:
     """A run of the alert rules that is stopped before it has judged all its orders doesn't store a new position, so
-    the next run begins at the same place.
+    the next run begins with the same orders.
     """
     rules_desk.run_alert_rules()
     rules_desk.pay_cancelled_order()
@@ -244,8 +252,8 @@ def test_a_stopped_run_of_the_alert_rules_begins_again(rules_desk: AlertRulesDes
 
 
 def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without reading through all orders, the alert rules judge an order when the change feed has its change, and
-    again when its grace period has passed.
+    """The alert rules judge an order when the change feed has its change, and again when its grace period has passed.
+    They need not read all orders for that.
     """
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 0)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
@@ -259,7 +267,9 @@ def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, mon
 def test_repeated_reads_of_all_orders_find_foreign_changes(
     rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A change that isn't in the change feed is found by reading all orders repeatedly, one range at a time."""
+    """A change that the shop made, which isn't in the change feed, is found because the alert rules read all orders
+    repeatedly, one range at a time.
+    """
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 2)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
     rules_desk.start_payment()

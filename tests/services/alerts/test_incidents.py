@@ -1,4 +1,6 @@
-"""Alerts with one cause are one incident: its alerts, affected records, owner, snooze, resolution and reopening."""
+"""Tests of incidents: alerts with one cause are one incident, which has its alerts, affected records, owner, snooze,
+resolution and reopening.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,25 +23,27 @@ DAY = timedelta(days=1)
 
 
 def read_refusal_code(call: Callable[[], object]) -> str:
-    """Return the code of the error with which the call is refused."""
+    """Return the error code with which the call is refused."""
     return str(refused(call).code)
 
 
 def get_acting_name(scene: PaymentDesk) -> str:
-    """Return the name of the acting person: on a server it is the account's name, which differs from run to run."""
+    """Return the name of the acting person. On a server this is the name of the database account, which differs from
+    run to run.
+    """
     return str(scene.context.operator)
 
 
 def run_rules(scene: PaymentDesk, clock: MovedClock, later: timedelta = timedelta(minutes=10)) -> None:
-    """Move the clock by `later`, scaled like the desk's waits, and run the alert rules."""
+    """Move the desk's clock by `later`, shortened like all waits of the desk, and run the alert rules."""
     clock.offset += scene.context.scale.scale_delta(later)
     with act_as(WORKER):
         AlertRuleEvaluator(scene.context).update_alerts()
 
 
 def pay_too_little(scene: PaymentDesk, number: str = "ORD-1") -> int:
-    """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending: the payment has a case, and
-    after the grace period the order has an alert of rule A.
+    """Pay 3,300 yen for an order whose total is now 4,400 yen, and return the id of the payment. The order stays
+    pending and the payment has a case; after the grace period the order has an alert of rule A.
     """
     payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")
@@ -56,8 +60,8 @@ def read_single_incident(scene: PaymentDesk) -> Incident:
 
 @pytest.mark.engines("sqlite")
 def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The payment's case and the order's alert are one incident, which keeps its id and counts the amount once. It
-    closes when the facts match; a later case is another incident.
+    """The payment's case and the order's alert are one incident, which keeps its id and counts the amount once. The
+    incident closes when the facts match; a later case is another incident.
     """
     payment = pay_too_little(scene)
     first = read_single_incident(scene)
@@ -81,8 +85,8 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
 
 
 def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> None:
-    """One person owns an incident: taking it again, a second person's refusal, giving back, and handing over with a
-    note, with their audit entries.
+    """An incident has one owner. The owner can take it again, give it back and hand it over with a note; another
+    person's take is refused. Each of these actions has an audit entry.
     """
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
@@ -108,8 +112,8 @@ def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> Non
 
 @pytest.mark.engines("sqlite")
 def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The clock is put back by ten minutes between two steps of an incident: the later step still counts as the later
-    one.
+    """The clock is put back by ten minutes between two steps of an incident: the step that was stored later still
+    counts as the latest one.
     """
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
@@ -124,8 +128,8 @@ def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clo
 
 @pytest.mark.engines("sqlite")
 def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A snoozed incident opens at its time, by a new alert of the same cause, or by more affected money; so does a
-    resolved one. A person can reopen a resolved one with a reason. No alert and no record changes.
+    """A snoozed or resolved incident opens again at its time, by a new alert of the same cause, or by more affected
+    money. A person can reopen a resolved incident with a reason. Neither alerts nor records change by this.
     """
     payment = pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
@@ -169,8 +173,8 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
 
 @pytest.mark.engines("sqlite")
 def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A person acknowledges an alert without a note, takes that back and acknowledges again; another person can't
-    take it back.
+    """A person acknowledges an alert without a note, withdraws the acknowledgement and acknowledges again. Another
+    person can't withdraw the acknowledgement.
     """
     pay_too_little(scene)
     (alert,) = read_single_incident(scene).alerts
@@ -190,8 +194,8 @@ def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) 
 
 
 def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Another person reopens an acknowledged incident with a reason, which the trail and the steps contain: all its
-    acknowledgements end, and it waits for a person again. A second call does nothing.
+    """Another person reopens an acknowledged incident with a reason, which the audit trail and the incident's steps
+    contain. All its acknowledgements end, and the incident waits for a person again. A second call does nothing.
     """
     pay_too_little(scene)
     run_rules(scene, clock)
@@ -226,8 +230,10 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
-def test_reopening_ends_every_reason_not_to_look(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A snoozed or a resolved incident that somebody has acknowledged is open and waits for a person."""
+def test_a_reopened_incident_waits_for_a_person(scene: PaymentDesk, clock: MovedClock) -> None:
+    """An incident was acknowledged and also snoozed or resolved: after a person reopens it, the incident is open and
+    waits for a person.
+    """
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     for is_snoozed in (True, False):
@@ -244,8 +250,8 @@ def test_reopening_ends_every_reason_not_to_look(scene: PaymentDesk, clock: Move
 
 @pytest.mark.engines("sqlite")
 def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An order of 3,300 yen with an expired payment and a paid one affects 3,300, not 6,600. With only the expired
-    payment the order's own amount counts.
+    """An order of 3,300 yen has an expired and a paid payment: the affected amount is 3,300, not 6,600. With only the
+    expired payment, the affected amount is the order's own amount.
     """
     scene.place.drop_table_triggers("payments")
     scene.place.drop_table_triggers("orders")
@@ -271,7 +277,7 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, c
 @pytest.mark.engines("sqlite")
 def test_an_old_queue_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
     """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
-    the limit. It closes when they have left the queue.
+    the limit. The incident closes when these records have left the queue.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     scene.place.sql("UPDATE payments SET certainty = 'unknown', version = version + 1")

@@ -1,5 +1,5 @@
-"""Each event in the outbox is sent at least once, with one id and in the order of its key; the sender retries without
-an end.
+"""Tests of the sender of the outbox: each event is sent at least once, always with the same id and in the order of
+its key; the sender retries for ever.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def context(tmp_path: Path, receiver: AlertReceiver, clock: ManualClock) -> Iterator[ServiceContext]:
-    """The service context of a desk whose events are sent to the receiver."""
+    """Yield the service context of a desk whose events are sent to the receiver."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **make_webhook_settings(receiver.url)) as console:
         yield console._context
 
@@ -56,7 +56,9 @@ def make_webhook_settings(url: str) -> dict[str, str]:
 
 
 def store_events(context: ServiceContext, *names: str) -> list[str]:
-    """Store events with these names, such as `a-1`, whose key is the part before the hyphen; return the names."""
+    """Store an event for each of these names, such as `a-1`, in the outbox; the event's key is the part of the name
+    before the hyphen. Return the names.
+    """
     for name in names:
         body = f'{{"event_id": "{name}"}}'
         assert context.write(
@@ -68,24 +70,26 @@ def store_events(context: ServiceContext, *names: str) -> list[str]:
 
 
 def make_sender(context: ServiceContext) -> OutboxSender:
-    """Return a sender that opens the desk's own publisher."""
+    """Return a sender of the outbox that uses the publisher from the desk's settings."""
     return OutboxSender(context, lambda: open_publisher(context))
 
 
 def run_sender(context: ServiceContext, made: OutboxSender | None = None) -> int:
-    """Run the sender once and return the number of accepted events; `made` is the sender, a new one by default."""
+    """Run the sender once and return the number of events that the receiver accepted. `made` is the sender; by
+    default a new one is made.
+    """
     with act_as(WORKER):
         return (made or make_sender(context)).send_due_events()
 
 
 def count_waiting(context: ServiceContext) -> int:
-    """Return the number of events that aren't accepted yet."""
+    """Return the number of events in the outbox that the receiver hasn't accepted yet."""
     with context.database.read() as conn:
         return outbox.count_unpublished_events(conn).unpublished_count
 
 
 def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: AlertReceiver) -> None:
-    """Each event is sent once, signed, and after the earlier events of its key."""
+    """Each event is sent once, with a signature, and after the earlier events of the same key."""
     names = store_events(context, "a-1", "b-1", "a-2", "a-3", "b-2")
     assert run_sender(context) == len(names)
     assert sorted(receiver.event_ids) == sorted(names)
@@ -100,8 +104,8 @@ def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Aler
 def test_an_event_that_was_not_accepted_is_sent_again(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock, status: int
 ) -> None:
-    """An event that the receiver answers with an error or a redirect is sent again after a wait. Later events of its
-    key wait for it, events of other keys don't, and no redirect is followed.
+    """An event that the receiver answers with an error or a redirect is sent again after a wait. Later events of the
+    same key wait for it, events of other keys don't. The sender follows no redirect.
     """
     store_events(context, "a-1", "a-2", "b-1")
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
@@ -117,7 +121,7 @@ def test_an_event_that_was_not_accepted_is_sent_again(
 def test_publication_attempts_become_rare_and_never_end(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:
-    """The wait after each attempt is the planned one within its jitter, and the 31st attempt still
+    """The wait after each attempt to send an event is the planned one within its jitter, and the 31st attempt still
     sends the event.
     """
     store_events(context, "a-1")
@@ -138,7 +142,7 @@ def test_publication_attempts_become_rare_and_never_end(
 
 @expects_untaken_events_log
 def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: AlertReceiver) -> None:
-    """After a few failures in a row the run stops, and the other events wait for the next run."""
+    """After a few failures in a row the sender's run stops, and the other events wait for the next run."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run_sender(context) == 0
@@ -149,8 +153,8 @@ def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceConte
 def test_a_long_wait_of_the_outbox_raises_one_alert(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:
-    """One alert is raised while the oldest event waits too long; it closes when the receiver has
-    accepted the event.
+    """One alert is raised while the oldest event waits too long. The alert closes when the receiver has accepted the
+    event.
     """
     store_events(context, "a-1")
     receiver.answers = lambda _event, _nth: 503
@@ -177,8 +181,8 @@ def list_late_alerts(context: ServiceContext) -> list[str]:
 def test_an_interrupted_event_is_sent_again_with_its_id(
     context: ServiceContext, receiver: AlertReceiver, step: str, sent: int
 ) -> None:
-    """A run is broken off before or after it sends an event: the next run sends the event with the same id, so the
-    receiver can detect the second copy.
+    """If a run is stopped before or after it sends an event, the next run sends the event with the same id, so that
+    the receiver can detect a second copy.
     """
     store_events(context, "a-1", "a-2")
     context.failpoints = Failpoints((step, 1, "raise"))
@@ -190,7 +194,7 @@ def test_an_interrupted_event_is_sent_again_with_its_id(
 
 
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
-    """Send the due events in a process of its own, which its failpoint kills."""
+    """Send the due events in a child process, which its failpoint kills."""
     with (
         open_quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **make_webhook_settings(url)) as console,
         act_as(WORKER),
@@ -200,8 +204,8 @@ def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
 
 
 def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: AlertReceiver) -> None:
-    """A process is killed after it has sent an event and before it has stored that: the next run sends the same event
-    with the same id, and then the next one.
+    """A process is killed after it has sent an event and before it has stored that the event was sent. The next run
+    sends the same event with the same id, and then the next event.
     """
     home = tmp_path / "desk"
     with open_quick_desk(home, LedgerVendor(), None, **make_webhook_settings(receiver.url)) as console:
@@ -217,7 +221,7 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Ale
 
 
 def test_two_workers_publish_each_event(context: ServiceContext, receiver: AlertReceiver) -> None:
-    """Two workers send the same outbox at once: every event arrives, and the first copies of the events of a key
+    """If two workers send the same outbox at once, each event arrives, and the first copies of the events of a key
     arrive in their order.
     """
     names = store_events(context, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
@@ -240,7 +244,7 @@ def test_two_workers_publish_each_event(context: ServiceContext, receiver: Alert
 
 
 def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> None:
-    """Without a configured receiver the events wait, and no alert about waiting events is raised."""
+    """If no receiver is configured, the events wait and no alert about waiting events is raised."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
@@ -259,8 +263,8 @@ def test_events_without_a_receiver_wait(tmp_path: Path, clock: ManualClock) -> N
 def test_no_event_is_sent_without_a_signing_key(
     tmp_path: Path, receiver: AlertReceiver, key: str, problem: str
 ) -> None:
-    """Without a usable signing key no event is sent; the error and the check of the command `doctor` name the
-    setting.
+    """Without a usable signing key, the sender sends no event. The error, and the check of the command `doctor`, name
+    the setting.
     """
     extra = make_webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
@@ -273,7 +277,7 @@ def test_no_event_is_sent_without_a_signing_key(
 
 
 def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
-    """A sender opens its publisher once for several runs, so that the connections of its HTTP client are reused."""
+    """The sender opens its publisher once for several runs, so that the HTTP client's connections are reused."""
     opened: list[str] = []
 
     class RecordingPublisher:

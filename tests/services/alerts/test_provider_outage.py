@@ -1,5 +1,5 @@
-"""A provider is unreachable for a day: its calls follow the back-off, people get one alert, and afterwards all
-records reach their right state.
+"""Tests of a provider that is unreachable for a day: its calls follow the back-off, people get one alert, and
+afterwards all records reach their right state.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _OUTAGE_ALERTS_SQL = (
 
 
 def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move all clocks by `by` and run all due tasks."""
+    """Move the clocks of the desk, the sandbox and the leases by `by`, and run all due tasks."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
     scene.place.move_lease_clock(by)
@@ -32,7 +32,9 @@ def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
-    """A desk that takes payments, with its schedules unscaled; scaled ones would end within the day."""
+    """A desk that takes payments. Its waits aren't shortened as in other tests, because shortened schedules would end
+    within the simulated day.
+    """
     with open_payment_desk(place, sandbox, clock, TIME_SCALE="1") as made:
         yield made
 
@@ -42,8 +44,8 @@ def test_a_long_outage_raises_one_alert(
     scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """PayPay is unreachable for a day while payments must be polled, expired and refunded and a day must be
-    reconciled: one alert for all of them, and few calls. Afterwards each record has its right state, and the alert is
-    closed.
+    reconciled. All this raises one alert, and the desk makes few calls. Afterwards each record has its right state,
+    and the alert is closed.
     """
     days = ReconciledDay(scene)
     days.add_payment_on_both_sides("ORD-9")
@@ -81,7 +83,7 @@ def test_a_long_outage_raises_one_alert(
 @pytest.mark.engines("sqlite")
 def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -> None:
     """A provider that is unreachable for eight minutes raises no alert, however many calls fail. A usable answer
-    starts the measurement again.
+    restarts the measurement of the outage.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""A provider whose answers are slow for a quarter of an hour raises an alert, which closes by itself."""
+"""Tests of the alert about a provider whose answers are slow for a quarter of an hour; the alert closes by itself."""
 
 from datetime import timedelta
 
@@ -26,21 +26,21 @@ _ALERTS = f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM 
     ("durations", "median"), [([9.0, 9.0], None), ([1.0, 9.0, 2.0], 2.0), ([1.0, 2.0, 4.0, 9.0], 3.0)]
 )
 def test_fewer_than_three_calls_have_no_median(durations: list[float], median: float | None) -> None:
-    """Fewer than three durations (seconds) have no median: None."""
+    """The median of fewer than three durations (seconds) of calls is None."""
     assert compute_median_seconds(durations) == median
 
 
 @pytest.mark.engines("sqlite")
 def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbox: Sandbox) -> None:
-    """Three slow purchases raise one alert, and further runs no second one. It closes when fast calls are the
-    majority in the window.
+    """Three slow purchases raise one alert, and further runs raise no second one. The alert closes when most calls of
+    the measured period are fast.
     """
     clock, invented = MovedClock(), list(invent_numbers(12, seed=11))
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
 
         def buy_slowly(count: int, seconds: float) -> None:
-            """Buy `count` credit checks, each recorded as if AlarmBox had taken `seconds` for each of its answers."""
+            """Buy `count` credit checks and record for each that AlarmBox took `seconds` for each answer."""
             for _ in range(count):
                 record = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
                 operation = record.operation_id
@@ -67,7 +67,9 @@ def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbo
 
 @pytest.mark.engines("sqlite")
 def test_the_slowness_alert_closes_after_an_hour_without_calls(place: Place, sandbox: Sandbox) -> None:
-    """The alert closes after an hour without a call, because the provider's present speed is unknown then."""
+    """An alert about a slow provider closes after an hour without a call, because the provider's present speed is
+    then unknown.
+    """
     clock, invented = MovedClock(), invent_numbers(3, seed=12)
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
@@ -85,7 +87,9 @@ def test_the_slowness_alert_closes_after_an_hour_without_calls(place: Place, san
 
 @pytest.mark.parametrize(("language", "words"), [("en", "PayPay answers in 4.1 s"), ("ja", "4.1 秒")])
 def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, words: str) -> None:
-    """The stored text of the alert is shown as a sentence with the seconds and the number of calls."""
+    """From the stored text of an alert about a slow provider, the window makes a sentence with the seconds and the
+    number of calls.
+    """
     told = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
     assert words in told
     assert "7" in told

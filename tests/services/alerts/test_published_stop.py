@@ -1,5 +1,5 @@
-"""The alert about a database that was put back to an earlier state is sent to other programs by a worker process, at
-least once.
+"""Tests that a worker process sends to other programs, at least once, the alert about a database that was set back to
+an earlier state.
 """
 
 from collections.abc import Iterator
@@ -28,13 +28,15 @@ def receiver() -> Iterator[AlertReceiver]:
 
 
 def buy_check(place: Place, sandbox: Sandbox, number: str) -> None:
-    """Buy a credit check of this number at a new desk."""
+    """Open a new desk and buy a credit check of this corporation number there."""
     with place.open_desk(sandbox) as desk:
         desk.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
 def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
-    """Open the desk whose spool knows the lost rows, which raises the alert; return the id of the alert."""
+    """Open the desk whose spool still has the rows that the database lost, which raises the alert. Return the id of
+    the alert.
+    """
     with place.open_desk(sandbox) as desk:
         (alert,) = [
             one
@@ -45,21 +47,21 @@ def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
 
 
 def acknowledge_alert(place: Place, sandbox: Sandbox, alert_id: int) -> None:
-    """Acknowledge the alert, which ends the stop."""
+    """Acknowledge the alert; after that the desks are no longer stopped."""
     with place.open_desk(sandbox) as desk:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
 
 
 def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
-    """Return event name and alert id of the received events about the stop, oldest first; repeated copies of an event
-    count once.
+    """Return event name and alert id of each received event about the stop of all desks, oldest first. Repeated
+    copies of an event count once.
     """
     event_by_id = {event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE}
     return [(event["event"], event["alert_id"]) for event in event_by_id.values()]
 
 
 def require_events_sent(place: Place, sandbox: Sandbox, receiver: AlertReceiver, *wanted: tuple[str, int]) -> None:
-    """Run a worker process until the receiver has got exactly the `wanted` events."""
+    """Run a worker process until the receiver has received exactly the events in `wanted`."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
     with fork_worker(place, sandbox.url, desk=WORKERS, person=place.notice_account_name, **extra):
         wait_until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
@@ -69,9 +71,9 @@ def require_events_sent(place: Place, sandbox: Sandbox, receiver: AlertReceiver,
 def test_the_stop_of_all_desks_and_its_end_are_published(
     place: Place, sandbox: Sandbox, receiver: AlertReceiver
 ) -> None:
-    """A desk raises the alert, and the worker sends the event, also after a first refusal by the receiver. Then it
-    sends the event of the acknowledgement, and the event of the next loss, whose alert has the same id because the
-    database was put back once more.
+    """A desk raises the alert that stops all desks, and the worker sends its event, even after the receiver refuses
+    the event once. The worker then sends the event of the acknowledgement. When the database is put back once more,
+    the alert has the same id and its event is sent too.
     """
     buy_check(place, sandbox, ONE)
     put_back = backups.take_backup(place)
@@ -91,7 +93,9 @@ def test_the_stop_of_all_desks_and_its_end_are_published(
 def test_an_event_that_the_database_lacks_is_made_again(
     place: Place, sandbox: Sandbox, receiver: AlertReceiver
 ) -> None:
-    """The table of events was restored without the event of the stop: the event is created again and sent once."""
+    """The database was restored without the event about the stop of all desks: the event is created again and sent
+    once.
+    """
     buy_check(place, sandbox, ONE)
     put_back = backups.take_backup(place)
     buy_check(place, sandbox, TWO)

@@ -1,4 +1,6 @@
-"""A case about a payment closes when its cause is removed; other cases of the same payment stay open."""
+"""Tests of cases about a payment: a case closes when its cause is removed, and other cases of the same payment stay
+open.
+"""
 
 from datetime import timedelta
 
@@ -13,7 +15,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 
 def pay_changed_order(scene: PaymentDesk, change: str) -> int:
-    """Return the id of a payment that was paid after the shop had changed its order."""
+    """Let an order be paid after the shop has changed it, and return the id of the payment."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -22,13 +24,13 @@ def pay_changed_order(scene: PaymentDesk, change: str) -> int:
 
 
 def restore_order(scene: PaymentDesk, payment: int) -> None:
-    """The shop restores the order's total, and the order is set to paid."""
+    """Restore the order's total as the shop does, and set the order to paid."""
     scene.place.sql("UPDATE orders SET total_amount = 3300 WHERE merch_txn_id = 'ORD-1'")
     scene.payments.set_order_paid(payment)
 
 
 def refund_amount(scene: PaymentDesk, payment: int, amount: str) -> None:
-    """Request, approve and probe a refund of this amount; assert that it is completed."""
+    """Request, approve and probe a refund of this amount, and check that it is completed."""
     refund = scene.console.refunds.request(RefundRequest(payment, amount, "sent back"))
     with scene.place.open_console_of_person(scene.console, "lead-b") as checker:
         checker.refunds.approve(refund.id)
@@ -37,7 +39,9 @@ def refund_amount(scene: PaymentDesk, payment: int, amount: str) -> None:
 
 
 def test_a_case_closes_when_its_order_is_set_to_paid(scene: PaymentDesk) -> None:
-    """A paid payment whose order could not be set to paid has a case; it closes when the order is set to paid."""
+    """If the order of a paid payment could not be set to paid, the payment has a case. The case closes when the order
+    is set to paid.
+    """
     payment = pay_changed_order(scene, "total_amount = 4400")
     assert (scene.list_open_rules(), scene.read_payment(payment).work.reason) == (["not_moved"], "not_moved")
     restore_order(scene, payment)
@@ -46,7 +50,7 @@ def test_a_case_closes_when_its_order_is_set_to_paid(scene: PaymentDesk) -> None
 
 
 def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
-    """A second case of the payment stays open, and the payment stays in review, after the first case has closed."""
+    """After the first case of a payment has closed, its second case stays open and the payment stays in review."""
     payment, now = pay_changed_order(scene, "total_amount = 4400"), scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     restore_order(scene, payment)
@@ -56,8 +60,8 @@ def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
 
 
 def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) -> None:
-    """The case about a payment of a cancelled order stays open after a refund of a part and closes after the refund
-    of the remaining amount.
+    """The case about a payment of a cancelled order stays open after a partial refund, and closes after the refund of
+    the remaining amount.
     """
     payment = pay_changed_order(scene, "status = 'cancelled'")
     assert scene.list_open_rules() == ["paid_after_cancel"]

@@ -1,5 +1,5 @@
-"""The queue of unmatched notices: the facts of a notice, why it matches no record, similar records, and how it leaves
-the queue.
+"""Tests of the queue of unmatched notices: the facts of a notice, why it matches no record, similar records, and how
+the notice leaves the queue.
 """
 
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.support.payment_desks import PaymentDesk
 
 
 def read_unmatched_notices(scene: PaymentDesk) -> dict[str, UnmatchedNoticeItem]:
-    """Return the items of the queue by the order numbers of their notices."""
+    """Return a dictionary from the order number in each unmatched notice to its item in the queue."""
     page = scene.console.notices.read_page()
     assert scene.console.notices.count_open_notices().count == len(page.items)
     return {item.notice.order_no or "": item for item in page.items}
@@ -29,9 +29,9 @@ def read_advice(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
 
 @pytest.mark.expects_log("a notice that can't be verified")
 def test_each_unmatched_notice_has_its_reason(scene: PaymentDesk) -> None:
-    """Four kinds of unmatched notices have their own reason and next step: signed without a record, unsigned of a
-    provider that can be asked, with another provider's number, and with changed stored content. A notice whose order
-    has come is booked and leaves the queue.
+    """Each of four kinds of unmatched notices has its own reason and next step: a signed notice without a record, an
+    unsigned notice of a provider that can be queried, a notice with another provider's number, and a notice whose
+    stored content was changed. When the order of a notice appears, the notice is booked and leaves the queue.
     """
     post = scene.payments.receive_notice
     for event, number in (("ev-1", "ORD-1"), ("ev-2", "ORD-2"), ("ev-3", "ORD-3"), ("ev-4", "ORD-4")):
@@ -62,7 +62,7 @@ def test_each_unmatched_notice_has_its_reason(scene: PaymentDesk) -> None:
 
 def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     """An unmatched notice shows the orders with its amount and day and the records with its number, the most similar
-    first. None of these records changes, and the notice isn't assigned.
+    first. The program changes none of these records and doesn't assign the notice to one.
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.insert_order("ORD-8", 3300)
@@ -82,8 +82,8 @@ def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
 
 
 def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> None:
-    """Ten payments of the notice's amount began or were paid on its day: the unpaid order of that amount is still
-    offered beside them.
+    """Ten payments have the notice's amount and day: the list of similar records still contains the unpaid order of
+    that amount.
     """
     now = scene.context.now()
 
@@ -105,8 +105,8 @@ def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> N
 
 
 def test_an_acknowledged_notice_is_still_matched_later(scene: PaymentDesk) -> None:
-    """An acknowledged notice leaves the queue and is audited. The notice stays stored, and its order books it when
-    the order comes.
+    """A notice that a person acknowledges leaves the queue and is audited. The notice stays stored, and is booked
+    when its order appears.
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     (item,) = scene.console.notices.read_page().items
@@ -123,8 +123,8 @@ def test_an_acknowledged_notice_is_still_matched_later(scene: PaymentDesk) -> No
 
 
 def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: PaymentDesk) -> None:
-    """Two notices have the same event id and different amounts: acknowledging the unmatched notice leaves the case
-    about the other amount open.
+    """If two notices have the same event id and different amounts, the acknowledgement of the unmatched notice does
+    not close the case about the other amount.
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900"))
@@ -136,7 +136,7 @@ def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: Pa
 
 
 def test_pages_have_each_unmatched_notice_once(scene: PaymentDesk) -> None:
-    """The pages of the queue have each notice once, the oldest first; a faulty cursor is refused."""
+    """The pages of the queue contain each notice once, the oldest first; an invalid cursor is refused."""
     for number in range(5):
         scene.payments.receive_notice(scene.make_bank_notice(f"ev-{number}", f"ORD-{number}"))
     found, after = [], None

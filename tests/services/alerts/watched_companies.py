@@ -1,4 +1,6 @@
-"""Desks with a corporation registry of generated files, and the records by which corporations are watched."""
+"""Helpers for tests of changed companies: desks whose corporation registry comes from generated files, and records
+that make a corporation watched.
+"""
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +25,7 @@ from tests.support.quick_desks import ManualClock
 WHOLE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
 SEED, INVENTED_ROWS = 16, 300
 BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
-UNGUARDED_TABLES = ("orders", "payments", "refunds")
+TABLES_WITHOUT_TRIGGERS = ("orders", "payments", "refunds")
 """Tables whose rows these tests write past the services."""
 
 
@@ -33,12 +35,14 @@ def make_number(index: int) -> str:
 
 
 def make_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
-    """Return a registry row for each index, by index."""
+    """Return a dictionary with a registry row for each of these indexes."""
     return {index: make_company_row(make_number(index), f"株式会社見張{index}") for index in indexes}
 
 
 class CompanyDesks:
-    """A database with some desks that have the same registry, and helpers that write records of its companies."""
+    """A database with several desks that have the same corporation registry, and helpers that write records of its
+    companies.
+    """
 
     def __init__(self, place: Place, folder: Path, desks: list[Console], planted: Mapping[int, RegistryRow]) -> None:
         self.place, self.folder, self.desks, self.planted = place, folder, desks, planted
@@ -46,7 +50,7 @@ class CompanyDesks:
 
     @property
     def console(self) -> Console:
-        """The first desk."""
+        """The console of the first desk."""
         return self.desks[0]
 
     def write_difference(self, day: date, rows: Iterable[RegistryRow]) -> Path:
@@ -58,20 +62,22 @@ class CompanyDesks:
         )
 
     def import_files(self, *paths: Path) -> RegistryStatus:
-        """Import these files into the registry of every desk; return the status of the last one."""
+        """Import these files into the registry of every desk, and return the registry's status after the last
+        file.
+        """
         for desk in self.desks:
             status = import_registry_files(desk._context.registry_folder, paths)
         return status
 
     def run_watch(self, desk: int = 0) -> int:
-        """Run the watch on this desk and return the number of changed alerts."""
+        """Run the search for changed companies on this desk and return the number of changed alerts."""
         with act_as(WORKER):
             return ChangedCompanyAlerts(self.desks[desk]._context).update_alerts()
 
     def insert_check(
         self, index: int, *, client: int = 1, bought_at: str = BOUGHT_AT, expires_at: str = EXPIRES_AT
     ) -> None:
-        """Insert a purchased credit check of the company as the other application does; times in UTC."""
+        """Insert a purchased credit check of the company as the other application does; the times are in UTC."""
         self.place.execute_as_shop(
             f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
             f" expired_at, result) VALUES ({client}, '{make_number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
@@ -79,8 +85,8 @@ class CompanyDesks:
         )
 
     def insert_payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
-        """Insert a payment of the company and return its id. The corporation number is in the payment, or in its
-        order with `by_order`; the payment is open unless it is paid.
+        """Insert a payment of the company and return its id. The corporation number is stored in the payment, or in
+        its order if `by_order` is True. The payment is open unless `is_paid` is True.
         """
         name = f"ORD-{index}"
         facts: dict[str, Any] = {}
@@ -96,7 +102,7 @@ class CompanyDesks:
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 
     def insert_refund(self, index: int, *, ended: bool = False) -> None:
-        """Insert a refund of a paid payment of the company: open, or rejected if `ended`."""
+        """Insert a refund of a paid payment of the company. The refund is open, or rejected if `ended` is True."""
         payment_id = self.insert_payment(index, is_paid=True)
 
         def insert_in_transaction(tx: object) -> None:
@@ -110,13 +116,13 @@ class CompanyDesks:
         self.console._context.write(insert_in_transaction)
 
     def read_alert_texts(self) -> dict[str, str]:
-        """Return the texts of the open alerts by corporation number."""
+        """Return a dictionary from corporation number to the text of the company's open alert."""
         page = self.console.alerts.read_company_queue(1_000)
         texts = {alert.id: alert.observed for alert in self.console.alerts.list_alerts()}
         return {item.change.number: texts[item.change.alert_id] for item in page.items}
 
     def list_events(self) -> list[tuple[str, str]]:
-        """Return topic and body of all events about corporations, oldest first."""
+        """Return topic and body of each outbox event about a corporation, oldest first."""
         rows = self.place.sql("SELECT topic, body FROM outbox WHERE record_key LIKE 'corporation-%' ORDER BY id")
         return [(str(topic), str(body)) for topic, body in rows]
 
@@ -125,8 +131,8 @@ class CompanyDesks:
 def open_company_desks(
     place: Place, clock: ManualClock, planted: Mapping[int, RegistryRow], desks: int = 1
 ) -> Iterator[CompanyDesks]:
-    """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
-    for table in UNGUARDED_TABLES:
+    """Open `desks` desks on the test's database; `planted` has the registry rows of the companies by index."""
+    for table in TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
     with ExitStack() as stack:
         consoles = [stack.enter_context(place.desk(LedgerVendor(), clock, desk=desk)) for desk in range(desks)]

@@ -1,4 +1,4 @@
-"""The CSV file of an exported audit trail."""
+"""Tests of the CSV file of an exported audit trail."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,9 @@ from tests.support.refusals import call_for_refusal_code
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
-    """An export that fails leaves no file, because a reader would take the part for the whole trail."""
+    """An export of the audit trail that fails leaves no file, because a reader would take an incomplete file for the
+    whole trail.
+    """
 
     def yield_row_and_raise() -> Iterator[tuple[str, ...]]:
         yield ("1", "done")
@@ -27,5 +29,7 @@ def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
-    """A file name with a zero byte is refused with `storage_full`, the code of a file that can't be written."""
+    """A file name with a zero byte is refused with `storage_full`, the error code for a file that can't be
+    written.
+    """
     assert call_for_refusal_code(lambda: write_csv(tmp_path / "a\0b.csv", [], [])) == ErrorCode.STORAGE_FULL

@@ -1,5 +1,5 @@
-"""Every action of the console by every role: a refusal (exit status 3) leaves one entry in the audit trail, any other
-ending leaves none.
+"""Tests of every action of the console by every role: a refusal (exit status 3) writes one entry in the audit trail;
+any other result writes none about a refusal.
 """
 
 import json
@@ -16,18 +16,18 @@ from console.domain.payments.records import PaymentImport, RefundRequest
 from console.domain.records import PurchaseRequest, TimelineEntry
 from console.sandbox.server import Sandbox
 from console.wording.sentences import catalogue as wording
-from tests.services.access.test_roles import TEAM
+from tests.services.access.test_roles import OPERATORS_BY_ROLE
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import SqlitePlace
 from tests.support.quick_desks import make_quick_folder
 
-Act = Callable[[Console], object]
+ConsoleAction = Callable[[Console], object]
 UNKNOWN_OPERATION_ID = "00000000-0000-4000-8000-000000000000"
 
 
-def list_actions(scene: PaymentDesk) -> dict[str, Act]:
-    """Return the actions by name. Several of them fail for everybody, each for another reason."""
+def list_actions(scene: PaymentDesk) -> dict[str, ConsoleAction]:
+    """Return the tested actions by name. Several of them fail for every role, each for another reason."""
     asked = PurchaseRequest(NUMBERS[0], "1")
     operation = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'credit-check' LIMIT 1")[0][0])
     begun = str(scene.place.sql("SELECT id FROM operations WHERE subject_kind = 'payment' LIMIT 1")[0][0])
@@ -83,15 +83,15 @@ def list_actions(scene: PaymentDesk) -> dict[str, Act]:
 
 @pytest.fixture(scope="module")
 def scene() -> Iterator[PaymentDesk]:
-    """A desk with one purchased check, a waiting payment, an order without a payment, a bulk run that isn't started,
-    and people of every role.
+    """Yield a desk with one purchased credit check, a waiting payment, an order without a payment, a bulk run that is
+    not started, and operators of every role.
     """
     with make_quick_folder() as folder, Sandbox() as sandbox, open_payment_desk(SqlitePlace(folder), sandbox) as made:
         made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         made.payments.start(made.insert_order("ORD-1", 3300), "paypay")
         made.insert_order("ORD-2", 3300)
         made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
-        for person in TEAM:
+        for person in OPERATORS_BY_ROLE:
             made.console.people.add_person(person)
         yield made
 
@@ -111,17 +111,17 @@ def read_last_refusal(scene: PaymentDesk) -> tuple[str, str]:
 
 
 def make_expected_words(refusal: ConsoleError) -> str:
-    """Return the English words of the refusal's reason, or of its error code if the reason has none."""
+    """Return the English words of the refusal's reason, or those of its error code if the reason has no words."""
     code, reason = refusal.code, refusal.detail.get("reason")
     keys = (f"refusal.{code}.{reason}", f"refusal.{code}")
     return wording.translate(next(filter(wording.has_sentence, keys)), "en")
 
 
 @pytest.mark.expects_log("some endings are logged")
-@pytest.mark.parametrize("person", [person.name for person in TEAM])
+@pytest.mark.parametrize("person", [person.name for person in OPERATORS_BY_ROLE])
 def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
-    """For each action and role: one audit entry if the action is refused, none otherwise. In a timeline the entry
-    says that the action was refused, and why.
+    """Each action is tried by each role: a refusal writes one audit entry about the refusal, any other result writes
+    none. A timeline that shows this entry says that the action was refused, and why.
     """
     wrong, said_no = [], 0
     for name, act in list_actions(scene).items():

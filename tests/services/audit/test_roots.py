@@ -1,4 +1,4 @@
-"""Audit roots: every desk detects that the end of an audit chain was deleted, not only the desk
+"""Tests of audit roots: by a root, every desk detects that the end of an audit chain was deleted, not only the desk
 that wrote the chain.
 """
 
@@ -32,7 +32,9 @@ _SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 def open_three_desks(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> Iterator[tuple[Console, Console, Console]]:
-    """Open three desks: one that has bought a credit check, one of a worker, and one that knows neither's chain."""
+    """Open three desks: the first has bought a credit check, the second is a worker's, and the third has written
+    neither of their audit chains.
+    """
     with (
         place.desk(vendor, clock, desk=1) as bought,
         place.desk(vendor, clock, person="worker", desk=2) as worker,
@@ -43,7 +45,9 @@ def open_three_desks(
 
 
 def let_hour_pass(place: Place, clock: ManualClock) -> None:
-    """Move the clock by an hour; on a server, whose clock can't be moved, make the audit rows an hour older."""
+    """Move the clock by an hour. On a server, whose clock can't be moved, make the audit rows an hour older
+    instead.
+    """
     clock.at += timedelta(hours=1)
     if place.is_server:  # nobody turns a server's clock: the rows grow old instead
         place.drop_table_triggers("audit_log")
@@ -51,7 +55,7 @@ def let_hour_pass(place: Place, clock: ManualClock) -> None:
 
 
 def delete_last_row(place: Place, session: str) -> int:
-    """Delete the last row of a session's chain, as the owner of the database could; return the row's id."""
+    """Delete the last row of a session's audit chain, as the owner of the database could; return the row's id."""
     ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(session))
     place.drop_table_triggers("audit_log")
     place.sql(f"DELETE FROM audit_log WHERE id = {row_id}")
@@ -59,8 +63,8 @@ def delete_last_row(place: Place, session: str) -> int:
 
 
 def verify_trail(console: Console) -> tuple[int, str] | None:
-    """Return the id and the kind of the first fault that `audit verify` reports at this desk; None if the trail is
-    whole.
+    """Return the id and the kind of the first fault that the command `audit verify` reports at this desk; None if it
+    reports no fault.
     """
     with suppress(ConsoleError):
         console.audit.verify_chains()
@@ -71,16 +75,16 @@ def verify_trail(console: Console) -> tuple[int, str] | None:
 
 
 def find_root_fault(console: Console) -> tuple[int, str] | None:
-    """Return the id and the kind of the first fault that the roots alone show; None if there is none. Used where rows
-    of a server were made older, so that they no longer fit their hashes.
+    """Return the id and the kind of the first fault that the audit roots alone show; None if there is none. Tests use
+    it where rows on a server were made older, because such rows no longer match their hashes.
     """
     with console.database.read() as conn:
         return audit_roots.find_first_root_fault(conn)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """With a root, all three desks report the deleted last row of a chain."""
+def test_every_desk_reports_a_deleted_last_row(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+    """The last row of a chain is deleted after an audit root was written: all three desks report the missing row."""
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
@@ -93,7 +97,9 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
 def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """Without a root, only the desk that wrote the chain reports its deleted last row."""
+    """The last row of a chain is deleted while there is no audit root: only the desk that wrote the chain reports the
+    missing row.
+    """
     with open_three_desks(place, vendor, hand_clock) as (bought, _, other):
         gone = delete_last_row(place, bought._context.session)
         assert (verify_trail(bought), verify_trail(other)) == ((gone, "missing"), None)
@@ -103,8 +109,8 @@ def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
 def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A person deletes the chain's last row and the root: the worker's desk, which has the heads of its own chain in
-    its spool, reports the deleted root.
+    """A chain's last row and the audit root are both deleted: the worker's desk, which has the heads of its own chain
+    in its spool, reports the deleted root.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
@@ -117,7 +123,7 @@ def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
 
 @pytest.mark.engines("sqlite")
 def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """Somebody edits a chain and repairs its hashes: the audit root still has the original hash, so the row is
+    """An attacker edits a chain and repairs its hashes. The audit root still has the original hash, so the row is
     reported as replaced.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
@@ -135,8 +141,8 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
 def test_a_root_is_written_an_hour_after_its_rows(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """The worker writes a root an hour after the rows that it covers, and no further root while the only new row is a
-    root.
+    """The worker writes an audit root an hour after the rows that the root covers. It writes no further root while
+    the only new row is a root.
     """
     with open_three_desks(place, vendor, hand_clock) as (_, worker, _):
         counts = []
@@ -151,8 +157,8 @@ def test_a_root_is_written_an_hour_after_its_rows(
 def test_rows_that_appear_late_are_covered_by_the_next_root(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A server gives an id to a row before the row is committed: a row that the last root couldn't see, although its
-    id was covered, is in the next root.
+    """A server gives a row its id before the row is committed. So the last audit root can cover the id of a row that
+    it couldn't read; the next root contains that row.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, _):
         for i in range(1, 4):
@@ -173,8 +179,8 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
 def test_all_chain_heads_are_stored_in_several_roots(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """More chain heads than fit into one row are stored in several roots: all heads are stored, and
-    no detail is cut.
+    """If one row cannot contain all chain heads, they are stored in several roots: all heads are stored, and no
+    detail is truncated.
     """
     with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
         context = console._context
@@ -198,8 +204,8 @@ def test_all_chain_heads_are_stored_in_several_roots(
 
 
 def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
-    """Write a root with this detail as the person `by` into a new chain with a valid hash, on a server without the
-    triggers, which would refuse it; return the id of its row.
+    """Write an audit root with this detail as the person `by`, in a new chain with a valid hash; return the id of its
+    row. On a server the triggers, which would refuse the row, are removed first.
     """
     place.drop_table_triggers("audit_log")
     entry = NewAuditEntry(
@@ -217,7 +223,7 @@ def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
 
 
 def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
-    """Return the detail of a root in the program's own form, with these heads and this range of covered row ids."""
+    """Return the detail of a root in the program's own format, with these heads and this range of covered row ids."""
     return json.dumps(
         next(
             audit_roots.make_root_details(
@@ -231,8 +237,8 @@ def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: i
 def test_a_root_written_by_a_person_covers_no_rows(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, upto: int
 ) -> None:
-    """A person writes a root that covers everything: it is reported as forged, later rows are covered by the worker's
-    root, and a deleted last row is reported.
+    """A person writes an audit root that claims to cover everything: it is reported as forged. Later rows are covered
+    by the worker's next root, and a deleted last row is still reported.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         forged = forge_root(place, bought, "op-a", make_root_detail(upto=upto))
@@ -246,8 +252,8 @@ def test_a_root_written_by_a_person_covers_no_rows(
 
 
 def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """A person copies an old root of the worker into another chain: the copy is reported as forged, and the covered
-    range stays the same.
+    """A person copies an old audit root of the worker into another chain: the copy is reported as forged, and the
+    range of rows that roots cover stays the same.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
@@ -267,16 +273,16 @@ def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor,
 def test_the_database_refuses_a_root_with_unknown_rows(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, since: int, upto: int
 ) -> None:
-    """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
+    """An attacker with the worker's account can't write an audit root that covers later rows or leaves out rows."""
     with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
         forged = forge_root(place, worker, "worker", make_root_detail(since=since, upto=upto))
         assert verify_trail(other) == (forged, "forged")
 
 
-def test_the_heads_of_a_root_are_those_that_were_kept(
+def test_a_root_without_its_heads_is_reported_as_forged(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A root from whose list a head was removed doesn't match its own hash and is reported as forged."""
+    """An audit root without its list of chain heads doesn't match its own hash and is reported as forged."""
     with open_three_desks(place, vendor, hand_clock) as (_, worker, other):
         detail = json.loads(make_root_detail(upto=1)) | {"heads": []}
         assert verify_trail(other) is None
@@ -285,8 +291,8 @@ def test_the_heads_of_a_root_are_those_that_were_kept(
 
 
 def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequence[ChainHead]], since: int = 0) -> str:
-    """Return the detail of a root that covers all present rows, in which each head is replaced by what `keep` returns
-    for it.
+    """Return the detail of an audit root that covers all present rows, in which the function `keep` replaces each
+    chain head by the heads that it returns.
     """
     with console.database.read() as conn:
         last = conn.exec_driver_sql("SELECT max(id) FROM audit_log").scalar_one()
@@ -302,8 +308,8 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 def test_the_database_refuses_a_root_without_all_its_chains(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, lie: str
 ) -> None:
-    """An attacker with the worker's account can't write a root without a chain, without all chains, or without the
-    newest row.
+    """An attacker with the worker's account can't write an audit root without any chain, without all chains, or
+    without the newest row.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
@@ -319,7 +325,9 @@ def test_the_database_refuses_a_root_without_all_its_chains(
         }[lie]
 
         def list_false_heads(head: ChainHead) -> Sequence[ChainHead]:
-            """Return the false heads instead of this head."""
+            """Return the false chain heads for the attacked chain, and for any other chain its own head, or nothing
+            if the root shall be empty.
+            """
             return instead if head.chain == chain else [] if lie == "nothing" else [head]
 
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, list_false_heads))
@@ -327,9 +335,9 @@ def test_the_database_refuses_a_root_without_all_its_chains(
         assert verify_trail(other) is not None
 
 
-def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """The worker's account writes a root without heads, then a row is deleted: every desk reports a fault, also after
-    a second false root that continues the first.
+def test_a_false_root_hides_no_deleted_row(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
+    """An attacker with the worker's account writes an audit root without chain heads and then deletes a row. Every
+    desk reports a fault, also after a second false root that continues the first.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         forged = forge_root(place, worker, "worker", make_false_root_detail(other, lambda _: []))
@@ -343,7 +351,9 @@ def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand
 
 @pytest.mark.engines("sqlite")
 def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """A row that was committed after the root that covers its id is in the next root: no fault is reported."""
+    """A row is committed after the audit root that already covers its id. The next root contains the row, and no
+    fault is reported.
+    """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         place.drop_table_triggers("audit_log")
@@ -365,8 +375,8 @@ def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, han
 def test_rows_of_the_last_minute_wait_for_the_next_root(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A root covers only rows older than a minute, because another transaction may still commit a row with a smaller
-    id.
+    """An audit root covers only rows older than a minute, because another transaction may still commit a row with a
+    smaller id.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
@@ -382,8 +392,8 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
 def test_windows_of_people_leave_roots_to_a_worker(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """On a server a person's desk doesn't run the task of the audit roots, because only the roots
-    of a worker count.
+    """On a server, a person's desk does not run the task that writes audit roots, because only the roots of a worker
+    count.
     """
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)

@@ -1,5 +1,5 @@
-"""The verification of the audit trail returns its first and last entry, in the result, in JSON and
-in both languages.
+"""Tests that the verification of the audit trail states the first and the last entry: in the returned result, in JSON
+and in both languages.
 """
 
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ from tests.support.places import Place
 
 
 def test_first_and_last_entry_cover_all_chains(place: Place, sandbox: Sandbox) -> None:
-    """The first and last entry are those with the smallest and the largest id over all chains; two desks write two
-    chains.
+    """Two desks write two chains: the first and last entry of the verification are those with the smallest and the
+    largest id over all chains.
     """
     first_number, second_number = invent_numbers(2, seed=7)
     with place.open_desk(sandbox) as desk, place.open_desk(sandbox, person="lead-b", desk=1) as other:
@@ -33,7 +33,9 @@ def test_first_and_last_entry_cover_all_chains(place: Place, sandbox: Sandbox) -
 
 
 def test_a_verified_trail_has_a_sentence_and_json() -> None:
-    """The sentence and the JSON of a verified trail; an empty trail has no first entry."""
+    """The result of a verified trail is formatted as a sentence and as JSON, with the first and the last entry. The
+    result of an empty trail has no first entry.
+    """
     at = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     trail = VerifiedTrail(1_204, AuditEntryPosition(3, at), AuditEntryPosition(1_210, at))
     english = format_verified_trail(trail, "en")

@@ -1,5 +1,5 @@
-"""Bulk runs: their records are fixed when the run is created; then forecast, execution row by row, stop, crash and
-continuation. No bulk run moves money.
+"""Tests of bulk runs. The records of a run are fixed when the run is created; then come forecast, execution row by
+row, stop, crash and continuation. No bulk run moves money.
 """
 
 from collections import Counter
@@ -53,7 +53,7 @@ def call_for_refusal(call: object) -> ConsoleError:
 
 
 def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
-    """Return result and reason of each row of the run; None where the row isn't done."""
+    """Return result and reason of each row of the run; both are None for a row that isn't done."""
     return [(row.result, row.reason) for row in console.bulk.list_rows(run_id)]
 
 
@@ -63,7 +63,9 @@ def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | 
 def test_one_person_creates_a_limited_number_of_bulk_rows(
     place: Place, console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person chooses no more than a limited number of records within 24 hours, whatever became of the runs."""
+    """A person can choose only a limited number of records for bulk runs within 24 hours. Records of discarded and of
+    partly executed runs count too; another person has a limit of their own.
+    """
     make_unknown_checks(console, ROW_COUNT)
     monkeypatch.setattr("console.services.bulk.runs.MAX_BULK_RECORDS_PER_DAY", 2 * ROW_COUNT)
     console.bulk.discard(console.bulk.create_run("probe", "unknown").id)
@@ -75,7 +77,9 @@ def test_one_person_creates_a_limited_number_of_bulk_rows(
 
 
 def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor: LedgerVendor) -> None:
-    """A new run contains the records that match now, with their versions; records that match later aren't added."""
+    """A new bulk run contains the records that match its filter when it is created, with their versions. Records that
+    match later aren't added.
+    """
     chosen = make_unknown_checks(console, ROW_COUNT)
     run = console.bulk.create_run("probe", "unknown")
     assert (run.size, run.most, run.done, run.state, run.name) == (ROW_COUNT, ROW_COUNT, 0, "frozen", f"BS-{run.id}")
@@ -87,8 +91,8 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor:
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
 def test_actions_that_move_money_are_refused_in_bulk(console: Console, action: str) -> None:
-    """An action that moves money or decides an outcome is refused for bulk runs by its name, before any record is
-    read.
+    """A bulk run with an action that moves money or decides an outcome is refused by the action's name, before the
+    service reads any record.
     """
     chosen = make_unknown_checks(console, 1)
     refused = call_for_refusal(lambda: console.bulk.create_run(action, chosen))
@@ -96,8 +100,8 @@ def test_actions_that_move_money_are_refused_in_bulk(console: Console, action: s
 
 
 def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
-    """No run is created without records, with records of a kind that has no bulk action, or with a note without
-    words.
+    """No run is created if it has no records, if its records are of a kind without bulk actions, or if its note has
+    no words.
     """
     chosen = make_unknown_checks(console, 1)
     assert call_for_refusal(lambda: console.bulk.create_run("probe", [])).detail["problem"] == "bulk_size"
@@ -112,8 +116,8 @@ def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
 
 
 def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The plan forecasts each row with the reason (would run, taken by another person, changed since, not found) and
-    the totals. It calls no provider and writes no result.
+    """The plan of a bulk run forecasts each row with its reason (would run, taken by another person, changed since,
+    not found) and the totals. The forecast calls no provider and writes no result.
     """
     chosen = make_unknown_checks(console, 5)
     console.recovery.probe(CHECK_KIND, chosen[1].id)  # settled since it was chosen
@@ -140,7 +144,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
 
 
 def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) -> None:
-    """The result and reason of each row of a bulk run are those of its dry run."""
+    """The result and the reason of each row of a bulk run equal those of the dry run."""
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(CHECK_KIND, chosen[1].id)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -166,8 +170,8 @@ def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) ->
 
 
 def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
-    """The decision table excludes a re-fetch of a check that was perhaps not purchased: each row is refused, and the
-    provider isn't called.
+    """The decision table excludes a re-fetch of a check that was perhaps not purchased. In a bulk run of re-fetches
+    each such row is refused, and the provider isn't called.
     """
     chosen = make_unknown_checks(console, 2)
     run = console.bulk.create_run("refetch", chosen)
@@ -178,7 +182,7 @@ def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerV
 
 
 def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
-    """A bulk re-fetch reads the missing detail and PDF of each purchased check."""
+    """A bulk run of re-fetches reads the missing detail and PDF of each purchased credit check."""
     chosen = make_unknown_checks(console, 2)
     for one in chosen:
         console.recovery.probe(CHECK_KIND, one.id)
@@ -192,8 +196,8 @@ def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
 
 
 def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console: Console) -> None:
-    """A bulk run of takes or notes acts in the name of the person who created it; another person can't run it.
-    Records that another person has taken are skipped.
+    """A bulk run that takes records or adds notes acts in the name of the person who created it; another person can't
+    run it. Records that another person has taken are skipped.
     """
     chosen = make_unknown_checks(console, 3)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -215,8 +219,8 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
 
 
 def test_a_run_can_be_stopped_and_discarded_while_everything_is_read_only(place: Place, console: Console) -> None:
-    """The read-only switch of everything is set while a run of takes is executed. The person can still stop the run
-    and discard its remaining rows, because that only prevents changes; nobody can create or resume a run.
+    """Everything becomes read-only while a bulk run of takes is executed. The person can still stop the run and
+    discard its remaining rows, because that only prevents changes. No one can create or resume a run.
     """
     chosen = make_unknown_checks(console, 3)
 
@@ -241,7 +245,7 @@ def test_a_run_can_be_stopped_and_discarded_while_everything_is_read_only(place:
 def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
     console: Console, vendor: LedgerVendor
 ) -> None:
-    """A run of the first three rows and a later run of all rows execute each row once."""
+    """A bulk run is first executed for three of its rows and later for all rows: each row is executed once."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     few = console.bulk.run(run.id, max_rows=3)
     assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
@@ -253,8 +257,8 @@ def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
 
 
 def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console) -> None:
-    """A run stops after its present row if the running person or another person stops it; the next run does the
-    remaining rows.
+    """A bulk run stops after its present row if the running person or another person stops it. The next execution
+    does the remaining rows.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     heard: list[int] = []
@@ -275,7 +279,9 @@ def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console
 
 
 def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console) -> None:
-    """A second person who starts a running bulk run is refused with the name of the person who runs it."""
+    """If a second person starts a bulk run that is already running, the start is refused with the name of the person
+    who runs it.
+    """
     run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
     told: list[ConsoleError] = []
 
@@ -292,7 +298,9 @@ def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console
 
 @pytest.mark.engines("sqlite")
 def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
-    """An auditor can read bulk runs but can't create or run one; a worker can't create notes."""
+    """An auditor can read bulk runs but cannot create or run one; a worker cannot create a bulk run of notes or add a
+    note.
+    """
     chosen = make_unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
         console.people.add_person(Person(name, frozenset({role}), may_buy=False))
@@ -315,8 +323,8 @@ def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
 def test_a_provider_that_refuses_pauses_the_run(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three refusals by the provider in a row pause the run with the provider as the reason; the next run does the
-    remaining rows.
+    """Three refusals by the provider in a row pause the bulk run, with the provider as the reason. The next execution
+    does the remaining rows.
     """
     run = console.bulk.create_run("refetch", _choose_purchased(console, ROW_COUNT))
     monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
@@ -330,8 +338,8 @@ def test_a_provider_that_refuses_pauses_the_run(
 
 @pytest.mark.parametrize("action", ["take", "note"])
 def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) -> None:
-    """A switch for everything that is set while a run takes records or adds notes pauses the run before its next row;
-    after the switch is off, the run continues with the remaining rows.
+    """Everything becomes read-only while a bulk run takes records or adds notes: the run pauses before its next row.
+    After the switch is off, the run continues with the remaining rows.
     """
     with place.desk(make_vendor(4)) as console:
         run = console.bulk.create_run(action, make_unknown_checks(console, 4), "seen" if action == "note" else None)
@@ -352,7 +360,7 @@ def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) ->
 
 
 def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
-    """Return `count` purchased checks as records to choose, with their present versions."""
+    """Return `count` purchased checks with their present versions, as records for a bulk run."""
     chosen = make_unknown_checks(console, count)
     for one in chosen:
         console.recovery.probe(CHECK_KIND, one.id)
@@ -361,7 +369,7 @@ def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
 
 @pytest.mark.expects_log("the bug is told")
 def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected error in one row is stored as that row's result; the other rows are executed."""
+    """An unexpected error in one row is stored as the result of that row, and the other rows are executed."""
     chosen = make_unknown_checks(console, 3)
     run = console.bulk.create_run("probe", chosen)
     acts = console.bulk._actions
@@ -381,7 +389,7 @@ def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch:
 
 
 def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
-    """Execute the run in a process of its own, which is killed at the failpoint; let its lease expire."""
+    """Execute the bulk run in a child process, which is killed at the failpoint; then let its lease expire."""
     told = place.make_settings("op-a", 1) | {"FAILPOINT": failpoint}
     with start_children(continue_run_in_child, [(place.get_home(1), told, count, run_id)]) as (child,):
         assert child.wait_for_end() == -9
@@ -389,8 +397,8 @@ def _run_until_killed(place: Place, run_id: int, count: int, failpoint: str) -> 
 
 
 def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
-    """Stop a run after `stop_after` rows, continue it in a process that is killed at its row number `killed_at`,
-    complete it and return it.
+    """Stop a bulk run after `stop_after` rows. Continue it in a process that is killed at the row number `killed_at`,
+    then complete the run and return it.
     """
     with place.desk(make_vendor(count)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, count))
@@ -413,8 +421,8 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
 
 @pytest.mark.parametrize("point", ["before_bulk_row", "after_bulk_row"])
 def test_a_row_interrupted_by_a_kill_is_executed_once(place: Place, point: str) -> None:
-    """A process is killed before or after the action of a row: the continued run executes a row that wasn't executed,
-    counts an executed row as done, and each record is settled once.
+    """A process is killed before or after the action of a row in a bulk run. The continued run executes the row if it
+    wasn't executed, and otherwise counts it as done. Each record is settled once.
     """
     _stop_kill_and_complete(place, 6, 2, 2, point)
     assert count_bought_entries(place) == Counter(dict.fromkeys(count_bought_entries(place), 1))
@@ -430,7 +438,7 @@ def test_three_hundred_rows_are_completed_after_stops_and_kills(place: Place) ->
 
 
 def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
-    """The due task continues a run whose process died, and leaves a run that a person has stopped."""
+    """The due task continues a bulk run whose process died, and doesn't continue a run that a person has stopped."""
     with place.desk(make_vendor(ROW_COUNT)) as console:
         chosen = make_unknown_checks(console, ROW_COUNT)
         stopped = console.bulk.run(console.bulk.create_run("probe", chosen[:2]).id, should_stop=lambda: True)
@@ -444,8 +452,8 @@ def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
 
 
 def test_the_due_task_pauses_a_dead_persons_run_of_takes(place: Place) -> None:
-    """The due task doesn't continue a bulk run of takes, because a take is in a person's name: the run is paused
-    until the person who created it runs it again.
+    """The due task does not continue a run of takes whose process has died, because a take has a person's name. The
+    run is paused until the person who created it runs it again.
     """
     with place.desk(make_vendor(2)) as console:
         run = console.bulk.create_run("take", make_unknown_checks(console, 2))
@@ -457,7 +465,7 @@ def test_the_due_task_pauses_a_dead_persons_run_of_takes(place: Place) -> None:
 
 
 def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
-    """Two processes run the same bulk run at once: each row is executed once."""
+    """If two processes run the same bulk run at once, each row is executed once."""
     with place.desk(make_vendor(ROW_COUNT)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
         each = [
@@ -473,7 +481,7 @@ def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
 
 
 def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
-    """Run the bulk run in a child process; send the error code instead of the state if the run is refused."""
+    """Run the bulk run in a child process and send its state to the test, or the error code if the run is refused."""
     try:
         continue_run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
     except ConsoleError as refused:

@@ -1,4 +1,6 @@
-"""Bulk runs on the screens: lists, names, parts of a plan, runs whose process ended, and discarded runs."""
+"""Tests of the data of bulk runs that the screens show: lists, names, parts of a plan, runs whose process ended, and
+discarded runs.
+"""
 
 from collections.abc import Iterator
 
@@ -29,8 +31,8 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Console) -> None:
-    """A plan that is limited to the first rows has the totals of those rows. Each row has its record, or None where
-    the record doesn't exist.
+    """The plan of a bulk run that is limited to the first rows has the totals of those rows. Each row has its record,
+    or None where the record doesn't exist.
     """
     chosen = make_unknown_checks(console, 4)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -45,7 +47,9 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
 
 
 def test_a_plan_estimates_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The estimated time (seconds) of a plan counts only the rows that would run."""
+    """The estimated time (seconds) of a bulk run's plan counts only the rows that would run, also after the plan is
+    limited to the first rows.
+    """
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(CHECK_KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
@@ -55,7 +59,7 @@ def test_a_plan_estimates_time_by_its_slowest_provider(console: Console, monkeyp
 
 
 def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> None:
-    """The plan of a stopped run contains all rows without a result."""
+    """The plan of a stopped bulk run contains all rows without a result."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
@@ -64,8 +68,8 @@ def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> N
 
 
 def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
-    """The rows of a run with their records are read in pages by position, all of them or only those
-    that aren't done.
+    """The rows of a bulk run are read together with their records, in pages by position. Either all rows are read or
+    only those that aren't done.
     """
     chosen = make_unknown_checks(console, 3)
     run = console.bulk.create_run("probe", [*chosen, ChosenRecord(CHECK_KIND, 9_999, 1)])
@@ -81,7 +85,9 @@ def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
 
 
 def test_open_runs_are_listed_first(console: Console) -> None:
-    """The open runs come first, then the done ones; beside a running one is the name of the person who runs it."""
+    """The list of bulk runs has the open runs first, then the done ones. A run that is being executed states the name
+    of the person who executes it.
+    """
     chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)
     left = console.bulk.create_run("probe", chosen[1:])
@@ -100,8 +106,8 @@ def test_open_runs_are_listed_first(console: Console) -> None:
 
 
 def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console: Console) -> None:
-    """A window that closes during a run ends its part after the present row, and the due task continues the run at
-    once.
+    """If the window is closed during a bulk run, the window ends the execution after the present row. The due task
+    continues the run at once.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     heard: list[int] = []
@@ -117,8 +123,8 @@ def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console
 
 
 def test_only_the_creator_discards_the_remaining_rows(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The person who created a run can discard its remaining rows for good; another person can't, and nobody can
-    while it runs. A discarded run is in no list and calls no provider.
+    """Only the person who created a bulk run can discard its remaining rows for good, and only while the run isn't
+    being executed. A discarded run is in no list and calls no provider.
     """
     run = console.bulk.create_run("probe", make_unknown_checks(console, 3))
     with place.open_console_of_person(console, "lead-b") as other:

@@ -1,5 +1,5 @@
-"""A case about a contradiction that one reading at AlarmBox has shown closes when the next reading agrees. Every
-other contradiction waits for a person.
+"""Tests of the cases about a contradiction. A case that one wrong answer of AlarmBox has opened closes when the next
+answer agrees; every other case waits for a person.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ NUMBER, OTHER = invent_numbers(2)
 
 
 class ConfusedVendor(LedgerVendor):
-    """AlarmBox, whose reports name the corporation `names` instead of the right one; None: they
-    name the right one.
+    """A simulated AlarmBox whose reports contain the corporation number `names` instead of the right one. If `names`
+    is None, the reports are right.
     """
 
     names: str | None = None
@@ -43,35 +43,35 @@ def console(place: Place, vendor: ConfusedVendor, hand_clock: ManualClock) -> It
 
 
 def hide_check(vendor: ConfusedVendor) -> None:
-    """AlarmBox answers for a moment that it has no such credit check."""
+    """Make the simulated AlarmBox answer that it has no such credit check, until the test restores its charges."""
     vendor.charges = []
 
 
 def name_other_corporation(vendor: ConfusedVendor) -> None:
-    """AlarmBox answers for a moment with the report of another corporation."""
+    """Make the simulated AlarmBox answer with the report of another corporation, until the test resets `names`."""
     vendor.names = OTHER
 
 
 def refetch_record(console: Console, record: CreditCheck) -> None:
-    """Re-fetch the record."""
+    """Re-fetch the credit check."""
     console.credit_checks.refetch(record.id)
 
 
 def probe_record(console: Console, record: CreditCheck) -> None:
-    """Probe the record."""
+    """Probe the credit check."""
     console.recovery.probe("credit-check", record.id)
 
 
 def open_contradiction(console: Console, record: CreditCheck, observed: str) -> None:
-    """Open the case of an answer of AlarmBox that contradicts the purchase; `observed` is the answer, such as `bought
-    7`.
+    """Open the case about an answer of AlarmBox that contradicts the purchase; `observed` is a text for the answer,
+    such as `bought 7`.
     """
     context = console._context
     context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
 
 
 def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[str]:
-    """Return the observed facts of all open alerts."""
+    """Return the text `observed` of each open alert."""
     return [alert.observed for alert in console.alerts.list_alerts() if alert.resolved_at is None]
 
 
@@ -83,8 +83,8 @@ def test_an_answer_that_agrees_again_ends_the_case(
     spoil: Callable[[ConfusedVendor], None],
     ask: Callable[[Console, CreditCheck], None],
 ) -> None:
-    """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees, the case closes and
-    the record leaves the review queue.
+    """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees with the record, the
+    case closes and the record leaves the review queue.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
@@ -106,7 +106,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     console: Console, vendor: ConfusedVendor, ask: Callable[[Console, CreditCheck], None]
 ) -> None:
-    """A successful re-fetch or probe doesn't close a case about a second purchase, because it shows only that the
+    """A successful re-fetch or probe does not close a case about a second purchase, because it only shows that the
     report can be read.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
@@ -118,8 +118,8 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
 
 
 def test_a_second_contradiction_replaces_one_about_viewing(console: Console, vendor: ConfusedVendor) -> None:
-    """AlarmBox doesn't show the check, and then an answer names another purchase: the case is now about the other
-    purchase, and a reading that agrees doesn't close it.
+    """First AlarmBox doesn't show the check, and then an answer names another purchase. The case is now about the
+    other purchase, and a re-fetch that succeeds doesn't close it.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
@@ -133,8 +133,8 @@ def test_a_second_contradiction_replaces_one_about_viewing(console: Console, ven
 
 
 def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: ConfusedVendor) -> None:
-    """A person acknowledges a contradiction; another contradiction of the same purchase opens an alert that isn't
-    acknowledged.
+    """A person acknowledges the case about a contradiction. Another contradiction of the same purchase opens an alert
+    that isn't acknowledged.
     """
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     for observed in ("bought 7", "bought 7", "bought 8"):

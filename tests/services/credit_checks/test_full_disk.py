@@ -1,4 +1,6 @@
-"""The desk's disk is full before anything is sent: the action is refused, and no claim remains."""
+"""Tests of actions whose desk has a full disk before any call is sent: the action is refused, and no claim
+remains.
+"""
 
 import shutil
 from collections import namedtuple
@@ -20,8 +22,8 @@ DiskUsage = namedtuple("DiskUsage", "total used free")  # as the system tells it
 def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A purchase on a full disk is refused with `storage_full` (exit status 6), without a row and without a call.
-    With room again it succeeds.
+    """A purchase on a full disk is refused with `storage_full` (exit status 6); no row is written and no call is
+    sent. After the disk has space again, the purchase succeeds.
     """
     ask = PurchaseRequest(NUMBERS[0], "1")
     with place.desk(vendor, hand_clock) as console:
@@ -34,7 +36,9 @@ def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
 
 
 def test_a_payment_start_on_a_full_disk_is_refused(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
+    """Starting a payment on a full disk is refused, and no row is written. After the disk has space again, the start
+    succeeds.
+    """
     order = scene.insert_order("ORD-1", 3300)
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: DiskUsage(1, 1, 0))

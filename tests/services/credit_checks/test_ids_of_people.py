@@ -1,4 +1,6 @@
-"""The id with which a person settles an unknown purchase must be the id that AlarmBox gave to this purchase."""
+"""Tests that the AlarmBox id with which a person settles an unknown purchase must be the id that AlarmBox gave to
+this purchase.
+"""
 
 from datetime import datetime
 
@@ -16,8 +18,8 @@ from tests.support.refusals import call_for_refusal_code
 
 
 def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> None:
-    """A person gives the id of a credit check that expired before the unknown purchase was sent: it is refused,
-    because the settled record could be renewed at once.
+    """A person settles an unknown purchase with the id of a credit check that expired before the purchase was sent.
+    The decision is refused, because the settled record could be renewed at once.
     """
     vendor = LedgerVendor(today=lambda: datetime(2024, 4, 1, tzinfo=JST).date())
     vendor.buy_check(PurchaseRequest(NUMBER, "1"))

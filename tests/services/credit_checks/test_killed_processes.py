@@ -1,4 +1,6 @@
-"""The process of a purchase ends during the call to AlarmBox: by Ctrl+C, or without any further step."""
+"""Tests of a purchase whose process ends during the call to AlarmBox: by Ctrl+C, or killed so that it can write
+nothing more.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -31,19 +33,21 @@ def console(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Iterator[
 
 
 def raise_exception(trouble: BaseException) -> None:
-    """Raise this exception; for a lambda."""
+    """Raise this exception. A lambda calls this function because a lambda can't contain `raise`."""
     raise trouble
 
 
 def read_operation_state(console: Console, record: CreditCheck) -> tuple[str, str | None]:
-    """Return state and reason of the operation of the record."""
+    """Return state and reason of the operation that bought the record."""
     seen = console.recovery.read_record("operation", record.operation_id or "")
     assert isinstance(seen, OperationDetails)
     return seen.record.state, seen.record.reason
 
 
 def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: LedgerVendor) -> None:
-    """After Ctrl+C the record is unknown at once, before its lease expires, and the error contains the record."""
+    """After Ctrl+C during the call, the record is stored as unknown at once, before its lease expires. The error
+    contains the record.
+    """
     vendor.during = lambda: raise_exception(KeyboardInterrupt())
     with pytest.raises(ConsoleError) as told:
         console.credit_checks.purchase(PURCHASE_REQUEST)
@@ -56,8 +60,8 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
 def test_an_operation_of_an_ended_process_lapses_with_its_lease(
     console: Console, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
-    has stored that.
+    """The operation of a process that ended is shown as unknown once its lease has expired, both before and after a
+    worker has stored the lapse.
     """
     with simulate_crash(console._context) as vanish:
         vendor.during = vanish

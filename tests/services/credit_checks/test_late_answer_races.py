@@ -1,4 +1,6 @@
-"""A late answer that is delivered while another desk writes the record is applied again, not refused."""
+"""Tests of a late answer that is delivered while another desk writes the same record: the desk applies the answer
+again and doesn't refuse it.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -22,8 +24,8 @@ from tests.support.refusals import call_for_refusal
 def test_a_late_answer_that_loses_a_race_is_run_again(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another desk changes the row twice between the delivery's read and its write: the first delivery still settles
-    the record, and the trail has no undelivered answer.
+    """Another desk changes the row twice between the read and the write of a delivery. The first delivery still
+    settles the record, and the audit trail has no undelivered answer.
     """
     read, times = credit_checks.find, 2
     with (
@@ -34,7 +36,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         assert lost.code == "outcome_unknown"
 
         def read_and_let_other_desk_change(conn: Connection, *which: Any) -> CreditCheck | None:
-            """Read the record, and let the other desk change the row after the read, the first two times."""
+            """Read the record; after each of the first two reads, let the other desk change the row."""
             nonlocal times
             found = read(conn, *which)
             if times and found is not None:

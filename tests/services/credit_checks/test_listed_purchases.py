@@ -1,5 +1,5 @@
-"""AlarmBox's list of purchases settles an unknown purchase only if the listed purchase can belong
-to no other record.
+"""Tests of AlarmBox's list of purchases, which settles an unknown purchase only if the listed purchase can belong to
+no other record.
 """
 
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass
 class ListingVendor(LedgerVendor):
-    """AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks
-    the ids in `hidden`. With `is_cached`, a cache gives an old list in its place.
+    """A simulated AlarmBox with a list of purchases. The list has no day for the ids in `undated`, and lacks the ids
+    in `hidden`. With `is_cached`, a cache returns an old list instead.
     """
 
     finds: bool = True
@@ -53,7 +53,9 @@ class ListingVendor(LedgerVendor):
 
 
 class CachedReader(LedgerReader):
-    """Reads AlarmBox's list of purchases through a cache that had stored it before."""
+    """A reader of AlarmBox's list of purchases whose answers are always marked as old, as if a cache had stored them
+    before.
+    """
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return replace(
@@ -63,7 +65,7 @@ class CachedReader(LedgerReader):
 
 @pytest.fixture
 def listing(hand_clock: ManualClock, vendor: LedgerVendor) -> ListingVendor:
-    """AlarmBox with a list of purchases, on the day of the clock."""
+    """A simulated AlarmBox that offers a list of purchases and whose day follows the test's clock."""
     return ListingVendor(today=vendor.today)
 
 
@@ -73,8 +75,12 @@ def console(place: Place, listing: ListingVendor, hand_clock: ManualClock) -> It
         yield desk
 
 
-def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour) -> CreditCheck:
-    """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
+def buy_with_unknown_outcome(
+    console: Console, vendor: ListingVendor, client: str, behaviour: Behaviour
+) -> CreditCheck:
+    """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
+    unknown.
+    """
     vendor.behaviour = behaviour
     record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, client))).detail[
         "record"
@@ -84,7 +90,7 @@ def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour:
 
 
 def read_probe_refusal(console: Console, record: CreditCheck) -> tuple[str, object]:
-    """Return the code and the reason of the error with which a probe is refused; the purchase must stay unknown."""
+    """Probe the purchase, which must be refused and stay unknown. Return the code and the reason of the error."""
     error = call_for_refusal(lambda: console.recovery.probe("credit-check", record.id))
     assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
     return error.code, error.detail.get("reason")
@@ -97,9 +103,11 @@ def delete_purchase(place: Place, record: CreditCheck) -> None:
     )
 
 
-def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, listing: ListingVendor) -> None:
-    """One unknown purchase and one listed purchase: the probe settles the record with the listed id."""
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+def test_the_only_listed_purchase_settles_the_only_unknown_purchase(console: Console, listing: ListingVendor) -> None:
+    """There is one unknown purchase and one listed purchase: a probe settles the unknown purchase with the listed
+    id.
+    """
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     settled = console.recovery.probe("credit-check", record.id)
     assert isinstance(settled, CreditCheck)
     assert (settled.certainty, settled.credit_check_id) == (Certainty.KNOWN, 1)
@@ -108,40 +116,42 @@ def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, list
 def test_a_lost_purchase_of_another_client_may_have_the_listed_id(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """The database has lost client 1's purchase, and only the desk's spool knows it. The listed purchase may be
-    client 1's, so it doesn't settle client 2's.
+    """The database has lost client 1's purchase, and only the desk's spool still has it. The listed purchase may be
+    that one, so a probe doesn't settle client 2's purchase with it.
     """
-    delete_purchase(place, buy_unknown(console, listing, "1", "silent_after_charge"))
-    second = buy_unknown(console, listing, "2", "silent_before_charge")
+    delete_purchase(place, buy_with_unknown_outcome(console, listing, "1", "silent_after_charge"))
+    second = buy_with_unknown_outcome(console, listing, "2", "silent_before_charge")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """The database has lost client 1's purchase; the desk's spool knows its id, which is the listed one. So it
-    doesn't settle client 2's purchase.
+    """The database has lost client 1's purchase, but the desk's spool has its AlarmBox id, which is the listed one.
+    So a probe doesn't settle client 2's purchase with the listed id.
     """
     delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
-    second = buy_unknown(console, listing, "2", "silent_before_charge")
+    second = buy_with_unknown_outcome(console, listing, "2", "silent_before_charge")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_another_applications_purchase_may_have_the_listed_id(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """A row of another application without an id may be the listed purchase, so the list doesn't settle ours."""
-    second = buy_unknown(console, listing, "2", "silent_after_charge")
+    """A row of another application has no AlarmBox id and may be the listed purchase. So the list doesn't settle our
+    unknown purchase.
+    """
+    second = buy_with_unknown_outcome(console, listing, "2", "silent_after_charge")
     place.sql(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
-def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listing: ListingVendor) -> None:
-    """A person bought on AlarmBox's own page today, and our purchase is listed without a day: either may be ours, so
-    the purchase stays unknown.
+def test_a_listed_purchase_without_a_day_makes_the_list_ambiguous(console: Console, listing: ListingVendor) -> None:
+    """The list has our unknown purchase and one that a person made on AlarmBox's own page today. Ours, or both
+    purchases, are listed without a day: either may be ours, so the purchase stays unknown.
     """
     listing.charges.append(Charge(1, NUMBER, "", listing.today(), None))
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     listing.undated = {2}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
     listing.undated = {1, 2}
@@ -150,7 +160,7 @@ def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listin
 
 def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
     """The only listed purchase has no day, so it may be from last year: the purchase stays unknown."""
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "undated_found")
 
@@ -159,10 +169,10 @@ def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console,
 def test_a_listed_purchase_contradicts_a_concurrent_refusal(
     console: Console, listing: ListingVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the probe reads the list, the late answer arrives: AlarmBox has refused the purchase. The list has the
+    """While the probe reads the list, a late answer arrives: AlarmBox has refused the purchase. But the list has the
     purchase, so a person must look before the corporation is bought again.
     """
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     refused: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     listed = LedgerReader.find_purchases
 
@@ -181,15 +191,17 @@ def test_a_listed_purchase_contradicts_a_concurrent_refusal(
 
 
 def deny_purchase(console: Console, kind: str, record_id: object) -> object:
-    """Decide that the purchase was not made, and return the step for which this decision waits."""
+    """Decide as a person that the purchase was not made. Return the step that the decision still waits for, such as
+    `second_person`.
+    """
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
 def test_a_listed_purchase_prevents_a_denial(console: Console, listing: ListingVendor, place: Place) -> None:
-    """AlarmBox lists a purchase that no record has: neither of two people can decide that the unknown purchase was
-    not made, because the corporation would be bought again. A probe settles it.
+    """AlarmBox lists a purchase that belongs to no record. Neither of two people can then decide that the unknown
+    purchase was not made, because the corporation would be bought again. A probe settles the purchase.
     """
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), record.id))  # it was only late
     with place.open_console_of_person(console, "lead-b") as other:
@@ -203,10 +215,10 @@ def test_a_listed_purchase_prevents_a_denial(console: Console, listing: ListingV
 
 
 def test_an_old_list_permits_no_denial(console: Console, listing: ListingVendor, place: Place) -> None:
-    """A cache gives a list that it had stored before the purchase: neither person can decide that the purchase was
-    not made. After a denial against the present list, an old list stops the next purchase.
+    """A cache returns a list that it stored before the purchase: neither person can decide that the purchase was not
+    made. After a denial with the present list, an old list stops the next purchase.
     """
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
 
     def require_refusal(desk: Console) -> None:
         refused = call_for_refusal(lambda: deny_purchase(desk, "credit-check", record.id))
@@ -229,8 +241,10 @@ def test_an_old_list_permits_no_denial(console: Console, listing: ListingVendor,
 
 
 def test_a_listed_lost_purchase_prevents_its_denial(console: Console, listing: ListingVendor, place: Place) -> None:
-    """The database has lost a purchase that the desk has sent: it can't be denied while AlarmBox lists it."""
-    lost = buy_unknown(console, listing, "1", "silent_after_charge")
+    """The database has lost a purchase that the desk has sent. People can't deny this purchase while AlarmBox lists
+    it.
+    """
+    lost = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     delete_purchase(place, lost)
     refused = call_for_refusal(lambda: deny_purchase(console, "operation", lost.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "listed_purchase")
@@ -264,12 +278,12 @@ def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
 def test_an_unrelated_listed_purchase_prevents_no_denial(
     console: Console, listing: ListingVendor, place: Place, listed: str
 ) -> None:
-    """A listed purchase of two days before the sending, an expired one, one of another record, or an unreadable list:
-    two people can deny the unknown purchase.
+    """The list has only a purchase that can't be the unknown one (made two days before, expired, or of another
+    record), or can't be read. Two people can then deny the unknown purchase.
     """
     if listed == "ours":
         assert console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state == CheckState.SUCCESS
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     days = {"earlier": 2, "over": 400}.get(listed)
     if days is not None:
         listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=days), None))
@@ -284,14 +298,15 @@ def test_an_unrelated_listed_purchase_prevents_no_denial(
 def test_only_one_of_simultaneous_decisions_gets_the_id(
     place: Place, listing: ListingVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server a second person's decision begins before the first one is committed, both with the same id: exactly
-    one gets the id. On a cluster it can be the second one, because its node doesn't see the lock.
+    """On a server, a second person's decision begins before the first person's is committed, and both use the same
+    AlarmBox id: exactly one gets the id. On a cluster this can be the second one, because its node doesn't see the
+    lock.
     """
     has_second_begun, ends = Event(), list[BaseException | None]()
     write, acquire = outcomes.write_successful_purchase, leases.acquire
 
     def announce_lock(tx: Transaction, name: str, *more: Any) -> object:
-        """Acquire the lease; report that the second decision has reached the lock of the id."""
+        """Acquire the lease, and signal that the second decision has reached the lock of the AlarmBox id."""
         if name == "alarmbox_id_1" and get_ident() not in first_threads:
             has_second_begun.set()
         return acquire(tx, name, *more)
@@ -317,8 +332,8 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
         ThreadPoolExecutor(1) as pool_of_first,
     ):
         records = [
-            buy_unknown(console, listing, "1", "silent_after_charge"),
-            buy_unknown(console, listing, "2", "silent_before_charge"),
+            buy_with_unknown_outcome(console, listing, "1", "silent_after_charge"),
+            buy_with_unknown_outcome(console, listing, "2", "silent_before_charge"),
         ]
         monkeypatch.setattr(leases, "acquire", announce_lock)
         monkeypatch.setattr(outcomes, "write_successful_purchase", start_second_decision)
@@ -334,11 +349,11 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
 def test_a_clock_that_is_ahead_denies_no_listed_purchase(
     console: Console, listing: ListingVendor, hand_clock: ManualClock, place: Place
 ) -> None:
-    """The desk's day is already the next one, so AlarmBox lists the purchase with the day before ours: it can't be
-    denied, and a probe leaves it unknown.
+    """The desk's clock is a day ahead, so AlarmBox lists the purchase with the day before the desk's day. People
+    can't deny the purchase, and a probe leaves it unknown.
     """
     listing.today = lambda: hand_clock.today() - timedelta(days=1)
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
             assert (
@@ -350,11 +365,11 @@ def test_a_clock_that_is_ahead_denies_no_listed_purchase(
 
 
 def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console, listing: ListingVendor) -> None:
-    """A person bought on AlarmBox's own page around midnight: the list has two purchases, and the probe leaves ours
-    unknown.
+    """A person bought the same check on AlarmBox's own page around midnight, so the list has two purchases. The probe
+    leaves our purchase unknown.
     """
     listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=1), None))
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
@@ -364,7 +379,7 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
     listing.charges.append(Charge(2, NUMBER, "", listing.today(), None))
-    record = buy_unknown(console, listing, "1", "silent_after_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     listing.hidden = {1, 3}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "list_incomplete")
     listing.hidden = set()
@@ -375,10 +390,10 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console
 def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, is_late: bool
 ) -> None:
-    """Two people have denied a purchase, and AlarmBox lists it afterwards. The next purchase reads the list first, is
-    refused, and waits until a person has acknowledged the case; while the list is unreadable it is refused, too.
+    """Two people have denied a purchase, and AlarmBox lists it afterwards. The next purchase reads the list first and
+    is refused until a person has acknowledged the case. It is also refused while the list is unreadable.
     """
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     listing.readable = is_late
     assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
@@ -406,8 +421,8 @@ def test_a_denied_purchase_that_is_listed_later_stops_the_next_one(
 def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """The list has no purchase either, so after the denial by two people the corporation can be bought."""
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+    """Two people have denied a purchase, and AlarmBox doesn't list it: the corporation can be bought again."""
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
     with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
@@ -416,9 +431,9 @@ def test_a_denied_purchase_that_is_not_listed_is_bought_again(
     assert len(listing.charges) == 1
 
 
-def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> CreditCheck:
-    """Return a purchase that AlarmBox hasn't made and that two people have denied."""
-    record = buy_unknown(console, listing, "1", "silent_before_charge")
+def buy_and_deny_unmade_purchase(console: Console, listing: ListingVendor, place: Place) -> CreditCheck:
+    """Make a purchase that AlarmBox doesn't carry out, let two people deny it, and return it."""
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     deny_purchase(console, "credit-check", record.id)
     with place.open_console_of_person(console, "lead-b") as other:
         deny_purchase(other, "credit-check", record.id)
@@ -429,10 +444,10 @@ def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> Credi
 def test_each_listed_purchase_after_a_denial_needs_a_person(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """A person has acknowledged the first listed purchase. Then the list has a second one: the next purchase is
-    refused until a person has acknowledged that one as well.
+    """After a denial, a person has acknowledged the first listed purchase. Then the list has a second one: the next
+    purchase is refused until a person has acknowledged the second one as well.
     """
-    deny_unmade(console, listing, place)
+    buy_and_deny_unmade_purchase(console, listing, place)
     for id_at_provider in (1, 2):
         listing.charges.append(Charge(id_at_provider, NUMBER, "", listing.today(), None))
         for _ in range(2):
@@ -449,12 +464,12 @@ def test_each_listed_purchase_after_a_denial_needs_a_person(
 def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, hand_clock: ManualClock
 ) -> None:
-    """Two purchases were denied, five days apart. A listed purchase of the first day opens a case about the first one
-    and stops the next purchase.
+    """Two purchases were denied, five days apart. AlarmBox lists a purchase made on the first day: this opens a case
+    about the first denied purchase and stops the next purchase.
     """
-    first, day = deny_unmade(console, listing, place), listing.today()
+    first, day = buy_and_deny_unmade_purchase(console, listing, place), listing.today()
     hand_clock.at += timedelta(days=5)
-    deny_unmade(console, listing, place)
+    buy_and_deny_unmade_purchase(console, listing, place)
     listing.charges.append(Charge(1, NUMBER, "1", day, first.id))
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
@@ -467,11 +482,11 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
 def test_a_denied_purchase_may_have_the_listed_id(
     console: Console, listing: ListingVendor, place: Place, client: str
 ) -> None:
-    """AlarmBox makes client 1's purchase after two people have denied it. The listed id settles no other unknown
-    purchase automatically, because client 1's next purchase would not be stopped then. A person gives the id.
+    """AlarmBox makes client 1's purchase after two people have denied it. A probe doesn't use the listed id for
+    another unknown purchase, because client 1's next purchase would then not be stopped. A person enters the id.
     """
-    denied = deny_unmade(console, listing, place)
-    second = buy_unknown(console, listing, client, "silent_before_charge")
+    denied = buy_and_deny_unmade_purchase(console, listing, place)
+    second = buy_with_unknown_outcome(console, listing, client, "silent_before_charge")
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), denied.id))
     assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
     named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
@@ -484,9 +499,10 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     console: Console, listing: ListingVendor, place: Place, is_told: str
 ) -> None:
     """The database has lost a purchase, two people have denied it, and AlarmBox makes it afterwards. The next
-    purchase reads the list first and is refused; after a person has given the id, the record is a success again.
+    purchase reads the list first and is refused. After a person has entered the AlarmBox id, the record is a success
+    again.
     """
-    lost = buy_unknown(console, listing, "1", "silent_before_charge")
+    lost = buy_with_unknown_outcome(console, listing, "1", "silent_before_charge")
     operation_id = lost.operation_id or ""
     delete_purchase(place, lost)
     entry = console._context.spool.find(operation_id)

@@ -1,5 +1,5 @@
-"""A purchase that AlarmBox has refused and that its refusal names: two people can't deny it until AlarmBox says that
-the named credit check is another one."""
+"""Tests of a purchase whose refusal by AlarmBox names a credit check: two people can't deny the purchase until
+AlarmBox says that the named credit check is another one."""
 
 import json
 from collections.abc import Iterator
@@ -22,8 +22,9 @@ NUMBER, OTHER = invent_numbers(2)
 
 @dataclass
 class ContradictingVendor(LedgerVendor):
-    """A provider that answers a purchase with status 422 and the id of a credit check: that of the purchase, which it
-    has made, or `named_id`. It gives no report of a credit check while `is_silent`, and shows none while `is_blind`.
+    """A simulated AlarmBox that answers a purchase with status 422 and the id of a credit check. The id is
+    `named_id`, or by default that of the purchase, which was made. While `is_silent` the provider answers no read of
+    a credit check, and while `is_blind` it shows none.
     """
 
     named_id: int | None = None
@@ -86,8 +87,9 @@ def deny_purchase(console: Console, kind: str, record_id: object) -> object:
 def test_a_purchase_named_by_its_refusal_cannot_be_denied(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
-    """The named purchase was made: neither of two people can deny it, also while AlarmBox doesn't answer. It can be
-    resolved as bought and is charged once.
+    """AlarmBox refuses a purchase, but the credit check that its refusal names was made by this purchase. Neither of
+    two people can deny the purchase, also while AlarmBox doesn't answer. The purchase can be resolved as bought and
+    is charged once.
     """
     record = buy_unknown(console)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -108,8 +110,8 @@ def test_a_purchase_named_by_its_refusal_cannot_be_denied(
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
-    """The database has lost a purchase whose refusal names it: people can't deny it as long as AlarmBox shows the
-    named credit check.
+    """The database has lost a purchase whose refusal names a credit check. People can't deny the purchase as long as
+    AlarmBox shows that credit check.
     """
     record = buy_unknown(console)
     place.sql(
@@ -125,8 +127,8 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
 def test_a_refusal_that_names_another_purchase_can_be_denied(
     console: Console, naming: ContradictingVendor, place: Place, named: str
 ) -> None:
-    """The purchase was not made, and the named credit check is another one: two people can deny it, and the company
-    can be bought.
+    """AlarmBox refuses a purchase and names a credit check of another purchase; the refused one was not made. Two
+    people can deny it, and the company can be bought.
     """
     if named == "ours":
         naming.is_contradicting = False

@@ -1,4 +1,6 @@
-"""Outcomes of a purchase that its own process didn't record: a late answer, a lapse, or a second answer."""
+"""Tests of purchase outcomes that another process records than the one that bought: a late answer, a lapse, or a
+second answer.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -43,7 +45,7 @@ REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_L
 
 
 class PurchaseDesk:
-    """A desk whose purchases get no answer, with helpers that deliver answers later and read what is stored."""
+    """A desk whose purchases get no answer, with helpers that deliver answers later and read the stored rows."""
 
     def __init__(self, place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
         self.place, self.console, self.context, self.vendor, self.clock = (
@@ -55,7 +57,7 @@ class PurchaseDesk:
         )
 
     def make_unknown(self) -> CreditCheck:
-        """Return a purchase with an unknown outcome, which AlarmBox has charged."""
+        """Make a purchase that AlarmBox charges but doesn't answer; return its record, whose outcome is unknown."""
         self.vendor.behaviour = "silent_after_charge"
         assert call_for_refusal(lambda: self.buy()).code == "outcome_unknown"
         self.vendor.behaviour = "answers"
@@ -70,12 +72,12 @@ class PurchaseDesk:
         return self.console.lookup.find_records(NUMBER).credit_checks[0]
 
     def deliver_late_answer(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
-        """Deliver a late answer; return True if it was accepted."""
+        """Deliver a late answer to the record's purchase; return True if the program accepted it."""
         assert record.operation_id is not None
         return self.console._service_builder._purchases.deliver_outcome(record.operation_id, outcome)
 
     def record_outcome(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
-        """Record this outcome for the purchase, as the pipeline does."""
+        """Record this outcome for the record's purchase, as the pipeline does."""
         can = self.vendor.capabilities
         self.context.write(lambda tx: outcomes.record_outcome(self.context, tx, record.id, outcome, can))
 
@@ -92,28 +94,30 @@ class PurchaseDesk:
             return [item.source for item in evidence.find_by_subject(conn, "credit-check", record.id)]
 
     def read_timeline_details(self, record: CreditCheck, what: str) -> list[dict[str, object]]:
-        """Return the details of the timeline entries with this name."""
+        """Return the details of the record's timeline entries with this name."""
         view = self.console.credit_checks.read_credit_check(record.id)
         return [dict(entry.detail) for entry in view.timeline if entry.what == what]
 
     def read_next_step(self, record: CreditCheck) -> str:
-        """Return the code of the next step on the record's page."""
+        """Return the code of the next step that the record's page shows."""
         return self.console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
     def count_lapse_entries(self, what: str) -> int:
-        """Return the number of audit entries of this action that failed because of a lapse."""
+        """Return the number of audit entries of the action `what` with the result failed and the reason lapsed."""
         with self.context.database.read() as conn:
             rows = conn.exec_driver_sql("SELECT what, result, reason FROM audit_log").all()
         return sum(tuple(row) == (what, "failed", "lapsed") for row in rows)
 
     def read_proposed_states(self, record: CreditCheck) -> list[str]:
-        """Return the proposed state of the record's open proposal; empty if there is none."""
+        """Return a list with the state that the record's open proposal proposes; the list is empty if there is no
+        proposal.
+        """
         with self.context.database.read() as conn:
             found = approvals.find_open_proposal(conn, "credit-check", str(record.id))
         return [found.proposed_state] if found else []
 
     def list_contradictions(self) -> list[str]:
-        """Return the observed facts of all cases about contradictions."""
+        """Return the observed facts of each case about a contradiction."""
         return [alert.observed for alert in self.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
 
 
@@ -125,12 +129,12 @@ def purchase_desk(place: Place, hand_clock: ManualClock) -> Iterator[PurchaseDes
 
 
 def make_success(number: int = 12345) -> Outcome[CheckReport]:
-    """Return AlarmBox's answer that the purchase was made under this id."""
+    """Return AlarmBox's answer that the purchase was made and has this id."""
     return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(number, NUMBER), 201, "{}")
 
 
 def make_answer(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckReport]:
-    """Return an answer of this class without a report."""
+    """Return an answer with this outcome class and reason and without a report."""
     return Outcome(kind, reason, SendingCertainty.YES, None, 422, "{}")
 
 
@@ -158,8 +162,8 @@ def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) 
 
 @pytest.mark.parametrize("late", [make_success(), make_answer(OutcomeClass.FAILED_DEFINITE, "http_422")])
 def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk, late: Outcome[CheckReport]) -> None:
-    """A desk delivers the same answer again because its process ended before the spool was marked: nothing changes
-    and no second entry is written. An answer with another body is stored as further evidence.
+    """A desk delivers the same answer again because its process ended before it marked the spool entry: nothing
+    changes and no second entry is written. An answer with another body is stored as further evidence.
     """
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver_late_answer(record, late)
@@ -174,7 +178,9 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
 
 @pytest.mark.parametrize("kind", REFUSALS)
 def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
-    """A late refusal: the record is an error, the spool holds no claim, and the number can be bought again."""
+    """After a late refusal by AlarmBox the record is an error, the spool holds no claim, and the number can be bought
+    again.
+    """
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver_late_answer(record, make_answer(kind, LONG_TEXT))
     after = purchase_desk.read_record()
@@ -190,7 +196,7 @@ def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: Outc
 
 @pytest.mark.parametrize("kind", [OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND, OutcomeClass.PENDING])
 def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
-    """A late answer without an outcome, or a success without a report, leaves the purchase unknown."""
+    """After a late answer without an outcome, or a late success without a report, the purchase is still unknown."""
     record = purchase_desk.make_unknown()
     for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
         assert purchase_desk.deliver_late_answer(record, outcome)
@@ -203,7 +209,9 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
 
 
 def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
-    """If AlarmBox's later answer states no outcome either, the spool still has the claim number of the purchase."""
+    """The outcome of a purchase is unknown, and AlarmBox's later answer states no outcome either. The desk's spool
+    still has the claim number of the purchase.
+    """
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver_late_answer(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
     entry = purchase_desk.context.spool.find(record.operation_id or "")
@@ -213,7 +221,7 @@ def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDe
 
 
 def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: PurchaseDesk) -> None:
-    """An answer isn't accepted if its operation or its record doesn't exist; its spool entry isn't ended."""
+    """A late answer isn't accepted if its operation or its record doesn't exist. Its spool entry stays open."""
     record = purchase_desk.make_unknown()
     assert not purchase_desk.deliver_late_answer(replace(record, operation_id="never"), make_success())
     purchase_desk.place.sql("DELETE FROM hansha_alarmbox_credit_checks")
@@ -277,7 +285,7 @@ def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, n
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: PurchaseDesk) -> None:
-    """AlarmBox refused a purchase and later answers that it was made: the next purchase is refused with
+    """AlarmBox refused a purchase and later answers that the purchase was made. The next purchase is refused with
     `denied_but_bought` until a person has acknowledged the case. Another client can buy.
     """
     purchase_desk.vendor.behaviour = "refuses"
@@ -319,7 +327,9 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
 
 
 def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase_desk: PurchaseDesk) -> None:
-    """Two purchases were refused; AlarmBox says later that the second one was made. Only another client may buy."""
+    """AlarmBox refused two purchases of a number and says later that the second one was made. A new purchase for the
+    same client is refused, so the page of the first record doesn't advise one.
+    """
     purchase_desk.vendor.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
     first = purchase_desk.read_record()
@@ -336,8 +346,8 @@ def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseDesk) -> None:
-    """A renewal was refused, so the earlier check holds the claim again; then AlarmBox answers that the renewal was
-    made. The check can't be renewed until a person has acknowledged the case.
+    """AlarmBox refused a renewal, so the earlier check holds the claim again; then AlarmBox answers that the renewal
+    was made. The earlier check can't be renewed until a person has acknowledged the case.
     """
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * DAY
@@ -375,7 +385,9 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
 def test_an_answer_contradicts_only_a_different_known_outcome(
     state: CheckState, kind: OutcomeClass, theirs: int | None, differs: bool
 ) -> None:
-    """An answer contradicts a known outcome that differs from it; no answer contradicts an open record."""
+    """A late answer counts as a contradiction only if the record has a known outcome and the answer states a
+    different one. No answer contradicts a record without an outcome.
+    """
     record = CreditCheck(
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
     )  # fmt: skip
@@ -395,8 +407,8 @@ def test_an_answer_contradicts_only_a_different_known_outcome(
 def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     purchase_desk: PurchaseDesk, finds: bool, reason: str, state: WorkState, why: str
 ) -> None:
-    """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if it has
-    none, or if the answer was for no record of ours.
+    """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if AlarmBox
+    has no list, or if its answer was for no record of ours.
     """
     record = purchase_desk.make_unknown()
     purchase_desk.vendor.finds = finds
@@ -436,7 +448,7 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
 
 
 def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
-    """Return a purchase whose process ended during the call."""
+    """Make a purchase whose process ends during the call, and return its record."""
     with simulate_crash(purchase_desk.context) as vanish:
         purchase_desk.vendor.during = vanish
         with pytest.raises(SimulatedCrash):
@@ -446,7 +458,9 @@ def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
 
 
 def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseDesk) -> None:
-    """The purchase of an ended process becomes unknown after its lease has expired; the lapse is recorded once."""
+    """If the process of a purchase ends during the call, the purchase becomes unknown after its lease has expired.
+    The lapse is recorded once.
+    """
     record = buy_and_vanish(purchase_desk)
 
     def record_lapse(operation_id: str = record.operation_id or "") -> bool:
@@ -465,7 +479,9 @@ def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseD
 
 
 def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: PurchaseDesk) -> None:
-    """The outcome is recorded before the lapse: the trail has the lapse, and the record keeps its outcome."""
+    """The outcome of a purchase is recorded before its lapse: the audit trail has an entry of the lapse, and the
+    record's outcome stays unchanged.
+    """
     record = buy_and_vanish(purchase_desk)
     purchase_desk.record_outcome(record, make_success())
     purchase_desk.clock.at += timedelta(minutes=5)
@@ -475,7 +491,7 @@ def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: Pu
 
 
 def test_an_outcome_without_its_record_is_refused(purchase_desk: PurchaseDesk) -> None:
-    """An outcome for a record that doesn't exist is refused with `not_found`."""
+    """Recording an outcome for a record that doesn't exist is refused with `not_found`."""
     error = call_for_refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
     assert (error.code, error.detail["id"]) == ("not_found", "99")
 
@@ -525,8 +541,8 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
 def test_a_report_changes_only_its_own_fields(
     report: CheckReport, held: datetime | None, values: dict[str, object]
 ) -> None:
-    """Fields that the report lacks stay unchanged (`held` is the stored end). If the report says that the viewing
-    period is over, that counts more than its dates.
+    """Values for which AlarmBox's report has no field stay unchanged (`held` is the stored end of the viewing
+    period). If the report says that the period is over, this counts more than the report's dates.
     """
     found = outcomes.make_report_values(report, replace(CHECK, expired_at=held), NOW)
     naive = {name: at.replace(tzinfo=None) if isinstance(at, datetime) else at for name, at in values.items()}
@@ -534,8 +550,8 @@ def test_a_report_changes_only_its_own_fields(
 
 
 def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) -> None:
-    """A viewing period that the report calls over ends at its stated day; before that instant the earlier stored end
-    counts.
+    """AlarmBox's report says that the viewing period is over: the period ends at the day stated in the report. Until
+    that instant has come, the earlier stored end stays.
     """
     report = replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)

@@ -1,4 +1,6 @@
-"""Comparison of two versions of a PDF: words, images, pages that only one version has, and hostile documents."""
+"""Tests of the comparison of two versions of a PDF: words, images, pages that only one version has, and hostile
+documents.
+"""
 
 from collections.abc import Sequence
 
@@ -22,13 +24,13 @@ def compare_pdfs(old: bytes, new: bytes) -> DocumentComparison:
 
 
 def list_differences(comparison: DocumentComparison) -> list[tuple[int, DifferenceKind, str, str]]:
-    """Return page (from 0), kind, earlier text and new text of each difference."""
+    """Return page (counted from 0), kind, earlier text and new text of each difference in the comparison."""
     return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
 
 
 def test_different_words_of_two_versions_are_reported() -> None:
-    """Added, removed and replaced words are reported with the boxes of their own version; equal pages have no
-    difference.
+    """Added, removed and replaced words are each reported with their boxes in the version that has them. Equal pages
+    have no difference.
     """
     same = ["Corporation number 1180301018771", "Result ok"]
     old = make_pdf_of_pages([same, ["Purchased 2026-11-20", "Result hold today", "Revision 1"], ["the same"]])
@@ -98,8 +100,8 @@ def test_a_page_with_another_image_is_reported() -> None:
 
 
 def test_hostile_documents_are_refused_or_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents with too many pages or with encryption are refused. A page with very many words is cut and marked so,
-    an unreadable page is reported as such, and the comparison stops at its limit of differences.
+    """Documents with too many pages or with encryption are refused. A page with very many words is cut and marked as
+    cut; an unreadable page is reported as unreadable. The comparison stops at its limit of differences.
     """
     good = make_pdf_of_pages([["a"]])
     with pytest.raises(ConsoleError) as refused:
@@ -125,8 +127,8 @@ def test_hostile_documents_are_refused_or_cut(monkeypatch: pytest.MonkeyPatch) -
     ("counts", "is_cut"), [((1_000,), False), ((1_001,), True), ((600, 400), False), ((600, 401), True)]
 )
 def test_the_last_page_reports_the_omitted_differences(counts: tuple[int, ...], is_cut: bool) -> None:
-    """At most 1,000 differences are reported; a further one marks the comparison as cut, also if it is on the last
-    page.
+    """A comparison reports at most 1,000 differences. If there are more, it is marked as cut, even if the first
+    omitted difference is on the last page.
     """
 
     def make_version(letter: bytes) -> bytes:
@@ -139,7 +141,9 @@ def test_the_last_page_reports_the_omitted_differences(counts: tuple[int, ...], 
 
 
 def test_a_comparison_is_cancelled_between_pages() -> None:
-    """An exception of the progress function ends the comparison and reaches the caller."""
+    """If the progress function raises an exception between two pages, the comparison ends and the caller gets the
+    exception.
+    """
     seen: list[tuple[int, int]] = []
 
     def note_and_interrupt(page: int, pages: int) -> None:

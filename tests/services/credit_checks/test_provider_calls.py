@@ -1,4 +1,4 @@
-"""Requirements 6 and 13: when the program calls AlarmBox, and how often, observed at the HTTP transport."""
+"""Tests of when the program calls AlarmBox, and how often (requirements 6 and 13), observed at the HTTP transport."""
 
 import sqlite3
 from collections import Counter
@@ -26,8 +26,8 @@ ONE, TWO = NUMBERS[:2]
 
 
 class TransportObserver:
-    """Observes every request of the program: `bad` names those that were sent with an open transaction or before the
-    claim was committed.
+    """An observer of every HTTP request of the program. `bad` names the requests that were sent with an open
+    transaction or before the claim was committed.
     """
 
     def __init__(self, patch: pytest.MonkeyPatch, place: Place) -> None:
@@ -45,7 +45,7 @@ class TransportObserver:
         patch.setattr(HttpTransport, "send", note_and_send)
 
     def _note_request(self, method: str, path: str) -> None:
-        """Count the request, and note a violation."""
+        """Count the request, and add it to `bad` if it breaks a rule."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:
             self.violations.append(f"{method} {path}: {self.open.count} transactions open")
@@ -53,7 +53,7 @@ class TransportObserver:
             self.violations.append(f"{method} {path}: nothing committed yet")
 
     def _is_claim_committed(self) -> bool:
-        """Return True if another connection sees the journal row and the spool has the intent."""
+        """Return True if another database connection can read the journal row and the spool has the intent."""
         if self._place.sql("SELECT count(*) FROM operations WHERE state = 'calling'")[0][0] < 1:
             return False
         with closing(sqlite3.connect(self._place.home / "desk.db")) as desk:
@@ -77,8 +77,8 @@ def test_no_call_is_sent_inside_a_transaction(place: Place, monkeypatch: pytest.
 
 
 def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
-    """Perform a purchase, re-fetch, probe, decision, lost renewal and due tasks, so that each kind
-    of call is sent.
+    """Perform a purchase, re-fetch, probe, decision, renewal without an answer and due tasks, so that each kind of
+    call to AlarmBox is sent.
     """
     record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
     console.credit_checks.refetch(record.id)
@@ -124,7 +124,7 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
 
 
 def _try_every_action(console: Console, clock: ManualClock, number: str, *, renew: bool = True) -> None:
-    """Try every action on the record of this number, two days apart; refusals are ignored."""
+    """Try every action on the record of this number, two days apart, and ignore refusals."""
     (record,) = console.lookup.find_records(number).credit_checks
     attempts: tuple[Callable[[], object], ...] = (
         lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")),
@@ -141,7 +141,7 @@ def _try_every_action(console: Console, clock: ManualClock, number: str, *, rene
 
 
 def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
-    """No other action on a bought check, or on a part of it, sends the purchase call again."""
+    """Once a check, or a part of it, is bought, none of the other actions on it sends the purchase call again."""
     clock, vendor = ManualClock(), LedgerVendor(finds=True)
     vendor.today = clock.today
     with use_lease_clock(clock), place.desk(vendor, clock) as console:

@@ -1,4 +1,6 @@
-"""The provider's tokens in the database: a sealed pair of tokens is accepted only in the row's version."""
+"""Tests of the provider's tokens in the database: an encrypted pair of tokens is accepted only if its version is that
+of the row.
+"""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ def console() -> Iterator[Console]:
 
 
 def make_token_store(console: Console) -> DatabaseTokenStore:
-    """Return a token store without a pair in memory, as another process has it."""
+    """Return a new token store that has no pair of tokens in memory, like that of another process."""
     return DatabaseTokenStore(console._context, PROVIDER, "first", console._context.cipher)
 
 
@@ -40,8 +42,8 @@ def write_sealed(console: Console, value: str) -> None:
 
 
 def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
-    """A stored older pair is refused with its own version in front, with the row's version and with none, because the
-    encrypted text contains the version, too.
+    """An older encrypted pair of tokens is written back into the row. It is refused with its own version as a prefix,
+    with the row's version and without one, because the encrypted text contains the version too.
     """
 
     def make_next_pair(token: str) -> TokenPair:
@@ -61,7 +63,7 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
 
 
 def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
-    """A pair that an earlier release has stored, without any version, is read as version 1."""
+    """A pair of tokens that an earlier release has stored, without a version, is read as version 1."""
     make_token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
     write_sealed(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
     pair = make_token_store(console).find_current_pair()

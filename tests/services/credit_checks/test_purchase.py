@@ -1,4 +1,4 @@
-"""Purchases of one credit check: each outcome, compared with the sandbox's ledger."""
+"""Tests of purchases of one credit check: each outcome is compared with the sandbox's ledger."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -23,12 +23,12 @@ def buy_check(console: Console, number: str = NUMBER, client: str = "1", *, rene
 def read_purchase_error(
     console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False
 ) -> ConsoleError:
-    """Return the error with which the purchase is refused."""
+    """Try the purchase, which must be refused, and return the error."""
     return call_for_refusal(lambda: buy_check(console, number, client, renew=renew))
 
 
 def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
-    """Return the only record of the number."""
+    """Return the only record of the corporation number."""
     (record,) = console.lookup.find_records(number).credit_checks
     return record
 
@@ -42,7 +42,9 @@ def test_a_purchase_is_recorded_completely(console: Console, sandbox: Sandbox) -
 
 
 def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
-    """A second purchase of the number is refused with the first record; no call is sent."""
+    """While a credit check of a number is live, a second purchase of the number is refused. The error contains the
+    first record, and no call is sent.
+    """
     first = buy_check(console)
     error = read_purchase_error(console, "T" + NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
@@ -89,8 +91,8 @@ def test_a_refused_purchase_frees_the_number(
 def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
     console: Console, sandbox: Sandbox, fault: str
 ) -> None:
-    """A purchase without a usable answer, which may have been charged, is unknown, holds its claim and isn't sent
-    again.
+    """A purchase without a usable answer may have been charged: its outcome is unknown, it holds its claim, and it
+    isn't sent again.
     """
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = read_purchase_error(console)
@@ -126,7 +128,9 @@ def test_an_invalid_number_writes_nothing(console: Console, sandbox: Sandbox) ->
 
 
 def test_a_purchase_with_an_unreadable_pdf_is_incomplete(console: Console, sandbox: Sandbox) -> None:
-    """A purchase whose PDF can't be read is a success: the PDF is listed as missing and fetched later."""
+    """A purchase whose PDF can't be read is a success. The record lists the PDF as missing, and a later re-fetch
+    reads it.
+    """
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy_check(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
@@ -134,7 +138,7 @@ def test_a_purchase_with_an_unreadable_pdf_is_incomplete(console: Console, sandb
 
 
 def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
-    """Move the desk's clock, AlarmBox's day and the server's rows by these days."""
+    """Move the desk's clock, AlarmBox's day and the times of the leases forward by this number of days."""
     clock.offset = timedelta(days=days)
     place.move_lease_clock(clock.offset)
     sandbox.control.change_settings(today=clock.now().date().isoformat())
@@ -157,7 +161,7 @@ def test_a_renewal_before_the_expiry_is_refused(
 def test_a_failed_renewal_restores_the_old_record(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
-    """The provider refuses a renewal: the earlier credit check stays live."""
+    """AlarmBox refuses a renewal: the earlier credit check stays live."""
     old = buy_check(console)
     let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
@@ -168,14 +172,14 @@ def test_a_failed_renewal_restores_the_old_record(
 
 
 def test_a_purchase_without_an_operator_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Without a named person a purchase is refused with `no_operator`; a lookup works."""
+    """If no person is named in the settings, a purchase is refused with `no_operator`, but a lookup works."""
     with open_desk(tmp_path, sandbox, OPERATOR="") as console:
         assert read_purchase_error(console).code == "no_operator"
         assert console.lookup.find_records(NUMBER).credit_checks == ()
 
 
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
-    """A desk with another store key than the database's is refused before it sends anything."""
+    """A desk whose store key differs from the database's is refused before it sends a call."""
     with place.open_desk(sandbox) as console:
         buy_check(console)
     with place.open_desk(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
@@ -184,8 +188,8 @@ def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbo
 
 
 def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """A row that the other application inserted with the original columns, in full width and with hyphens, prevents a
-    second purchase.
+    """The other application inserted a row with the original columns, with the number in full width and with hyphens.
+    The row prevents a second purchase of that number.
     """
     row = "(client_id, corporation_number) VALUES (1, '１-1803-0101 8771')"
     place.sql(f"INSERT INTO hansha_alarmbox_credit_checks {row}")
@@ -201,7 +205,9 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
 
 
 def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """A claim that the database has lost is still in the desk's spool."""
+    """The database has lost a purchase, but the desk's spool still has its claim: a second purchase is refused. A
+    probe of the operation restores the record.
+    """
     record = buy_check(console)
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = read_purchase_error(console)
@@ -213,8 +219,8 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
 
 
 def test_a_person_named_worker_is_not_the_worker(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A person with the name `worker` isn't the worker: the person has every role while the database has no
-    operators, and none once it has some.
+    """A person with the name `worker` has no rights of the worker process: the person has every role while the
+    database has no operators, and no role once it has some.
     """
     with open_desk(tmp_path, sandbox, OPERATOR="worker") as console:
         record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

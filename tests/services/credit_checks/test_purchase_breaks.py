@@ -1,4 +1,4 @@
-"""Failures at every step of a purchase: whatever fails, the record matches what AlarmBox has charged."""
+"""Tests of failures at every step of a purchase: whatever fails, the record agrees with the charges at AlarmBox."""
 
 from asyncio import CancelledError
 from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def delete_row(place: Place, record: CreditCheck) -> None:
 
 
 def break_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    """Let every write to the database fail from now on."""
+    """Make every later write to the database fail."""
 
     def raise_zero_division(*_: object) -> object:
         raise rebuild_error(ErrorCode.DATABASE_LOCKED, {"problem": "taken by a test"})
@@ -67,7 +67,7 @@ def break_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 
 
 def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
-    """Let every read and write of the database fail from now on."""
+    """Make every later read and write of the database fail."""
     break_writes(monkeypatch, console)
     monkeypatch.setattr(console.database, "read", console.database.write)
 
@@ -78,7 +78,9 @@ def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 @pytest.mark.expects_log("progress that raises is told")
 @pytest.mark.parametrize("step", ["answered", "detail", "pdf"])
 def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVendor, step: str) -> None:
-    """The progress function raises after the call has begun: the purchase is still recorded as a success."""
+    """The progress function of a purchase raises an error after the call has begun: the purchase is still recorded as
+    a success.
+    """
 
     def raise_at_step(code: str) -> None:
         if code == step:
@@ -89,7 +91,9 @@ def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVe
 
 
 def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
-    """The progress function raises just before the call: the call isn't sent, and the number can be bought again."""
+    """The progress function of a purchase raises an error just before the call: the call isn't sent, and the number
+    can be bought again.
+    """
 
     def leave_when_asking(code: str) -> None:
         if code == "asking":
@@ -112,7 +116,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 def test_a_success_is_returned_despite_an_unreadable_record(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the success was recorded the caller gets the record, although the database fails from then on."""
+    """The database fails as soon as the success of a purchase is recorded: the caller still gets the record."""
 
     def break_at_detail(code: str) -> None:
         if code == "detail":
@@ -128,8 +132,8 @@ def test_a_success_is_returned_despite_an_unreadable_record(
 def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database fails during the call: the caller gets `outcome_unknown` with the record, and the next due tasks
-    deliver the answer from the spool.
+    """The database fails during the call of a purchase: the caller gets `outcome_unknown` with the record. The next
+    due tasks deliver the answer from the spool.
     """
     vendor.during = lambda: break_writes(monkeypatch, console)
     lost = call_for_refusal(lambda: buy_check(console))
@@ -152,8 +156,8 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
 def test_an_answer_that_cannot_be_stored_has_its_own_error(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither database nor spool can store the answer: the error has the reason `not_kept` and AlarmBox's id of the
-    check, for the person who decides the outcome.
+    """Neither the database nor the spool can store AlarmBox's answer. The error has the reason `not_kept` and
+    AlarmBox's id of the check, so that a person can decide the outcome with it.
     """
 
     def break_writes_and_spool() -> None:
@@ -174,8 +178,8 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
 def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process loses its lease during the call, and then the database refuses the late answer: the spool keeps the
-    answer, and the next due tasks deliver it.
+    """A process loses its lease during the call, and then the database refuses its late answer. The answer stays in
+    the spool, and the next due tasks deliver it.
     """
     refuse_next = iter([False, True])
     write = console.database.write
@@ -207,8 +211,8 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
 def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database fails while a re-fetch, which costs nothing, is recorded: the error is the database's, not an
-    unknown outcome.
+    """The database fails while a re-fetch is recorded. A re-fetch costs nothing, so the error is that of the database
+    and not `outcome_unknown`.
     """
     record = buy_check(console)
 
@@ -224,7 +228,9 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
 def test_a_full_disk_before_the_call_sends_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The spool is full and the database fails before the call: exit status 6, and nothing is sent."""
+    """Before the call of a purchase the spool is full and the database fails: the error is `storage_full` (exit
+    status 6), and no call is sent.
+    """
 
     def break_writes_and_raise(*_: object) -> None:
         break_writes(monkeypatch, console)
@@ -241,8 +247,8 @@ def test_a_full_disk_before_the_call_sends_nothing(
 def test_a_missing_database_file_is_not_written(
     console: Console, vendor: LedgerVendor, place: Place, replaced: bool
 ) -> None:
-    """The database file is moved or replaced during the call: the answer waits in the spool, and nothing is written
-    into another file. With the file back, the due tasks deliver it.
+    """The database file is moved or replaced during the call: the answer waits in the spool, and no other file is
+    written. After the file is back, the due tasks deliver the answer.
     """
     file, elsewhere = place.folder / "console.db", place.folder / "elsewhere.db"
 
@@ -266,7 +272,7 @@ def test_a_missing_database_file_is_not_written(
 def test_a_failed_hook_after_commit_undoes_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hook that runs after COMMIT raises: the purchase is still a success."""
+    """A function that runs after COMMIT raises an error: the purchase is still a success."""
     run_commit_hooks = Transaction.run_commit_hooks
 
     def raise_zero_division() -> None:
@@ -286,8 +292,8 @@ def test_a_failed_hook_after_commit_undoes_nothing(
 def test_a_renewal_with_a_lost_row_is_not_bought_again(
     console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
-    """A backup from before a renewal is restored, so the superseded row is live again: the desk's spool still refuses
-    a second renewal.
+    """The database is restored from a backup made before a renewal, so the superseded row is live again. The desk's
+    spool still makes the desk refuse a second renewal.
     """
     old = buy_check(console)
     clock.at += timedelta(days=400)
@@ -304,8 +310,9 @@ def test_a_renewal_with_a_lost_row_is_not_bought_again(
 def test_a_renewal_with_a_lost_row_is_restored(
     console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place, by_person: bool
 ) -> None:
-    """A lost renewal is restored by a probe or a person's decision and takes over the claim of the check that it
-    renewed. Otherwise people could only deny it, and the corporation would be bought again.
+    """A renewal that the database has lost is restored by a probe or by a person's decision, and gets the claim of
+    the check that it renewed. Without this, people could only deny the renewal, and the corporation would be bought
+    again.
     """
     old = buy_check(console)
     clock.at += timedelta(days=400)
@@ -329,7 +336,9 @@ def test_a_renewal_with_a_lost_row_is_restored(
 def test_a_restored_claim_can_be_renewed(
     console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
-    """A record that `resolve operation` has restored can be renewed after its expiry."""
+    """The database has lost a record, and `resolve operation` has restored it: the record can be renewed after its
+    expiry.
+    """
     lost = buy_check(console)
     delete_row(place, lost)
     operation = lost.operation_id or ""
@@ -343,8 +352,8 @@ def test_a_restored_claim_can_be_renewed(
 def test_a_restored_claim_is_nothing_to_deliver(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The spool has an undelivered answer for a row that the database lost: a probe restores the row and ends the
-    spool entry.
+    """The spool has an undelivered answer for a row that the database has lost. A probe restores the row and marks
+    the spool entry as ended, so the answer isn't delivered again.
     """
     with monkeypatch.context() as lost:
         vendor.during = lambda: break_writes(lost, console)
@@ -363,8 +372,8 @@ def test_a_restored_claim_is_nothing_to_deliver(
 def test_another_client_may_get_the_id_of_a_restored_claim(
     console: Console, vendor: LedgerVendor, place: Place, is_decided: bool
 ) -> None:
-    """AlarmBox answers client 2's purchase with the id of client 1's restored one: no case if the spool had this id
-    from client 1's own answer, but a case if a person had decided it.
+    """AlarmBox answers client 2's purchase with the id of client 1's restored purchase. No case is opened if the
+    spool had this id from client 1's own answer. A case is opened if a person had decided the id.
     """
     lost = buy_check(console)
     delete_row(place, lost)
@@ -389,8 +398,8 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
 def test_a_call_that_nobody_ends_becomes_unknown(
     console: Console, vendor: LedgerVendor, clock: ManualClock, where: str
 ) -> None:
-    """The process ends during the call and its lease expires: every reader sees the purchase as unknown at once, the
-    next due tasks store that, and it never becomes an error.
+    """The process of a purchase ends during the call, and its lease expires: every reader sees the purchase as
+    unknown at once. The next due tasks store this, and the purchase never becomes an error.
     """
     with simulate_crash(console._context) as vanish:
         setattr(vendor, where, vanish)
@@ -409,8 +418,8 @@ def test_a_call_that_nobody_ends_becomes_unknown(
 def test_an_exception_during_a_call_leaves_an_unknown_record(
     console: Console, vendor: LedgerVendor, end: type[BaseException]
 ) -> None:
-    """An exception ends the process during the call: the record is unknown at once, and the exception reaches the
-    caller.
+    """An exception ends the process of a purchase during the call: the record is unknown at once, and the caller gets
+    the exception.
     """
 
     def raise_end() -> None:
@@ -427,7 +436,9 @@ def test_an_exception_during_a_call_leaves_an_unknown_record(
 def test_an_exception_before_a_call_leaves_a_known_error(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
-    """An exception before the call: the record is a known error at once, and the number can be bought again."""
+    """An exception is raised before the call of a purchase: the record is a known error at once, and the number can
+    be bought again.
+    """
     with monkeypatch.context() as broken:
         broken.setattr(
             console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
@@ -447,7 +458,9 @@ def test_an_exception_before_a_call_leaves_a_known_error(
 def test_an_exception_after_an_answer_leaves_a_success(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
-    """An exception after the answer: the success is recorded before the exception reaches the caller."""
+    """An exception is raised after AlarmBox's answer to a purchase: the success is recorded before the caller gets
+    the exception.
+    """
     with monkeypatch.context() as broken, suppress(end):
         broken.setattr(
             console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
@@ -461,7 +474,7 @@ def test_an_exception_after_an_answer_leaves_a_success(
 
 
 def raise_exception(end: type[BaseException]) -> None:
-    """Raise an exception of this class; for a lambda."""
+    """Raise an exception of this class. A lambda calls this function because a lambda can't contain `raise`."""
     raise end
 
 
@@ -471,8 +484,8 @@ def raise_exception(end: type[BaseException]) -> None:
 def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """Two clients buy one number: while the second one's call runs, a probe of the first one's unknown purchase can't
-    assign the listed id, and stays unknown.
+    """Two clients buy the same number, and client 1's outcome is unknown. While client 2's call runs, a probe of
+    client 1's purchase can't decide whose the listed id is, and the purchase stays unknown.
     """
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -492,8 +505,8 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
 def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """Another desk delivers the late answer while a probe reads the list: the probe returns the settled record and
-    overwrites nothing.
+    """While a probe reads the list of purchases, another desk delivers the late answer: the probe returns the settled
+    record and overwrites nothing.
     """
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -528,7 +541,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     reach = console._context.failpoints.reach
 
     def deliver_answer_before_resolve(name: str) -> None:
-        """Deliver the late answer when the decision reaches `before_resolve`."""
+        """Deliver the late answer at the moment when the decision reaches the failpoint `before_resolve`."""
         reach(name)
         if name == "before_resolve":
             _deliver_late_answer(console, record, late)
@@ -543,7 +556,7 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
 
 
 class _InterruptedListVendor(LedgerVendor):
-    """AlarmBox; `meanwhile` is called whenever its list is read."""
+    """A simulated AlarmBox that calls the function `meanwhile` whenever its list of purchases is read."""
 
     def __init__(self, world: LedgerVendor, meanwhile: Callable[[], None]) -> None:
         super().__init__(today=world.today, finds=True, charges=world.charges)
@@ -570,13 +583,13 @@ def _deliver_late_answer(console: Console, record: CreditCheck, answer: Outcome[
 def test_a_renewal_does_not_take_over_from_another_renewal(
     place: Place, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a server another desk's renewal is committed between this desk's checks and its claim: the second renewal
-    isn't sent.
+    """On a server, another desk's renewal is committed between this desk's checks and its claim: this desk's renewal
+    of the same check isn't sent.
     """
     claim, faster = PURCHASE_ACTION.claim, list[BaseException | None]()
 
     def renew_before_claim(attempt: Any, *claimed: Any) -> ClaimedRecord:
-        """Let the other desk renew, in a thread of its own, before this desk claims."""
+        """Let the other desk renew the check in a thread before this desk writes its claim."""
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
             faster.append(thread.submit(lambda: buy_check(other, renew=True)).exception(20))
@@ -598,7 +611,7 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
 
 
 def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
-    """Make the provider sell checks whose dates say that they expired years ago."""
+    """Make the simulated AlarmBox sell checks whose dates say that they expired years ago."""
     today = vendor.today
     vendor.before = lambda: setattr(vendor, "today", lambda: date(2020, 1, 1))
     vendor.during = lambda: setattr(vendor, "today", today)
@@ -607,8 +620,9 @@ def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
 def test_a_renewal_made_by_another_desk_is_not_repeated(
     place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This desk has asked AlarmBox whether the old check has expired. Meanwhile another desk has renewed it, with
-    dates that are over as well: this desk doesn't renew the other desk's purchase, about which it hasn't asked.
+    """This desk queries AlarmBox whether an old check has expired. Meanwhile another desk renews that check, and the
+    dates of the new check are over as well. This desk doesn't renew the new check, because it hasn't queried AlarmBox
+    about it.
     """
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b", desk=1) as other:
         buy_check(console)
@@ -617,7 +631,7 @@ def test_a_renewal_made_by_another_desk_is_not_repeated(
         reach = console._context.failpoints.reach
 
         def renew_before_first_transaction(name: str) -> None:
-            """Let the other desk renew before this desk's first transaction."""
+            """Let the other desk renew the check before this desk's first transaction."""
             reach(name)
             if name == "before_tx1":
                 monkeypatch.undo()
@@ -631,8 +645,8 @@ def test_a_renewal_made_by_another_desk_is_not_repeated(
 def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
     console: Console, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """A check whose dates were over before it was bought has wrong dates or is another one: its renewal is refused,
-    because each renewal would cost money again. After 91 days it can be renewed.
+    """A new check has dates that were over before it was bought, so its dates are wrong or belong to another check.
+    Its renewal is refused, because each renewal would cost money again. After 91 days it can be renewed.
     """
     sell_with_dates_of_an_earlier_purchase(vendor)
     live = buy_check(console)
@@ -650,8 +664,8 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
 def test_the_id_of_an_expired_check_renews_no_other_one(
     console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
 ) -> None:
-    """A person wrote the id and the end of the superseded check into the live row: AlarmBox's answer about that id
-    isn't about the live row, so the renewal is refused.
+    """A person wrote the id and the end of the superseded check into the live row. AlarmBox's answer about that id
+    isn't about the live row's check, so the renewal of the live row is refused.
     """
     old = buy_check(console)
     clock.at += timedelta(days=400)
@@ -685,8 +699,8 @@ def test_a_renewal_that_was_not_made_restores_the_old_record(
 def test_the_providers_expired_field_decides_about_a_renewal(
     place: Place, vendor: LedgerVendor, clock: ManualClock, days: int, *, expired: bool | None, by_date: bool | None
 ) -> None:
-    """AlarmBox's field `expired` decides whether a check may be renewed, whatever its date says; without the field
-    (None) the date decides. The answer is stored as evidence of the earlier purchase in each case.
+    """AlarmBox's field `expired` decides whether a check may be renewed, whatever the check's date says; without the
+    field (None) the date decides. In each case AlarmBox's answer is stored as evidence of the earlier purchase.
     """
     with place.desk(vendor, clock) as console:
         old = buy_check(console)
@@ -713,8 +727,8 @@ def test_the_providers_expired_field_decides_about_a_renewal(
 def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
     place: Place, vendor: LedgerVendor, clock: ManualClock, tmp_path: Path
 ) -> None:
-    """A renewal of another application's check asks AlarmBox about that check: the answer is shown on its page, in
-    its timeline and in its evidence pack, but doesn't count as evidence of its purchase.
+    """Before the renewal of another application's check the desk queries AlarmBox about that check. The answer is
+    shown on the check's page, in its timeline and in its evidence pack, but isn't evidence of its purchase.
     """
     vendor.charges.append(Charge(1, ONE, "1", clock.today(), None))
     with place.desk(vendor, clock) as console:
@@ -738,8 +752,8 @@ def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
 
 @pytest.mark.engines("sqlite")
 def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
-    """AlarmBox can't be asked whether a check without an id has expired, and the desk's clock alone, which may be
-    wrong, doesn't decide: the renewal is refused.
+    """A check without an AlarmBox id can't be queried at AlarmBox, and the desk's clock, which may be wrong, isn't
+    enough to decide that the check has expired. So its renewal is refused.
     """
     with place.desk(vendor, clock) as console:
         place.sql(
@@ -762,8 +776,8 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
 def test_an_empty_date_of_expiry_renews_nothing(
     place: Place, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, bought_on: date | None
 ) -> None:
-    """AlarmBox sends 1970-01-01 as the expiry of a new check: the date counts as missing, and a renewal is refused.
-    Otherwise the same check would be bought again at once.
+    """AlarmBox sends 1970-01-01 as the expiry of a new check. The date counts as missing and a renewal is refused,
+    because otherwise the same check would be bought again at once.
     """
     report = LedgerVendor.report_charge
 
@@ -800,8 +814,8 @@ def test_a_day_before_there_were_numbers_renews_nothing(
     expires_on: date,
     shown: str | None,
 ) -> None:
-    """AlarmBox sends years of another calendar, such as Reiwa 8: the dates count as missing for our own rows and for
-    adopted ones, and a renewal is refused.
+    """AlarmBox sends dates with years of another calendar, such as Reiwa 8. These dates count as missing, for our own
+    rows and for adopted ones, and a renewal is refused.
     """
     report = LedgerVendor.report_charge
 
@@ -836,8 +850,8 @@ def test_a_day_before_there_were_numbers_renews_nothing(
 def test_a_check_without_a_date_is_not_called_valid(
     place: Place, vendor: LedgerVendor, clock: ManualClock, change: str, reason: str
 ) -> None:
-    """The expiry of a check is unknown: the renewal is refused without calling the check valid, and a re-fetch is
-    advised only while AlarmBox shows the report.
+    """The expiry of a check is unknown: its renewal is refused, and the error doesn't call the check valid. A
+    re-fetch is advised only while AlarmBox shows the report.
     """
     with place.desk(vendor, clock) as console:
         old = buy_check(console)
@@ -857,7 +871,9 @@ def test_a_check_without_a_date_is_not_called_valid(
 def test_the_loser_of_a_renewal_race_gets_the_bought_record(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """Two desks renew at once: the slower one is refused with the record of the faster one's purchase."""
+    """Two desks renew the same check at once: the slower desk is refused, and its error contains the record that the
+    faster desk bought.
+    """
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:
         buy_check(console)
         clock.at += timedelta(days=400)
@@ -865,7 +881,7 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
         find = other.database.write
 
         def renew_before_first_write(work: Callable[[Transaction], object]) -> object:
-            """Let the faster desk renew before this desk's first write."""
+            """Let the faster desk renew the check before the slower desk's first write."""
             if not winner:
                 clock.at += timedelta(milliseconds=5)
                 winner.append(buy_check(console, renew=True))

@@ -1,4 +1,6 @@
-"""Re-fetches that fail on our side: the failed part isn't reported as fetched, and the part before it is stored."""
+"""Tests of re-fetches that fail in our own program or disk: the failed part isn't reported as fetched, and a part
+that was read earlier stays stored.
+"""
 
 import shutil
 
@@ -15,8 +17,8 @@ PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
 
 
 def test_a_desk_with_another_store_key_refuses_a_refetch(place: Place, sandbox: Sandbox) -> None:
-    """A desk with another store key than the database's refuses a re-fetch like a purchase, and leaves the record
-    unchanged.
+    """A desk whose store key differs from the database's refuses a re-fetch, as it refuses a purchase, and leaves the
+    record unchanged.
     """
     with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
@@ -32,7 +34,9 @@ def test_a_desk_with_another_store_key_refuses_a_refetch(place: Place, sandbox: 
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
 def test_a_refetch_with_a_failed_part_stores_the_other_part(place: Place, sandbox: Sandbox, step: str) -> None:
-    """One part of a re-fetch fails: the error names that part, and the other part is stored."""
+    """One of the parts that a re-fetch reads (detail, PDF) fails: the error names that part, and the other part is
+    stored.
+    """
     with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         with pytest.raises(ConsoleError) as refused:
@@ -45,8 +49,8 @@ def test_a_refetch_with_a_failed_part_stores_the_other_part(place: Place, sandbo
 
 
 def test_a_store_key_that_decrypts_nothing_is_a_setting_error(place: Place, sandbox: Sandbox) -> None:
-    """The store key doesn't decrypt the tokens: the error is about the settings (exit status 2), and nothing is sent
-    to AlarmBox.
+    """The desk's store key can't decrypt the stored tokens: the error is about the settings (exit status 2), and no
+    call is sent to AlarmBox.
     """
     with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
@@ -63,7 +67,9 @@ def test_a_store_key_that_decrypts_nothing_is_a_setting_error(place: Place, sand
 
 @pytest.mark.expects_log("the lack of room is told")
 def test_a_refetch_on_a_full_disk_fails_with_storage_full(place: Place, sandbox: Sandbox) -> None:
-    """A PDF that can't be written fails the re-fetch with `storage_full`; the record keeps its earlier PDF."""
+    """If the PDF of a re-fetch can't be written, the re-fetch fails with `storage_full`. The record still has its
+    earlier PDF.
+    """
     with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         shutil.rmtree(place.documents)

@@ -1,4 +1,4 @@
-"""Re-fetches whose answer arrived but couldn't be stored: the result is an error, never a success."""
+"""Tests of re-fetches whose answer arrived but couldn't be stored: the result is an error, never a success."""
 
 from collections.abc import Callable
 
@@ -27,8 +27,8 @@ def buy_check(console: Console) -> CreditCheck:
 
 
 def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
-    """Re-fetch the record, assert that the error has every field that the interface promises, and
-    return the error.
+    """Re-fetch the record, which must fail, and return the error. Assert that the error has every field that the
+    documented interface promises.
     """
     ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))
     assert ending.exit_status in (5, 6)
@@ -40,7 +40,7 @@ def read_refetch_error(console: Console, record: CreditCheck) -> ConsoleError:
 
 
 def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Call `act` once, during the next reading at AlarmBox."""
+    """Call `act` once, while the next answer of AlarmBox is being read."""
     waiting = [act]
     count_call = LedgerVendor.count_call
 
@@ -57,8 +57,8 @@ def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, a
 def test_a_lost_operation_is_no_success(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """The operation's row is ended or deleted while AlarmBox answers: nothing is stored, and the error says that the
-    operation is lost.
+    """While AlarmBox answers a re-fetch, the row of its operation is ended or deleted: nothing is stored, and the
+    error says that the operation is lost.
     """
     with place.desk(vendor, hand_clock) as console:
         record = buy_check(console)
@@ -79,8 +79,8 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
     code: str,
     after: bool,
 ) -> None:
-    """The database fails during the reading or when the answer is stored: the error has the code of the database's
-    failure (exit status 6).
+    """The database fails while a re-fetch reads from AlarmBox or stores the answer: the error has the code of the
+    database's failure (exit status 6).
     """
     with place.desk(vendor, hand_clock) as console:
         record = buy_check(console)

@@ -1,4 +1,6 @@
-"""Re-fetch, probe, decision and due tasks settle an unknown or incomplete purchase without buying again."""
+"""Tests of the four ways to settle an unknown or incomplete purchase without buying again: re-fetch, probe, decision
+and due tasks.
+"""
 
 import hashlib
 from datetime import timedelta
@@ -25,7 +27,7 @@ def buy_check(console: Console, number: str = NUMBER) -> CreditCheck:
 
 
 def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
-    """Return a purchase whose outcome is unknown because of this fault."""
+    """Make a purchase whose outcome is unknown because of this fault of the sandbox, and return its record."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
         buy_check(console)
@@ -40,7 +42,7 @@ def read_charged_id(sandbox: Sandbox) -> int:
 
 
 def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sandbox) -> None:
-    """One person's decision for success is enough if AlarmBox confirms the id."""
+    """To resolve a purchase as a success, one person's decision is enough if AlarmBox confirms the given id."""
     record = make_unknown(console, sandbox)
     result = console.recovery.resolve(
         "credit-check", record.id, "success", "seen on their screen", read_charged_id(sandbox)
@@ -55,8 +57,8 @@ def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sa
 
 
 def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
-    """A person gives the id of another record's purchase, or one that doesn't exist: refused, and the purchase stays
-    unknown.
+    """A person resolves a purchase with the id of another record's purchase, or with an id that doesn't exist. The
+    decision is refused, and the purchase stays unknown.
     """
     other = buy_check(console, NUMBERS[1])
     record = make_unknown(console, sandbox)
@@ -71,8 +73,8 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
 
 @pytest.mark.parametrize("fault", ["status:429", "status:500", "status:400"])
 def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sandbox, fault: str) -> None:
-    """AlarmBox doesn't confirm the id because its answer fails: the decision ends with `outcome_unknown` (exit status
-    4), and the purchase stays unknown.
+    """A person resolves a purchase with an id, but AlarmBox's answer about the id fails. The decision ends with
+    `outcome_unknown` (exit status 4), and the purchase stays unknown.
     """
     record = make_unknown(console, sandbox)
     sandbox.control.add_fault(fault, call="detail", number=NUMBER)
@@ -83,8 +85,8 @@ def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sand
 
 
 def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """The first person's decision waits for a second one; the same person is refused, also with another spelling of
-    the name. A second person's decision frees the number.
+    """The first person's decision that a purchase was not made waits for a second person. The same person is refused,
+    also with another spelling of the name. After a second person's decision the number can be bought again.
     """
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve("credit-check", record.id, "error", "not on their list")
@@ -107,8 +109,8 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
 
 
 def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """Each person's decision reason and words are stored with the evidence, whose SHA-256 is that of the evidence
-    alone. The reason `other` needs words of at most 200 characters.
+    """The decision reason and the words of each person are stored with the evidence; the stored SHA-256 is that of
+    the evidence alone. The reason `other` needs words, and at most 200 characters are allowed.
     """
     record = make_unknown(console, sandbox, "status:500")
     for words in ("  ", "x" * 201):
@@ -148,15 +150,15 @@ def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty: st
 
 
 def test_a_probe_without_the_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
-    """A probe at a provider without a list of purchases ends with `outcome_unknown` and charges nothing."""
+    """If AlarmBox has no list of purchases, a probe ends with `outcome_unknown`, and AlarmBox charges nothing."""
     record = make_unknown(console, sandbox)
     assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
 def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> None:
-    """The list has exactly one purchase since the day of sending that no record has: the probe settles the purchase
-    with its id.
+    """AlarmBox's list has exactly one purchase since the day of sending that belongs to no record: the probe settles
+    the unknown purchase with the id of that one.
     """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -168,7 +170,9 @@ def test_probe_with_the_list_call_settles(place: Place, sandbox: Sandbox) -> Non
 
 
 def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
-    """An empty list leaves the purchase unknown, because AlarmBox may still make it."""
+    """If AlarmBox's list of purchases is empty, a probe leaves the purchase unknown, because AlarmBox may still make
+    it.
+    """
     sandbox.control.change_settings(offers_purchase_list=True)
     with place.open_desk(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         record = make_unknown(console, sandbox, "status:500")
@@ -177,7 +181,7 @@ def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
 
 
 def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
-    """A re-fetch costs nothing and reads the missing PDF."""
+    """A re-fetch reads the missing PDF of a purchased check and costs nothing."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy_check(console)
     result = console.credit_checks.refetch(record.id, detail=False)
@@ -186,7 +190,9 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
 
 
 def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbox) -> None:
-    """A re-fetch that reads another PDF makes it the current one, keeps the earlier one, and reports the change."""
+    """A re-fetch reads a PDF that differs from the stored one: the new PDF becomes the current one, the earlier one
+    stays stored, and the change is reported.
+    """
     record = buy_check(console)
     sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
@@ -197,8 +203,8 @@ def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbo
 
 
 def test_a_check_after_its_viewing_period_is_not_requested(console: Console, sandbox: Sandbox) -> None:
-    """AlarmBox answers that the viewing period is over: the next re-fetch is refused here (exit status 3), and
-    nothing is sent.
+    """AlarmBox answers a re-fetch that the viewing period is over. The console itself refuses the next re-fetch (exit
+    status 3) and sends no call.
     """
     record = buy_check(console)
     sandbox.control.add_fault("viewing_period_over", times="always")
@@ -214,7 +220,9 @@ def test_a_check_after_its_viewing_period_is_not_requested(console: Console, san
 
 
 def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sandbox) -> None:
-    """A re-fetch that reads one of two missing parts stores it, and its error names the other part."""
+    """Two parts of a check are missing, and a re-fetch can read only one: this part is stored, and the error names
+    the other part.
+    """
     sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
     sandbox.control.add_fault("status:500", call="detail")
     sandbox.control.add_fault("status:500", call="pdf", times=2)
@@ -229,8 +237,8 @@ def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sand
 
 
 def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console, sandbox: Sandbox) -> None:
-    """The detail could not be read after the purchase. A re-fetch reads it and the PDF, but AlarmBox has no result
-    yet: the record is still incomplete, and the failure is no longer the reason."""
+    """The detail could not be read after the purchase. A later re-fetch succeeds in reading it, but AlarmBox has no
+    result yet: the record is still incomplete, and the earlier failure is no longer its reason."""
     sandbox.control.add_fault("status:500", call="detail")
     for call in ("purchase", "detail", "pdf"):
         sandbox.control.add_fault("no_result", call=call, number=NUMBER, times="always")
@@ -250,7 +258,7 @@ def test_stale_view_is_refused(console: Console) -> None:
 
 
 def test_due_tasks_refetch_missing_parts(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
-    """The due task re-fetches the missing parts of a record when its time has come."""
+    """A due task re-fetches the missing parts of a record when the scheduled time has come."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy_check(console)
     assert {run.task: run.count for run in console.recovery.run_all_tasks()}["refetches"] == 0
@@ -262,14 +270,14 @@ def test_due_tasks_refetch_missing_parts(console: Console, sandbox: Sandbox, clo
 def test_simultaneous_due_tasks_share_the_work(
     console: Console, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two runs of the due tasks at once re-fetch each record once."""
+    """If the due tasks run twice at the same time, each record is re-fetched once."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
     records = [buy_check(console, number) for number in NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
     fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
 
     def read_part_and_run_tasks(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
-        """Read the part; before the first one, run the due tasks once more."""
+        """Read the part of the check. Before the first read, run the due tasks a second time."""
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_all_tasks()
@@ -281,7 +289,9 @@ def test_simultaneous_due_tasks_share_the_work(
 
 
 def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
-    """After the last automatic attempt a person must look, and no further attempt is made."""
+    """After the last automatic re-fetch has failed, the record waits for a person, and no further automatic re-fetch
+    is made.
+    """
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy_check(console)
     for days in range(1, 8):
@@ -292,8 +302,8 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
 
 
 def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place) -> None:
-    """The next due task normalises a number in a spelling that SQL can't compare; an unreadable number waits for a
-    person.
+    """Another application inserts two rows. The next due task normalises a number whose spelling SQL can't compare;
+    the row with an unreadable number waits for a person.
     """
     row = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES"
     place.sql(f"{row} (7, 'T7010705000725')", f"{row} (7, 'nonsense')")
@@ -304,7 +314,9 @@ def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place
 
 
 def test_the_trail_of_a_purchase_is_verified_and_tampering_found(console: Console, place: Place) -> None:
-    """The trail of a purchase is verified; after one row was changed, the verification names that row."""
+    """The audit trail of a purchase passes the verification. After one row of the trail was changed, the verification
+    names that row.
+    """
     buy_check(console)
     rows = console.audit.verify_chains()
     assert rows >= 4
@@ -316,8 +328,8 @@ def test_the_trail_of_a_purchase_is_verified_and_tampering_found(console: Consol
 
 
 def test_a_first_decision_makes_earlier_views_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
-    """A person who read the record before the first decision is refused with `stale_view`, and so can't become the
-    second person by mistake. The record's time of change stays.
+    """A person who read the record before another person's first decision is refused with `stale_view`. So this
+    person can't become the second person by mistake. The record's time of change stays unchanged.
     """
     record = make_unknown(console, sandbox, "status:500")
     first = console.recovery.resolve(
@@ -337,7 +349,9 @@ def test_a_first_decision_makes_earlier_views_stale(console: Console, sandbox: S
 
 
 def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox) -> None:
-    """A screen that reads a record repeatedly adds one audit entry for each opening, not one for each read."""
+    """If a screen reads the same record several times in a row, the audit trail gets one entry `credit-check.opened`.
+    Opening another record in between and then the first one again adds new entries.
+    """
     with place.open_desk(sandbox) as console:
         one, other = buy_check(console), buy_check(console, NUMBERS[1])
         for record in (one, one, one, other, one):

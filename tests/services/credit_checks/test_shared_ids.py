@@ -1,5 +1,5 @@
-"""An id of a purchase at AlarmBox belongs to one credit check here: an answer can show that a person's decision gave
-its id to another one.
+"""Tests that an AlarmBox id of a purchase belongs to one credit check here. AlarmBox's answer can show that a person
+has given this id to the wrong credit check.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +27,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def listing(hand_clock: ManualClock, vendor: LedgerVendor) -> LedgerVendor:
-    """AlarmBox with a list of purchases, on the day of the clock."""
+    """A simulated AlarmBox that offers a list of purchases and whose day follows the test's clock."""
     return LedgerVendor(today=vendor.today, finds=True)
 
 
@@ -36,7 +36,9 @@ def buy_check(console: Console, client: str) -> CreditCheck:
 
 
 def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour) -> CreditCheck:
-    """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
+    """Buy NUMBER for the client while the simulated AlarmBox has this behaviour. Return the record, whose outcome is
+    unknown.
+    """
     vendor.behaviour = behaviour
     record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
     vendor.behaviour = "answers"
@@ -45,7 +47,7 @@ def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: 
 
 
 def read_owners(console: Console, id_at_provider: int) -> list[str]:
-    """Return the clients whose credit check has this id."""
+    """Return the clients whose credit checks have this AlarmBox id."""
     checks = console.lookup.find_records(NUMBER).credit_checks
     return sorted(check.client_id for check in checks if check.credit_check_id == id_at_provider)
 
@@ -56,8 +58,8 @@ def read_cases(console: Console) -> list[Alert]:
 
 
 def assert_case_about_decided(console: Console, decided: CreditCheck, own: CreditCheck) -> None:
-    """Assert that the only case is about the decided credit check, which keeps its state, and names the purchase
-    `own`.
+    """Assert that there is one case, that it is about the credit check that a person decided, and that it names the
+    purchase `own`. The credit check keeps its state.
     """
     (case,) = read_cases(console)
     assert (case.rule_id, case.subject_id) == ("contradicted", decided.id)
@@ -70,8 +72,8 @@ def assert_case_about_decided(console: Console, decided: CreditCheck, own: Credi
 def test_a_spooled_answer_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A person gave client 2's check the id of client 1's purchase; then client 1's answer is delivered from the
-    spool: a case is opened about client 2's check.
+    """A person gave client 2's check the AlarmBox id of client 1's purchase. Then client 1's answer is delivered from
+    the spool: a case is opened about client 2's check.
     """
     with (
         place.desk(listing, hand_clock, FAILPOINT="before_tx2:1:raise") as console,
@@ -88,8 +90,8 @@ def test_a_spooled_answer_contradicts_the_check_with_its_id(
 def test_a_timely_answer_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A person gives client 2's check the id of client 1's purchase while client 1's call still runs: client 1's
-    answer opens a case about client 2's check.
+    """While client 1's call still runs, a person gives client 2's check the AlarmBox id of client 1's purchase.
+    Client 1's answer then opens a case about client 2's check.
     """
 
     def resolve_at_other_desk() -> None:
@@ -109,8 +111,8 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
 def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """Two people deny client 1's purchase, and a person gives its id to client 2's check. Then client 1's answer
-    comes: cases are opened about both checks, because both decisions were wrong.
+    """Two people deny client 1's purchase, and a person gives its AlarmBox id to client 2's check. Then client 1's
+    answer arrives: cases are opened about the checks of both clients, because each decision was wrong.
     """
     with (
         place.desk(listing, hand_clock) as console,
@@ -138,8 +140,8 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
 def test_the_provider_may_answer_two_purchases_with_one_id(
     place: Place, listing: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """AlarmBox itself answers the purchases of two clients with one id: both checks have it, and no
-    case is opened.
+    """AlarmBox itself answers the purchases of two clients with the same id: the checks of both clients have this id,
+    and no case is opened.
     """
     with place.desk(listing, hand_clock) as console:
         buy_check(console, "1")
@@ -152,8 +154,8 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
 def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
     place: Place, listing: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A decision has seen that no record has the id, and isn't committed when the purchase records its answer: the
-    answer waits for the lock of the id, and then opens the case.
+    """A decision gives an id to a record and isn't committed yet when another purchase records its answer with the
+    same id. The answer waits for the lock of the id, and then opens the case.
     """
     decides, answers, futures = Event(), Event(), list[Future[Any]]()
     write, acquire = outcomes.write_successful_purchase, leases.acquire

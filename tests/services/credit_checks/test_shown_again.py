@@ -1,4 +1,6 @@
-"""AlarmBox's status 403 can mean a missing permission or the end of a viewing period; a probe finds out which."""
+"""Tests of AlarmBox's status 403, which can mean a missing permission or the end of a viewing period; a probe finds
+out which.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from tests.support.refusals import call_for_refusal
 
 @dataclass
 class ForbiddingVendor(LedgerVendor):
-    """AlarmBox, which answers 403 to every reading while `forbids`."""
+    """A simulated AlarmBox that answers every read with status 403 while `forbids` is True."""
 
     forbids: bool = False
 
@@ -28,7 +30,7 @@ class ForbiddingVendor(LedgerVendor):
 
 
 class ForbiddingReader(LedgerReader):
-    """The reader of ForbiddingVendor."""
+    """The reader that ForbiddingVendor returns; it answers with status 403 while reading is forbidden."""
 
     def read_detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         assert isinstance(self.world, ForbiddingVendor)
@@ -55,8 +57,8 @@ def read_record(console: Console) -> CreditCheck:
 
 
 def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, vendor: ForbiddingVendor) -> None:
-    """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable and a re-fetch
-    sends nothing. After AlarmBox allows reading, a probe makes the report fetchable again.
+    """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable, and a re-fetch
+    sends no call. After AlarmBox allows reading again, a probe makes it possible to re-fetch the report.
     """
     vendor.forbids = True
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))

@@ -1,5 +1,5 @@
-"""Requirement 12: a purchase whose row the database has lost is refused a second time by the desk
-whose spool has it.
+"""Requirement 12: the database has lost the row of a purchase. The desk whose spool has this purchase refuses to buy
+the same corporation number again.
 """
 
 import shutil
@@ -49,8 +49,8 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
 
 @pytest.mark.parametrize("rounds", [PROBE_ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
-    """The row of an acknowledged purchase is deleted, with and without its journal row: each second purchase is
-    refused.
+    """The row of a completed purchase is deleted, with and without its journal row: the desk refuses each second
+    purchase of the number.
     """
     refused = 0
     for i, number in enumerate(invent_numbers(rounds, seed=12)):
@@ -63,7 +63,9 @@ def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor
 
 
 def test_a_lost_unknown_purchase_holds_its_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A purchase with an unknown outcome that the database has lost still holds its claim on the desk."""
+    """The database has lost a purchase with an unknown outcome: the purchase still holds its claim, because the
+    desk's spool has an entry for it.
+    """
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -85,8 +87,8 @@ def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: Ledger
 def test_a_confirmed_resolution_restores_a_lost_purchase(
     console: Console, vendor: LedgerVendor, place: Place, forgotten: tuple[str, ...]
 ) -> None:
-    """`resolve operation` as success, confirmed by AlarmBox, restores the lost row under its former id, and the
-    operation is done.
+    """A person runs `resolve operation` with the outcome success, and AlarmBox confirms the outcome: the lost row is
+    restored under its former id, and the operation has ended.
     """
     lost = buy_check(console)
     delete_rows(place, lost, *forgotten)
@@ -108,8 +110,8 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
 def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """A person gives an id that AlarmBox doesn't know, one of another number, or one of another record: the decision
-    is refused, and AlarmBox's answer is stored as evidence.
+    """A person gives an AlarmBox id that AlarmBox doesn't have, or the id of a purchase of another number or record:
+    the decision is refused, and AlarmBox's answer is stored as evidence.
     """
     vendor.behaviour = "silent_after_charge"
     lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -160,7 +162,9 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
         assert (back.state, back.credit_check_id) == ("success", lost.credit_check_id)
 
 
-def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_two_people_resolve_a_lost_purchase_as_not_bought(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
     """To end a lost purchase as not bought, two people must decide with evidence; then the number can be bought
     again.
     """
@@ -185,11 +189,11 @@ def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_vanished_renewal_still_blocks_and_is_named(
+def test_pages_name_a_lost_renewal_and_advise_no_purchase(
     console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
 ) -> None:
-    """The database has lost a renewal: neither an earlier failed purchase nor the superseded check advises a new
-    purchase, which would be refused; both name the lost renewal.
+    """The database has lost a renewal, so a new purchase would be refused. The pages of an earlier failed purchase
+    and of the superseded check don't advise a new purchase: both name the lost renewal.
     """
     vendor.behaviour = "refuses"
     assert call_for_refusal(lambda: buy_check(console)).code == "provider_refused"
@@ -226,7 +230,7 @@ def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: Le
         assert buy_check(other).state == "success"
 
 
-def deny_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
+def deny_operation_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
     """Deny the operation as two people; return code and reason of each refusal, None for an accepted decision."""
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):
@@ -251,7 +255,7 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     """
     lost = buy_check(console)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    assert deny_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
@@ -274,7 +278,7 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
     vendor.during = delete_record
     operation_id = str(call_for_refusal(lambda: buy_check(console)).detail["operation_id"])
     vendor.during = lambda: None
-    assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
 
@@ -282,8 +286,8 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
 def test_an_answer_after_the_denial_holds_the_number_again(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """Two people have denied a lost purchase, and then a delayed process stores AlarmBox's answer in the spool: the
-    number is refused again, and a probe restores the purchase.
+    """Two people have denied a lost purchase, and then a delayed process stores AlarmBox's answer in the spool: a
+    purchase of the number is refused again, and a probe restores the lost purchase.
     """
     vendor.behaviour = "silent_after_charge"
     lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -291,14 +295,14 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     assert isinstance(lost, CreditCheck)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
-    assert deny_as_two_people(console, place, operation_id) == (None, None)
+    assert deny_operation_as_two_people(console, place, operation_id) == (None, None)
     report = vendor.report_charge(vendor.charges[0])
     spool = console._context.spool
     spool.set_cipher(console._context.cipher)
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
     assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
-    assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
+    assert deny_operation_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     back = console.recovery.probe("operation", operation_id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", report.credit_check_id)
@@ -316,7 +320,7 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     store_lost_operations(context, entries)
     console.close()
     with place.desk(vendor, desk=1) as other:
-        assert deny_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
+        assert deny_operation_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
         assert call_for_refusal(lambda: buy_check(other)).detail["source"] == "desk"
 
 
@@ -361,8 +365,8 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
 def test_a_restored_older_backup_asks_the_provider_first(
     console: Console, vendor: LedgerVendor, place: Place, readable: bool
 ) -> None:
-    """AlarmBox doesn't answer, or has another number under this id by now: a probe of the restored purchase is
-    refused, and the purchase stays unknown.
+    """A restored backup contains the purchase with an unknown outcome. AlarmBox doesn't answer, or now has another
+    number under the purchase's id: a probe is refused, and the purchase stays unknown.
     """
     bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
@@ -380,9 +384,9 @@ def test_a_restored_older_backup_asks_the_provider_first(
 def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """Two people denied a purchase, then AlarmBox answered that it was made, then a backup from between was restored
-    without the case. The spool still refuses a purchase, a probe opens the case again, and its acknowledgement frees
-    the number.
+    """Two people deny a purchase, and then AlarmBox answers that it was made. A restored backup has the denial, but
+    neither the answer nor the case about the contradiction. The desk's spool still prevents a second purchase, and a
+    probe opens the case again. After a person has acknowledged the case, the number can be bought.
     """
     bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):

@@ -1,4 +1,6 @@
-"""Purchases that wait for the lease of another one: for which purchase, how long, and with which messages."""
+"""Purchases that wait because another purchase holds the lease: which purchases wait, for how long, and with which
+messages.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,7 +29,9 @@ def make_request(number: str, client: str = "1") -> PurchaseRequest:
 
 @contextmanager
 def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """Inside the block a purchase of FIRST waits for AlarmBox's answer; the block gets its future."""
+    """Inside the block a purchase of the number FIRST waits for AlarmBox's answer; the block gets the purchase's
+    future.
+    """
     sandbox.control.add_fault("hang", call="purchase", number=FIRST)
     with ThreadPoolExecutor(1) as thread:
         buying = thread.submit(console.credit_checks.purchase, make_request(FIRST))
@@ -40,7 +44,7 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
 
 @pytest.fixture
 def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
-    """A purchase of FIRST that waits for AlarmBox for longer than any test takes."""
+    """A purchase of the number FIRST that waits for AlarmBox's answer for longer than any test takes."""
     with place.open_desk(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
         yield buying
 
@@ -48,8 +52,8 @@ def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCh
 def test_a_waiting_purchase_names_the_lease_holder(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
-    """Another purchase of the same client waits for the lease. After its time it is refused with the name of the
-    lease's holder, and nothing is written.
+    """Another purchase of the same client waits for the lease. After its longest waiting time it is refused with the
+    name of the lease's holder, and it writes nothing.
     """
     steps: list[str] = []
     with place.open_desk(sandbox, person="op-b", TIME_SCALE="100") as other:
@@ -82,8 +86,8 @@ def test_a_waiting_purchase_is_made_after_the_running_one(
 def test_a_plan_shows_only_the_running_purchase_of_its_number(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
-    """A plan of the number shows the person whose purchase of it runs; a plan of another number shows none, although
-    its purchase would wait for the same lease.
+    """A purchase is running. The purchase plan of the same number shows the person who runs it. The plan of another
+    number shows nobody, although a purchase of that number would wait for the same lease.
     """
     with place.open_desk(sandbox, person="op-b") as other:
         running = other.credit_checks.make_plan(FIRST).running
@@ -99,8 +103,8 @@ def test_a_plan_shows_only_the_running_purchase_of_its_number(
 def test_a_purchase_of_another_client_does_not_wait(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
 ) -> None:
-    """Without leases, or for another client, a purchase doesn't wait for the hanging one. A purchase of the same
-    number and client is refused.
+    """A purchase runs and waits for AlarmBox. A purchase of another number doesn't wait for it if leases are switched
+    off or the client is another one. A purchase of the same number and client is refused.
     """
     client = "1" if extra else "2"
     with place.open_desk(sandbox, None, person="op-b", desk=0, **extra) as other:

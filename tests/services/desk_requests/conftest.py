@@ -1,4 +1,6 @@
-"""A team in team mode, whose desks send requests to a worker, on a database whose rights the tests change."""
+"""Fixtures: a team in team mode, whose desks send requests to a worker. The tests change the rights of its database
+accounts.
+"""
 
 import os
 from collections.abc import Iterator

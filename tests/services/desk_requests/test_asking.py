@@ -68,8 +68,8 @@ def test_a_purchase_by_desk_request_returns_its_record(
 
 
 def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox) -> None:
-    """The worker ends the request before it has stored any progress step: the desk still reports the last one, so
-    that its dialog says that the purchase was sent.
+    """The worker ends the request before it has stored any progress step: the desk still shows the last progress
+    step, so that its dialog says that the purchase was sent.
     """
     (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
@@ -104,9 +104,10 @@ def test_a_request_under_another_name_is_refused(place: Place, sandbox: Sandbox)
             assert desk.credit_checks.purchase(PurchaseRequest(number, "1")).state == CheckState.SUCCESS
 
 
-def test_a_person_is_no_worker_and_adopts_nothing(place: Place, sandbox: Sandbox) -> None:
-    """The account of a person for whom a worker acts can't run a worker, which would say that it is ready, and gets
-    no plan of an adoption, which would describe the person's view instead of the table."""
+def test_a_team_mode_account_runs_no_worker_and_plans_no_adoption(place: Place, sandbox: Sandbox) -> None:
+    """The database account of a person in team mode can't run a worker, because other desks would then believe that a
+    worker is ready. It also gets no plan of an adoption, because the plan would describe the person's view instead of
+    the table."""
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox) as desk:
         refused = call_for_refusal(desk.scheduler.require_permission)
@@ -132,7 +133,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         written = execution._serialize_answer
 
         def write_as_other_version(answer: CallAnswer, *, is_repetition: bool = False) -> str:
-            """Return the answer's text as a worker of another version writes it."""
+            """Return the text of the answer, in the form in which a worker of another version writes it."""
             text = written(answer, is_repetition=is_repetition)
             return text.replace("corporation_number", "corporation_no")
 
@@ -158,8 +159,8 @@ def names_both_versions(error: ConsoleError) -> bool:
 def test_a_worker_of_another_version_answers_with_an_unknown_error(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker's answer is an error whose code this desk doesn't know: with exit status 4 the outcome is unknown,
-    with 3 the error is `possible_repeat`.
+    """The worker's answer is an error whose code this desk doesn't know. With exit status 4 the desk reports an
+    unknown outcome; with exit status 3 it reports `possible_repeat`.
     """
     (number,) = invent_numbers(1, seed=7)
     start_team_mode(place, "op-a")
@@ -259,7 +260,7 @@ def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -
     assert not sandbox.ledger.list_charges_of_number(number)
 
 
-def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
     """The file that a person gives with a decision reaches the worker and is stored as evidence; a second person's
     request decides.
     """
@@ -290,9 +291,9 @@ def test_evidence_travels_with_a_decision(place: Place, sandbox: Sandbox, tmp_pa
     assert kept["not on the bill"] == "not on the bill", "a script may leave the reason out"
 
 
-def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> None:
-    """The worker writes an audit entry in the person's name for each record that the person has opened, also if no
-    worker was running at that moment.
+def test_a_worker_audits_the_records_that_a_person_opens(place: Place, sandbox: Sandbox) -> None:
+    """For each record that a person in team mode opens, the worker writes an audit entry in the person's name. It
+    also writes the entries of records that were opened while no worker was running.
     """
     (number,) = invent_numbers(1, seed=9)
     start_team_mode(place, "op-a")
@@ -311,7 +312,9 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
 
 
 def test_database_accounts_have_exactly_their_rights(place: Place, sandbox: Sandbox) -> None:
-    """`db check` finds no missing and no superfluous right at a desk that sends requests and at the worker."""
+    """The command `db check` finds no missing and no superfluous right for two database accounts: the account of a
+    desk that sends requests, and the account of the worker.
+    """
     start_team_mode(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):
         with place.open_desk(sandbox, person=person) as console:
@@ -319,8 +322,8 @@ def test_database_accounts_have_exactly_their_rights(place: Place, sandbox: Sand
         assert all(check.ok for check in faults), faults
 
 
-def test_a_worker_stores_no_desk_request(place: Place) -> None:
-    """An account file can't put a worker into team mode."""
+def test_a_worker_account_cannot_be_put_into_team_mode(place: Place) -> None:
+    """An account file that puts a worker's account into team mode is refused."""
     assert isinstance(place, ServerPlace)
     entry: dict[str, object] = {"name": place.get_account_name("op-a"), "roles": ["worker"], "asks": True}
     with pytest.raises(ConsoleError) as flawed:

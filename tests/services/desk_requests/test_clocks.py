@@ -1,4 +1,4 @@
-"""A worker computes from a desk's requests that the desk's clock is ahead."""
+"""A worker finds out from the requests of a desk that the desk's clock is ahead."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -26,16 +26,16 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 def test_a_desk_clock_that_is_ahead_raises_an_alert(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The id of a request contains the desk's time, and its row the server's: the worker raises an alert about a
-    clock that is 5 s ahead.
+    """The id of a request contains the desk's time, and the request's row contains the server's time. The desk's
+    clock is 5 s ahead: the worker raises an alert about it.
     """
     made = request_records.make_request_id
 
-    def make_id_ahead() -> str:
+    def make_request_id_of_fast_clock() -> str:
         """Return a request id of a desk whose clock is 5 s ahead."""
         return str(UUID(int=UUID(made()).int + (5_000 << 80)))
 
-    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_id_ahead)
+    monkeypatch.setattr("console.services.desk_requests.asking.make_request_id", make_request_id_of_fast_clock)
     with place.open_desk(sandbox, person="op-a", desk=2) as desk, execute_desk_requests(worker):
         desk.recovery.give_up_take("credit-check", 1)
         desk_id = desk._context.spool.desk_id
@@ -52,8 +52,8 @@ def test_a_desk_clock_that_is_ahead_raises_an_alert(
 def test_a_clock_alert_counts_requests_of_each_person(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock of a desk was right while the first person worked there, and is 5 s ahead in the second person's
-    requests: the alert is raised.
+    """The worker compares the clock in each person's requests separately. The clock of a desk is right in the first
+    person's requests, and 5 s ahead in the second person's: the worker raises an alert.
     """
     with (
         use_team_mode(place, "op-b"),

@@ -25,7 +25,7 @@ CREDENTIAL_VARIABLE_PREFIXES = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
 
 
 def load_settings_without_credentials(place: Place, keyring: MemoryKeyring | None = None, **given: str) -> Settings:
-    """The settings of op-a's desk, which has no credentials but those of `given` and of the keyring."""
+    """Return the settings of op-a's desk, with no credentials except those in `given` and in the keyring."""
     facts = {
         name: value
         for name, value in place.make_environment(UNUSED_URL).items()
@@ -84,8 +84,8 @@ def test_the_checks_of_an_open_desk_keep_its_connection(place: Place, sandbox: S
 
 
 def test_an_account_that_acts_itself_needs_its_credentials(place: Place) -> None:
-    """The checks of a desk that acts itself report missing credentials, and have no check of a worker. Such a desk
-    can't forget its credentials.
+    """The checks of a desk that isn't in team mode report missing credentials, and contain no check of a worker. Such
+    a desk refuses to delete its credentials.
     """
     settings = load_settings_without_credentials(place)
     checks = run_checks(settings)
@@ -121,8 +121,10 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
     assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
 
 
-def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the spool has answers that the database lacks, the store key, which decrypts them, isn't deleted."""
+def test_the_store_key_stays_while_the_spool_has_answers(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the spool has answers that the database lacks, the desk doesn't delete the store key, because only this
+    key decrypts the answers.
+    """
     start_team_mode(place, "op-a")
     keyring = MemoryKeyring({"STORE_KEY": "a-key-that-is-long-enough"})
     with open_console(load_settings_without_credentials(place, keyring)) as desk:
@@ -137,7 +139,7 @@ def test_a_desk_without_credentials_offers_the_same_actions(
     place: Place, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """A desk in team mode without credentials offers the same actions, refund plans and providers as a desk with
-    credentials, but calls no provider.
+    credentials, but it calls no provider itself.
     """
     start_team_mode(place, "op-a")
     extra = make_settings(sandbox.url)

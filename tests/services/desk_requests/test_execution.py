@@ -1,5 +1,5 @@
-"""Workers share the desk requests, take over from one another, and execute requests about one record one after the
-other.
+"""Several workers share the desk requests and take over requests from one another. Requests about one record are
+executed one after the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,13 +33,17 @@ def store_request(desk: Console, action: str = "probe", subject: str | None = "1
 
 
 def take_next_request(worker: Console, seconds: float = 45.0) -> TakenDeskRequest | None:
-    """Let the worker take the next request with a lease of so many seconds; None if no request may run."""
+    """Let the worker take the next request with a lease of this many seconds, and return the request; None if no
+    request may run.
+    """
     context = worker._context
     return context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), seconds))
 
 
 def take_locked_request(worker: Console, request: str) -> TakenDeskRequest | None:
-    """Let the worker take a request that was locked when it was found; waits for the lock."""
+    """Let the worker take a request that was locked when the worker found it. The worker waits for the end of the
+    lock.
+    """
     context = worker._context
     return context.write(lambda tx: requests.take_locked_request(tx, context.make_holder(), 45.0, request))
 
@@ -110,8 +114,8 @@ def test_a_worker_takes_over_a_request_after_its_lease(
 def test_a_worker_that_ends_returns_its_unbegun_request(
     desk_and_workers: tuple[Console, Console, Console],
 ) -> None:
-    """A worker that is told to end before it has written or sent anything gives its request back, and another worker
-    can take it at once.
+    """A worker is ordered to end before it has written or sent anything for its request: it gives the request back,
+    and another worker can take the request at once.
     """
     desk, first, second = desk_and_workers
 
@@ -193,8 +197,9 @@ def test_a_second_worker_answers_with_a_killed_workers_purchase(
 
 
 def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, sandbox: Sandbox) -> None:
-    """While a worker waits for AlarmBox, another worker believes that it has ended, and ends its lease of the
-    request. The first worker then gets AlarmBox's answer: it writes the purchase, and the desk gets it.
+    """While a first worker waits for AlarmBox, a second worker takes it for ended and ends the first worker's lease
+    of the request. Then the first worker gets AlarmBox's answer: it writes the purchase, and the desk gets the
+    result.
     """
     (number,) = invent_numbers(1, seed=9)
     start_team_mode(place, "op-a")
@@ -219,8 +224,9 @@ def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, s
 def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
     place: Place, desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lease of a request expires while the worker executes it, and the database refuses the worker's write. The
-    heartbeat renews the lease before the worker does: the worker writes once more, and the desk gets the result.
+    """The lease of a request expires while the worker executes the request, so the database refuses the worker's
+    write. The heartbeat has renewed the lease before the worker tries to renew it: the worker repeats the write, and
+    the desk gets the result.
     """
     desk, worker, _ = desk_and_workers
     context = worker._context

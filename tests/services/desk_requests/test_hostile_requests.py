@@ -1,4 +1,6 @@
-"""Requests that no desk would write: each is refused, and the requests of all people are executed as before."""
+"""Requests that a person inserts by SQL and that no desk would write: the worker refuses each of them, and still
+executes the normal requests of all people.
+"""
 
 import json
 from collections.abc import Iterator
@@ -37,11 +39,11 @@ VALUES: tuple[Any, ...] = (
      "of": {"payment_id": 1, "amount": "9e999999999", "reason": "x", "answers": {"tuple": [1]}}},
 )  # fmt: skip
 """Values of every kind in the place of an argument."""
-LONG_TEXTS = ("9" * 5_000, "x" * 9_000)
+LONG_ARGUMENT_TEXTS = ("9" * 5_000, "x" * 9_000)
 """Texts in the place of one argument, beside arguments that the command accepts. Python converts a text of more than
 4,300 digits to no number.
 """
-TEXTS = (
+INVALID_ARGUMENT_TEXTS = (
     "", "null", "{}", "[", '"x"', "[NaN]", "[Infinity, 1]", "[1e999]", "[" * 7_000 + "]" * 7_000,
     "[" + "9" * 5_000 + "]",
     '[{"map":' * 1_200 + "{}" + "}]" * 1_200, '["\\ud800"]', "[1]]", '["credit-check", "1", "1"]',
@@ -86,8 +88,10 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
         yield console
 
 
-def require_purchases_work(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Assert that a purchase by op-a, who was hostile, and one by lead-b are executed."""
+def require_purchases_are_executed(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Assert that the worker executes a purchase by op-a, who has sent the hostile requests, and a purchase by
+    lead-b.
+    """
     with ExitStack() as stack:
         stack.enter_context(execute_desk_requests(worker))
         for person, number in zip(("op-a", "lead-b"), invent_numbers(2, seed=77), strict=True):
@@ -96,14 +100,14 @@ def require_purchases_work(place: Place, sandbox: Sandbox, worker: Console) -> N
             assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def test_every_command_has_a_form_of_arguments(worker: Console) -> None:
-    """Each command that a worker executes has a form for its arguments."""
+def test_every_command_declares_its_argument_types(worker: Console) -> None:
+    """For each command that a worker executes, the program declares the types of the arguments."""
     assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_requests._commands)
 
 
 def _make_hostile_arguments(command: str) -> Iterator[str]:
-    """Return argument texts of the command: each argument replaced by a value of every kind, and texts that aren't
-    arguments.
+    """Return hostile argument texts for the command: in turn each argument is replaced by values of every kind, and
+    other texts aren't lists of arguments at all.
     """
     types = DESK_REQUEST_FORM_BY_COMMAND[command].argument_types
     usual: list[Any] = [1] * len(types)
@@ -112,9 +116,9 @@ def _make_hostile_arguments(command: str) -> Iterator[str]:
         for value in VALUES:
             yield json.dumps([*usual[:at], value, *usual[at + 1 :]])
             yield json.dumps([value] * len(usual))
-        for value in LONG_TEXTS:
+        for value in LONG_ARGUMENT_TEXTS:
             yield json.dumps([*fitting[:at], value, *fitting[at + 1 :]])
-    yield from TEXTS
+    yield from INVALID_ARGUMENT_TEXTS
 
 
 def _make_fitting_argument(required_type: Any) -> Any:
@@ -129,7 +133,9 @@ def _make_fitting_argument(required_type: Any) -> Any:
 
 @pytest.mark.parametrize("command", sorted(DESK_REQUEST_FORM_BY_COMMAND))
 def test_arguments_have_the_types_of_their_command(command: str) -> None:
-    """Hostile texts are refused with ValueError; the accepted ones contain only values that can be stored."""
+    """Hostile argument texts are refused with ValueError. An argument text that is accepted contains only values that
+    the database can store.
+    """
     for text in _make_hostile_arguments(command):
         with suppress(ValueError):
             arguments = read_arguments(text, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
@@ -139,8 +145,8 @@ def test_arguments_have_the_types_of_their_command(command: str) -> None:
 
 
 def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """The worker ends each request with hostile arguments, for every command, without an internal error and without a
-    purchase.
+    """For every command, the worker ends each request that has hostile arguments. No internal error occurs, and no
+    purchase is made.
     """
     with closing(open_connection(place)) as line:
         for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
@@ -162,14 +168,14 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     assert [(command, code) for command, _, code in ends if code == "internal_error"] == []
     assert len({code for _, _, code in ends}) > 3
     assert not sandbox.ledger.list_charges_of_number()
-    require_purchases_work(place, sandbox, worker)
+    require_purchases_are_executed(place, sandbox, worker)
 
 
 def test_a_request_whose_columns_contradict_its_arguments_is_refused(
     place: Place, sandbox: Sandbox, worker: Console
 ) -> None:
-    """The columns of a request name another record, corporation or amount than its arguments, or none: refused before
-    anything is done.
+    """The columns of a request name another record, corporation or amount than its arguments, or they name none: the
+    worker refuses the request before it sends or writes anything.
     """
     number, other = invent_numbers(2, seed=78)
     request = answer_serialization.serialize_value(PurchaseRequest(number, "1"))
@@ -189,7 +195,9 @@ def test_a_request_whose_columns_contradict_its_arguments_is_refused(
     assert not sandbox.ledger.list_charges_of_number()
 
 
-def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_an_audit_entry_with_invalid_characters_is_written_escaped(
+    place: Place, sandbox: Sandbox, worker: Console
+) -> None:
     """An audit entry with a file name that isn't valid text, sent by a desk, is written with the bad characters
     escaped.
     """
@@ -211,7 +219,9 @@ def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: 
 
 
 def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Console) -> None:
-    """An audit entry whose facts are so long that they are cut still has the request's id and the worker's name."""
+    """An audit entry has facts that are too long and are therefore cut: the stored entry still contains the request's
+    id and the worker's name.
+    """
     entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
              "reason": None, "detail": {"a": ""}}  # fmt: skip
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
@@ -230,8 +240,9 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
 
 
 def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """A person's requests can't write audit entries about actions, audit roots, or unreadable entries: each is
-    refused with an entry about the request.
+    """A person's request can make the worker write only audit entries that a desk may send. Forged entries about
+    executed actions, audit roots and unreadable entries are refused, and an audit entry about each refused request is
+    written.
     """
     entry: dict[str, Any] = {
         "what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
@@ -245,7 +256,7 @@ def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: S
     with closing(open_connection(place)) as line:
         for more in forged:
             insert_request(line, "audit", json.dumps(entry | more))
-        for text in (*TEXTS, json.dumps(entry).replace("{}", '{"a": 1e999}')):
+        for text in (*INVALID_ARGUMENT_TEXTS, json.dumps(entry).replace("{}", '{"a": 1e999}')):
             insert_request(line, "audit", text)
         insert_request(
             line,
@@ -261,16 +272,19 @@ def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: S
         " ORDER BY what"
     )
     assert written == [
-        ("credit-check.opened", "done", 2), ("request.unreadable", "refused", len(forged) + len(TEXTS) + 1),
+        ("credit-check.opened", "done", 2),
+        ("request.unreadable", "refused", len(forged) + len(INVALID_ARGUMENT_TEXTS) + 1),
     ]  # fmt: skip
-    require_purchases_work(place, sandbox, worker)
+    require_purchases_are_executed(place, sandbox, worker)
 
 
 @pytest.mark.expects_log("an entry that the database refuses")
-def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
+def test_a_request_ends_if_the_database_refuses_its_audit_entry(
     place: Place, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For every reason of the database's refusal, the request ends, and the audit trail has an entry about it."""
+    """The database refuses to store the audit entry that a request contains: the worker ends the request, and the
+    audit trail has an entry about the refused request.
+    """
     with closing(open_connection(place)) as line:
         insert_request(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip
@@ -289,8 +303,8 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
 
 @pytest.mark.expects_log("a request that is given up")
 def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """A request whose worker ended each time it was executed is given up after the last allowed execution: its answer
-    is an unknown outcome, and an audit entry is written.
+    """Each worker that executed a request ended meanwhile. After the last allowed execution the request is given up:
+    its answer is an unknown outcome, and an audit entry is written.
     """
     context = worker._context
     with closing(open_connection(place)) as line:
@@ -304,12 +318,12 @@ def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: San
     assert place.sql("SELECT who, result FROM audit_log WHERE what = 'request.given_up'") == [
         (place.get_account_name("op-a"), "failed")
     ]
-    require_purchases_work(place, sandbox, worker)
+    require_purchases_are_executed(place, sandbox, worker)
 
 
 def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: Console) -> None:
-    """One person has stored 60 requests about one record and about many: another person's request is among the next
-    three that a worker takes.
+    """One person has stored 60 requests, most of them about one record and the others about different records.
+    Another person's request is among the next three requests that a worker takes.
     """
     context = worker._context
 
@@ -342,8 +356,8 @@ def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: 
 
 
 def test_many_requests_about_one_record_do_not_delay_another_person(place: Place, worker: Console) -> None:
-    """Two people send requests about one record: the worker executes them in turns, and each person's requests in
-    their order.
+    """Two people send requests about one record: the worker takes a request of each person in turn, and executes each
+    person's requests in the order in which they were sent.
     """
     with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
         mine = [insert_request(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
@@ -374,8 +388,8 @@ def test_an_uncommitted_request_does_not_delay_another_person(place: Place, work
 
 
 def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
-    """A person can store at most 10,000 requests and a limited number of parts of files in an hour, counting ended
-    requests; another person isn't affected.
+    """In one hour a person can store at most 10,000 requests and a limited number of file parts, including those of
+    ended requests. The limit doesn't affect another person.
     """
     start_team_mode(place, "op-a", "lead-b")
     table = "SELECT ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n AS n FROM" + ",".join(
@@ -436,9 +450,9 @@ def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) 
                     cursor.execute(asks)
 
 
-def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """Two people use one request id, and one of them the id of the other's row: each gets the answer to their own
-    request.
+def test_one_request_id_of_two_people_means_two_requests(place: Place, sandbox: Sandbox, worker: Console) -> None:
+    """Two people use the same request id, and one of them also uses the row id of the other person's request: each
+    person gets the answer to the own request.
     """
     first, second = invent_numbers(2, seed=79)
     with (
@@ -468,7 +482,9 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
     ],
 )
 def test_an_instant_without_a_zone_or_in_place_of_a_day_is_refused(command: str, args: str) -> None:
-    """An argument that is a time without a zone, or a time instead of a day, is refused with ValueError."""
+    """A request argument that is a time without a time zone, or a time where a day is expected, is refused with
+    ValueError.
+    """
     with pytest.raises(ValueError, match="type"):
         read_arguments(args, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)
     in_zone = read_arguments(

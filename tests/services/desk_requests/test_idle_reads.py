@@ -1,4 +1,6 @@
-"""The repeated reads of an idle window in team mode: few statements, and none that reads a whole table."""
+"""The database reads that an idle window repeats in team mode: they are few statements, and none of them reads a
+whole table.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +15,17 @@ from tests.support.team_mode import end_team_mode, execute_desk_requests, start_
 
 @contextmanager
 def record_statements(desk: Console) -> Iterator[list[str]]:
-    """Inside the block, record the statements of the desk's reads; the block gets the growing list."""
+    """Inside the block, record the SQL statements with which the desk reads; the block gets the growing list."""
     sent: list[str] = []
 
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+    def record_statement(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         sent.append(statement)
 
-    event.listen(desk.database._read_engine, "before_cursor_execute", note)
+    event.listen(desk.database._read_engine, "before_cursor_execute", record_statement)
     try:
         yield sent
     finally:
-        event.remove(desk.database._read_engine, "before_cursor_execute", note)
+        event.remove(desk.database._read_engine, "before_cursor_execute", record_statement)
 
 
 def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sandbox: Sandbox) -> None:
@@ -66,8 +68,8 @@ def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> N
 
 
 def test_a_person_put_into_team_mode_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
-    """A person is put into team mode and no longer sees the newest audit entry that the desk has stored as its
-    anchor: the desk doesn't report it as lost.
+    """A desk has stored the newest audit entry as its anchor. Then its person is put into team mode and may no longer
+    read this entry: the desk doesn't report the entry as lost.
     """
     end_team_mode(place, "op-a")
     with place.open_desk(sandbox, desk=5) as desk, place.open_desk(sandbox, person="lead-b", desk=2) as lead:

@@ -1,4 +1,6 @@
-"""Limits of refunds are changed by two administrators: through a worker, and by name on an SQLite file."""
+"""Two administrators together change a refund limit: in team mode through a worker, and on an SQLite file by their
+names.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -28,15 +30,15 @@ def read_limit(console: Console) -> Limit:
 
 
 def read_refusal_code(console: Console, *arguments: object) -> str:
-    """Return the code of the error with which setting this limit is refused."""
+    """Try to set this limit, and return the code of the error with which it is refused."""
     with pytest.raises(ConsoleError) as refused:
         console.limits.set_limit(*arguments)  # type: ignore[arg-type]
     return str(refused.value.code)
 
 
 def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: Sandbox) -> None:
-    """The first administrator proposes a limit and can't be the second one; another administrator sets it. The trail
-    has both.
+    """The first administrator proposes a limit and can't confirm it; another administrator sets it. The audit trail
+    names both administrators.
     """
     assert isinstance(place, ServerPlace)
     roles = {"op-b": ["admin"], "lead-c": ["admin"], "op-a": ["operator"]}
@@ -104,8 +106,8 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, change: str) -> None:
-    """A proposal by a person who is no longer an administrator doesn't count: the next
-    administrator proposes again.
+    """The proposal of a limit by a person who is no longer an administrator doesn't count: when the next
+    administrator sets the limit, this is a new proposal.
     """
     told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:

@@ -1,5 +1,5 @@
-"""An open transaction of a person blocks other people only for seconds: a worker ends its session, and the other
-people's requests are executed.
+"""An open transaction of one person blocks other people only for seconds: a worker ends the database session of the
+transaction, and the requests of the other people are executed.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,9 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def open_connection(place: Place, person: str, desk: int = 0) -> Any:
-    """Return a plain connection of the person's account to the node that the worker or desk with this number uses."""
+    """Return a plain database connection of the person's account. On a cluster it leads to the node that the worker
+    or desk with this number uses.
+    """
     assert isinstance(place, ServerPlace)
     parts = urlsplit(place.url(person))
     node = place.database.nodes[desk % len(place.database.nodes)]
@@ -53,7 +55,9 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 @contextmanager
 def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
-    """Inside the block the worker executes requests and looks for sessions that block others."""
+    """Inside the block the worker executes requests, and looks for database sessions that block others and ends
+    them.
+    """
     over = Event()
     thread = BlockingSessionsThread(worker.blocking_session_ender, over)
     thread.start()
@@ -66,8 +70,9 @@ def execute_and_end_lock_holders(worker: Console) -> Iterator[None]:
 
 
 def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
-    """lead-b buys a credit check of the number through the worker, and it is charged once. While a lock keeps the
-    worker from reporting its presence, or the request from being stored, lead-b tries again.
+    """Let lead-b buy a credit check of the number through the worker, and assert that the purchase is charged once.
+    While a lock prevents the worker from reporting its presence, or the desk from storing the request, lead-b tries
+    again.
     """
     with place.open_desk(sandbox, person="lead-b", desk=1) as desk:
 
@@ -84,13 +89,13 @@ def buy_as_lead(place: Place, sandbox: Sandbox, number: str) -> None:
 
 
 def allow_for_readers(place: Place, statement: str) -> str:
-    """Return the statement in a form with which a person in team mode can lock rows on this server: MySQL refuses FOR
+    """Return the statement in a form with which a person in team mode can lock rows on this server. MySQL refuses FOR
     UPDATE to an account that only reads.
     """
     return statement.replace("FOR UPDATE", "LOCK IN SHARE MODE") if place.engine == "mysql" else statement
 
 
-LOCKS = (
+LOCKING_STATEMENTS = (
     ("SELECT COUNT(*) FROM {table} FOR UPDATE",),
     ("SELECT COUNT(*) FROM {table} LOCK IN SHARE MODE",),
     ("SELECT COUNT(*) FROM {table}",),
@@ -99,24 +104,26 @@ LOCKS = (
         "SELECT COUNT(*) FROM {table} FOR UPDATE",
     ),
 )
-BETWEEN_LOOKS_SECONDS = 0.3
+SECONDS_BETWEEN_CHECKS = 0.3
 """InnoDB renews its list of transactions only if nobody has read it for 0.1 s: who looks more often sees the same."""
-TABLES = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
+TABLES_TO_LOCK = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_credit_checks", "operators")
 
 
 @pytest.mark.expects_log("a lock of op-a may time out in the worker before op-a's session is ended")
 def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """op-a locks the rows that a purchase needs, in a session without time limits, and never commits: lead-b's
+    """In a session without time limits, op-a locks the rows that a purchase needs, and never commits: lead-b's
     purchases are still executed.
     """
     with execute_and_end_lock_holders(worker):
-        for count, (statements, number) in enumerate(zip(LOCKS, invent_numbers(len(LOCKS), seed=101), strict=True)):
+        for count, (statements, number) in enumerate(
+            zip(LOCKING_STATEMENTS, invent_numbers(len(LOCKING_STATEMENTS), seed=101), strict=True)
+        ):
             with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
                 cursor.execute("BEGIN")
                 for statement in statements:
-                    for table in TABLES[count:]:
+                    for table in TABLES_TO_LOCK[count:]:
                         cursor.execute(allow_for_readers(place, statement).format(table=table, id=make_request_id()))
                 buy_as_lead(place, sandbox, number)
     rows = place.sql("SELECT DISTINCT who, detail LIKE '%blocks%' FROM audit_log WHERE what = 'lock_holder.ended'")
@@ -125,15 +132,17 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
 
 
 def connect_as_owner(place: ServerPlace) -> Any:
-    """Return a plain connection of the schema account to the node that `connect` uses for desk 1."""
+    """Return a plain connection of the schema account. It leads to the same database node as the connections for desk
+    1.
+    """
     parts = urlsplit(place.database._team.owner)
     node = place.database.nodes[1 % len(place.database.nodes)]
     return node.connect(unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:])
 
 
 def wait_for_sessions_end(place: Place, person: str) -> None:
-    """Wait until the server has no session of this person: after a client has gone, its session can remain for some
-    time with its locks.
+    """Wait until the server has no session of this person. After a client has disconnected, its session can remain
+    for some time with its locks.
     """
     assert isinstance(place, ServerPlace)
     query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE user = '{place.get_account_name(person)}'"
@@ -147,7 +156,9 @@ def wait_for_sessions_end(place: Place, person: str) -> None:
 
 
 def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
-    """Execute the statement in a thread and ignore its error; the stack waits for the thread."""
+    """Execute the statement in a thread and ignore an error of the statement. The exit stack waits for the end of the
+    thread.
+    """
 
     def execute_ignoring_errors() -> None:
         with suppress(pymysql.MySQLError):
@@ -158,9 +169,9 @@ def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
     stack.callback(thread.join)
 
 
-def lock_in_turn(place: Place, statement: str, over: Event) -> None:
-    """As op-a, lock the end of a table for a time that is too short to be ended, then again in a new session, until
-    the account is locked.
+def lock_repeatedly_until_account_is_locked(place: Place, statement: str, over: Event) -> None:
+    """As op-a, lock the end of a table for so short a time that the worker doesn't end the session. Repeat this in
+    new sessions until the worker has locked op-a's account.
     """
     while not over.is_set():
         try:
@@ -170,11 +181,11 @@ def lock_in_turn(place: Place, statement: str, over: Event) -> None:
                 cursor.execute(statement)
                 over.wait(MAX_BLOCKING_SECONDS - 1)
         except pymysql.MySQLError as refused:
-            if refused.args[0] in LOCKED_ERRORS:
+            if refused.args[0] in LOCKED_ACCOUNT_ERROR_NUMBERS:
                 return
 
 
-LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
+LOCKED_ACCOUNT_ERROR_NUMBERS = (4151, 3118)  # MariaDB, MySQL
 
 
 @pytest.mark.expects_log("an account is locked")
@@ -182,12 +193,15 @@ LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
 def test_an_account_that_blocks_others_repeatedly_is_locked(
     place: Place, sandbox: Sandbox, worker: Console, where: str
 ) -> None:
-    """op-a's sessions lock a gap one after the other, each for a short time, so that nobody can store a request: the
-    worker locks the account. `db accounts apply` unlocks it.
+    """The sessions of op-a lock a gap one after the other, each for a short time, so that no person can store a
+    request: the worker locks op-a's account. The command `db accounts apply` unlocks the account.
     """
     over = Event()
     locks = f"SELECT COUNT(*) FROM {where}"
-    attackers = [Thread(target=lock_in_turn, args=(place, locks, over)) for _ in range(2 * REQUEST_THREAD_COUNT)]
+    attackers = [
+        Thread(target=lock_repeatedly_until_account_is_locked, args=(place, locks, over))
+        for _ in range(2 * REQUEST_THREAD_COUNT)
+    ]
     (number,) = invent_numbers(1, seed=104)
     for attacker in attackers:
         attacker.start()
@@ -220,11 +234,14 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
 
 
 def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: bool = False) -> tuple[int, int]:
-    """op-a locks a gap, and lead-b waits for it until the session would be ended. Early in a second of the server's
-    clock a second session of op-a locks the gap too, the first one ends, and the worker looks once. With `queued` the
-    second session then waits for a third one of op-a. Return the number of ended sessions, and the longest time
-    (seconds) that the hand-over took: within one second, the wait for the second session alone is too young for an
-    end.
+    """Let a lock pass from one session of op-a to a second one while lead-b waits for it, and let the worker look for
+    blocking sessions once. Return the number of sessions that the worker ended, and the longest time (seconds) that
+    the change may have taken.
+
+    First op-a locks a gap, and lead-b waits long enough for the session to be ended. Early in a second of the
+    server's clock a second session of op-a locks the gap too, and the first session ends. With `queued` the second
+    session then waits for a third session of op-a. If the worker looks within one second, lead-b has waited for the
+    second session alone too briefly for an end of that session.
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
@@ -240,7 +257,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
     def lock_gap(number: int) -> None:
-        """Lock the gap in this session of op-a."""
+        """Lock the gap in the session of op-a with this number."""
         holding[number].execute("BEGIN")
         holding[number].execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
@@ -262,8 +279,10 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     )
 
     def read_wait() -> Any:
-        """Return when lead-b's wait began, and 1 if it is long enough."""
-        Event().wait(BETWEEN_LOOKS_SECONDS)
+        """Return the time at which lead-b's wait began, and 1 if the wait is long enough for the worker to end a
+        session, otherwise 0.
+        """
+        Event().wait(SECONDS_BETWEEN_CHECKS)
         return read_row(wait)
 
     wait_until(lambda: read_wait()[1] == 1, "a long wait")
@@ -284,7 +303,7 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
         )
 
         def is_queued() -> bool:
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             return bool(read_row(waits) == (1,))
 
         wait_until(is_queued, "the wait of the second session")
@@ -293,15 +312,15 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     return ended, seconds
 
 
-def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> None:
-    """A server begins a wait anew when another session takes over the lock: the worker counts lead-b's whole
-    statement as the wait, and ends the second session.
+def test_a_wait_for_a_lock_passed_between_sessions_counts_as_one(place: Place, worker: Console) -> None:
+    """A database server counts a wait from zero when another session takes over the lock. The worker counts the whole
+    duration of lead-b's statement as the wait, and ends the session that has taken over the lock.
     """
     judged: list[int] = []
 
-    def is_judged() -> bool:
-        """Hand the lock over; return True if the worker looked within one second. A slow machine
-        needs more attempts.
+    def has_worker_looked_in_time() -> bool:
+        """Hand the lock over; return True after the worker has looked within one second of a hand-over. A slow
+        machine needs more attempts.
         """
         with ExitStack() as stack:
             ended, seconds = hand_over_lock(place, worker, stack)
@@ -309,27 +328,27 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
         judged.extend([ended] if seconds == 0 else [])
         return bool(judged)
 
-    wait_until(is_judged, "a look in the second of the hand-over", 600)
+    wait_until(has_worker_looked_in_time, "a look in the second of the hand-over", 600)
     worker.blocking_session_ender.close()
     assert judged == [1]
 
 
 def test_a_session_that_waits_for_an_own_session_counts_as_blocking(place: Place, worker: Console) -> None:
-    """op-a's sessions wait for one another, each for a short time, so that the session which blocks lead-b is itself
-    always waiting: the worker ends it, and counts it only a little.
+    """The sessions of op-a wait for one another, each for a short time, so the session that blocks lead-b always
+    waits, too: the worker ends this session, and counts the block only a little towards locking op-a's account.
     """
     judged: list[int] = []
     if place.engine == "mysql":
         pytest.skip("who asks can't lock a row there for itself")
 
-    def is_judged() -> bool:
+    def has_worker_looked_in_time() -> bool:
         with ExitStack() as stack:
             ended, seconds = hand_over_lock(place, worker, stack, queued=True)
         wait_for_sessions_end(place, "op-a")
         judged.extend([ended] if seconds < MAX_BLOCKING_SECONDS else [])
         return bool(judged)
 
-    wait_until(is_judged, "a look while all of these sessions are young", 600)
+    wait_until(has_worker_looked_in_time, "a look while all of these sessions are young", 600)
     worker.blocking_session_ender.close()
     assert judged[0] >= 1
     assert "blocks_unclear" in "".join(read_entries_about(place, "op-a"))
@@ -361,8 +380,8 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
             cursor.execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
         def look_for_lock_holders() -> bool:
-            """Let the worker look; return True if the locking session has ended."""
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            """Let the worker look for blocking sessions; return True if the locking session has ended."""
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[1])
 
@@ -373,8 +392,8 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
 
 
 def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Console) -> None:
-    """On MySQL a session can set its own time: a statement that seems to begin in the future is ended, and a wait
-    that seems to last since 1970 counts only with its real duration. MariaDB refuses to set the time.
+    """On MySQL a session can set its own time. A session whose statement seems to begin in the future is still ended,
+    and a wait that seems to last since 1970 counts only with its real duration. MariaDB refuses to set the time.
     """
     assert isinstance(place, ServerPlace)
     ender = worker.blocking_session_ender
@@ -398,7 +417,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         looking = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
 
         def wait_seconds() -> int | None:
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             looking.execute(f"{listed} WHERE trx_mysql_thread_id = {waiting.thread_id()}")
             return looking.fetchone()[0]  # type: ignore[no-any-return]  # PyMySQL has no types
 
@@ -417,8 +436,8 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
 
 
 def read_entries_about(place: Place, person: str) -> list[str]:
-    """Return the details of the audit entries about ended sessions of this person. Other entries can exist, because a
-    worker also rolls back prepared transactions of other databases of the server.
+    """Return the details of the audit entries about ended database sessions of this person. Other entries are left
+    out: a worker also writes entries when it rolls back prepared transactions of other databases of the server.
     """
     details = place.sql("SELECT detail FROM audit_log WHERE what = 'lock_holder.ended' ORDER BY id")
     return [str(detail) for (detail,) in details if place.get_account_name(person) in str(detail)]
@@ -435,9 +454,9 @@ def has_ended_session(place: Place, line: Any) -> bool:
         return bool(cursor.fetchone() == (0,))
 
 
-def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Console) -> None:
-    """A person's second desk waits for the first one, which sends a file: the first session is ended, and counts only
-    a little towards locking the account.
+def test_a_wait_for_an_own_session_counts_only_a_little(place: Place, worker: Console) -> None:
+    """A person's second desk waits for a lock of the person's first desk, which sends a file. The worker ends the
+    session of the first desk, and counts this wait only a little towards locking the account.
     """
     assert isinstance(place, ServerPlace)
     wait_for_sessions_end(place, "op-a")
@@ -455,7 +474,7 @@ def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Conso
                 execute_in_thread(stack, cursor, asks)
 
         def look_for_lock_holders() -> bool:
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[0])
 
@@ -475,11 +494,11 @@ ended."""
 
 
 @pytest.mark.expects_log("a session that does not end is told")
-def test_a_session_that_does_not_end_keeps_no_other_one(
+def test_a_session_that_cannot_be_ended_does_not_stop_ending_others(
     place: Place, worker: Console, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two sessions block others, and the server can't end one of them yet: the log has one message about it, and the
-    other session is ended.
+    """Two sessions block others, and the server can't end one of them yet: the log has one message about that
+    session, and the worker ends the other session.
     """
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
@@ -501,14 +520,14 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
 
         def look_for_lock_holders() -> bool:
             nonlocal ended
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             ended += worker.blocking_session_ender.end_blocking_sessions()
             return ended >= 2
 
         wait_until(look_for_lock_holders, "the end of both sessions")
         assert ended == 2
         for _ in range(2):
-            Event().wait(BETWEEN_LOOKS_SECONDS)
+            Event().wait(SECONDS_BETWEEN_CHECKS)
             assert worker.blocking_session_ender.end_blocking_sessions() == 0
         told = [record.getMessage() for record in caplog.records if "restart this node" in record.getMessage()]
         assert len(told) == 1
@@ -518,7 +537,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
 
 
 def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """An open transaction for which nobody waits isn't ended."""
+    """The worker doesn't end the session of an open transaction for which no other session waits."""
     with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
@@ -539,8 +558,9 @@ def list_prepared_ids(database: Database) -> tuple[str, ...]:
 
 @contextmanager
 def prepared_transaction(place: Place) -> Iterator[None]:
-    """op-a has locked the rows that a purchase needs, prepared an XA transaction and disconnected. On MySQL the
-    worker has the right to roll it back. A cluster has no XA transactions, so the test is skipped there.
+    """An XA transaction in which op-a has locked the rows that a purchase needs; op-a has prepared it and
+    disconnected. On MySQL the worker has the right to roll it back. A cluster has no XA transactions, so the test is
+    skipped there.
     """
     assert isinstance(place, ServerPlace)
     server = place.database.nodes[0]
@@ -551,7 +571,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
             assert place.engine == "galera"
             pytest.skip("a cluster has no XA transactions")
         cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
-        for table in TABLES:
+        for table in TABLES_TO_LOCK:
             cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
         cursor.execute("XA END 'a','b',7")
         cursor.execute("XA PREPARE 'a','b',7")
@@ -567,7 +587,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
             server.sql(f"REVOKE {right.format('FROM')}")
 
 
-def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_a_worker_rolls_back_a_prepared_transaction(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """A prepared transaction keeps its locks after its session has ended: the worker rolls it back."""
     (number,) = invent_numbers(1, seed=102)
     with prepared_transaction(place), closing(Database(place.url("worker"))) as database:
@@ -578,12 +598,12 @@ def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, 
 
 
 def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Console) -> None:
-    """A person waits for the lock for only two seconds at a time, again and again: the worker still rolls back the
-    prepared transaction.
+    """A person waits again and again for the lock of a prepared transaction, only two seconds each time: the worker
+    still rolls back the prepared transaction.
     """
     over = Event()
 
-    def ask_again_and_again(cursor: Any) -> None:
+    def wait_for_lock_repeatedly(cursor: Any) -> None:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 2")
         while not over.is_set():
             with suppress(pymysql.MySQLError):
@@ -593,11 +613,11 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
             over.wait(1)
 
     def look_for_lock_holders() -> int:
-        over.wait(BETWEEN_LOOKS_SECONDS)
+        over.wait(SECONDS_BETWEEN_CHECKS)
         return worker.blocking_session_ender.end_blocking_sessions()
 
     with prepared_transaction(place), closing(open_connection(place, "lead-b", 1)) as line, line.cursor() as cursor:
-        asking = Thread(target=ask_again_and_again, args=(cursor,))
+        asking = Thread(target=wait_for_lock_repeatedly, args=(cursor,))
         asking.start()
         try:
             wait_until(lambda: look_for_lock_holders() == 1, "the end of the prepared transaction")
@@ -608,8 +628,8 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
 
 
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
-    """On MySQL a worker can read prepared transactions only with a right that the server's administrator grants; the
-    check reports that it is missing.
+    """On MySQL a worker can read prepared transactions only with a right that the server's administrator grants; a
+    health check reports the missing right.
     """
     named = "prepared_transactions"
     with closing(Database(place.url("worker"))) as database:

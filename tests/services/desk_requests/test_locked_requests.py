@@ -32,7 +32,7 @@ INSERT_WITHDRAWAL_SQL = (
     " VALUES ('{withdrawal}', 'withdraw', '[]', 'request', '{request}')"
 )
 """A person withdraws an own request, and does not commit: then nobody knows if it may be taken."""
-LOCKS = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
+LOCK_REQUEST_SQL = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR UPDATE"
 """A person locks an own request."""
 
 
@@ -49,8 +49,8 @@ def desk_and_worker(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, C
 
 @contextmanager
 def open_locking_transaction(place: Place, statement: str, *requests: str) -> Iterator[Any]:
-    """Inside the block op-a has executed the statement for each request in one open transaction without time limits;
-    the block gets the connection.
+    """Inside the block op-a has one open transaction without time limits, which has executed the statement once for
+    each request. The block gets the connection.
     """
     with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
@@ -61,12 +61,16 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
         yield line
 
 
-each_lock = pytest.mark.parametrize("statement", [INSERT_WITHDRAWAL_SQL, LOCKS], ids=["withdraws", "locks"])
+with_each_locking_statement = pytest.mark.parametrize(
+    "statement", [INSERT_WITHDRAWAL_SQL, LOCK_REQUEST_SQL], ids=["withdraws", "locks"]
+)
 
 
 @pytest.fixture
 def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database lets a thread wait for a lock for longer than a request lives, so no wait ends in the test."""
+    """The database lets a thread wait for a lock for longer than a request may wait for a worker, so no wait for a
+    lock ends during the test.
+    """
     usual, long = f"innodb_lock_wait_timeout = {server.LOCK_WAIT_SECONDS}", "innodb_lock_wait_timeout = 600"
     settings = tuple(statement.replace(usual, long) for statement in server._SESSION_SETTINGS)
     assert settings != server._SESSION_SETTINGS
@@ -74,9 +78,9 @@ def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_SET_LOCK_WAIT_SQL", server._SET_LOCK_WAIT_SQL.replace(usual, long))
 
 
-@each_lock
+@with_each_locking_statement
 @pytest.mark.usefixtures("long_waits")
-def test_an_open_transaction_holds_up_nobody_else(
+def test_an_open_transaction_delays_no_other_persons_requests(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console], statement: str
 ) -> None:
     """op-a locks more requests than a worker has threads: lead-b's purchase is still executed, and so is lead-b's
@@ -100,12 +104,12 @@ def test_an_open_transaction_holds_up_nobody_else(
         assert states == [DeskRequestState.WAITING] * len(requests)
 
 
-@each_lock
+@with_each_locking_statement
 def test_the_session_that_locks_an_own_request_is_ended(
     place: Place, desk_and_worker: tuple[Console, Console], statement: str
 ) -> None:
-    """A worker's thread waits for the locked request, so the worker finds and ends the blocking session; then the
-    request is executed.
+    """A person's open session locks the person's own request, and a worker's thread waits for this request: the
+    worker finds and ends the blocking session, and then executes the request.
     """
     desk, worker = desk_and_worker
     requests = [store_request(desk, subject=str(count)) for count in range(2)]
@@ -127,7 +131,7 @@ def test_a_locked_lapsed_request_delays_no_other_request(
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND")
     with execute_desk_requests(worker):
-        with open_locking_transaction(place, LOCKS, request) as line:
+        with open_locking_transaction(place, LOCK_REQUEST_SQL, request) as line:
             buy_as_lead(place, sandbox, number)
             line.commit()
         wait_until(
@@ -136,18 +140,18 @@ def test_a_locked_lapsed_request_delays_no_other_request(
 
 
 @pytest.mark.usefixtures("long_waits")
-def test_a_step_of_a_locked_request_stops_no_worker(
+def test_progress_steps_of_locked_requests_do_not_block_the_worker(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console]
 ) -> None:
-    """The thread that finds requests also stores progress steps: it doesn't wait for locked requests, so another
-    person's purchase is executed.
+    """The worker's thread that finds requests also stores the progress steps of running requests. The thread doesn't
+    wait for locked requests, so another person's purchase is executed.
     """
     desk, worker = desk_and_worker
     (number,) = invent_numbers(1, seed=113)
     for count in range(20):
         store_request(desk, subject=str(count))
     running = [taken for _ in range(20) if (taken := take_next_request(worker, 600)) is not None]
-    with open_locking_transaction(place, LOCKS, *(taken.id for taken in running)) as line:
+    with open_locking_transaction(place, LOCK_REQUEST_SQL, *(taken.id for taken in running)) as line:
         for taken in running:
             worker.desk_requests._remember_latest_step(taken, "asking")
         with execute_desk_requests(worker):
@@ -161,8 +165,8 @@ def test_a_step_of_a_locked_request_stops_no_worker(
 def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console]
 ) -> None:
-    """The thread that finds requests releases those of an ended worker: a locked one is released later, and the
-    others are executed meanwhile.
+    """The worker's thread that finds requests also releases the requests of an ended worker. It releases a locked
+    request later, and the other requests are executed meanwhile.
     """
     desk, worker = desk_and_worker
     requests_of_desk = [store_request(desk, subject=str(count)) for count in range(2)]
@@ -171,7 +175,10 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
         holder = ended.desk_requests._make_holder()
         for _ in requests_of_desk:
             assert ended._context.write(lambda tx: requests.take_next_request(tx, holder, 600))
-    with open_locking_transaction(place, LOCKS, requests_of_desk[0]) as line, execute_desk_requests(worker):
+    with (
+        open_locking_transaction(place, LOCK_REQUEST_SQL, requests_of_desk[0]) as line,
+        execute_desk_requests(worker),
+    ):
         try:
             wait_until(
                 lambda: read_request_state(desk, requests_of_desk[1]) is DeskRequestState.ENDED,
@@ -188,8 +195,8 @@ def test_a_locked_request_of_an_ended_worker_stops_no_other_worker(
 
 
 def test_people_take_turns_in_the_wait_for_locks() -> None:
-    """Locked requests of several people are tried in turns. A request that stays locked loses its place before other
-    requests.
+    """The worker tries the locked requests of several people in turns. A request that stays locked for too long no
+    longer blocks the later requests about its record.
     """
     clock = ManualClock()
     locked = LockedRequests(clock)

@@ -1,4 +1,4 @@
-"""The list of a person's own requests, and the answer to a waiting desk whose request is withdrawn."""
+"""The list of a person's own desk requests, and the answer that a waiting desk gets when its request is withdrawn."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 @pytest.fixture
 def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
-    """A desk, a worker, and another person's desk; on Galera each at its own node."""
+    """The desk of one person, a worker, and another person's desk. On Galera each of them uses its own node."""
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as stack:
         desk = stack.enter_context(place.open_desk(sandbox))
@@ -43,13 +43,13 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
 
 
 def list_own_requests(desk: Console) -> dict[str, OwnRequest]:
-    """Return the person's own requests by id."""
+    """Return the person's own desk requests in a dictionary by id."""
     return {request.id: request for request in desk.own_requests.list_recent()}
 
 
 def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
-    """The list has this person's requests, the newest first, without audit entries, withdrawals and requests older
-    than a day.
+    """The list contains this person's requests in every state, the newest first. It leaves out requests for audit
+    entries, withdrawals, and requests older than a day.
     """
     desk, worker, other = desk_worker_and_other
     old = NewDeskRequest(make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS + 60), "probe", "[]")
@@ -77,10 +77,10 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
     assert list_own_requests(desk)[taken].state is OwnRequestState.TAKEN
 
 
-def test_a_withdrawal_is_one_however_often(
+def test_a_repeated_withdrawal_adds_no_row(
     place: Place, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """A repeated withdrawal, for example after the answer to its COMMIT was lost, adds no row and
+    """A withdrawal is repeated, for example because the answer to its COMMIT was lost: the repetition adds no row and
     returns True again.
     """
     desk, worker, other = desk_worker_and_other
@@ -99,8 +99,8 @@ def test_a_withdrawal_is_one_however_often(
 def test_a_waiting_window_reports_a_withdrawal(
     sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """A person withdraws the request in another window: the waiting window reports at once that nothing was sent. The
-    same request id can be used again.
+    """A person withdraws the request in another window: the window that waits for the answer reports at once that
+    nothing was sent. The same request id can be used again.
     """
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=41)
@@ -134,8 +134,8 @@ def test_a_waiting_window_reports_a_withdrawal(
 def test_the_answer_for_a_killed_desk_is_marked(
     place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """The desk is killed while the worker acts: the next process of the desk lists the request with its answer,
-    marked as one that the person never saw. Another desk doesn't mark it.
+    """A desk is killed while the worker executes its request. The next process of this desk lists the request with
+    its answer, and marks the answer as one that the person has never seen. Another desk doesn't mark it.
     """
     _, worker, _ = desk_worker_and_other
     first, second = invent_numbers(2, seed=43)
@@ -159,7 +159,9 @@ def test_the_answer_for_a_killed_desk_is_marked(
 
 
 def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
-    """A failed request is listed with the code and detail of its error. A desk that acts itself has no such list."""
+    """A failed request is listed with the code and detail of its error. A desk that isn't in team mode has no list of
+    requests.
+    """
     desk, worker, _ = desk_worker_and_other
     with execute_desk_requests(worker), pytest.raises(ConsoleError) as told:
         desk.recovery.probe("credit-check", "4711")
@@ -171,5 +173,7 @@ def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[
 
 
 def _read_corporation_number(request: OwnRequest) -> str | None:
-    """Return the corporation number of the request's purchase; None if it has no credit check."""
+    """Return the corporation number of the credit check that the request bought; None if the request has no credit
+    check.
+    """
     return request.value.corporation_number if isinstance(request.value, CreditCheck) else None

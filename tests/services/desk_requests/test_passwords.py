@@ -1,4 +1,4 @@
-"""A person in team mode must type the password for each decision."""
+"""A person in team mode must type the password again for each decision, such as an approval."""
 
 import io
 import os
@@ -33,7 +33,7 @@ WRONG_PASSWORD_ERROR = ("not_allowed", "password_wrong")
 
 @dataclass(frozen=True)
 class WaitingRefund:
-    """A refund that op-a has requested, and the desk of lead-b, who decides."""
+    """A refund that op-a has requested, and the desk of lead-b, who must decide about it."""
 
     place: Place
     refund: Refund
@@ -49,7 +49,7 @@ class WaitingRefund:
 
 @pytest.fixture
 def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[WaitingRefund]:
-    """A refund that waits for lead-b's decision, with a running worker."""
+    """A refund that waits for lead-b's decision, while a worker is running."""
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as opened:
@@ -65,14 +65,14 @@ def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterato
         yield WaitingRefund(place, scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much")), checker)
 
 
-def read_reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, object]:
-    """Return code and reason of the error."""
+def read_error_code_and_reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, object]:
+    """Return the code of the error and the reason in its detail."""
     return refusal.value.code, refusal.value.detail.get("reason")
 
 
 def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
-    """An approval without the password or with a wrong one stores no request; a wrong one is audited. The request for
-    a refund needs no password.
+    """An approval without the password, or with a wrong password, stores no desk request; a wrong password is
+    audited. To request a refund, a person doesn't need the password.
     """
     checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
     with pytest.raises(ConsoleError) as needed:
@@ -81,7 +81,11 @@ def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
         checker.refunds.approve(refund.id)
     with pytest.raises(ConsoleError) as wrong, use_password_reader(lambda: "not the password"):
         checker.refunds.approve(refund.id)
-    assert (read_reason(needed), read_reason(empty), read_reason(wrong)) == (
+    assert (
+        read_error_code_and_reason(needed),
+        read_error_code_and_reason(empty),
+        read_error_code_and_reason(wrong),
+    ) == (
         PASSWORD_NEEDED_ERROR,
         PASSWORD_NEEDED_ERROR,
         WRONG_PASSWORD_ERROR,
@@ -98,15 +102,17 @@ def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
 def test_a_command_without_a_terminal_needs_a_password_descriptor(
     waiting_refund: WaitingRefund, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command without a terminal and without a password descriptor is refused with the reason `password_needed`;
-    with the descriptor it succeeds.
+    """A command for a decision that runs without a terminal reads the password from a file descriptor. Without this
+    descriptor the command is refused with the reason `password_needed`; with the descriptor it succeeds.
     """
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
     place, id = waiting_refund.place, str(waiting_refund.refund.id)
     terminal = Terminal(place.make_environment(sandbox.url, "lead-b", 4))
 
     def reject_by_command(password: str | None) -> CommandResult:
-        """Reject the refund by the command, with this password in a descriptor; None: without one."""
+        """Reject the refund by a command that reads this password from a file descriptor; None: the command gets no
+        descriptor.
+        """
         if password is None:
             return terminal.json("refund", "reject", id, "--reason", "too late")
         ours, theirs = os.pipe()
@@ -123,22 +129,26 @@ def test_a_command_without_a_terminal_needs_a_password_descriptor(
 
 
 def test_the_connection_that_checks_a_password_is_closed(waiting_refund: WaitingRefund) -> None:
-    """The connection that checks the password is closed after the decision."""
+    """To check a password, the desk opens a database connection; this connection is closed after the decision."""
     place = waiting_refund.place
     sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.get_account_name('lead-b')}'"
 
-    def open_sessions() -> set[object]:
+    def list_open_session_ids() -> set[object]:
         return {id for (id,) in place.sql(sessions)}
 
     waiting_refund.checker.refunds.read_inbox()
-    before = open_sessions()
+    before = list_open_session_ids()
     with answer_password_prompts(place, "lead-b"):
         waiting_refund.checker.refunds.reject(waiting_refund.refund.id, "no reason")
-    wait_until(lambda: len(open_sessions() - before) <= 1, "the connection to be closed")  # the desk's own for writes
+    wait_until(
+        lambda: len(list_open_session_ids() - before) <= 1, "the connection to be closed"
+    )  # the desk's own for writes
 
 
 def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -> None:
-    """A program stores a request for a decision without a confirmed password: the worker refuses it."""
+    """A program stores a desk request for a decision without having confirmed the password: the worker refuses the
+    request, and nothing is decided.
+    """
     checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
     request = NewDeskRequest(
         make_request_id(), "refund reject", f'[{refund.id}, "no", null]', "refund", str(refund.id)
@@ -152,8 +162,8 @@ def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -
 
 
 def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The first person's decision about an unknown purchase needs no password, the second person's does; the worker
-    finds out which one it is.
+    """The first person's decision about an unknown purchase needs no password, and the second person's decision needs
+    it. The worker finds out whether a decision is the first or the second one.
     """
     (number,) = invent_numbers(1, seed=11)
     start_team_mode(place, "op-a", "lead-b")
@@ -179,7 +189,10 @@ def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, 
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong):
             checker.recovery.resolve("credit-check", record.id, "error", "second")
-        assert (read_reason(needed), read_reason(wrong)) == (PASSWORD_NEEDED_ERROR, WRONG_PASSWORD_ERROR)
+        assert (read_error_code_and_reason(needed), read_error_code_and_reason(wrong)) == (
+            PASSWORD_NEEDED_ERROR,
+            WRONG_PASSWORD_ERROR,
+        )
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
         refusals = "SELECT count(*) FROM audit_log WHERE detail LIKE '%password_needed%'"
         before = place.sql(refusals)

@@ -1,4 +1,6 @@
-"""A desk in team mode reads through views and shows the same data as a desk that acts itself."""
+"""A desk in team mode reads through database views, and shows the same data as a desk of a person who isn't in team
+mode.
+"""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +22,7 @@ from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode
 
 QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
-TABLES = {
+TABLE_BY_KIND = {
     "credit-check": "hansha_alarmbox_credit_checks",
     "payment": "payments",
     "order": "orders",
@@ -61,7 +63,7 @@ def place_with_records(place: Place, clock: MovedClock) -> Place:
 
 
 def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple[str, object]]:
-    """Return everything that the screens read, with a name for each."""
+    """Return everything that the screens read, in a dictionary by the name of each reading."""
     yield from (("queue " + name, desk.recovery.read_queue(name, 500)) for name in QUEUES)
     yield "counts", desk.recovery.count_queues()
     yield "unfinished", desk.recovery.list_unfinished_operations()
@@ -85,7 +87,7 @@ def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple
         yield f"lookup {number[0]}", desk.lookup.find_records(str(number[0]))
     for typed in ("ORD", "11", "架空", "株"):
         yield f"search {typed}", desk.lookup.search(typed)
-    for kind, table in TABLES.items():
+    for kind, table in TABLE_BY_KIND.items():
         for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_OPENED_RECORD_COUNT}"):
             yield f"{kind} {id}", desk.recovery.read_record(kind, id)
             yield f"story {kind} {id}", desk.recovery.read_timeline(kind, id).as_text("en")
@@ -96,7 +98,9 @@ def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple
 
 
 def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[str, str]:
-    """Return the readings as texts by name: payers masked, and without facts that only payers may use."""
+    """Return everything that the screens read as texts, by the name of each reading. Payers are masked. Facts that
+    vary, or that only the payer may use, such as the URL of a payment page, are replaced by a placeholder.
+    """
     folder.mkdir()
     payers = [str(payer) for (payer,) in place.sql("SELECT DISTINCT payer_ref FROM payments WHERE payer_ref <> ''")]
     seen = {}
@@ -111,7 +115,7 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
 def test_a_desk_in_team_mode_reads_the_same_data(
     place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
-    """Each reading of a desk in team mode is the same text as at a desk that acts itself."""
+    """Each reading of a desk in team mode gives the same text as at a desk that isn't in team mode."""
     clock.stop()
     end_team_mode(place_with_records, "op-a")
     with place_with_records.open_desk(sandbox, clock, desk=1, **payment_desks.make_settings(sandbox.url)) as desk:

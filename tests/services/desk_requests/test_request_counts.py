@@ -1,5 +1,5 @@
-"""Counting a person's requests for the limits reads only the rows of the last two hours, however many older ones
-exist.
+"""The database counts a person's requests for the limits: the count reads only the rows of the last two hours,
+however many older rows exist.
 """
 
 from contextlib import ExitStack, closing
@@ -23,7 +23,7 @@ def count_rows_read(line: Any) -> int:
 
 
 def count_rows_read_for_request(line: Any, action: str) -> int:
-    """Store one request with one part of a file; return the number of rows that were read for it."""
+    """Store one request with one part of a file; return the number of rows that the server has read for that."""
     before = count_rows_read(line)
     unread = count_rows_read(line) - before  # what the question itself reads
     request = insert_request(line, action, "[]", evidence_sha256="0" * 64)
@@ -33,7 +33,7 @@ def count_rows_read_for_request(line: Any, action: str) -> int:
 
 
 def store_old_requests(place: Place, person: str, count: int) -> None:
-    """Store requests of this person, which ended three hours ago, each with a part of a file."""
+    """Store this many requests of the person, which ended three hours ago, each with a part of a file."""
     digits = " UNION ALL ".join(f"SELECT {digit} AS n" for digit in range(10))
     number, old_id = (
         "ones.n + 10 * tens.n + 100 * hundreds.n + 1000 * thousands.n + 10000 * more.n",
@@ -52,7 +52,9 @@ def store_old_requests(place: Place, person: str, count: int) -> None:
 
 @pytest.mark.parametrize("action", ["resolve", "audit"])
 def test_old_requests_are_not_read(place: Place, action: str) -> None:
-    """2,000 older requests of a person, which are never deleted, don't make a new request read more rows."""
+    """A person has 2,000 older requests, which are never deleted: the server doesn't read more rows for a new request
+    because of them.
+    """
     start_team_mode(place, "op-a")
     with closing(open_connection(place)) as line:
         few = count_rows_read_for_request(line, action)
@@ -64,9 +66,9 @@ def test_old_requests_are_not_read(place: Place, action: str) -> None:
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_an_open_transaction_of_one_person_delays_no_other_person(place: Place, isolation: str) -> None:
-    """One person's open transaction has counted and stored requests: people before and after by name still store
-    theirs. All have older requests, because in stricter isolation levels than READ COMMITTED the first count also
-    locks the gap before a person's first request.
+    """One person's open transaction has counted and stored requests: the persons whose names sort before and after
+    this person still store their own. Each person already has older requests. Without them, the first count in an
+    isolation level stricter than READ COMMITTED would also lock the gap before the first request.
     """
     people = ("lead-b", "op-a", "op-b")
     start_team_mode(place, *people)
@@ -90,8 +92,9 @@ def test_an_open_transaction_of_one_person_delays_no_other_person(place: Place, 
 
 @pytest.mark.parametrize("zone", ["SYSTEM", "-12:00", "+13:00"])
 def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> None:
-    """A session whose time zone has summer time is refused, because a request in the repeated hour would count as an
-    hour older. A fixed offset is accepted and doesn't move the request's time.
+    """A database session whose time zone has summer time can't store a request, because a request in the repeated
+    hour would count as an hour older. A time zone with a fixed offset is accepted and doesn't change the request's
+    stored time.
     """
     start_team_mode(place, "op-a")
     with closing(open_connection(place)) as line, line.cursor() as cursor:
@@ -106,6 +109,6 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
 
 
 def store_request_and_entry(line: Any) -> None:
-    """Store a request, and a request for an audit entry."""
+    """Store two requests: an ordinary one, and a request for an audit entry."""
     insert_request(line, "probe", "[]")
     insert_request(line, "audit", "{}")

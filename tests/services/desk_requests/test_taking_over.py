@@ -1,4 +1,6 @@
-"""Another worker takes over the requests of a killed worker within seconds, with real processes."""
+"""A worker process is killed: another worker process takes over its requests within seconds. The test runs real
+processes.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +24,8 @@ def read_fencing_token(place: Place, number: str) -> int:
 
 
 def test_a_killed_workers_request_is_taken_over(place: Place, sandbox: Sandbox) -> None:
-    """AlarmBox charges and holds its answer, and the worker is killed. Another worker takes over the request,
-    although the request's own lease lasts a day longer, and sends no second purchase.
+    """AlarmBox charges a purchase and holds back its answer, and the worker is killed. Another worker takes over the
+    request, although the request's own lease lasts a day longer, and sends no second purchase.
     """
     (number,) = invent_numbers(1, seed=21)
     start_team_mode(place, "op-a")

@@ -1,4 +1,6 @@
-"""A person in team mode sees a payer without its mask for a minute, through two views."""
+"""A person in team mode who unmasks a payer sees the payer's name for a minute; the desk reads the name through two
+database views.
+"""
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox

@@ -1,5 +1,5 @@
-"""A person uses up a resource that all accounts of a server share: the worker can still end sessions that block
-others.
+"""A person uses up a resource that all accounts of a database server share: the worker can still end sessions that
+block others.
 """
 
 import subprocess
@@ -25,17 +25,17 @@ from console.store.access.lock_holders import (
     set_repeated_blockers,
 )
 from console.store.database.engine import Database
-from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, execute_in_thread
+from tests.services.desk_requests.test_lock_holders import SECONDS_BETWEEN_CHECKS, execute_in_thread
 from tests.support.server_fixtures import require_engine
 from tests.support.servers import start_private_mariadb
 from tests.support.teams import ROLES_BY_PERSON, Team, open_team
 from tests.support.waiting import wait_until
 
-_STATEMENTS = 20
+_MAX_PREPARED_STATEMENTS = 20
 """Number of prepared statements that the server has for all accounts together; usually 16,382."""
 
 
-_MEMBERS = {name: ROLES_BY_PERSON[name] for name in ("op-a", "lead-b", "worker")}
+_ROLES_BY_MEMBER = {name: ROLES_BY_PERSON[name] for name in ("op-a", "lead-b", "worker")}
 _VARIABLE_BYTES = 16_000_000
 _HOLD_DISK_TABLE_SQL = (
     "WITH RECURSIVE r AS (SELECT 1 AS n, REPEAT('x', 60000) AS p UNION ALL SELECT n + 1, p FROM r WHERE n < 60)"
@@ -46,17 +46,17 @@ _HOLD_DISK_TABLE_SQL = (
 
 @pytest.fixture(scope="module")
 def people() -> Iterator[Team]:
-    """A team in team mode on a small server of its own."""
+    """Database accounts in team mode on a small database server of their own."""
     require_engine("mariadb")
     with (
-        start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
-        open_team(server, _MEMBERS, asks=True) as made,
+        start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_MAX_PREPARED_STATEMENTS}",)) as server,
+        open_team(server, _ROLES_BY_MEMBER, asks=True) as made,
     ):
         yield made
 
 
-def block_lead(people: Team, stack: ExitStack) -> None:
-    """op-a locks rows and doesn't commit; lead-b waits for them."""
+def lock_rows_that_lead_waits_for(people: Team, stack: ExitStack) -> None:
+    """Let op-a lock rows without a commit, and let lead-b wait for these rows."""
     lines = [stack.enter_context(closing(people.open_connection(name))) for name in ("op-a", "lead-b")]
     holding, waiting = (stack.enter_context(line.cursor()) for line in lines)
     for cursor in (holding, waiting):
@@ -73,13 +73,13 @@ def block_lead(people: Team, stack: ExitStack) -> None:
 
 
 def end_next_session(people: Team, worker: Database, repeaters: Collection[str] = ("op-a",)) -> EndedSession:
-    """Let the worker look until it has ended a session, and return that session; it counts `repeaters` as people who
-    have blocked others repeatedly.
+    """Let the worker look for blocking sessions until it has ended one, and return that session. The worker counts
+    the persons in `repeaters` as having blocked others repeatedly.
     """
     ended: list[EndedSession] = []
 
     def has_ended() -> bool:
-        Event().wait(BETWEEN_LOOKS_SECONDS)
+        Event().wait(SECONDS_BETWEEN_CHECKS)
         with worker.read() as conn:
             set_repeated_blockers(conn, {people.names[name] for name in repeaters})
             session = end_next_blocking_session(conn)
@@ -90,9 +90,11 @@ def end_next_session(people: Team, worker: Database, repeaters: Collection[str] 
     return ended[0]
 
 
-def prepare_all(cursor: Any) -> None:
-    """Prepare statements until the server has none left for anybody."""
-    for number in range(_STATEMENTS):
+def use_up_prepared_statements(cursor: Any) -> None:
+    """Prepare statements until the server's limit for all accounts is reached, so that no account can prepare another
+    one.
+    """
+    for number in range(_MAX_PREPARED_STATEMENTS):
         cursor.execute(f"PREPARE kept_{number} FROM 'DO 1'")
     with pytest.raises(pymysql.MySQLError, match="max_prepared_stmt_count"):
         cursor.execute("PREPARE one_more FROM 'DO 1'")
@@ -100,12 +102,16 @@ def prepare_all(cursor: Any) -> None:
 
 @pytest.mark.parametrize("whose", ["op-a", "lead-b"])
 def test_a_used_up_server_still_locks_an_account(people: Team, whose: str) -> None:
-    """A person has used up all prepared statements of the server: the worker still locks op-a's account."""
+    """A person has used up all prepared statements of the server, and op-a's session blocks lead-b: the worker still
+    locks op-a's account.
+    """
     account = people.names["op-a"]
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
-        prepare_all(stack.enter_context(stack.enter_context(closing(people.open_connection(whose))).cursor()))
-        block_lead(people, stack)
+        use_up_prepared_statements(
+            stack.enter_context(stack.enter_context(closing(people.open_connection(whose))).cursor())
+        )
+        lock_rows_that_lead_waits_for(people, stack)
         assert end_next_session(people, worker) == EndedSession(account, SUSPENDED_REASON)
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.open_connection("op-a")
@@ -113,15 +119,15 @@ def test_a_used_up_server_still_locks_an_account(people: Team, whose: str) -> No
 
 
 def test_a_session_of_an_account_that_cannot_be_locked_is_ended(people: Team) -> None:
-    """The worker can't lock op-a's account, because the schema account lacks CREATE USER: it ends the session
-    instead.
+    """A session of op-a blocks lead-b. The worker can't lock op-a's account, because the schema account lacks the
+    right CREATE USER: the worker ends the session instead.
     """
     account, owner = people.names["op-a"], people.owner.partition("//")[2].partition(":")[0]
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         people.server.sql(f"REVOKE CREATE USER ON *.* FROM `{owner}`@`%`")
         stack.callback(people.server.sql, f"GRANT CREATE USER ON *.* TO `{owner}`@`%`")
-        block_lead(people, stack)
+        lock_rows_that_lead_waits_for(people, stack)
         assert end_next_session(people, worker) == EndedSession(account, BLOCKS_REASON)
     with suppress(pymysql.MySQLError):
         people.open_connection("op-a").close()
@@ -129,8 +135,8 @@ def test_a_session_of_an_account_that_cannot_be_locked_is_ended(people: Team) ->
 
 @pytest.mark.parametrize("whose", [["op-a", "op-a"], ["op-a", "lead-b"]], ids=["one", "two"])
 def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str]) -> None:
-    """User variables of two sessions of one person fill the memory: the worker ends one of the sessions. The memory
-    of two people isn't added up.
+    """User variables of two sessions of one person fill the memory of the server: the worker ends one of the
+    sessions. The worker doesn't add up the memory of sessions of different persons.
     """
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
@@ -146,8 +152,8 @@ def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str])
 
 @pytest.fixture
 def small_folder() -> Iterator[str]:
-    """A folder of 16 MB for temporary tables, in a file system of its own; needs root, otherwise
-    the test is skipped.
+    """A folder of 16 MB for the server's temporary tables, in a file system of its own. The fixture needs root;
+    without root the test is skipped.
     """
     with TemporaryDirectory(prefix="console-tmpdir-") as folder:  # the server's account may not enter pytest's own
         made = subprocess.run(
@@ -172,10 +178,11 @@ def fill_folder(folder: str) -> Path:
 
 def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, None, None]:
     """Yield the sessions that a worker ends in four looks, while a statement of op-a keeps a temporary table in a
-    full folder. After the second look lead-b connects again; at the fourth look op-a counts as a person who has
-    filled the folder repeatedly.
+    full folder. After the second look lead-b connects again. At the fourth look the worker counts op-a as a person
+    who has filled the folder repeatedly.
 
-    A statement that fills the folder by itself fails a second later, which could be before the worker looks.
+    A separate file fills the rest of the folder. A statement that fills the folder by itself would fail a second
+    later, possibly before the worker looks.
     """
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
@@ -210,13 +217,14 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
 
 
 def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) -> None:
-    """While the folder is full, the server can't list its sessions: the worker ends the sessions of one account after
-    the other until there is room. A person who fills it again is ended first, and is locked at last.
+    """While the folder for temporary tables is full, the server can't list its sessions: the worker ends the sessions
+    of one account after the other until there is room. If a person fills the folder again, the worker ends this
+    person's sessions first, and finally locks the account.
     """
     require_engine("mariadb")
     with (
         start_private_mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
-        open_team(server, _MEMBERS, asks=True) as people,
+        open_team(server, _ROLES_BY_MEMBER, asks=True) as people,
     ):
         account, other = people.names["op-a"], people.names["lead-b"]
         expected = [
@@ -227,9 +235,9 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
         ]
         told: list[EndedSession] = []
 
-        def is_judged() -> bool:
-            """Do the four looks; return False if a slow server removed op-a's table too late, so that they must be
-            repeated.
+        def have_all_looks_succeeded() -> bool:
+            """Run the four looks of the worker; return False if a slow server removed op-a's table too late, so that
+            the looks must be repeated.
             """
             told.clear()
             with closing(end_filling_sessions(people, small_folder)) as ends:
@@ -239,7 +247,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
                         return False
             return True
 
-        wait_until(is_judged, "a look that sees the room")
+        wait_until(have_all_looks_succeeded, "a look that sees the room")
         assert told == expected
         with pytest.raises(pymysql.MySQLError, match="locked"):
             people.open_connection("op-a")

@@ -1,4 +1,4 @@
-"""A person withdraws a request: either a worker has taken it, or it is withdrawn, never both."""
+"""A person withdraws a desk request: the request is either taken by a worker or withdrawn, never both."""
 
 import json
 import signal
@@ -37,7 +37,7 @@ RACE_COUNT = 25
 
 @pytest.fixture
 def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
-    """A desk, a worker, and another person's desk; on Galera each at its own node."""
+    """The desk of one person, a worker, and another person's desk. On Galera each of them uses its own node."""
     start_team_mode(place, "op-a", "lead-b")
     with ExitStack() as stack:
         desk = stack.enter_context(place.open_desk(sandbox))
@@ -85,8 +85,8 @@ def test_a_taken_request_cannot_be_withdrawn(desk_worker_and_other: tuple[Consol
 def test_a_person_withdraws_only_own_requests(
     place: Place, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """A person can withdraw only own requests: not another person's, not an audit entry's, not a withdrawal, and none
-    that doesn't exist. A worker can withdraw none.
+    """A person can withdraw only own requests that exist. Another person's request, a request for an audit entry and
+    a withdrawal can't be withdrawn. A worker can't withdraw any request.
     """
     desk, worker, other = desk_worker_and_other
     request, entry = store_request(desk), NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
@@ -105,8 +105,8 @@ def test_a_person_withdraws_only_own_requests(
 def test_either_the_worker_or_the_withdrawal_gets_the_request(
     place: Place, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """A worker takes a request at the moment at which the person withdraws it, on Galera at another node: exactly one
-    of them succeeds.
+    """A worker takes a request at the moment at which the person withdraws it: either the worker or the withdrawal
+    succeeds, never both. On Galera they use different nodes.
     """
     desk, worker, _ = desk_worker_and_other
     winners: set[bool] = set()
@@ -136,8 +136,8 @@ def test_either_the_worker_or_the_withdrawal_gets_the_request(
 def test_a_request_being_taken_is_not_reported_as_lapsed(
     place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """The worker took the request in time, but its COMMIT is late: the desk waits for the answer and doesn't report
-    that nothing was sent. On Galera the desk can be first; then the worker doesn't get the request.
+    """A worker takes the request in time, but its COMMIT is late: the desk waits for the answer and doesn't report
+    that nothing was sent. On Galera the desk's withdrawal can be first; then the worker doesn't get the request.
     """
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=33)
@@ -192,8 +192,8 @@ def is_asking_for_withdrawal(place: Place) -> bool:
 def test_a_lapsed_request_is_reported_and_listed(
     desk_worker_and_other: tuple[Console, Console, Console], place: Place
 ) -> None:
-    """No worker takes the request in time: the desk withdraws it and reports `worker_away`, and the list shows the
-    request as lapsed.
+    """No worker takes the request in time: the desk withdraws the request and reports `worker_away`, and the list of
+    own requests shows it as lapsed.
     """
     desk, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=34)
@@ -213,8 +213,8 @@ def test_a_lapsed_request_is_reported_and_listed(
 def test_ctrl_c_withdraws_the_waiting_request(
     place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
-    """Ctrl+C at the terminal withdraws the request: the command reports that nothing was sent, and a worker that
-    comes later sends nothing.
+    """A person presses Ctrl+C while a command waits for its desk request: the request is withdrawn, and the command
+    reports that nothing was sent. A worker that starts later sends nothing.
     """
     _, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=31)

@@ -18,18 +18,18 @@ from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
-ALERT = 77
+ALERT_ID = 77
 
 
 def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A worker executes each command that has texts: the database has exactly the typed texts, without white space at
-    both ends.
+    """A worker executes each command that has texts: the database contains exactly the texts that the person typed,
+    without white space at both ends.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
     place.sql(
         "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
-        f" VALUES ({ALERT}, 'stuck_saga', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
+        f" VALUES ({ALERT_ID}, 'stuck_saga', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
     )
     with (
         place.open_desk(sandbox, clock, person="worker", desk=1, **extra) as worker,
@@ -51,14 +51,14 @@ def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox,
         run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), TYPED)
         desk.bulk.run(run.id)
         assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(WORDS, 3)]
-        incident = desk.incidents.snooze(ALERT, clock.now() + timedelta(hours=1), TYPED)
+        incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), TYPED)
         desk.incidents.wake(incident.id)
         desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), TYPED)
         desk.incidents.resolve(incident.id, TYPED)
         desk.incidents.reopen(incident.id, TYPED)
         assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
-        assert desk.alerts.acknowledge(ALERT, TYPED).note == WORDS
-        assert checker.incidents.reopen(ALERT, TYPED).steps[-1].words == WORDS
+        assert desk.alerts.acknowledge(ALERT_ID, TYPED).note == WORDS
+        assert checker.incidents.reopen(ALERT_ID, TYPED).steps[-1].words == WORDS
         assert place.sql("SELECT acknowledged_by, acknowledged_at, note FROM alerts") == [(None, None, None)]
         checker.read_only_switches.set_switch("atom", True, TYPED)
         assert place.sql("SELECT reason FROM read_only_switches") == [(WORDS,)]
@@ -75,11 +75,12 @@ def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox,
 
 
 def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A person who asks may name an incident by any alert of it, as a person with an account of their own may. The
-    request names the incident itself, because a trigger compares it with the stored step.
+    """A person in team mode may name an incident by the id of any of its alerts, like a person who isn't in team
+    mode. The stored desk request contains the id of the incident itself, because a database trigger compares it with
+    the stored step.
     """
     start_team_mode(place, "op-a", "lead-b")
-    for number, rule in ((ALERT, "stuck_saga"), (ALERT + 1, "reversed")):
+    for number, rule in ((ALERT_ID, "stuck_saga"), (ALERT_ID + 1, "reversed")):
         place.sql(
             "INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
             f" VALUES ({number}, '{rule}', 'payment', 1, 'o', 'e', UTC_TIMESTAMP())"
@@ -92,19 +93,19 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
     ):
         desk = scene.console
         desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
-        desk.alerts.acknowledge_alerts([ALERT, ALERT + 1], "")
-        reopened = colleague.incidents.reopen(ALERT + 1, TYPED)
-        assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT, [WORDS])
+        desk.alerts.acknowledge_alerts([ALERT_ID, ALERT_ID + 1], "")
+        reopened = colleague.incidents.reopen(ALERT_ID + 1, TYPED)
+        assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT_ID, [WORDS])
         assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]
-        assert colleague.incidents.take(ALERT + 1).owner == place.get_account_name("lead-b")
+        assert colleague.incidents.take(ALERT_ID + 1).owner == place.get_account_name("lead-b")
         assert desk.incidents.hand_over(
-            ALERT + 1, place.get_account_name("op-a"), TYPED
+            ALERT_ID + 1, place.get_account_name("op-a"), TYPED
         ).owner == place.get_account_name("op-a")
 
 
 def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: Sandbox) -> None:
-    """The evidence is stored unchanged. Its summary is the decision reason with the person's words, or the evidence
-    itself without a reason.
+    """The evidence text of a desk request is stored unchanged. Its summary is the decision reason with the person's
+    words; without a reason the summary is the evidence text itself.
     """
     start_team_mode(place, "op-a")
     given = (

@@ -22,10 +22,10 @@ SECRETS = {
     "SECRET_ALARMBOX_CLIENT_SECRET": "canary-client-secret-c4d9",
     "SECRET_ALARMBOX_REFRESH_TOKEN": "canary-refresh-token-e8a2",
 }
-PERSON = "カナリア花子 canary-person-51ce@example.jp"
-STATEMENT = f"{PERSON} says so on the phone"
-COMMENT = f"asked by {PERSON}"
-WORDS = (*SECRETS.values(), "canary-person", "カナリア花子")
+MARKED_PERSON = "カナリア花子 canary-person-51ce@example.jp"
+MARKED_STATEMENT = f"{MARKED_PERSON} says so on the phone"
+COMMENT = f"asked by {MARKED_PERSON}"
+MARKED_WORDS = (*SECRETS.values(), "canary-person", "カナリア花子")
 NUMBERS = invent_numbers(6, seed=22)
 
 
@@ -49,8 +49,8 @@ def record_all_logs() -> Iterator[io.StringIO]:
 
 
 def record_texts_of(call: Callable[[], object], seen: list[str]) -> ConsoleError | None:
-    """Call `call` and add its result, or the texts and traceback of its error, to `seen`; return the ConsoleError,
-    else None.
+    """Call `call`, and append its result, or the texts and traceback of its error, to `seen`. Return the error if it
+    is a ConsoleError, otherwise None.
     """
     try:
         seen.append(repr(call()))
@@ -71,7 +71,7 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
     with make_quick_folder() as home, Sandbox() as sandbox, record_all_logs() as log:
         sandbox.control.register_client(*list(SECRETS.values())[1:])
         with open_desk(home, sandbox, None, **SECRETS) as console:
-            _cause_every_result(console, sandbox, seen, monkeypatch)
+            _cause_every_kind_of_result(console, sandbox, seen, monkeypatch)
             seen += [repr(part) for part in _list_desk_objects(console)]
             exported = home / "audit.csv"
             console.audit.export_csv(exported)
@@ -79,7 +79,7 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
         secrets = [*SECRETS.values(), *_list_issued_tokens(sandbox)]
         files = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
     shown = log.getvalue() + "\n".join(seen)
-    hits = [word for word in (*WORDS, *secrets) if word in shown]
+    hits = [word for word in (*MARKED_WORDS, *secrets) if word in shown]
     in_files = [secret for secret in secrets if secret.encode() in files]
     print(f"demand 22: {len(hits)} canaries in {len(shown):,} characters shown, {len(in_files)} in the desk's files")
     assert len(secrets) > len(SECRETS), "no token was ever issued"
@@ -109,8 +109,12 @@ def _list_desk_objects(console: Console) -> tuple[object, ...]:
     return (*parts, console.settings.secrets, *context.spool.read_entries(context.database_id))
 
 
-def _cause_every_result(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cause successes and failures of every kind, with personal data in every text that a person can type."""
+def _cause_every_kind_of_result(
+    console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let the desk's services succeed and fail in every way, with personal data in every text that a person can
+    type.
+    """
 
     def buy_and_record_texts(number: str) -> ConsoleError | None:
         request = PurchaseRequest(number, "1", comment=COMMENT)
@@ -121,8 +125,8 @@ def _cause_every_result(console: Console, sandbox: Sandbox, seen: list[str], mon
         sandbox.control.add_fault(fault, call="purchase", number=number)
         buy_and_record_texts(number)
     (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
-    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
+    record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
     _break_the_database(console, unknown, seen, monkeypatch)
     sandbox.control.revoke_tokens()
     buy_and_record_texts(NUMBERS[4])
@@ -135,5 +139,5 @@ def _break_the_database(
     """Cause a failing SQL statement with personal data among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
-        record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
+        record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)
     assert "InterfaceError" in seen[-1] or "ProgrammingError" in seen[-1] or "StatementError" in seen[-1], seen[-1]

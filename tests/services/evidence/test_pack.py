@@ -1,5 +1,5 @@
-"""The evidence pack of one record: complete or absent, equal for equal facts, verifiable by hashes, and without data
-of other records.
+"""The evidence pack of one record: a pack is written completely or not at all, has equal bytes for equal facts, can
+be verified by its hashes, and contains no data of other records.
 """
 
 import gc
@@ -45,7 +45,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBERS = invent_numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
-TEAM = {
+ROLE_BY_PERSON = {
     "op-a": "operator",
     "lead-b": "approver",
     "aud-e": "auditor",
@@ -56,14 +56,16 @@ TEAM = {
 
 @dataclass
 class PackDesk:
-    """A desk with one purchased credit check, and a folder for packs."""
+    """A desk with one purchased credit check, and a folder into which the tests write evidence packs."""
 
     console: Console
     record: CreditCheck
     folder: Path
 
     def write_pack(self, name: str = "case.zip", *, by: str = "aud-e", id: int | None = None) -> WrittenPack:
-        """Write the evidence pack of the record, or of the credit check `id`, as the person `by`."""
+        """Write the evidence pack of this desk's credit check, or of the credit check with this `id`, while the
+        person `by` acts.
+        """
         with self.console.acting_as(by):
             return self.console.recovery.write_evidence_pack("credit-check", id or self.record.id, self.folder / name)
 
@@ -88,14 +90,14 @@ def pack_desk() -> Iterator[PackDesk]:
         console = open_quick_desk(home / "desk", LedgerVendor(), ManualClock())
         with console:
             record = console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-            for name, role in TEAM.items():
+            for name, role in ROLE_BY_PERSON.items():
                 _add_person(console, Person(name, frozenset({role}), may_buy=role in ("operator", "approver")))
             (home / "packs").mkdir()
             yield PackDesk(console, record, home / "packs")
 
 
 def _add_person(console: Console, person: Person) -> None:
-    """Add the person to the operators."""
+    """Add the person to the operators of the database."""
     console.database.write(lambda tx: people.insert_person(tx.conn, person))
 
 
@@ -106,8 +108,8 @@ def read_parts(path: Path) -> dict[str, bytes]:
 
 
 def rewrite_pack(path: Path, changed: dict[str, bytes | None], *, listed: bool = False) -> Path:
-    """Write a copy of the pack with these parts replaced (None: removed) and return its path; with `listed` its
-    manifest matches the new parts.
+    """Write a copy of the pack in which these parts are replaced (None: removed), and return its path. With `listed`
+    the copy's manifest is made to match the new parts.
     """
     contents = {name: content for name, content in (read_parts(path) | changed).items() if content is not None}
     if listed:
@@ -124,13 +126,13 @@ def rewrite_pack(path: Path, changed: dict[str, bytes | None], *, listed: bool =
 
 
 def list_problems(verdict: PackVerification) -> set[tuple[str, str]]:
-    """Return file and code of each problem."""
+    """Return the file and the code of each problem that the verification of the pack finds."""
     return {(one.file, one.code) for one in verdict.problems}
 
 
 def test_a_pack_has_everything_and_is_whole(pack_desk: PackDesk) -> None:
-    """A pack contains the timeline in both languages and as JSON and PDF, the record, the answers, the document, the
-    audit rows and instructions for its verification; the verification reports it as intact.
+    """A pack contains the timeline in both languages and as JSON and PDF, the record, the provider's answers, the
+    document, the audit rows and instructions for the verification. The verification reports the pack as intact.
     """
     written = pack_desk.write_pack()
     contents = read_parts(Path(written.file))
@@ -150,8 +152,8 @@ def test_a_pack_has_everything_and_is_whole(pack_desk: PackDesk) -> None:
 
 
 def test_the_pack_has_the_timeline_as_a_printable_page(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timeline's PDF contains each line of both languages. A PDF with too many lines is left out, and the result
-    names it.
+    """The PDF of the timeline contains each line in both languages. If the timeline has too many lines for a PDF, the
+    pack leaves the PDF out, and the result of the export names it.
     """
     contents = read_parts(Path(pack_desk.write_pack("a.zip").file))
     paper = pypdfium2.PdfDocument(contents["timeline.pdf"])
@@ -167,8 +169,8 @@ def test_the_pack_has_the_timeline_as_a_printable_page(pack_desk: PackDesk, monk
 
 
 def test_the_same_facts_give_the_same_bytes(pack_desk: PackDesk) -> None:
-    """A later pack has the same bytes although people have read or exported the record meanwhile; a new fact changes
-    them.
+    """A later pack of a record has the same bytes, although people have read or exported the record in the meantime.
+    A new fact about the record changes the bytes.
     """
     first = pack_desk.write_pack("a.zip")
     pack_desk.console.recovery.read_record("credit-check", pack_desk.record.id)
@@ -183,7 +185,9 @@ def test_the_same_facts_give_the_same_bytes(pack_desk: PackDesk) -> None:
 
 
 def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
-    """The entry names the person who exported, and the hash that identifies the file."""
+    """The export of a pack writes an audit entry with the person who exported the pack and the hash that identifies
+    the file.
+    """
     written = pack_desk.write_pack()
     ((who, result, detail),) = pack_desk.read_audit_entries()
     facts = json.loads(detail)
@@ -195,8 +199,8 @@ def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
     [("aud-e", True), ("op-a", True), ("lead-b", True), ("adm-f", False), ("robot", False), ("nobody", False)],
 )
 def test_roles_that_may_export_a_pack(pack_desk: PackDesk, who: str, may: bool) -> None:
-    """The roles that may export the trail, or their own rows of it; a refusal writes no file, and has an entry in the
-    trail.
+    """Persons with a right to export the audit trail, or their own rows of it, can export a pack. For other roles the
+    export is refused, writes no file, and has an audit entry.
     """
     if may:
         assert pack_desk.write_pack(by=who).bytes
@@ -209,8 +213,8 @@ def test_roles_that_may_export_a_pack(pack_desk: PackDesk, who: str, may: bool) 
 
 
 def test_an_operators_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
-    """An approver's pack has the own audit rows in full and those of other people only by their hashes; an auditor's
-    pack has all rows in full.
+    """A pack that an approver exports contains the approver's own audit rows in full, and only the hashes of other
+    people's rows. A pack that an auditor exports contains all rows in full.
     """
     with pack_desk.console.acting_as("lead-b"):
         pack_desk.console.credit_checks.refetch(pack_desk.record.id)
@@ -225,7 +229,9 @@ def test_an_operators_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
 
 
 def test_a_changed_byte_is_found_in_every_part(pack_desk: PackDesk) -> None:
-    """The verification of a pack names each file with a changed byte, and the manifest by its own hash."""
+    """One byte of a file in the pack is changed: the verification names this file. A changed manifest is found by its
+    own hash.
+    """
     path = Path(pack_desk.write_pack().file)
     for name, content in read_parts(path).items():
         middle = len(content) // 2
@@ -247,7 +253,9 @@ def test_missing_added_and_doubled_parts_are_found(pack_desk: PackDesk) -> None:
 
 @pytest.mark.parametrize("what", ["who", "at", "detail", "result", "prev_hash", "hash", "seq"])
 def test_an_edited_audit_row_is_found(pack_desk: PackDesk, what: str) -> None:
-    """An edited audit row is found by its own hash or the desk's anchor, also if the manifest was made to match."""
+    """An audit row in a pack is edited and the manifest is made to match: the verification finds the row by the row's
+    own hash or by the desk's anchor.
+    """
     path = Path(pack_desk.write_pack().file)
     lines = json.loads(read_parts(path)["audit.json"])
     row = next(line["row"] for line in lines if "row" in line)
@@ -258,8 +266,8 @@ def test_an_edited_audit_row_is_found(pack_desk: PackDesk, what: str) -> None:
 
 
 def test_a_row_with_recomputed_hashes_differs_from_its_anchor(pack_desk: PackDesk) -> None:
-    """A forger computes all hashes anew: the row still differs from the desk's anchor. Without the anchors the pack's
-    own hash differs from the audited one.
+    """A forger edits an audit row and computes all hashes of the pack again: the row differs from the desk's anchor.
+    If the forger removes the anchors, too, the hash of the pack differs from the hash in the audit trail.
     """
     from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash
 
@@ -277,9 +285,9 @@ def test_a_row_with_recomputed_hashes_differs_from_its_anchor(pack_desk: PackDes
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_a_second_row_at_the_same_place_is_found(pack_desk: PackDesk, is_first: bool) -> None:
-    """A forged row with a valid hash and no anchor has the sequence number of a true row, before or after it: both
-    are reported as unlinked.
+def test_two_audit_rows_with_one_sequence_number_are_found(pack_desk: PackDesk, is_first: bool) -> None:
+    """A forged audit row has a valid hash, no anchor and the sequence number of a true row. The verification reports
+    both rows as unlinked, whether the forged row comes before or after the true one.
     """
     from console.store.audit.hash_chain import HASHED_COLUMNS, compute_row_hash
 
@@ -305,8 +313,8 @@ def test_a_file_that_is_no_pack_is_not_intact(tmp_path: Path, content: bytes) ->
 
 @pytest.mark.parametrize("name", [{}, {"name": None}, {"name": ["a"]}])
 def test_a_manifest_that_names_no_file_is_unreadable(tmp_path: Path, name: dict[str, object]) -> None:
-    """A manifest whose file has no usable name is reported as unreadable; the verification raises no error, because
-    anybody can write a pack.
+    """An entry of a manifest has no usable file name: the verification reports the manifest as unreadable. It raises
+    no error, because anybody can write a file in the form of a pack.
     """
     pack = tmp_path / "x.zip"
     with zipfile.ZipFile(pack, "w") as made:
@@ -317,7 +325,9 @@ def test_a_manifest_that_names_no_file_is_unreadable(tmp_path: Path, name: dict[
 
 
 def test_a_part_larger_than_the_manifest_says_is_not_unpacked(pack_desk: PackDesk) -> None:
-    """A part that is larger than the manifest says is reported without being read."""
+    """A part of a pack is larger than its size in the manifest: the verification reports the part without reading
+    it.
+    """
     path = Path(pack_desk.write_pack().file)
     bomb = rewrite_pack(path, {"record.json": b"\0" * 10_000_000})
     assert ("record.json", "altered") in list_problems(verify_pack(bomb))
@@ -328,8 +338,8 @@ _PEAK, _SECONDS = 400 << 20, 30.0
 
 
 def verify_in_process(file: Path) -> dict[str, object]:
-    """Verify the file in a process of its own; return the verdict, its peak memory (bytes), its processor time
-    (seconds) and its first problems.
+    """Verify the pack in a separate process; return the verdict, the peak memory (bytes) and the processor time
+    (seconds) of that process, and the first problems found.
     """
     program = (
         "import json, resource, sys, time; from pathlib import Path\n"
@@ -350,7 +360,7 @@ def verify_in_process(file: Path) -> dict[str, object]:
 
 
 def write_pack_file(path: Path, contents: dict[str, bytes], packing: int = zipfile.ZIP_DEFLATED) -> Path:
-    """Write a pack of these parts with a correct manifest; return its path."""
+    """Write a pack file of these parts with a correct manifest; return its path."""
     files = [
         {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         for name, content in contents.items()
@@ -392,8 +402,10 @@ BOMBS: dict[str, Callable[[], dict[str, bytes]]] = {
 
 
 @pytest.mark.parametrize("title", BOMBS)
-def test_a_small_file_takes_no_memory(tmp_path: Path, title: str) -> None:
-    """A small file that decompresses to a large one is read with limited memory, and reported as not whole."""
+def test_a_small_file_is_verified_with_bounded_memory(tmp_path: Path, title: str) -> None:
+    """A small pack file decompresses to a large one: the verification reads it with limited memory, and reports that
+    it isn't intact.
+    """
     found = verify_in_process(write_pack_file(tmp_path / "bomb.zip", BOMBS[title]()))
     assert not found["whole"]
     assert (found["peak"] < _PEAK, found["seconds"] < _SECONDS) == (True, True), found  # type: ignore[operator]
@@ -410,8 +422,8 @@ def test_a_small_file_takes_no_memory(tmp_path: Path, title: str) -> None:
     ],
 )
 def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside: bytes, packing: int) -> None:
-    """A small file whose manifest decompresses to very long lists is verified with bounded memory and time, with each
-    compression.
+    """A small pack file has a manifest that decompresses to very long lists: the verification needs limited memory
+    and time, for each compression method.
     """
     file = tmp_path / "bomb.zip"
     with zipfile.ZipFile(file, "w", packing) as pack:
@@ -423,8 +435,8 @@ def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside:
 
 @pytest.mark.parametrize("part", ["manifest.json", "audit.json"])
 def test_a_repacked_damaged_part_is_found(tmp_path: Path, part: str) -> None:
-    """A damaged part with LZMA compression, which has exceptions of its own, is reported as not intact; no error is
-    raised.
+    """A pack has a damaged part that is compressed with LZMA. LZMA raises other exceptions than the usual
+    compression: the verification still reports the pack as not intact, and raises no error.
     """
     parts = {"audit.json": b"[" + b'{"row": {}},' * 200 + b'{"row": {}}]'}
     whole, file = write_pack_file(tmp_path / "whole.zip", parts), tmp_path / "bad.zip"
@@ -441,14 +453,16 @@ def test_a_repacked_damaged_part_is_found(tmp_path: Path, part: str) -> None:
 
 
 def test_the_sum_of_all_parts_is_bounded(tmp_path: Path) -> None:
-    """Fifty parts that claim 48 MiB each are refused as too large without being unpacked."""
+    """Fifty parts of a pack claim 48 MiB each: the verification refuses the pack as too large and unpacks nothing."""
     file = write_pack_file(tmp_path / "bomb.zip", {f"documents/{number}.pdf": b"x" * 777 for number in range(50)})
     file.write_bytes(file.read_bytes().replace((777).to_bytes(4, "little"), (48 << 20).to_bytes(4, "little")))
     assert ("manifest.json", "too_large") in list_problems(verify_pack(file))
 
 
 def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
-    """A part is longer than the ZIP's directory says: no more than the stated length is unpacked."""
+    """A part is longer than its length in the ZIP file's directory: the verification unpacks no more than the stated
+    length.
+    """
     file = write_pack_file(tmp_path / "bomb.zip", {"audit.json": b"[\n]\n", "record.json": bytes(40 << 20)})
     raw = file.read_bytes()
     said = (40 << 20).to_bytes(4, "little")
@@ -459,7 +473,7 @@ def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
     assert found["peak"] < _PEAK  # type: ignore[operator]
 
 
-HOSTILE = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
+HOSTILE_TEXT = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A1)"
 
 
 def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
@@ -470,10 +484,10 @@ def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
         "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
         " VALUES ('credit-check', :of, '2026-11-20 03:00:00.000000', :evil, :evil, :evil, :evil, :evil)",
         of=pack_desk.record.id,
-        evil=HOSTILE.replace("\x00", ""),
+        evil=HOSTILE_TEXT.replace("\x00", ""),
     )
     pack_desk.sql(
-        "UPDATE hansha_alarmbox_credit_checks SET company_name = :evil", evil=HOSTILE.replace("\x00", "")[:200]
+        "UPDATE hansha_alarmbox_credit_checks SET company_name = :evil", evil=HOSTILE_TEXT.replace("\x00", "")[:200]
     )
     path = Path(pack_desk.write_pack().file)
     verdict = verify_pack(path)
@@ -512,8 +526,8 @@ def test_a_missing_or_too_large_document_is_listed_as_left_out(pack_desk: PackDe
 
 
 def test_the_largest_pack_that_is_written_can_be_read(pack_desk: PackDesk) -> None:
-    """A pack whose answers and documents use the whole limit, so that the timeline and the manifest exceed it, can
-    still be read.
+    """The answers and documents of a pack use the whole size limit, so that the timeline and the manifest exceed the
+    limit: the pack can still be read and verified.
     """
     whole = read_parts(Path(pack_desk.write_pack().file))
     room = sum(len(whole[name]) for name in whole if name.startswith(("answers/", "audit.json", "documents/")))
@@ -534,8 +548,8 @@ def test_the_largest_pack_that_is_written_can_be_read(pack_desk: PackDesk) -> No
 
 @pytest.mark.parametrize("hash", ["", "F" * 64, "../../" + "e" * 58])
 def test_a_document_with_an_invalid_hash_is_left_out(pack_desk: PackDesk, hash: str) -> None:
-    """A document with an invalid hash is left out under a neutral name, and the invalid text appears neither in the
-    pack nor in the result.
+    """A document with an invalid hash is left out of the pack. The manifest lists it under a neutral name, and the
+    invalid text appears neither in the pack nor in the result.
     """
     pack_desk.sql("UPDATE documents SET sha256 = :hash", hash=hash)
     written = pack_desk.write_pack()
@@ -548,7 +562,9 @@ def test_a_document_with_an_invalid_hash_is_left_out(pack_desk: PackDesk, hash: 
 
 
 def test_an_existing_file_is_never_replaced(pack_desk: PackDesk) -> None:
-    """An existing file, or a link to nowhere, at the pack's path refuses the export and stays as it is."""
+    """An existing file, or a symbolic link to a missing file, is at the pack's path: the export is refused, and the
+    file or link stays as it is.
+    """
     (pack_desk.folder / "case.zip").write_bytes(b"mine")
     (pack_desk.folder / "link.zip").symlink_to(pack_desk.folder / "nowhere")
     for name in ("case.zip", "link.zip"):
@@ -571,7 +587,9 @@ def test_a_missing_folder_or_invalid_name_is_refused(pack_desk: PackDesk) -> Non
 
 
 def test_ctrl_c_during_the_export_leaves_no_file(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl+C leaves no file, and no message about an unclosed ZIP file."""
+    """A person presses Ctrl+C during the export of a pack: no file remains, and no message about an unclosed ZIP file
+    appears.
+    """
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 
@@ -589,8 +607,8 @@ def test_ctrl_c_during_the_export_leaves_no_file(pack_desk: PackDesk, monkeypatc
 def test_only_one_of_two_simultaneous_exports_writes_the_file(
     pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool
 ) -> None:
-    """Four exports to one path at once: one succeeds with an intact pack, the others are refused, and no other file
-    is left in the folder.
+    """Four exports write a pack to the same path at the same time: one succeeds with an intact pack, the others are
+    refused, and no other file remains in the folder.
     """
     if not unnamed:
         monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
@@ -632,8 +650,10 @@ def test_a_pack_is_written_without_unnamed_files_and_hard_links(
     assert [file.name for file in pack_desk.folder.iterdir()] == ["case.zip"]
 
 
-def export_and_die(pipe: Connection, home: Path, folder: Path, record_id: int, point: str) -> None:
-    """Export the pack in a process that is killed at the failpoint; report if it wasn't."""
+def export_pack_in_killed_process(pipe: Connection, home: Path, folder: Path, record_id: int, point: str) -> None:
+    """Export the pack in a child process that the failpoint kills. If the process isn't killed, it sends a message to
+    the test.
+    """
     settings = Settings.load(make_environment(home, UNUSED_URL, OPERATOR="aud-e", FAILPOINT=f"{point}:1:kill"))
     with open_console(settings, None, LedgerVendor()) as console:
         console.recovery.write_evidence_pack("credit-check", record_id, folder / "case.zip")
@@ -644,7 +664,7 @@ def export_and_die(pipe: Connection, home: Path, folder: Path, record_id: int, p
 def test_a_kill_during_the_export_leaves_no_partial_file(pack_desk: PackDesk, point: str) -> None:
     """An export that is killed while it writes leaves no file, and the next export succeeds."""
     home = pack_desk.console.settings.home
-    child = Child(export_and_die, home, pack_desk.folder, pack_desk.record.id, point)
+    child = Child(export_pack_in_killed_process, home, pack_desk.folder, pack_desk.record.id, point)
     assert child.wait_for_end() == -9
     assert list(pack_desk.folder.iterdir()) == []
     assert len(pack_desk.read_audit_entries()) == (1 if point == "before_pack_named" else 0)
@@ -652,8 +672,8 @@ def test_a_kill_during_the_export_leaves_no_partial_file(pack_desk: PackDesk, po
 
 
 def test_the_pack_of_a_refund_has_only_its_own_records(scene: PaymentDesk) -> None:
-    """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked
-    payers."""
+    """The evidence pack of a refund contains the refund's order, payment and notices, nothing of another order, and
+    only masked payers."""
     mine, theirs = (_pay_and_request_refund(scene, number) for number in ("ORD-MINE", "ORD-THEIRS"))
     scene.place.drop_table_triggers("payments")
     scene.place.drop_table_triggers("payment_events")
@@ -678,8 +698,8 @@ def test_the_pack_of_a_refund_has_only_its_own_records(scene: PaymentDesk) -> No
 
 
 def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) -> None:
-    """An auditor's account may read all audit rows for a pack, an approver's only the own ones; the accounts of the
-    worker and of an administrator are refused.
+    """With an auditor's database account a pack contains all audit rows, with an approver's account only the
+    approver's own rows. The accounts of the worker and of an administrator are refused.
     """
     whose: dict[str, object] = {}
     with open_team(sql_server) as people, _make_folder() as folder:
@@ -724,7 +744,9 @@ def test_no_secret_is_in_a_pack(scene: PaymentDesk) -> None:
 
 
 def test_many_answers_are_exported_with_bounded_memory(pack_desk: PackDesk) -> None:
-    """800 long answers are written into a pack with the memory of a page of them."""
+    """A pack with 800 long provider answers is written: the export holds only one page of answers in memory at a
+    time.
+    """
     import tracemalloc
 
     from console.store.schema.core import evidence
@@ -745,7 +767,7 @@ def test_many_answers_are_exported_with_bounded_memory(pack_desk: PackDesk) -> N
 
 @contextmanager
 def _make_folder() -> Iterator[Path]:
-    """A temporary folder for packs."""
+    """Yield a temporary folder for packs."""
     with make_quick_folder() as folder:
         yield folder
 

@@ -1,5 +1,5 @@
-"""Evidence packs of several records in one bundle: each is the same as a single pack, with an index and one audit
-entry for each. A cancelled bundle leaves no file.
+"""Evidence packs of several records in one bundle: each has the bytes of a single pack. The bundle has an index, and
+each pack has an audit entry. A cancelled bundle leaves no file.
 """
 
 import json
@@ -22,14 +22,14 @@ __all__ = ["pack_desk"]
 
 @pytest.fixture
 def records(pack_desk: PackDesk) -> list[tuple[str, int]]:
-    """Kind and id of two purchased credit checks, the newer one first."""
+    """The kind and id of each of two purchased credit checks, the newer one first."""
     second = pack_desk.console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
     return [("credit-check", second.id), ("credit-check", pack_desk.record.id)]
 
 
 @pytest.fixture(autouse=True)
 def auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[None]:
-    """The auditor acts in each test."""
+    """In each test of this module the auditor is the acting person."""
     with pack_desk.console.acting_as("aud-e"):
         yield
 
@@ -37,8 +37,8 @@ def auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[Non
 def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
     pack_desk: PackDesk, records: list[tuple[str, int]]
 ) -> None:
-    """The bundle has the packs in the given order, a repeated record once. Each pack has the bytes of a single pack;
-    the index and the audit entries have its checksum.
+    """The bundle contains the packs in the requested order, and a record that is requested twice only once. Each pack
+    has the bytes of a single pack; the index and the audit entries contain the checksum of each pack.
     """
     alone = {f"packs/{kind}-{id}.zip": pack_desk.write_pack(f"{id}.zip", id=id) for kind, id in records}
     told: list[tuple[int, int]] = []
@@ -74,8 +74,8 @@ def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
 
 
 def test_the_refusal_of_a_long_queue_states_its_length(pack_desk: PackDesk) -> None:
-    """All 1,203 records of a queue are listed page by page, or at most as many as the caller wants. A bundle of them
-    is refused with their number and the limit.
+    """The records of a queue with 1,203 records are listed page by page: all of them, or at most as many as the
+    caller requests. A bundle of all of them is refused, and the refusal states their number and the limit.
     """
     make_unknown_checks(pack_desk.console, 1_203)
     recovery = pack_desk.console.recovery
@@ -89,8 +89,8 @@ def test_the_refusal_of_a_long_queue_states_its_length(pack_desk: PackDesk) -> N
 
 
 def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
-    """A cancelled or refused bundle leaves no file and no audit entry. A pack for which there is no room is left out
-    by name.
+    """A cancelled or refused bundle leaves no file and no audit entry. If a pack is too large for the rest of the
+    bundle, the bundle leaves it out and the result names it.
     """
     path, write = pack_desk.folder / "all.zip", pack_desk.console.recovery.write_evidence_bundle
 
@@ -119,8 +119,8 @@ def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, recor
 
 
 def test_a_changed_pack_is_found(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
-    """A changed pack in a bundle is found by the bundle's manifest, or by the pack's own manifest if the bundle's was
-    made to match.
+    """A pack in a bundle is changed: the bundle's manifest shows it. If the bundle's manifest was made to match, the
+    manifest inside the pack shows it.
     """
     path = pack_desk.folder / "all.zip"
     pack_desk.console.recovery.write_evidence_bundle(records, path)

@@ -1,5 +1,5 @@
-"""A record's page shows the newest events of the record and its related records, in the words of
-the copied timeline.
+"""A record's page shows the newest events of the record and its related records, in the same words as the timeline
+that a person copies from the page.
 """
 
 import pytest
@@ -12,8 +12,8 @@ from tests.support.payment_desks import PaymentDesk
 
 
 def test_a_page_has_the_events_of_its_copied_timeline(scene: PaymentDesk) -> None:
-    """The page of a payment, order or refund and its copied timeline have the same events in the same order and
-    words.
+    """The page of a payment, order or refund shows the same events, in the same order and words, as the timeline that
+    a person copies from the page.
     """
     order, payment, refund = pay_and_refund(scene)
     console = scene.console
@@ -37,7 +37,7 @@ def test_a_page_has_the_events_of_its_copied_timeline(scene: PaymentDesk) -> Non
 
 @pytest.mark.engines("sqlite")
 def test_a_limited_timeline_shows_the_newest_events(scene: PaymentDesk) -> None:
-    """A page with a limited number of events shows the last events of the whole timeline."""
+    """A page that shows a limited number of events shows the last events of the whole timeline."""
     _, payment, _ = pay_and_refund(scene)
     whole = scene.console.recovery.read_timeline("payment", payment.id).events
     with scene.context.database.read() as conn:

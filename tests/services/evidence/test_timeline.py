@@ -30,7 +30,9 @@ PAYER = "payer-ref-81726354"
 
 @contextmanager
 def act_as_lead(scene: PaymentDesk) -> Iterator[Console]:
-    """Inside the block lead-b acts: at a desk with an own account on a server, at the same desk on SQLite."""
+    """Inside the block lead-b acts, and the block gets lead-b's console. On a server this is another desk with
+    lead-b's database account; on SQLite it is the same desk.
+    """
     if not scene.place.is_server:
         with scene.console.acting_as("lead-b"):
             yield scene.console
@@ -41,8 +43,8 @@ def act_as_lead(scene: PaymentDesk) -> Iterator[Console]:
 
 
 def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
-    """Pay an order by a notice and refund a part of it with two people; return the order's id, the payment and the
-    refund.
+    """Pay an order by a notice, and refund a part of it by a requester and an approver. Return the order's id, the
+    payment and the refund.
     """
     order = scene.insert_order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment
@@ -64,8 +66,8 @@ def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
 
 
 def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> None:
-    """A payment's timeline has its start, answer, notice and booking, the move of its order, and the request,
-    approval and sending of its refund, in this order.
+    """A payment's timeline contains in this order: its start, the provider's answer, the notice and the booking, the
+    order's change to paid, and the request, approval and sending of its refund.
     """
     order, payment, refund = pay_and_refund(scene)
     story = scene.console.recovery.read_timeline("payment", payment.id)
@@ -85,8 +87,8 @@ def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> No
 
 
 def test_related_events_share_an_operation_id(scene: PaymentDesk) -> None:
-    """The call of an operation, its answer and its end have one operation id. An answer has the id of its evidence,
-    an audit entry its session.
+    """In a timeline, the call of an operation, the answer and the operation's end have the same operation id. The
+    event of an answer has the id of its evidence, and the event of an audit entry has its session.
     """
     _, payment, refund = pay_and_refund(scene)
     events = scene.console.recovery.read_timeline("refund", refund.id).events
@@ -157,7 +159,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: PaymentDesk) -> None:
 
 
 def test_alerts_sagas_and_reconciliations_are_events_of_the_timeline(scene: PaymentDesk) -> None:
-    """The rows of other parts of the program about a record are events of its timeline, at their times."""
+    """The alerts, sagas and reconciliations about a record are events of its timeline, at their times."""
     _, payment, _ = pay_and_refund(scene)
     at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
     for table in ("alerts", "sagas", "reconciliations", "reconciliation_rows"):
@@ -203,7 +205,9 @@ def test_a_timeline_has_no_number_of_another_record(scene: PaymentDesk) -> None:
 
 
 def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: TimelineService) -> None:
-    """Two clients bought the same number: the timeline of one check has no event of the other one."""
+    """Two clients have bought a credit check of the same corporation: the timeline of one credit check has no event
+    of the other one.
+    """
     mine, theirs = _buy_check(timeline_service, client="1"), _buy_check(timeline_service, client="2")
     assert mine.corporation_number == theirs.corporation_number
     story = timeline_service.read_timeline("credit-check", mine.id)
@@ -228,7 +232,9 @@ def test_the_payer_is_masked_in_every_event(scene: PaymentDesk) -> None:
 
 
 def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
-    """Pages of any size together give the whole timeline, each event once."""
+    """A timeline is read in pages, for several page sizes: all pages together contain the whole timeline, each event
+    once.
+    """
     _, payment, _ = pay_and_refund(scene)
     recovery = scene.console.recovery
     whole = recovery.read_timeline("payment", payment.id).events
@@ -246,7 +252,7 @@ def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
 def test_an_unissued_cursor_is_refused(timeline_service: TimelineService, cursor: str) -> None:
-    """A cursor that no page has returned is refused with `usage`."""
+    """A cursor that the program has never returned with a page of the timeline is refused with `usage`."""
     record = _buy_check(timeline_service)
     with pytest.raises(ConsoleError) as caught:
         timeline_service.read_timeline("credit-check", record.id, after_cursor=cursor)

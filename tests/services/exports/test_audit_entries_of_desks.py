@@ -1,4 +1,4 @@
-"""Files and printouts are made at the desk, so a desk in team mode may send the audit entry of each of them to the
+"""A desk writes files and printouts itself. In team mode it may send the audit entry of each of them to the
 worker.
 """
 
@@ -12,13 +12,15 @@ from console.domain.audit.actions import AuditAction
 from console.services import evidence, exports
 from console.store.desk_requests.requested_audit import parse_audit_entry
 
-MODULES = sorted(path for package in (evidence, exports) for path in Path(str(package.__file__)).parent.glob("*.py"))
+FILE_WRITING_MODULES = sorted(
+    path for package in (evidence, exports) for path in Path(str(package.__file__)).parent.glob("*.py")
+)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("module", FILE_WRITING_MODULES, ids=lambda path: path.stem)
 def test_the_worker_accepts_audit_actions_of_desks(module: Path) -> None:
-    """The worker accepts each audit action of the modules that write files. Otherwise the trail would have no entry
-    about the file.
+    """The worker accepts each audit action of the modules that write files at the desk. Otherwise the audit trail
+    would have no entry about such a file.
     """
     for name in set(re.findall(r"AuditAction\.([A-Z_]+)", module.read_text())):
         facts = {"what": AuditAction[name].value, "subject_kind": "export", "subject_id": "1", "result": "done"}

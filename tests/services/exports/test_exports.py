@@ -1,5 +1,5 @@
-"""Exports: each list as a workbook and as CSV, read back cell by cell; hostile texts; a cancelled export leaves no
-file.
+"""Exports of lists. The tests read each list back cell by cell from a workbook and a CSV file, export hostile texts,
+and check that a cancelled export leaves no file.
 """
 
 import csv
@@ -36,7 +36,7 @@ from console.wording.sentences.text_context import FileTextContext, Language
 from tests.support.refusals import call_for_refusal_code
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-HOSTILE = (
+HOSTILE_TEXTS = (
     "=cmd|'/c calc'!A0", "＝SUM(A1)", "+1", "-1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1", '"quoted", "more"',
     "line\nline", "株式会社　さくら", "あ" * 150, "\u202egpj.exe", "\x00\x07", "\ud800", "https://example.com/",
     "{=1+1}", "ORD,1;2\t3",
@@ -45,7 +45,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
-    """The demo's desk with the auditor acting, who can see the whole audit trail."""
+    """The demo's desk. The acting person is the auditor, who can see the whole audit trail."""
     with open_sample_desk(tmp_path_factory.mktemp("home"), OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
@@ -53,7 +53,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 def make_requests(desk: SampleDesk) -> list[ExportRequest]:
-    """Return an export request for each list and each of its parts."""
+    """Return an export request for each list, and one for each part of a list that can be exported by itself."""
     queues = ("review", "unknown", "refunds", "incomplete", "pending", "error", "disagree", "notices", "companies")
     number, order = desk.samples[0].number, "ORD"
     return [
@@ -74,7 +74,7 @@ def make_requests(desk: SampleDesk) -> list[ExportRequest]:
 
 
 def make_expected_sheet_value(value: Any) -> object:
-    """Return the value that openpyxl reads back for this value."""
+    """Return the value that openpyxl must read from a workbook cell into which this value was written."""
     match value:
         case datetime():
             return value.astimezone(JST).replace(tzinfo=None, microsecond=0)
@@ -89,8 +89,8 @@ def make_expected_sheet_value(value: Any) -> object:
 def test_every_exported_list_has_the_values_of_its_service(
     desk: SampleDesk, tmp_path: Path, language: Language
 ) -> None:
-    """In both formats each list has its titles and the values of its service: amounts as numbers, days as days,
-    corporation numbers as texts.
+    """As a workbook and as CSV, each list has its column titles and the values of its service: amounts are numbers,
+    days are days, corporation numbers are texts.
     """
     filled = set()
     for place, request in enumerate(make_requests(desk)):
@@ -114,7 +114,7 @@ def test_every_exported_list_has_the_values_of_its_service(
 
 
 def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
-    """Assert that the workbook has these rows with the kinds of cells of the table's columns, and names the exporting
+    """Assert that the workbook has these rows, with the cell types of the table's columns, and names the exporting
     person.
     """
     book = openpyxl.load_workbook(file)
@@ -131,7 +131,7 @@ def compare_sheet(file: Path, table: ExportTable, rows: list[list[Any]]) -> None
 
 
 def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
-    """Assert that the CSV file has the titles and these rows as texts."""
+    """Assert that the CSV file has the table's column titles and these rows as texts."""
     titles, *found = csv.reader(file.read_text("utf-8-sig").splitlines())
     assert titles == [column.title for column in table.columns]
     assert found == [
@@ -141,8 +141,8 @@ def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
 
 
 def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
-    """One export is compared with words that are written out here, so that test and program can't have the same
-    error.
+    """An exported list is compared with words that are written out in this test, so that the test doesn't repeat an
+    error of the program.
     """
     file = tmp_path / "refunds.csv"
     desk.console.exports.write(ExportRequest(ListName.QUEUE, "refunds"), file, "ja")
@@ -156,8 +156,9 @@ def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path
 
 
 def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> None:
-    """The tables of the screen Reports are exported as numbers that a spreadsheet can add: percentages and seconds
-    without a unit, amounts beside their currency. The last sheet explains what is counted.
+    """The tables of the screen Reports are exported with numbers that a spreadsheet can add: percentages and seconds
+    have no unit, and amounts have their currency in a separate cell. The last sheet explains how the figures are
+    counted.
     """
     shown = desk.console.reports.read_figures()
     days = {(series.provider, day.day): day for series in shown.success.providers for day in series.days}
@@ -198,8 +199,8 @@ def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any
 
 
 def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path) -> None:
-    """The export of a bulk run names records as people know them, with corporation and amount. Refused rows have
-    their reason in words; `not_done` leaves out the executed rows.
+    """The export of a bulk run names each record with its corporation and amount. Refused rows have the reason in
+    words; the part `not_done` leaves out the executed rows.
     """
     bulk, taken = desk.console.bulk, desk.console.recovery.read_queue("refunds").items[0].record
     with act_as("op-a"):
@@ -233,7 +234,9 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path
 
 
 def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path) -> None:
-    """Only the chosen records of a queue are exported, and the audit entry has their number."""
+    """A person exports selected records of a queue: the file contains only these records, and the audit entry has
+    their number.
+    """
     items = desk.console.recovery.read_queue("unknown").items[1:3]
     chosen = frozenset(("credit-check", item.record.id) for item in items)
     assert chosen
@@ -268,8 +271,8 @@ def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> 
 
 
 def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> None:
-    """An export is refused with another suffix, onto an existing file, into a missing folder, of an unknown list or
-    part, and to a person without the right.
+    """An export is refused if the file has another suffix, the file exists, the folder is missing, the list or its
+    part is unknown, or the person lacks the right. No file is written.
     """
     exports, alerts = desk.console.exports, ExportRequest(ListName.ALERTS)
     there = tmp_path / "there.csv"
@@ -307,14 +310,14 @@ def make_hostile_table() -> ExportTable:
         ExportColumn("Number", CellKind.CORPORATION_NUMBER, lambda row: row[4]),
     ]
     at = datetime(2026, 11, 19, 15, 30, 5, 123, UTC)
-    rows = [(text, Decimal("-0.10"), date(2026, 11, 20), at, "1180301018771") for text in HOSTILE]
+    rows = [(text, Decimal("-0.10"), date(2026, 11, 20), at, "1180301018771") for text in HOSTILE_TEXTS]
     rows.append(("0421000000000000000034", Decimal(10**13) + Decimal("0.25"), date(2026, 1, 1), at, "not 13 digits"))
     return ExportTable("a/b[c]: *?'" + "x" * 60, columns, lambda: iter([rows]), ("=about",))
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
-    """In both formats no cell becomes a formula or a link, breaks its line or changes the reading direction; a number
-    of 22 digits stays complete.
+    """Hostile texts are exported as a workbook and as CSV: no cell becomes a formula or a link, breaks its line or
+    changes the reading direction. A number of 22 digits keeps all its digits.
     """
     table = make_hostile_table()
     (rows,) = table.read_pages()
@@ -327,7 +330,7 @@ def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
     assert [cell.hyperlink for row in sheet for cell in row if cell.hyperlink] == []
     in_csv = list(csv.reader((tmp_path / "a.csv").read_text("utf-8-sig").splitlines()))
     assert titles[0].value == in_csv[0][0] == "'=TITLE"
-    for kept, (first, *others) in zip(HOSTILE, in_csv[1:-1], strict=True):
+    for kept, (first, *others) in zip(HOSTILE_TEXTS, in_csv[1:-1], strict=True):
         assert not first.lstrip().startswith(("=", "+", "-", "@", "＝"))
         assert first.isprintable() or "\u3000" in first
         if kept.isprintable() and not kept.lstrip().startswith(tuple("=+-@＝")):
@@ -366,15 +369,15 @@ _DATE_LIKE_TEXTS = [
 ]
 
 
-_MARKED_NUMBERS = ["50%", "5 %", "１２％", "¥500", "￥1,500", "$5", "5 €", "₹1,500.00", "1+"]
+_NUMBERS_WITH_SIGNS = ["50%", "5 %", "１２％", "¥500", "￥1,500", "$5", "5 €", "₹1,500.00", "1+"]
 
 
 @pytest.mark.parametrize(
-    "text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_MARKED_NUMBERS, *_DATE_LIKE_TEXTS]
+    "text", ["1E5", "1e-5", "12.5E+3", "007", "1 1/2", "1.", "1,234", *_NUMBERS_WITH_SIGNS, *_DATE_LIKE_TEXTS]
 )
 def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
-    """A text that a spreadsheet would read as a number, a month or a day gets an apostrophe in a CSV cell; a longer
-    text with such a part gets none.
+    """An order number that a spreadsheet would read as a number, a month or a day gets an apostrophe in a CSV cell. A
+    longer text that only contains such a part gets no apostrophe.
     """
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
     for longer in (f"ORD-{text}", f"{text}-A"):
@@ -385,8 +388,8 @@ def test_numbers_of_orders_stay_texts_in_a_csv_file(text: str) -> None:
     "title", ["\U0001f98a" * 100, "a" + "\U00020bb7" * 40, "\U00020bb7" * 16], ids=["emoji", "odd", "even"]
 )
 def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> None:
-    """A sheet's name has at most 31 UTF-16 units, in which an emoji or a rare kanji counts twice, and continued
-    sheets have different names.
+    """A sheet's name has at most 31 UTF-16 units; an emoji or a rare kanji counts as two. The further sheets on which
+    a long table continues have different names.
     """
     columns = [ExportColumn("Name", CellKind.TEXT, lambda row: row[0])]
     rows = [(str(number),) for number in range(3)]
@@ -398,9 +401,9 @@ def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> No
     assert len(set(names)) == len(names) >= 2
 
 
-def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
-    """A corporation number with full-width or Arabic digits isn't grouped, and gets an apostrophe
-    like other texts.
+def test_a_corporation_number_of_non_ascii_digits_stays_a_text() -> None:
+    """A corporation number with full-width or Arabic digits is exported without grouping, and gets an apostrophe like
+    other texts that a spreadsheet would change.
     """
     for digits in ("１１８０３０１０１８７７１", "١١٨٠٣٠١٠١٨٧٧١"):
         assert cells.make_csv_cell(CellKind.CORPORATION_NUMBER, digits) == f"'{digits}"
@@ -409,8 +412,8 @@ def test_a_corporation_number_of_other_digits_stays_a_text() -> None:
 
 @pytest.mark.parametrize("text", ["００７", "１２３", "7 p", "(5)", "5-", "true"])
 def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
-    """Texts that a spreadsheet changes in other ways get an apostrophe, such as full-width digits (made ASCII) and
-    numbers in brackets (made negative).
+    """A text that a spreadsheet would change in another way gets an apostrophe in a CSV cell. Examples are full-width
+    digits, which become ASCII digits, and a number in brackets, which becomes negative.
     """
     assert cells.make_csv_cell(CellKind.TEXT, text) == f"'{text}"
 
@@ -422,7 +425,9 @@ def test_a_harmless_text_gets_no_apostrophe(text: str) -> None:
 
 
 def test_a_long_text_is_judged_at_once() -> None:
-    """The pattern for such texts doesn't backtrack: the longest cell that almost matches is judged quickly."""
+    """The regular expression that finds texts which a spreadsheet would change doesn't backtrack: it decides quickly
+    about the longest cell that almost matches.
+    """
     for part in ("1", "1 ", "may", "sept", "1:", "t1", "tue1"):
         text = part * (cells.LONGEST_CELL_CHARACTERS // len(part) - 1)
         assert cells.make_csv_cell(CellKind.TEXT, f"{text}x") == f"{text}x"
@@ -430,13 +435,15 @@ def test_a_long_text_is_judged_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
 def test_a_text_that_begins_like_a_month_gets_no_apostrophe(text: str) -> None:
-    """An order number that begins with the letters of a month isn't a day, and gets no apostrophe."""
+    """An order number that begins with the letters of a month isn't a date, and gets no apostrophe in a CSV cell."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
 @pytest.mark.parametrize("text", ["\U0001f600" * 16_001, "a" + "\U0001f600" * 16_000, "a" * 32_001])
 def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
-    """A text is cut to 32,767 UTF-16 units; Excel calls a workbook with a longer cell damaged."""
+    """An exported text is cut to 32,767 UTF-16 units, because Excel reports a workbook with a longer cell as
+    damaged.
+    """
     cell = cells.make_printable(text)
     assert len(cell.encode("utf-16-le")) <= 2 * 32_767
     assert cell.endswith("…")
@@ -446,8 +453,8 @@ def test_a_cell_is_no_longer_than_a_spreadsheet_allows(text: str) -> None:
 
 @pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(1900, 3, 1), date(9999, 12, 31)])
 def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) -> None:
-    """A day or time before 1900-03-01, which a spreadsheet can't store, is written as a text; the shown day is
-    the same.
+    """A spreadsheet can't store a day or time before 1900-03-01: the workbook contains it as a text that shows the
+    same day.
     """
     columns = [
         ExportColumn("Day", CellKind.DAY, lambda row: row),
@@ -460,7 +467,7 @@ def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) ->
 
 
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
-    """A table with more rows than a sheet may have continues on further sheets, each with the titles."""
+    """A table with more rows than a sheet may have continues on further sheets, each with the column titles."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
     table = ExportTable("Long", [column], lambda: iter(()), ("about",))
     with (tmp_path / "a.xlsx").open("w+b") as file:
@@ -486,7 +493,9 @@ def test_an_export_needs_the_memory_of_a_page(tmp_path: Path) -> None:
 
 
 def test_the_program_is_named_in_a_list_as_on_the_screen() -> None:
-    """The column of requesters has the screen's word for a refund that the program requested."""
+    """If the program itself requested a refund, the exported column of requesters has the same word for the program
+    as the screen.
+    """
     refund = Refund(9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "worker", (), None, None, 1)
     context = FileTextContext("ja", lambda: datetime(2026, 11, 20, tzinfo=UTC))
     columns = {column.title: column.read_cell for column in make_record_columns(context, lambda row: row)}

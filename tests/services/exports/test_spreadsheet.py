@@ -33,7 +33,7 @@ CSV_LANGUAGES = {"ja": 1041, "en": 1033}
 """Windows' numbers of the languages by which the program decides whether a text is a number or a day."""
 SAVED_RATIO, SAVED_PRECISION = 1e-14, timedelta(milliseconds=1)
 """A spreadsheet keeps 15 digits of a number, and an instant is a number of days."""
-CHANGED_TEXTS = (
+TEXTS_CHANGED_BY_SPREADSHEETS = (
     "007", "1180301018771", "1-2", "1/2", "1 1/2", "1..2", "1,5", "1,2,3", "1,234", "0.50", "1.", "1.10", "(5)", "5-",
     "1E5", "1e-5", "true", "FALSE", "００７", "１２３", "１-２", "1 2", "1 000", "1 1803 0101 8771", "12:30",
     "12:30:15", "12:30:15.25", "1:30 PM", "7 p",
@@ -62,9 +62,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -> dict[Path, Path]:
-    """Let LibreOffice open all files and save them as workbooks in `folder`; return the saved file of each. CSV files
-    are read as a system of `csv_language` reads them after a double click: UTF-8, commas, numbers and days
-    recognised.
+    """Let LibreOffice open all files and save them as workbooks in `folder`; return the saved file for each file.
+    LibreOffice reads CSV files as after a double click on a system with the language `csv_language`: as UTF-8 with
+    commas, and with recognition of numbers and days.
     """
     folder.mkdir()
     language = CSV_LANGUAGES.get(csv_language)
@@ -94,8 +94,8 @@ def is_same_value(found: object, written: object) -> bool:
 
 
 def find_differences(found: list[list[tuple[str, Any]]], expected: list[list[object]]) -> list[object]:
-    """Return the cells that differ from the expected values or are formulas: row, column, kind, value and expected
-    value.
+    """Return the cells that differ from the expected values or are formulas, each as row, column, kind, value and
+    expected value.
     """
     width = max(map(len, expected))
     rows = [row + [("s", None)] * (width - len(row)) for row in found]
@@ -109,13 +109,13 @@ def find_differences(found: list[list[tuple[str, Any]]], expected: list[list[obj
 
 
 def make_expected_book_cell(value: object) -> object:
-    """Return the value that LibreOffice must have for a value in a workbook."""
+    """Return the value that LibreOffice must read for this value in a workbook."""
     return cells.make_spreadsheet_safe(value) or None if isinstance(value, str) else make_expected_sheet_value(value)
 
 
 def make_expected_csv_cell(value: object, cell: str) -> object:
-    """Return the value that LibreOffice must have for the text `cell` of a CSV file: numbers, days and instants as
-    such, a whole number of up to eleven digits as a number, any other text unchanged.
+    """Return the value that LibreOffice must read for the text `cell` of a CSV file. Numbers, days, instants, and
+    whole numbers of up to eleven digits become values of their kind; any other text stays unchanged.
     """
     match value:
         case datetime():
@@ -129,15 +129,17 @@ def make_expected_csv_cell(value: object, cell: str) -> object:
     return int(cell) if re.fullmatch(r"0|[1-9][0-9]{0,10}", cell) else cell or None
 
 
-def fix_rows(table: ExportTable) -> ExportTable:
-    """Return the table with its present rows, so that both files have the same ones."""
+def copy_table_with_fixed_rows(table: ExportTable) -> ExportTable:
+    """Return a copy of the table that always gives the rows which it has now, so that the workbook and the CSV file
+    have the same rows.
+    """
     rows = [row for page in table.read_pages() for row in page]
     return replace(table, read_pages=lambda: iter([rows]))
 
 
 def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: str) -> dict[str, list[object]]:
-    """Write each table as a workbook and as CSV, open the files in a spreadsheet of that language, and return the
-    differences by the file's name.
+    """Write each table as a workbook and as CSV, and open the files in a spreadsheet of that language. Return the
+    differing cells by the name of the file.
     """
     folder.mkdir()
     wrong: dict[str, list[object]] = {}
@@ -165,11 +167,15 @@ def write_and_compare(tables: dict[str, ExportTable], folder: Path, language: st
 @pytest.mark.nightly("test_exports.py reads every list back; here LibreOffice reads it, in 10 s for each language")
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_list_opens_in_a_spreadsheet(desk: SampleDesk, tmp_path: Path, language: str) -> None:
-    """In both formats LibreOffice shows each cell with the service's value and kind, and no formula."""
+    """LibreOffice opens each exported list as a workbook and as CSV: each cell has the value and kind that the
+    service returned, and no cell is a formula.
+    """
     now = desk.console._context.now()  # a state in words depends on the time since its last change
     context = FileTextContext(language, lambda: now)
     tables = {
-        f"{place}-{request.name}": fix_rows(make_export_table(desk.console, request, "aud-e", context))
+        f"{place}-{request.name}": copy_table_with_fixed_rows(
+            make_export_table(desk.console, request, "aud-e", context)
+        )
         for place, request in enumerate(make_requests(desk))
     }
     assert write_and_compare(tables, tmp_path / "files", language) == {}
@@ -181,6 +187,6 @@ def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path, language: str
     digits complete.
     """
     kinds = {kind: ExportColumn(kind, kind, lambda row: row) for kind in (CellKind.TEXT, CellKind.CORPORATION_NUMBER)}
-    changed = ExportTable("Changed", list(kinds.values()), lambda: iter([CHANGED_TEXTS]))
+    changed = ExportTable("Changed", list(kinds.values()), lambda: iter([TEXTS_CHANGED_BY_SPREADSHEETS]))
     tables = {"hostile": make_hostile_table(), "changed": changed}
     assert write_and_compare(tables, tmp_path / "files", language) == {}

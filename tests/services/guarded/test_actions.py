@@ -1,7 +1,6 @@
-"""Guarded actions by declaration: all actions of the program are registered, and an invented one is treated like
-them.
-
-The invented action sends gift cards. It is one constant, `SEND`, with its SQL: the table and the journal's row.
+"""Each guarded action is declared by a constant. All actions of the program are registered, and an action that is
+invented for these tests is treated like them. The invented action sends gift cards; the constant `SEND` declares it,
+together with the SQL of its table and its journal row.
 """
 
 import importlib
@@ -51,7 +50,7 @@ ANSWERS: dict[str, Outcome[StartedPayment]] = {
 
 # ---- the invented action: one constant, and its SQL
 
-TABLE = "CREATE TABLE gifts (id INTEGER PRIMARY KEY, state TEXT, handle TEXT)"
+CREATE_TABLE_SQL = "CREATE TABLE gifts (id INTEGER PRIMARY KEY, state TEXT, handle TEXT)"
 
 
 @dataclass
@@ -63,13 +62,15 @@ class GiftAttempt:
 
 
 class GiftCardProvider:
-    """The provider of the invented action: it always gives the answer that is set, and counts its calls."""
+    """The simulated provider of the invented action: it always returns the configured answer, and counts the
+    calls.
+    """
 
     def __init__(self) -> None:
         self.answer, self.calls = ANSWERS["sent"], 0
 
     def send_gift(self) -> Outcome[StartedPayment]:
-        """Return the set answer, and count the call."""
+        """Return the configured answer, and count the call."""
         self.calls += 1
         return self.answer
 
@@ -79,8 +80,8 @@ def read_state(conn: Connection, gift_id: int) -> str:
     return str(conn.exec_driver_sql("SELECT state FROM gifts WHERE id = ?", (gift_id,)).scalar_one())
 
 
-def refuse_sent(gift: GiftAttempt, conn: Connection) -> None:
-    """Raise `already_decided` unless the gift card is still to be sent."""
+def refuse_sent_gift(gift: GiftAttempt, conn: Connection) -> None:
+    """Raise `already_decided` if the gift card is in any other state than the one before its sending."""
     if read_state(conn, gift.id) != "wanted":
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": read_state(conn, gift.id)})
 
@@ -102,14 +103,16 @@ def claim_gift(gift: GiftAttempt, tx: Transaction, operation_id: str) -> Claimed
 
 
 def make_result(_gift: GiftAttempt, claimed: ClaimedOperation, outcome: Outcome[StartedPayment]) -> int:
-    """Return the id of the gift card that was sent; raise the outcome's error otherwise."""
+    """Return the id of the gift card if the outcome is that it was sent; otherwise raise the outcome's error."""
     if outcome.kind is OutcomeClass.SUCCEEDED:
         return claimed.subject.id
     raise rebuild_error(find_error_code_of_effect_call(outcome), {"reason": outcome.reason})
 
 
 def add_gift_to_error(gift: GiftAttempt, trouble: Exception) -> Exception:
-    """Add the gift card's id to the error about an outcome that couldn't be recorded, and return the error."""
+    """If the error says that an outcome couldn't be recorded, add the gift card's id to its detail. Return the
+    error.
+    """
     if isinstance(trouble, OutcomeUnrecorded):
         trouble.detail["record"] = gift.id  # type: ignore[typeddict-item]  # an invented record
     return trouble
@@ -118,7 +121,7 @@ def add_gift_to_error(gift: GiftAttempt, trouble: Exception) -> Exception:
 def settle_gift(
     context: ServiceContext, tx: Transaction, operation_id: str, outcome: Outcome[StartedPayment], _key: str | None
 ) -> bool:
-    """Write an outcome that was learnt late into the journal and the gift card; False if the
+    """Write an outcome that the program has learnt late into the journal and the gift card. Return False if the
     operation doesn't exist.
     """
     operation = journal.find(tx.conn, operation_id)
@@ -136,7 +139,7 @@ def write_lapse(_context: ServiceContext, tx: Transaction, operation: Operation)
 
 
 def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPayment, int]:
-    """Return the declaration of the invented action."""
+    """Return the GuardedAction constant that declares the invented action."""
     return GuardedAction(
         name=AuditAction("gift.send"),
         kind="gift",
@@ -146,7 +149,7 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
         answer=StartedPayment,
         prepare=lambda _gift: None,
         lease=lambda gift: f"gift_{gift.id}",
-        check=refuse_sent,
+        check=refuse_sent_gift,
         claim=claim_gift,
         call=lambda gift, _subject: gift.provider.send_gift(),
         record=lambda _gift, tx, subject, outcome: write_outcome(tx, subject.id, outcome),
@@ -160,7 +163,7 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
 # ---- the stage
 
 
-class Shop:
+class GiftCardDesk:
     """A desk with the invented action registered, and a gift card to send."""
 
     def __init__(self, place: Place, console: Console, patch: pytest.MonkeyPatch) -> None:
@@ -170,24 +173,24 @@ class Shop:
         self.sending = GuardedService(self.context, machinery._pipeline, action, lambda: self.context)
         registry = {**machinery.guarded_actions, action.name: self.sending}
         patch.setitem(machinery.__dict__, "guarded_actions", registry)
-        place.sql(TABLE, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
+        place.sql(CREATE_TABLE_SQL, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
 
     def send_gift_guarded(self) -> int:
-        """Send gift card 1 as a guarded operation."""
+        """Send the gift card with id 1 as a guarded operation."""
         return self.sending.perform(GiftAttempt(1, self.cards), lambda _step: None, subject_id=1)
 
     @property
     def read_gift(self) -> str:
-        """The stored state of the gift card."""
+        """Return the stored state of the gift card."""
         return str(self.place.sql("SELECT state FROM gifts")[0][0])
 
     @property
-    def journal_state(self) -> str:
-        """The state of the newest operation of the invented action."""
+    def read_journal_state(self) -> str:
+        """Return the state of the newest journal row of the invented action."""
         return str(self.place.sql("SELECT state FROM operations WHERE action = 'gift.send'")[-1][0])
 
     def list_audit_entries(self) -> list[tuple[str, str]]:
-        """Return action and result of the audit entries of the invented action, oldest first."""
+        """Return the action and the result of each audit entry of the invented action, oldest first."""
         rows = self.place.sql("SELECT what, result FROM audit_log WHERE what LIKE 'gift.%' ORDER BY id")
         return [(str(what), str(result)) for what, result in rows]
 
@@ -195,15 +198,15 @@ class Shop:
 @pytest.fixture
 def shop(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Shop]:
+) -> Iterator[GiftCardDesk]:
     """A desk with the invented action and one gift card to send."""
     monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
     with place.desk(vendor, hand_clock) as console:
-        yield Shop(place, console, monkeypatch)
+        yield GiftCardDesk(place, console, monkeypatch)
 
 
 class RaisesOnce(Failpoints):
-    """Failpoints that raise an error at one place, once."""
+    """Failpoints that raise an error when the code reaches one named failpoint for the first time."""
 
     def __init__(self, place: str, trouble: BaseException) -> None:
         super().__init__(None)
@@ -215,11 +218,13 @@ class RaisesOnce(Failpoints):
 
 
 class ProcessKilled(BaseException):
-    """Stands for kill -9."""
+    """Exception that simulates the end of the process by kill -9."""
 
 
-def kill_at(shop: Shop, at: str) -> None:
-    """Let the process end at a failpoint, as by kill -9: it writes nothing afterwards."""
+def kill_process_at_failpoint(shop: GiftCardDesk, at: str) -> None:
+    """Send the gift card, and simulate the end of the process by kill -9 at this failpoint: nothing is written
+    afterwards.
+    """
 
     def raise_process_killed(*_: object) -> object:
         raise ProcessKilled
@@ -242,31 +247,33 @@ def kill_at(shop: Shop, at: str) -> None:
 # ---- pipeline, journal, audit trail
 
 
-def test_the_pipeline_performs_an_invented_action(shop: Shop) -> None:
-    """The pipeline performs the invented action with one call; journal, spool and audit trail have it like any other
-    action.
+def test_the_pipeline_performs_an_invented_action(shop: GiftCardDesk) -> None:
+    """The pipeline performs the invented action with one call to its provider. The journal, the spool and the audit
+    trail have entries as for any other action.
     """
     assert shop.send_gift_guarded() == 1
-    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.list_audit_entries() == [("gift.send.started", "done")]
     (entry,) = shop.context.spool.read_entries(shop.context.database_id)
     assert (entry.intent.action, entry.state, entry.holds_claim) == ("gift.send", SpoolState.ENDED, True)
 
 
-def test_a_refusal_is_audited(shop: Shop) -> None:
-    """Sending the card a second time is refused before anything is written, and the refusal is audited."""
+def test_a_refusal_is_audited(shop: GiftCardDesk) -> None:
+    """A gift card that was already sent is sent again: the action is refused before anything is written, and the
+    refusal is audited.
+    """
     shop.send_gift_guarded()
     assert call_for_refusal(shop.send_gift_guarded).code == "already_decided"
     assert (shop.list_audit_entries()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
 
 
-def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
-    """The provider refuses the card: the caller gets the error that the action makes of that outcome, and the card
-    can be sent again.
+def test_a_refused_call_releases_its_claim(shop: GiftCardDesk) -> None:
+    """The provider refuses the gift card: the caller gets the error that the action declares for this outcome, and
+    the card can be sent again.
     """
     shop.cards.answer = ANSWERS["refused"]
     assert call_for_refusal(shop.send_gift_guarded).code == "provider_refused"
-    assert (shop.read_gift, shop.journal_state) == ("wanted", "failed")
+    assert (shop.read_gift, shop.read_journal_state) == ("wanted", "failed")
     shop.cards.answer = ANSWERS["sent"]
     assert shop.send_gift_guarded() == 1
 
@@ -275,31 +282,35 @@ def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
-    """The database fails after the call: the spool keeps the answer, and the due task delivers it."""
+def test_an_answer_that_was_not_recorded_is_delivered(shop: GiftCardDesk) -> None:
+    """The database fails after the call to the provider: the spool keeps the provider's answer, and a due task writes
+    it into the database later.
+    """
     shop.context.failpoints = RaisesOnce("before_tx2", RuntimeError("the database"))
     lost = call_for_refusal(shop.send_gift_guarded)
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
     assert shop.read_gift == "sending"
     shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
 
 
-def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: ManualClock) -> None:
-    """A process is killed after its claim: the due tasks settle the operation as not sent."""
-    kill_at(shop, "after_tx1")
+def test_a_kill_before_the_call_is_settled_as_not_sent(shop: GiftCardDesk, hand_clock: ManualClock) -> None:
+    """A process is killed between its claim and the call to the provider: the due tasks settle the operation as not
+    sent.
+    """
+    kill_process_at_failpoint(shop, "after_tx1")
     hand_clock.at += LONGER_THAN_A_LEASE
     shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
+    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
-def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock: ManualClock) -> None:
-    """A process is killed after the call and its lease expires: the card is unknown in the journal and in its row,
-    never failed.
+def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: GiftCardDesk, hand_clock: ManualClock) -> None:
+    """A process is killed after the call to the provider, and its lease expires: the journal and the gift card's row
+    have an unknown outcome, never a failure.
     """
-    kill_at(shop, "after_send")
+    kill_process_at_failpoint(shop, "after_send")
     with shop.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
     hand_clock.at += LONGER_THAN_A_LEASE
@@ -307,7 +318,7 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock:
         assert journal.list_lapsed_subjects(conn, "gift") == {1}
         assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}
     shop.console.recovery.run_all_tasks()
-    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
+    assert (shop.read_gift, shop.read_journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
 
 
 # ---- words, and the registry
@@ -324,7 +335,7 @@ def find_missing_words(action: GuardedAction[object, object, object, object], wo
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_registered_action_has_words(console: Console, language: str) -> None:
-    """Each registered action has all of its sentences in both languages."""
+    """Each registered action has all the texts that the screens need for it, in both languages."""
     words = set(read_sentences(language))
     found = {
         name: find_missing_words(service.action, words)
@@ -333,8 +344,10 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
     assert found == {name: set() for name in found}
 
 
-def test_missing_words_of_the_invented_action_are_reported(shop: Shop) -> None:
-    """The check above finds that the invented action has no sentences."""
+def test_missing_words_of_the_invented_action_are_reported(shop: GiftCardDesk) -> None:
+    """The function that searches for missing wording keys reports the keys of the invented action, which has no
+    texts.
+    """
     assert find_missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",
         "timeline.gift.send.started",
@@ -350,8 +363,8 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 
 def test_every_declared_action_is_registered(console: Console) -> None:
-    """Each GuardedAction constant of the services is registered, and each action with effect is the journal's action
-    for its kind of record.
+    """Each GuardedAction constant of the services is registered. For each action with effect, the journal uses the
+    same name of the action and kind of record.
     """
     modules = (
         importlib.import_module(found.name) for found in pkgutil.walk_packages(services.__path__, "console.services.")
@@ -365,9 +378,9 @@ def test_every_declared_action_is_registered(console: Console) -> None:
     assert effects == journal.MONEY_ACTION_BY_KIND
 
 
-def test_every_ending_of_an_action_is_written_down(console: Console) -> None:
-    """docs/recovery.md has a row for each registered action, and an ending `unknown` for exactly
-    those with effect.
+def test_recovery_document_lists_every_ending_of_an_action(console: Console) -> None:
+    """The file docs/recovery.md has a row for each registered action. The row names the ending `unknown` exactly if
+    the action has an effect.
     """
     page = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text("utf-8")
     rows = page.partition("## How a guarded action can end")[2].partition("\n**A process")[0].splitlines()
@@ -386,16 +399,16 @@ def test_every_ending_of_an_action_is_written_down(console: Console) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"has_effect": False}, {"kind": "payment"}, {"answer": None}, {"settle": None}, {"name": "gift.burn"}]
 )
-def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dict[str, object]) -> None:
-    """A declaration is refused with ValueError if an action with effect is declared as a reading, or lacks the
-    function that settles it later.
+def test_a_declaration_that_contradicts_itself_is_refused(shop: GiftCardDesk, wrong: dict[str, object]) -> None:
+    """The declaration of an action with effect is refused with ValueError if it says that the action only reads, or
+    if it lacks the function that settles the action later.
     """
     with pytest.raises(ValueError, match=r"gift\."):
         replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_decision_record_has_the_declaration_of_these_tests() -> None:
-    """The example in decision record 0028 is the declaration that these tests use."""
+    """The example in the decision record 0028 is the declaration of the invented action in this module."""
     decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
     record = (decisions / "0028-one-declaration.md").read_text(encoding="utf-8")
     shown = record.partition("+SEND: ")[2].partition("\n+)\n")[0].splitlines()[1:]

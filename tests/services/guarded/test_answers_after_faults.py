@@ -1,5 +1,5 @@
-"""An action that has succeeded is answered as a success, at the first call and at each repeat, whatever fails
-afterwards.
+"""A guarded action has succeeded, and then something fails: the first call and each repeat with the same request id
+are still answered as a success.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,15 +39,15 @@ READ, STORE = "console.services.refunds.records.read_refund", "console.store.ope
 
 @pytest.fixture
 def money_stage(place: Place) -> Iterator[MoneyStage]:
-    """The desks of a requester and an approver with a sandbox."""
+    """The desks of a requester and an approver, which use a sandbox as their providers."""
     with open_money_stage(place) as made:
         yield made
 
 
 @contextmanager
 def raise_at_first_calls(name: str, failure: Exception, times: int) -> Iterator[list[int]]:
-    """Inside the block the function raises `failure` at its first `times` calls; the block gets a list with one item
-    for each failure.
+    """Inside the block, the function raises `failure` at its first `times` calls. The block gets a list that grows by
+    one item with each failure.
     """
     failed: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -65,7 +65,7 @@ def raise_at_first_calls(name: str, failure: Exception, times: int) -> Iterator[
 
 
 def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]:
-    """Return the action's refund or error, and True if it repeats the answer of an earlier call."""
+    """Call the action; return its refund or error, and True if this answer repeats the answer of an earlier call."""
     with request_ids.watch_for_repeated_request() as repeats:
         try:
             return act(), repeats.is_repetition
@@ -85,8 +85,8 @@ def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
 
 
 def test_a_call_with_a_failed_read_after_commit_returns_its_result(place: Place, money_stage: MoneyStage) -> None:
-    """A read of the refund after COMMIT fails once: the call still returns the refund. If the read fails repeatedly,
-    the call raises the failure, and a repeat returns the refund.
+    """The read of the refund after COMMIT fails once: the call still returns the refund. If this read fails
+    repeatedly, the call raises the failure, and a repeat of the call returns the refund.
     """
     for nth, failure in enumerate(FAILURES):
         payment, act = _prepare_request(money_stage, f"once-{nth}")
@@ -104,8 +104,9 @@ def test_a_call_with_a_failed_read_after_commit_returns_its_result(place: Place,
 
 
 def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_stage: MoneyStage) -> None:
-    """Storing the answer fails twice: it is stored at a later try, and repeats return it. If it always fails, a
-    repeat takes the answer from the record, and all later repeats return that answer.
+    """The database refuses twice to store the answer of a call: the answer is stored at a later try, and repeats of
+    the call return it. If the answer can never be stored, a repeat makes it from the record, and all later repeats
+    return that answer.
     """
     for nth, failure in enumerate(FAILURES):
         _, act = _prepare_request(money_stage, f"moment-{nth}")
@@ -125,8 +126,8 @@ def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_
 
 
 def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Place, money_stage: MoneyStage) -> None:
-    """The desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of the approval
-    return a success, before and after the refund is settled.
+    """The approver's desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of
+    the approval still return a success, before and after the refund is settled.
     """
     target = money_stage.prepare_target("approve")
 

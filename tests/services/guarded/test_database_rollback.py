@@ -1,5 +1,5 @@
-"""A database that was put back to an earlier state: a desk that knows lost rows stops all desks, and nothing is
-charged twice.
+"""The database was put back to an earlier state. A desk that has lost rows in its spool stops all desks, and no
+corporation is charged twice.
 """
 
 import json
@@ -27,7 +27,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.waiting import wait_until
 
 ONE, TWO, THREE = invent_numbers(3, seed=21)
-ERROR_CODE = "database_went_back"
+ROLLBACK_ERROR_CODE = "database_went_back"
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -40,21 +40,23 @@ def buy_check(console: Console, number: str = ONE) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
-def read_missing(error: ConsoleError) -> list[tuple[object, object, object]]:
+def read_missing_operations(error: ConsoleError) -> list[tuple[object, object, object]]:
     """Return operation id, kind and number of the missing operations that the error names."""
     return [(one["operation_id"], one["kind"], one["number"]) for one in error.detail["missing"]]
 
 
 def list_stop_alerts(console: Console) -> list[Alert]:
-    """Return the open alerts about a database that went back."""
+    """Return the open alerts which stop all desks because the database went back to an earlier state."""
     return [
-        alert for alert in console.alerts.list_alerts() if alert.rule_id == ERROR_CODE and alert.resolved_at is None
+        alert
+        for alert in console.alerts.list_alerts()
+        if alert.rule_id == ROLLBACK_ERROR_CODE and alert.resolved_at is None
     ]
 
 
 def has_newest_anchor(reader: Console, place: Place) -> bool:
-    """Return True if the spool of a desk that only read has the newest audit row as its anchor. On a busy server the
-    spool stores it a little later.
+    """Return True if the spool of a desk that has only read contains the newest audit row as its anchor. On a busy
+    server the desk stores the anchor a little later.
     """
     database_rollback.find_database_rollback(reader._context)
     seen = reader._context.spool.read_value(f"seen:{reader._context.database_id}")
@@ -65,7 +67,9 @@ def has_newest_anchor(reader: Console, place: Place) -> bool:
 def test_a_cancelled_comparison_is_no_fault(
     place: Place, vendor: LedgerVendor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A person leaves the page during the comparison: the call ends, and the log has no message."""
+    """A person leaves the page while the desk compares its spool with the database: the comparison ends, and the log
+    has no message about it.
+    """
     interruption = ReadInterruption()
     with place.desk(vendor) as desk:
         interruption.interrupt()
@@ -78,8 +82,8 @@ def test_a_cancelled_comparison_is_no_fault(
 def lose_purchase(
     place: Place, vendor: LedgerVendor, clock: ManualClock, buy_one: Callable[[Console], CreditCheck]
 ) -> CreditCheck:
-    """Buy at desk 0 after a backup, read the purchase at desk 2, close all desks, restore the backup, and return the
-    lost purchase.
+    """Make a backup, buy at desk 0, and read the purchase at desk 2. Then close all desks, restore the backup, and
+    return the lost purchase.
     """
     with place.desk(vendor, clock):
         put_back = backups.take_backup(place)
@@ -100,7 +104,9 @@ def lost_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> Cre
 
 @pytest.fixture
 def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
-    """A charged purchase without an answer that the database lost, so that people may decide its outcome."""
+    """A purchase that AlarmBox has charged without an answer, and that the database has lost. Its outcome is unknown,
+    so people may decide about it.
+    """
 
     def buy_unanswered(console: Console) -> CreditCheck:
         vendor.behaviour = "silent_after_charge"
@@ -116,9 +122,9 @@ def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock
 def test_every_desk_is_stopped_until_a_person_acknowledges(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """The desk that knows the lost purchase writes that into the database: no desk can buy until a person has
-    acknowledged the alert, and the lost purchase's number can't be bought afterwards either. A probe restores the
-    purchase.
+    """The desk that has the lost purchase in its spool writes this into the database: no desk can buy until a person
+    has acknowledged the alert. The number of the lost purchase can't be bought afterwards either, until a probe
+    restores the purchase.
     """
     told = (lost_purchase.operation_id, "credit-check", ONE)
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
@@ -126,7 +132,7 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
         for console in (knowing, other):
             for number in (ONE, TWO):
                 error = call_for_refusal(lambda console=console, number=number: buy_check(console, number))
-                assert (error.code, read_missing(error)) == (ERROR_CODE, [told])
+                assert (error.code, read_missing_operations(error)) == (ROLLBACK_ERROR_CODE, [told])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
@@ -145,8 +151,8 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
 def test_one_person_alone_cannot_release_a_lost_purchase(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_unknown_purchase: CreditCheck
 ) -> None:
-    """One person forges evidence about the lost purchase, and closes the own proposal by SQL: the number still can't
-    be bought.
+    """One person forges evidence about the lost purchase, proposes that it was not made, and closes this proposal by
+    SQL: the number still can't be bought.
     """
     operation = lost_unknown_purchase.operation_id or ""
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
@@ -168,11 +174,13 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
 def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
+    """The desk that made the lost purchase is never opened again. Another desk has only read the purchase: it still
+    finds the loss and stops all desks.
+    """
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        assert call_for_refusal(lambda: buy_check(reader)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(reader)).code == ROLLBACK_ERROR_CODE
     with place.desk(vendor, clock, desk=1) as third:
-        assert call_for_refusal(lambda: buy_check(third)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(third)).code == ROLLBACK_ERROR_CODE
         (alert,) = list_stop_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
@@ -183,8 +191,8 @@ def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
 def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """A person has acknowledged the alert of a desk that only read. Then the desk that bought is opened: it stops all
-    desks again and names the lost purchase.
+    """A person has acknowledged the alert of a desk that only read the lost purchase. Then the desk that made the
+    purchase is opened: it stops all desks again and names the lost purchase.
     """
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
         (alert,) = list_stop_alerts(reader)
@@ -192,7 +200,10 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
         buy_check(reader, TWO)
     with place.desk(vendor, clock) as knowing:
         error = call_for_refusal(lambda: buy_check(knowing, THREE))
-        assert (error.code, read_missing(error)) == (ERROR_CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
+        assert (error.code, read_missing_operations(error)) == (
+            ROLLBACK_ERROR_CODE,
+            [(lost_purchase.operation_id, "credit-check", ONE)],
+        )
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
         assert buy_check(knowing, THREE).state == "success"
@@ -221,8 +232,8 @@ def test_a_purchase_repeated_after_a_loss_can_be_renewed(
 
 
 def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
-    """A renewal was lost: a further renewal is refused, because the corporation would be charged twice for the same
-    period.
+    """The database has lost a renewal of a credit check: a further renewal is refused, because it would charge the
+    corporation twice for the same period.
     """
     with place.desk(vendor, clock) as desk:
         buy_check(desk)
@@ -245,8 +256,8 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
     lost_purchase: CreditCheck,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two processes of a desk learn of the acknowledgement at the same time: the spool's anchors are given up once,
-    and no new stop begins.
+    """A person acknowledges a loss, and two processes of one desk learn this at the same time: the lost anchors are
+    deleted from the spool once, and the desks aren't stopped again.
     """
     real = database_rollback._report_rollback
     with place.desk(vendor, clock) as one, place.desk(vendor, clock) as two:
@@ -254,7 +265,7 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
         one.alerts.acknowledge(alert.id, "an old copy")
 
         def compare_first_and_report(*given: Any) -> object:
-            """Let the other process compare first, then report."""
+            """Let the other process compare its anchors first, and then report the loss."""
             monkeypatch.setattr(database_rollback, "_report_rollback", real)
             assert database_rollback.find_database_rollback(two._context) is None
             return real(*given)
@@ -269,8 +280,8 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
 def test_an_acknowledged_loss_is_not_reported_again(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """Before an operation only the newest anchors are compared, and the acknowledged loss is older. The next
-    comparison of all anchors finds the loss again, and doesn't stop the desks.
+    """Before an operation a desk compares only its newest anchors, and the acknowledged loss is older. The next
+    comparison of all anchors finds this loss again, and doesn't stop the desks.
     """
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         (alert,) = list_stop_alerts(other)
@@ -286,10 +297,12 @@ def test_an_acknowledged_loss_is_not_reported_again(
     assert len(vendor.charges) == 2, lost_purchase
 
 
-def test_a_second_loss_is_a_second_stop(
+def test_a_second_loss_stops_all_desks_again(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """A second loss after an acknowledged first one stops all desks again."""
+    """After a person has acknowledged a first loss, the database is put back a second time: all desks are stopped
+    again.
+    """
     with place.desk(vendor, clock) as knowing:
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
@@ -299,16 +312,16 @@ def test_a_second_loss_is_a_second_stop(
     put_back()
     with place.desk(vendor, clock) as knowing:
         error = call_for_refusal(lambda: buy_check(knowing, TWO))
-        assert error.code == ERROR_CODE
-        assert THREE in [number for _, _, number in read_missing(error)]
+        assert error.code == ROLLBACK_ERROR_CODE
+        assert THREE in [number for _, _, number in read_missing_operations(error)]
     assert len(vendor.charges) == 3, lost_purchase
 
 
 def test_an_empty_database_in_place_of_the_known_one_stops_desks(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """The volume wasn't mounted, and a person created an empty database at its place: desks are stopped, and after
-    the acknowledgement the purchased number is still refused.
+    """The volume with the database isn't mounted, and a person creates an empty database at its place: all desks are
+    stopped. After a person has acknowledged the alert, the number of the earlier purchase still can't be bought.
     """
     with place.desk(vendor, clock) as before:
         empty = backups.take_backup(place)
@@ -319,7 +332,10 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
             error = call_for_refusal(lambda console=console: buy_check(console, TWO))
-            assert (error.code, read_missing(error)) == (ERROR_CODE, [(bought.operation_id, "credit-check", ONE)])
+            assert (error.code, read_missing_operations(error)) == (
+                ROLLBACK_ERROR_CODE,
+                [(bought.operation_id, "credit-check", ONE)],
+            )
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
         assert buy_check(knowing, TWO).state == "success"
@@ -333,8 +349,8 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
 def test_no_file_is_made_in_the_place_of_a_known_one(
     place: Place, vendor: LedgerVendor, clock: ManualClock, left: str
 ) -> None:
-    """The database file is gone or empty: neither a desk nor `db upgrade` creates a new one until a person has
-    accepted that.
+    """The desk's database file is missing or empty: neither a desk nor the command `db upgrade` creates a new
+    database there until a person has accepted that.
     """
     assert isinstance(place, SqlitePlace)
     with place.desk(vendor, clock) as console:
@@ -345,7 +361,11 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     health = open_health_checks(console.settings)
     for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
         error = call_for_refusal(open_it)
-        assert (error.code, error.detail["problem"], len(read_missing(error))) == (ERROR_CODE, "file_missing", 1)
+        assert (error.code, error.detail["problem"], len(read_missing_operations(error))) == (
+            ROLLBACK_ERROR_CODE,
+            "file_missing",
+            1,
+        )
     assert not place.file.exists() or not place.file.stat().st_size
     health.upgrade_schema(accepts_new_database=True)
     with place.desk(vendor, clock) as console:
@@ -354,7 +374,9 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
 
 @pytest.mark.engines("sqlite")
 def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVendor) -> None:
-    """The database's folder doesn't exist, as if a volume isn't mounted: no database is created there."""
+    """The folder of the database doesn't exist, for example because a volume isn't mounted: the program doesn't
+    create a database there.
+    """
     folder = place.folder / "volume"
     away = f"sqlite:///{folder / 'deep' / 'console.db'}"
     error = call_for_refusal(lambda: open_quick_desk(place.home, vendor, OPERATOR="op-a", DATABASE_URL=away))
@@ -364,13 +386,15 @@ def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVend
 
 @pytest.mark.engines("mariadb")
 def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor, clock: ManualClock) -> None:
-    """A backup is restored while a desk is running: the desk compares again before its next purchase and stops."""
+    """A backup is restored while a desk is running: before its next purchase the desk compares its anchors with the
+    database again, and stops.
+    """
     with place.desk(vendor, clock) as running:
         put_back = backups.take_backup(place)
         buy_check(running, ONE)
         put_back()
-        assert call_for_refusal(lambda: buy_check(running, ONE)).code == ERROR_CODE
-        assert call_for_refusal(lambda: buy_check(running, TWO)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, ONE)).code == ROLLBACK_ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, TWO)).code == ROLLBACK_ERROR_CODE
     assert len(vendor.charges) == 1
 
 
@@ -405,7 +429,7 @@ def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> Non
 def test_desks_with_a_complete_database_report_no_loss(
     place: Place, vendor: LedgerVendor, clock: ManualClock
 ) -> None:
-    """Two desks are opened and closed in turns and buy: none reports a loss."""
+    """The database has lost nothing, and two desks in turn are opened, buy and are closed: neither reports a loss."""
     for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:
             buy_check(console, number)

@@ -1,5 +1,5 @@
-"""Requirement 15: a repeated idempotency key with the same fingerprint gets the stored result, with another
-fingerprint a refusal.
+"""Requirement 15: a repeated call with the same idempotency key and the same fingerprint gets the stored result. With
+another fingerprint it is refused.
 """
 
 from collections.abc import Iterator
@@ -57,7 +57,9 @@ def acquire_key(key_service: IdempotencyKeyService) -> AcquiredIdempotencyKey:
 
 @pytest.mark.parametrize("asks", [REQUEST_COUNT, pytest.param(1_000, marks=pytest.mark.soak)])
 def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
-    """100 calls with one key: the first one acts, and the others get its result. Other fingerprints are refused."""
+    """100 calls have one idempotency key: the first one performs its action, and the others get its result. Calls
+    with another fingerprint are refused.
+    """
     calls = results = refused = 0
     for _ in range(asks):
         taken = try_to_acquire(key_service)
@@ -75,7 +77,9 @@ def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, 
 
 
 def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
-    """While the first call runs, another person is refused with the name of the owner and the time since when."""
+    """While the first call with a key runs, another person's call is refused. The error contains the name of the
+    person whose call runs, and its start time.
+    """
     acquire_key(key_service)
     with place.open_console_of_person(console, "op-b") as other:
         error = call_for_refusal(lambda: try_to_acquire(IdempotencyKeyService(other._context)))
@@ -88,7 +92,9 @@ def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, cons
 
 
 def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyService, clock: ManualClock) -> None:
-    """The process that held the key and ended may have acted, so the action is never tried again automatically."""
+    """The process that held the key has ended, perhaps after it performed the action: the outcome is unknown, and the
+    action is never repeated automatically.
+    """
     first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)
     assert call_for_refusal(lambda: key_service.find_result(KEY, "3300 JPY")).code == "outcome_unknown"
@@ -98,7 +104,9 @@ def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyS
 
 
 def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
-    """A released key can be used again, also for another fingerprint; its first attempt stays in the journal."""
+    """A released key can be acquired again, also with another fingerprint. The row of the first attempt stays in the
+    journal.
+    """
     first = acquire_key(key_service)
     assert key_service.release_key(first)
     assert key_service.find_result(KEY, "3300 JPY") is None
@@ -114,8 +122,8 @@ def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
 
 
 def test_an_ended_key_accepts_no_other_result(key_service: IdempotencyKeyService) -> None:
-    """The holder can store the same result again, after a lost answer of the database; another result is refused and
-    not stored.
+    """The answer to a COMMIT was lost, so the holder of the key stores the same result again: this is accepted.
+    Another result is refused and not stored.
     """
     first = acquire_key(key_service)
     assert key_service.store_result(first, "one")
@@ -126,8 +134,8 @@ def test_an_ended_key_accepts_no_other_result(key_service: IdempotencyKeyService
 
 
 def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> None:
-    """Before an intended repeat the stored result is deleted, and the key can be acquired again. The key of a running
-    call can't be deleted.
+    """Before an intended repeat a person deletes the stored result, and the key can be acquired again. The result of
+    a key whose call is still running can't be deleted.
     """
     assert not key_service.delete_result(KEY)
     first = acquire_key(key_service)
@@ -138,8 +146,8 @@ def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> No
 
 
 def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
-    """Two guarded operations with one key: the second one's call isn't made, and its error states how far the first
-    one is.
+    """Two guarded operations have one key: the call of the second operation isn't sent, and its error states the
+    state of the first operation.
     """
     heartbeat = Heartbeat(console._context.scale)
     pipeline = GuardedPipeline(console._context, heartbeat)
@@ -171,7 +179,9 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
 
 
 def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService) -> None:
-    """Eight threads acquire one key at once: one gets it, the others are refused with its owner."""
+    """Eight threads acquire one key at the same time: one thread gets it, and the others are refused with an error
+    that names the key's owner.
+    """
 
     def try_key(_: int) -> str:
         try:

@@ -1,5 +1,5 @@
-"""The idempotency service with Redis as a cache before the database: the same answers, sooner; and the texts of its
-keys.
+"""The idempotency service reads Redis as a cache before the database: it gives the same answers as without Redis,
+only sooner. Also tests the texts of the idempotency keys.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,8 +39,8 @@ KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 
 
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
-    for a busy machine.
+    """A clock that the test moves. By this clock a desk uses an epoch that it has read for one second. Redis gets a
+    longer time-out, for a busy machine.
     """
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
@@ -57,8 +57,8 @@ def own_redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(own_redis: RedisServer) -> RedisServer:
-    """The emptied Redis server: the databases of tests are copies of one database, so Redis can't
-    distinguish them.
+    """A Redis server that was emptied for this test. The tests' databases are copies of one database, so Redis
+    couldn't distinguish their entries.
     """
     delete_all_entries(own_redis)
     return own_redis
@@ -72,7 +72,7 @@ def delete_all_entries(server: RedisServer) -> None:
 
 @contextmanager
 def open_desk_with_redis(place: Place, server: RedisServer, clock: ManualClock, number: int = 0) -> Iterator[Console]:
-    """Open a desk that is connected to Redis and has just used the database."""
+    """Open a desk that is connected to Redis and that has just read the database."""
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
         assert get_cache(console.idempotency_keys).connect()
         assert console.idempotency_keys.release_key(acquire_key(console.idempotency_keys, key="any other key"))
@@ -93,16 +93,16 @@ def key_service(console: Console) -> IdempotencyKeyService:
 
 
 @pytest.fixture
-def other(
+def other_key_service(
     place: Place, redis_server: RedisServer, uptime: ManualClock, console: Console
 ) -> Iterator[IdempotencyKeyService]:
-    """The same service at another desk."""
+    """The idempotency service of another desk."""
     with open_desk_with_redis(place, redis_server, uptime, 1) as desk:
         yield desk.idempotency_keys
 
 
 def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
-    """Return the service's cache in Redis."""
+    """Return the Redis cache of this idempotency service."""
     cache = key_service._cache
     assert isinstance(cache, RedisIdempotencyCache)
     return cache
@@ -118,14 +118,14 @@ def acquire_key(
 
 
 def store_result(key_service: IdempotencyKeyService, result: str = RESULT) -> None:
-    """Acquire the key and store the result."""
+    """Acquire the key and store this result under the key."""
     assert key_service.store_result(acquire_key(key_service), result)
 
 
-def call_before_method(
+def call_once_before_cache_method(
     patch: pytest.MonkeyPatch, cache: RedisIdempotencyCache, name: str, act: Callable[[], object]
 ) -> None:
-    """Call `act` once, before the next call of this method of the cache."""
+    """Let `act` be called once, immediately before the next call of the cache's method with this name."""
     method = getattr(cache, name)
 
     def act_and_call(*words: Any) -> Any:
@@ -137,12 +137,12 @@ def call_before_method(
 
 
 def test_a_stored_result_is_answered_without_the_database(
-    console: Console, key_service: IdempotencyKeyService, other: IdempotencyKeyService
+    console: Console, key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService
 ) -> None:
     """A desk has stored a result: another desk gets it from Redis, for a check and for an attempt
     to acquire the key.
     """
-    store_result(other)
+    store_result(other_key_service)
     transactions: list[int] = []
     console.database.observer = transactions.append
     for _ in range(100):
@@ -154,7 +154,9 @@ def test_a_stored_result_is_answered_without_the_database(
 def test_the_database_is_read_again_after_a_second(
     console: Console, key_service: IdempotencyKeyService, uptime: ManualClock
 ) -> None:
-    """The first read in each second reads the epoch from the database; further ones in the same second don't."""
+    """In each second, the first read of a result also reads the epoch from the database; further reads in the same
+    second don't read the database.
+    """
     store_result(key_service)
     transactions: list[int] = []
     console.database.observer = transactions.append
@@ -166,10 +168,12 @@ def test_the_database_is_read_again_after_a_second(
 
 
 def test_only_results_are_answered_from_the_cache(
-    key_service: IdempotencyKeyService, other: IdempotencyKeyService, uptime: ManualClock
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService, uptime: ManualClock
 ) -> None:
-    """For a running call, another fingerprint and an unknown outcome the database answers, with all facts."""
-    acquire_key(other)
+    """Redis doesn't answer for a running call, another fingerprint or an unknown outcome: the database answers, with
+    all facts.
+    """
+    acquire_key(other_key_service)
     running = call_for_refusal(lambda: key_service.find_result(KEY, PRINT))
     assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
     assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
@@ -180,42 +184,46 @@ def test_only_results_are_answered_from_the_cache(
 
 
 def test_another_fingerprint_is_refused_despite_redis(
-    key_service: IdempotencyKeyService, other: IdempotencyKeyService
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService
 ) -> None:
-    """Redis has the result, and another fingerprint under the key is still refused."""
-    store_result(other)
+    """Redis has the result of a key: a call with this key and another fingerprint is still refused."""
+    store_result(other_key_service)
     assert key_service.find_result(KEY, PRINT) == RESULT
     assert call_for_refusal(lambda: key_service.find_result(KEY, "9900 JPY")).code == "possible_repeat"
     assert call_for_refusal(lambda: acquire_key(key_service, "9900 JPY")).code == "possible_repeat"
 
 
-def test_a_released_key_is_free_everywhere(key_service: IdempotencyKeyService, other: IdempotencyKeyService) -> None:
-    """A released key may be used at once, on another desk and for another request."""
-    first = acquire_key(other)
+def test_a_released_key_is_free_everywhere(
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService
+) -> None:
+    """A key that one desk has released can be used at once, also at another desk and for another request."""
+    first = acquire_key(other_key_service)
     assert call_for_refusal(lambda: acquire_key(key_service)).code == "in_progress"
-    assert other.release_key(first)
+    assert other_key_service.release_key(first)
     assert key_service.find_result(KEY, PRINT) is None
     assert key_service.store_result(acquire_key(key_service, "9900 JPY"), "second")
-    assert other.find_result(KEY, "9900 JPY") == "second"
-    assert call_for_refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
+    assert other_key_service.find_result(KEY, "9900 JPY") == "second"
+    assert call_for_refusal(lambda: other_key_service.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
 def test_a_deleted_result_is_unavailable_on_every_desk(
-    key_service: IdempotencyKeyService, other: IdempotencyKeyService
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService
 ) -> None:
-    """A result that one desk deletes isn't returned at another desk, and the key can be used there again."""
+    """One desk deletes a result: another desk doesn't return it any more, and the key can be used again at that
+    desk.
+    """
     store_result(key_service)
-    assert other.find_result(KEY, PRINT) == RESULT
+    assert other_key_service.find_result(KEY, PRINT) == RESULT
     assert key_service.delete_result(KEY)
-    assert other.find_result(KEY, PRINT) is None
+    assert other_key_service.find_result(KEY, PRINT) is None
     assert key_service.find_result(KEY, PRINT) is None
-    store_result(other, "second")
-    assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
+    store_result(other_key_service, "second")
+    assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == "second"
 
 
 def test_a_slow_reader_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
-    other: IdempotencyKeyService,
+    other_key_service: IdempotencyKeyService,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -224,39 +232,42 @@ def test_a_slow_reader_restores_no_deleted_result_in_redis(
     """
     store_result(key_service)
     delete_all_entries(redis_server)
-    call_before_method(monkeypatch, get_cache(other), "store_result", lambda: key_service.delete_result(KEY))
-    assert other.find_result(KEY, PRINT) == RESULT  # it was so when it was read
-    assert other.find_result(KEY, PRINT) is None
+    call_once_before_cache_method(
+        monkeypatch, get_cache(other_key_service), "store_result", lambda: key_service.delete_result(KEY)
+    )
+    assert other_key_service.find_result(KEY, PRINT) == RESULT  # it was so when it was read
+    assert other_key_service.find_result(KEY, PRINT) is None
     assert key_service.find_result(KEY, PRINT) is None
 
 
 def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     key_service: IdempotencyKeyService,
-    other: IdempotencyKeyService,
+    other_key_service: IdempotencyKeyService,
     uptime: ManualClock,
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As before, but Redis is emptied, too, and another thread of the reading desk knows the new epoch already. The
-    late write has no effect.
+    """A desk reads a result from the database. Before it writes the result into Redis, another desk deletes the
+    result, Redis is emptied, and another thread of the reading desk reads the new epoch. The late write into Redis
+    has no effect.
     """
 
     def delete_result() -> None:
         assert key_service.delete_result(KEY)
         delete_all_entries(redis_server)
         uptime.at += timedelta(seconds=1)
-        other.find_result("any other key", PRINT)
+        other_key_service.find_result("any other key", PRINT)
 
     store_result(key_service)
     delete_all_entries(redis_server)
-    call_before_method(monkeypatch, get_cache(other), "store_result", delete_result)
-    assert other.find_result(KEY, PRINT) == RESULT
-    assert other.find_result(KEY, PRINT) is None
+    call_once_before_cache_method(monkeypatch, get_cache(other_key_service), "store_result", delete_result)
+    assert other_key_service.find_result(KEY, PRINT) == RESULT
+    assert other_key_service.find_result(KEY, PRINT) is None
 
 
 def test_a_slow_writer_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
-    other: IdempotencyKeyService,
+    other_key_service: IdempotencyKeyService,
     uptime: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -265,33 +276,33 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
     """
 
     def replace_result() -> None:
-        assert other.delete_result(KEY)
-        store_result(other, "second")
+        assert other_key_service.delete_result(KEY)
+        store_result(other_key_service, "second")
 
-    call_before_method(monkeypatch, get_cache(key_service), "store_result", replace_result)
+    call_once_before_cache_method(monkeypatch, get_cache(key_service), "store_result", replace_result)
     store_result(key_service, "first")
     for _ in range(3):
-        assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
+        assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == "second"
         uptime.at += timedelta(seconds=1)
 
 
 def test_a_delete_without_redis_takes_effect_within_a_second(
     key_service: IdempotencyKeyService,
-    other: IdempotencyKeyService,
+    other_key_service: IdempotencyKeyService,
     uptime: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process that deleted was killed after COMMIT, or couldn't reach Redis: the old result is used for at most
-    one second.
+    """A desk deletes a result in the database but can't delete it in Redis, for example because its process was
+    killed after COMMIT: other desks use the old result for at most one second.
     """
     store_result(key_service)
-    assert other.find_result(KEY, PRINT) == RESULT
+    assert other_key_service.find_result(KEY, PRINT) == RESULT
     monkeypatch.setattr(get_cache(key_service)._redis_client, "send_command", lambda *_: None)
     assert key_service.delete_result(KEY)
     assert key_service.find_result(KEY, PRINT) is None
     uptime.at += timedelta(seconds=1)
-    assert other.find_result(KEY, PRINT) is None
-    store_result(other, "second")
+    assert other_key_service.find_result(KEY, PRINT) is None
+    store_result(other_key_service, "second")
     assert key_service.find_result(KEY, PRINT) == "second"
 
 
@@ -300,8 +311,8 @@ def test_a_delete_without_redis_takes_effect_within_a_second(
 def test_a_restored_database_ignores_later_results_in_redis(
     key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: ManualClock, forgotten: bool
 ) -> None:
-    """Results in Redis from the time after a backup aren't used for the restored backup, an hour later or after a
-    delete.
+    """A backup is restored, and Redis still has results from after the backup: they aren't used for the restored
+    database, neither an hour later nor after a result was deleted.
     """
     backup = place.folder / "backup.db"
     place.sql(f"VACUUM INTO '{backup}'")
@@ -313,7 +324,7 @@ def test_a_restored_database_ignores_later_results_in_redis(
         uptime.at += timedelta(hours=1)
     again = {"DATABASE_URL": f"sqlite:///{backup}", "REDIS_URL": redis_server.url}
     with open_console(
-        Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_prefix(again)), uptime
+        Settings.load(place.make_environment(UNUSED_URL, desk=1) | add_environment_prefix(again)), uptime
     ) as restored:
         assert get_cache(restored.idempotency_keys).connect()
         for _ in range(2):
@@ -321,8 +332,8 @@ def test_a_restored_database_ignores_later_results_in_redis(
         assert isinstance(acquire_key(restored.idempotency_keys), AcquiredIdempotencyKey)
 
 
-def add_prefix(told: Mapping[str, str]) -> dict[str, str]:
-    """Return the settings with the prefix of environment variables."""
+def add_environment_prefix(told: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings under the names of their environment variables, which have a prefix."""
     return {f"CONSOLE_{name}": value for name, value in told.items()}
 
 
@@ -330,7 +341,9 @@ def add_prefix(told: Mapping[str, str]) -> dict[str, str]:
 def test_an_epoch_from_the_future_does_not_count(
     key_service: IdempotencyKeyService, place: Place, uptime: ManualClock, ahead: timedelta
 ) -> None:
-    """An epoch that begins an hour or more ahead of the clock was written by a wrong clock: the database answers."""
+    """An epoch that begins an hour or more after the present time was written with a wrong clock: Redis isn't used,
+    and the database answers.
+    """
     store_result(key_service)
     since = convert_to_naive_utc(uptime.now() + ahead).isoformat(sep=" ")
     place.drop_table_triggers("leases")
@@ -341,32 +354,34 @@ def test_an_epoch_from_the_future_does_not_count(
     assert key_service.find_result(KEY, PRINT) == RESULT
 
 
-def test_a_flush_loses_nothing(
-    key_service: IdempotencyKeyService, other: IdempotencyKeyService, redis_server: RedisServer
+def test_emptying_redis_allows_no_second_action(
+    key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService, redis_server: RedisServer
 ) -> None:
-    """Redis is emptied during a call and after it: a second call is refused while the first runs, and gets its result
-    afterwards.
+    """Redis is emptied during a call and again after it: a second call with the same key is refused while the first
+    one runs, and gets the first call's result afterwards.
     """
     first = acquire_key(key_service)
     delete_all_entries(redis_server)
-    assert call_for_refusal(lambda: acquire_key(other)).code == "in_progress"
+    assert call_for_refusal(lambda: acquire_key(other_key_service)).code == "in_progress"
     assert key_service.store_result(first, RESULT)
     delete_all_entries(redis_server)
-    assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == RESULT
+    assert key_service.find_result(KEY, PRINT) == other_key_service.find_result(KEY, PRINT) == RESULT
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("nobody answers there")
-def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisServer) -> None:
-    """`doctor` has a check of the cache where Redis is configured, failed if Redis is unreachable, and none without
-    Redis.
+def test_doctor_checks_the_cache_only_with_redis(place: Place, redis_server: RedisServer) -> None:
+    """With Redis in the settings, the command `doctor` has a check of the cache, which fails if Redis is unreachable.
+    Without Redis in the settings it has no such check.
     """
     for told, found in (
         ({"REDIS_URL": redis_server.url}, [True]),
         ({"REDIS_URL": UNUSED_REDIS_URL}, [False]),
         ({}, []),
     ):
-        with open_console(Settings.load(place.make_environment(UNUSED_URL) | add_prefix(told))) as console:
+        with open_console(
+            Settings.load(place.make_environment(UNUSED_URL) | add_environment_prefix(told))
+        ) as console:
             checks = [check for check in console.health.run_all_checks() if check.name == "cache"]
             state = console.idempotency_keys.cache_state
         assert [check.ok for check in checks] == found
@@ -379,7 +394,7 @@ def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisSe
 
 
 def test_keys_are_spelt_as_agreed() -> None:
-    """Idempotency keys have the texts that other programs use."""
+    """Idempotency keys have the texts that other programs expect."""
     assert make_payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
     assert make_refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
     assert make_payment_key("M-1", "ORD-1", repetition_number=2) == "idempotent:payment:M-1:ORD-1:2"
@@ -387,8 +402,8 @@ def test_keys_are_spelt_as_agreed() -> None:
 
 
 def test_no_two_orders_share_a_key() -> None:
-    """Merchants and order numbers with colons, percent signs, Japanese letters or great length give different keys,
-    all of them short.
+    """Merchants and order numbers contain colons, percent signs or Japanese letters, or are very long: the
+    idempotency keys of different orders differ, and all keys are short.
     """
     parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
     keys = {make_payment_key(merchant, order) for merchant in parts for order in parts}

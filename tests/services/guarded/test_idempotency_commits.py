@@ -1,4 +1,6 @@
-"""The answer to COMMIT is lost: the idempotency service still returns whether its step was done."""
+"""The database's answer to COMMIT is lost: the idempotency service still reports correctly whether its step was
+done.
+"""
 
 from collections.abc import Iterator
 
@@ -45,8 +47,8 @@ def acquire_key(key_service: IdempotencyKeyService, key: str) -> AcquiredIdempot
 def test_each_step_is_repeatable_after_an_unanswered_commit(
     key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: BreakKind
 ) -> None:
-    """Acquiring a key, storing its result, deleting the result and releasing the key are each reported as done, and
-    are done once.
+    """The answer to COMMIT is lost while the service acquires a key, stores or deletes its result, or releases the
+    key: the service reports each of these steps as done, and the step is done once.
     """
     key = make_payment_key("M-1", kind)
     with proxy.cause_fault(kind, on="COMMIT") as taking:

@@ -1,4 +1,6 @@
-"""Events of the log: written where they happen, with a correlation id, and without data about a payer."""
+"""Log events: the program writes each event at the place in the code where it happens, with a correlation id and
+without data about a payer.
+"""
 
 import json
 import logging
@@ -27,7 +29,9 @@ NUMBER, OTHER = invent_numbers(2, seed=91)
 
 @contextmanager
 def collect_events() -> Iterator[list[dict[str, Any]]]:
-    """Inside the block, collect the events of the log as a desk or a worker writes them; the block gets the list."""
+    """Inside the block, collect the log events in the form in which a desk or a worker writes them; the block gets
+    the list.
+    """
     told: list[dict[str, Any]] = []
 
     class Kept(logging.Handler):
@@ -53,7 +57,9 @@ def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str,
 
 @pytest.mark.engines("sqlite")
 def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
-    """The start of a payment, its code and its notice each write one event; the first two have one correlation id."""
+    """The start of a payment, its code and its notice each write one log event. The events of the start and the code
+    have the same correlation id.
+    """
     order = scene.insert_order("ORD-1", 3300)
     with collect_events() as told:
         payment = scene.payments.start(order, "paypay").payment
@@ -68,7 +74,9 @@ def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_a_notice_with_a_bad_signature_is_logged_without_its_body(scene: PaymentDesk) -> None:
-    """A notice with a bad signature writes an event with the reason and without the body."""
+    """A notice with a bad signature writes a log event with the reason of the refusal and without the notice's
+    body.
+    """
     post = scene.make_bank_notice("event-1", "ORD-CANARY", "4711")
     with collect_events() as told:
         for header in ("t=1,v1=" + "0" * 64, "rubbish"):
@@ -81,7 +89,9 @@ def test_a_notice_with_a_bad_signature_is_logged_without_its_body(scene: Payment
 
 @pytest.mark.engines("sqlite")
 def test_a_failed_call_logs_its_number_of_tries(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A failing poll writes events with the kind of the call, without its ids, and with the number of the attempt."""
+    """A poll whose calls to the provider fail writes log events with the kind of the call and the number of the
+    attempt, but without the ids in the call.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)
     with collect_events() as told:
@@ -101,7 +111,9 @@ def test_a_failed_call_logs_its_number_of_tries(scene: PaymentDesk, clock: Moved
 
 
 def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
-    """The worker's figures count the refused duplicates and the waits of all desks since the worker began."""
+    """The worker's figures count the refused duplicates and the waits for leases of all desks since the worker's
+    start.
+    """
     with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
         figures.read_figures()
@@ -118,8 +130,8 @@ def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
 
 
 def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A purchase that waited for a lease writes an event with the lease's name and the time; one that didn't wait
-    writes none.
+    """A purchase that waited for a lease writes a log event with the name of the lease and the waiting time. A
+    purchase that didn't wait writes no such event.
     """
     with place.desk(LedgerVendor(), TIME_SCALE="1") as console:
         context, name = console._context, "alarmbox_credit_check_1"

@@ -1,4 +1,6 @@
-"""A repeated request id gets the first answer, and nothing is sent or written, whatever became of the first call."""
+"""A call with a request id that was used before gets the first call's answer. Nothing is sent or written again,
+however the first call ended.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -25,7 +27,15 @@ from tests.support.refusals import call_for_refusal
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
 REQUEST_ID = "nightly-2026.11_21-A"
-_TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log", "leases", "request_ids", "changes")
+_TABLES_WRITTEN_BY_CALLS = (
+    "hansha_alarmbox_credit_checks",
+    "operations",
+    "evidence",
+    "audit_log",
+    "leases",
+    "request_ids",
+    "changes",
+)
 
 
 @pytest.fixture
@@ -59,11 +69,13 @@ def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleE
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     """Return all rows of the tables that a call can write."""
-    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES]
+    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES_WRITTEN_BY_CALLS]
 
 
 def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], object]) -> object:
-    """Return the call's result or error; assert that the call sends and writes nothing."""
+    """Return the call's result or error; assert that the call sends nothing to AlarmBox and writes nothing into the
+    database.
+    """
     before, asked = read_written_rows(place), dict(vendor.asked)
     try:
         answer = call()
@@ -90,7 +102,9 @@ def test_a_repeated_purchase_returns_the_first_record(place: Place, console: Con
 
 
 def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """Without a request id no row is written for it, and a second purchase is refused because of the claim."""
+    """A purchase without a request id writes no row into the table of request ids. A second purchase of the number is
+    refused because of the first one's claim.
+    """
     buy_check(console, request_id=None)
     assert read_purchase_error(console, request_id=None).code == "already_purchased"
     assert place.sql("SELECT * FROM request_ids") == []
@@ -100,10 +114,12 @@ def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Cons
     ("behaviour", "code", "status"),
     [("refuses", "provider_refused", 5), ("unauthorised", "provider_auth", 5), ("too_fast", "rate_limited", 5)],
 )
-def test_a_providers_refusal_is_kept(
+def test_a_repeat_gets_the_providers_first_refusal(
     place: Place, console: Console, vendor: LedgerVendor, behaviour: Behaviour, code: str, status: int
 ) -> None:
-    """AlarmBox has refused the purchase: the repeat gets the same error, although AlarmBox would sell now."""
+    """AlarmBox has refused the purchase: a repeat with the same request id gets the same error, although AlarmBox
+    would accept the purchase now.
+    """
     vendor.behaviour = behaviour
     first = read_purchase_error(console)
     vendor.behaviour = "answers"
@@ -115,8 +131,8 @@ def test_a_providers_refusal_is_kept(
 
 
 def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vendor: LedgerVendor) -> None:
-    """After invalid input, a refusal here or an unreachable provider, the same id can be used for a purchase, also
-    with other arguments.
+    """A purchase is refused as invalid input or as already purchased, or AlarmBox can't be reached: the same request
+    id can then be used for another purchase, also with other arguments.
     """
     assert read_purchase_error(console, "1180301018772").exit_status == 2
     buy_check(console, OTHER_NUMBER, request_id=None)
@@ -129,7 +145,9 @@ def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vend
 
 
 def test_other_arguments_and_other_commands_are_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The same id with other arguments or another command is refused, nothing is sent, and the refusal is audited."""
+    """A request id is used again with other arguments or for another command: the call is refused and audited, and
+    nothing is sent.
+    """
     record = buy_check(console)
     asked = dict(vendor.asked)
     for other in (
@@ -148,7 +166,9 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
 
 
 def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The same id used by another person is another request. Upper and lower case differ."""
+    """The same request id used by another person belongs to another request. Request ids that differ in upper and
+    lower case are different ids.
+    """
     buy_check(console)
     with place.open_console_of_person(console, "lead-b") as other:
         assert read_purchase_error(other).code == "already_purchased"
@@ -158,7 +178,7 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
-def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
+def test_invalid_request_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
     """An invalid request id is refused as `usage` before anything is written or sent."""
     error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=bad))
     assert isinstance(error, ConsoleError)
@@ -167,14 +187,14 @@ def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendo
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
-def test_good_ids_are_taken(console: Console, good: str) -> None:
+def test_valid_request_ids_are_accepted(console: Console, good: str) -> None:
     """Request ids of 1 and of 64 characters are accepted."""
     assert buy_check(console, request_id=good) == buy_check(console, request_id=good)
 
 
 def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """While the first call runs, a repeat is refused with the person who runs it; other arguments are refused as
-    such. Nothing is sent.
+    """While the first call with a request id runs, a repeat is refused with the name of the person whose call runs. A
+    call with other arguments is refused as `possible_repeat`. Neither call sends anything.
     """
     seen: list[ConsoleError] = []
 
@@ -198,8 +218,8 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
 def test_a_running_operation_refuses_its_repeated_request_id(
     place: Place, console: Console, vendor: LedgerVendor
 ) -> None:
-    """The lease of the request id has expired, but not that of the running operation: a repeat is still refused,
-    because the process may bring the answer.
+    """The lease of the request id has expired, but the operation still runs under its own lease: a repeat is refused,
+    because the running process may still bring the answer.
     """
     seen: list[ConsoleError] = []
 
@@ -224,8 +244,8 @@ def test_a_running_operation_refuses_its_repeated_request_id(
 def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
     place: Place, console: Console, vendor: LedgerVendor
 ) -> None:
-    """A repeat of an unknown purchase raises `outcome_unknown` with the record; after the outcome is known, it
-    returns the record.
+    """The outcome of a purchase is unknown: a repeat with its request id raises `outcome_unknown` with the record.
+    After the outcome is settled, the repeat returns the record.
     """
     vendor.behaviour = "silent_after_charge"
     assert read_purchase_error(console).code == "outcome_unknown"
@@ -242,8 +262,8 @@ def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
 def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
     place: Place, console: Console, vendor: LedgerVendor
 ) -> None:
-    """A repeat of a probe that settled nothing gets the error with the record as it is now; after people have settled
-    it, the record.
+    """A probe didn't find the outcome: a repeat with its request id gets the probe's error with the present record.
+    After people have settled the outcome, the repeat returns the record.
     """
     vendor.behaviour = "silent_after_charge"
     record = read_purchase_error(console).detail["record"]
@@ -266,8 +286,8 @@ def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
 
 
 def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """A purchase that two people decided as not bought is answered as refused, and the repeated call doesn't buy
-    again.
+    """Two people have decided that a purchase was not made: a repeat of the purchase with its request id is answered
+    as refused, and nothing is bought again.
     """
     vendor.behaviour = "silent_before_charge"
     record = read_purchase_error(console).detail["record"]
@@ -286,20 +306,20 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
 
 
 def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock) -> None:
-    """A request id can be used again after a day by the database's clock, whatever the desk's clock shows."""
+    """A request id can be used again one day later. The database's clock decides, whatever the desk's clock shows."""
     record = buy_check(console)
     clock.at += timedelta(days=3)
     assert buy_check(console) == record
-    _make_older(place, ANSWER_RETENTION - timedelta(minutes=1))
+    _make_request_ids_older(place, ANSWER_RETENTION - timedelta(minutes=1))
     assert buy_check(console) == record
-    _make_older(place, timedelta(minutes=1))
+    _make_request_ids_older(place, timedelta(minutes=1))
     assert read_purchase_error(console).code == "already_purchased"
     assert buy_check(console, OTHER_NUMBER).state == "success"
     assert read_purchase_error(console).code == "possible_repeat"
 
 
-def _make_older(place: Place, by: timedelta) -> None:
-    """Make the stored request ids older by this time."""
+def _make_request_ids_older(place: Place, by: timedelta) -> None:
+    """Change the stored request ids so that they are older by this time."""
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {round(by.total_seconds() * 1000)}")
 
 
@@ -307,7 +327,7 @@ def _make_older(place: Place, by: timedelta) -> None:
 def test_an_interrupted_call_releases_its_request_id(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, stop: BaseException
 ) -> None:
-    """A call is interrupted before anything is written: the same id can be used at once."""
+    """A call is interrupted before it has written anything: its request id can be used again at once."""
 
     def raise_stop(_: object) -> None:
         raise stop
@@ -325,8 +345,8 @@ def test_an_interrupted_call_releases_its_request_id(
 def test_a_repeat_without_a_stored_answer_gets_the_record(
     place: Place, vendor: LedgerVendor, clock: ManualClock, step: str
 ) -> None:
-    """The answer of the first call couldn't be stored: after the lease has expired, the repeat gets its answer from
-    the record, and nothing is bought again.
+    """The answer of the first call couldn't be stored: after the lease of the request id has expired, the repeat gets
+    an answer that is made from the record. Nothing is bought again.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         record = buy_check(console)
@@ -341,8 +361,8 @@ def test_a_repeat_without_a_stored_answer_gets_the_record(
 def test_a_process_that_slept_past_its_lease_does_not_act(
     place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process sleeps until its lease has expired, and another desk buys under the id: the first process sends
-    nothing, and its caller gets the other desk's answer.
+    """A process sleeps until the lease of its request id has expired, and another desk buys under this request id.
+    The first process then sends nothing, and its caller gets the other desk's answer.
     """
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
@@ -362,11 +382,11 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     assert buy_check(console) == record
 
 
-def test_the_sleepers_own_claim_is_undone(
+def test_a_claim_under_a_reused_request_id_is_undone(
     place: Place, console: Console, vendor: LedgerVendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process sleeps until its lease has expired, and another desk uses the id for another number: the process's
-    claim is undone, and the call is refused because of the id.
+    """A process sleeps until the lease of its request id has expired, and another desk uses this request id to buy
+    another number. The claim of the first process is undone, and its call is refused because of the request id.
     """
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
@@ -388,8 +408,8 @@ def test_the_sleepers_own_claim_is_undone(
 def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
     place: Place, console: Console, vendor: LedgerVendor
 ) -> None:
-    """The stored answer is of another version or was altered: the repeat gets the answer from the record, or a
-    refusal without a record; the action isn't repeated.
+    """The stored answer of a call has the format of another version, or was altered. A repeat gets an answer that is
+    made from the record, or a refusal without a record. The action isn't repeated.
     """
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
@@ -406,8 +426,8 @@ def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
 def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     place: Place, console: Console, vendor: LedgerVendor, field: str
 ) -> None:
-    """The answer was stored before a field was renamed: the repeat gets the present record, or a refusal that
-    contains it. Nothing is sent.
+    """The answer of a call was stored before a field of the record was renamed: a repeat gets the present record, or
+    a refusal that contains it. Nothing is sent.
     """
     record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
@@ -444,9 +464,9 @@ def test_a_stored_answer_is_read_back_equal() -> None:
     assert isinstance(kept.detail["state"], PaymentState)
 
 
-def test_a_payer_is_kept_masked() -> None:
-    """The stored answer of an acting call has the payer masked, and an answer that was stored once doesn't change
-    when it is stored again.
+def test_a_stored_answer_has_a_masked_payer() -> None:
+    """The stored answer of an acting call contains the payer only masked. An answer that is read and stored again
+    doesn't change.
     """
     payment = Payment(
         id=1, order_id=None, provider="atom", merchant_payment_id="O-1", provider_payment_id=None,
@@ -473,6 +493,6 @@ def test_a_payer_is_kept_masked() -> None:
     ],
 )
 def test_a_forged_answer_creates_no_object(made: str) -> None:
-    """A forged answer that names another class or a function is refused with ValueError."""
+    """A forged stored answer names another class or a function: reading it raises ValueError."""
     with pytest.raises(ValueError, match="not a"):
         kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')

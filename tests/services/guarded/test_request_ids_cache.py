@@ -1,4 +1,6 @@
-"""Request ids with Redis as a cache: the same answers, sooner. Whatever happens to Redis, only the speed changes."""
+"""Request ids with Redis as a cache: calls get the same answers as without Redis, only sooner. Faults of Redis change
+only the speed.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,8 +29,8 @@ LONGER_THAN_A_SECOND = timedelta(seconds=1.1)
 
 @pytest.fixture(autouse=True)
 def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
-    """The clock by which an epoch is known for a second, moved by the test. Redis gets a time-out
-    for a busy machine.
+    """A clock that the test moves. By this clock a desk uses an epoch that it has read for one second. Redis gets a
+    longer time-out, for a busy machine.
     """
     monkeypatch.setattr(caches, "read_uptime_ms", hand_clock.uptime_ms)
     monkeypatch.setattr(redis_link, "ANSWER_TIMEOUT_SECONDS", 10.0)
@@ -69,14 +71,16 @@ def buy_check(console: Console, number: str = NUMBER, request_id: str = REQUEST_
 
 
 def record_transactions(console: Console) -> list[int]:
-    """Return a list to which each transaction of the desk adds an item."""
+    """Return a list that grows by one item with each database transaction of the desk."""
     steps: list[int] = []
     console.database.observer = steps.append
     return steps
 
 
 def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """A repeat is answered from Redis without a transaction, and the hit rate counts it."""
+    """A call with a repeated request id is answered from Redis without a database transaction, and the hit rate of
+    the cache counts it as a hit.
+    """
     record = buy_check(console)
     before, steps = console.metric_figures.count_cache_hits(), record_transactions(console)
     assert [buy_check(console) for _ in range(10)] == [record] * 10
@@ -87,7 +91,7 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
 
 
 def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> None:
-    """A first call finds nothing in Redis: the hit rate counts it as a miss."""
+    """The first call with a request id finds no answer in Redis: the hit rate of the cache counts it as a miss."""
     buy_check(console)
     before = console.metric_figures.count_cache_hits()
     buy_check(console, OTHER_NUMBER, "R-2")
@@ -102,7 +106,7 @@ def _delete_all_entries(console: Console, client: Redis) -> None:
 
 
 def _exchange_values(console: Console, client: Redis) -> None:
-    """Exchange the values of all keys in Redis, and damage some."""
+    """Exchange the values of the keys in Redis with one another, and damage some of them."""
     keys = list(client.scan_iter())
     values = [client.get(key) for key in keys]
     for key, value in zip(keys, reversed(values), strict=True):
@@ -123,8 +127,8 @@ def test_repeats_get_the_same_answers_without_redis(
     own_redis: RedisServer,
     trouble: Callable[[Console, Redis], None],
 ) -> None:
-    """Redis is emptied, has wrong values or is unreachable: repeats get the same answers and refusals, and nothing is
-    sent.
+    """Redis is emptied, has wrong values or is unreachable: calls with repeated request ids get the same answers and
+    refusals as before, and nothing is sent.
     """
     first, second = buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")
     with Redis.from_url(own_redis.url) as client:
@@ -138,7 +142,9 @@ def test_repeats_get_the_same_answers_without_redis(
 def test_a_cached_answer_of_another_version_is_not_used(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer in Redis has a field under its earlier name: the database answers."""
+    """The answer in Redis was written by another version of the program, with another name of a field: the database
+    answers instead.
+    """
     stored = RedisIdempotencyCache.store_result
 
     def store_as_other_version(
@@ -165,8 +171,8 @@ def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVend
 
 
 def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: ManualClock) -> None:
-    """An entry of Redis counts for an hour at most, so the request id is free after its day, whatever Redis still
-    has.
+    """Each entry in Redis is valid for at most an hour, and an answer whose request id expires sooner isn't stored
+    there. So a request id can be used again after its day, whatever Redis still contains.
     """
     record = buy_check(console)
     uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
@@ -181,7 +187,7 @@ def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, u
 
 
 def test_redis_entries_reveal_no_content(place: Place, console: Console, own_redis: RedisServer) -> None:
-    """The entries of Redis reveal neither the person and the request id nor the answer."""
+    """The entries in Redis contain neither the person, nor the request id, nor the answer in readable form."""
     buy_check(console)
     with Redis.from_url(own_redis.url) as client:
         told = [(key, client.get(key) or b"") for key in client.scan_iter()]

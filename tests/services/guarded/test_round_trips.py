@@ -20,7 +20,7 @@ MOST_PACKETS = 10
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) -> None:
-    """Statements that renew a lease, which come at any time on a slow machine, aren't counted."""
+    """Statements that renew a lease aren't counted, because on a slow machine they can occur at any time."""
     with place.desk(vendor) as desk:
         heartbeat, renewed = desk._context.heartbeat, Event()
 
@@ -37,8 +37,8 @@ def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_purchase_sends_few_statements(place: Place, vendor: LedgerVendor) -> None:
-    """A purchase sends a limited number of statements and packets until it is recorded; the detail and the PDF, which
-    follow, aren't counted.
+    """Until a purchase is recorded, it sends only a limited number of statements and packets to the database. The
+    later download of the detail and the PDF isn't counted.
     """
     with place.desk(vendor) as desk:
         desk._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here

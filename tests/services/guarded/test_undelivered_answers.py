@@ -1,5 +1,5 @@
-"""Answers in a desk's spool that the database always refuses: after a few attempts a case is opened, and no answer is
-lost.
+"""The database always refuses an answer that a desk's spool must deliver: after a few attempts the desk opens a case,
+and no answer is lost.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 
 def make_spooled_purchase(console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch) -> CreditCheck:
-    """Return a purchase whose answer only the spool has."""
+    """Make a purchase whose answer is only in the spool, and return its record."""
     with monkeypatch.context() as lost:
         vendor.during = lambda: break_writes(lost, console)
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))).detail[
@@ -44,7 +44,7 @@ def count_delivery_attempts(place: Place) -> int:
 
 
 def run_due_tasks(console: Console, times: int) -> None:
-    """Run the due tasks so many times."""
+    """Run the desk's due tasks this many times."""
     for _ in range(times):
         console.recovery.run_all_tasks()
 
@@ -52,8 +52,8 @@ def run_due_tasks(console: Console, times: int) -> None:
 def test_a_refused_answer_becomes_a_case(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database refuses an answer several times: a case with AlarmBox's id is opened, and delivery stops. After a
-    person has acknowledged the case, the answer is delivered.
+    """The database refuses an answer several times: the desk opens a case that contains AlarmBox's id, and stops the
+    delivery. After a person has acknowledged the case, the desk delivers the answer.
     """
     record = make_spooled_purchase(console, vendor, monkeypatch)
 
@@ -82,7 +82,9 @@ def test_a_refused_answer_becomes_a_case(
 def test_an_answer_without_its_row_opens_a_case(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row of the answer is gone, so that it can't be delivered: a case is opened."""
+    """The database row for which the spool has an answer is gone, so the answer can't be delivered: the desk opens a
+    case.
+    """
     record = make_spooled_purchase(console, vendor, monkeypatch)
     delete_row(place, record)
     place.sql(f"DELETE FROM operations WHERE subject_id = {record.id}")
@@ -95,8 +97,8 @@ def test_an_answer_without_its_row_opens_a_case(
 def test_a_failed_database_is_no_delivery_attempt(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the database is unreachable no attempt is counted; the answer is delivered as soon as the database is
-    back.
+    """While the database is unreachable, the desk counts no attempt to deliver an answer. It delivers the answer as
+    soon as the database is reachable again.
     """
     make_spooled_purchase(console, vendor, monkeypatch)
     with monkeypatch.context() as lost:

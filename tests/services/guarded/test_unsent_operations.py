@@ -1,4 +1,6 @@
-"""An operation that stayed prepared is recorded as not sent; a process that resumes afterwards sends nothing."""
+"""An operation was prepared but its call was never sent: the desk records it as not sent. A process that continues
+the operation later sends nothing.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,13 +34,15 @@ def buy_check(console: Console) -> CreditCheck:
 
 
 def read_single_record(console: Console) -> CreditCheck:
-    """Return the only record of NUMBER."""
+    """Return the only credit check of the corporation number NUMBER."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
 
 class SleepsAfterClaim(Failpoints):
-    """Failpoints at which this thread sleeps once, between claim and intent, while `meanwhile` is called."""
+    """Failpoints at which the thread sleeps once, after the claim and before the intent. During the sleep they call
+    `meanwhile`.
+    """
 
     def __init__(self, meanwhile: Callable[[], object]) -> None:
         super().__init__(None)
@@ -54,8 +58,8 @@ class SleepsAfterClaim(Failpoints):
 def test_a_late_sleeper_sends_nothing(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A process sleeps after its claim until its lease has expired, the desk records that nothing was sent, and
-    another process buys the number: the first process sends nothing when it wakes up.
+    """A process sleeps after its claim until its lease has expired. Meanwhile the desk records that nothing was sent,
+    and another process buys the number. When the first process wakes up, it sends nothing.
     """
 
     def act_during_sleep() -> None:
@@ -76,8 +80,8 @@ def test_a_late_sleeper_sends_nothing(
 def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """While the lease of a prepared operation is valid, opening the desk again and running its due tasks leave the
-    operation as it is.
+    """The lease of a prepared operation is still valid: opening the desk again and running its due tasks don't change
+    the operation.
     """
 
     def act_during_lease() -> None:
@@ -93,7 +97,9 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
 
 
 class DiesAfterClaim(Failpoints):
-    """Failpoints that end the thread between claim and intent, as a kill does: nothing is written afterwards."""
+    """Failpoints that end the thread after the claim and before the intent, as a kill of the process would: nothing
+    is written afterwards.
+    """
 
     def __init__(self, console: Console, patch: pytest.MonkeyPatch) -> None:
         super().__init__(None)
@@ -103,28 +109,28 @@ class DiesAfterClaim(Failpoints):
         if name == "after_tx1":
             self._patch.setattr(self._console.database, "write", _raise_killed)
             self._patch.setattr(self._console._context.spool, "store_answer", _raise_killed)
-            raise Killed
+            raise ProcessKilled
 
 
-class Killed(BaseException):
-    """Stands for kill -9."""
+class ProcessKilled(BaseException):
+    """Exception that simulates the end of the process by kill -9."""
 
 
 def _raise_killed(*_: object) -> object:
     """Raise Killed."""
-    raise Killed
+    raise ProcessKilled
 
 
 @pytest.mark.parametrize("way", ["due tasks", "probe", "resolve"])
 def test_any_action_at_an_open_desk_ends_an_unsent_operation(
     console: Console, vendor: LedgerVendor, hand_clock: ManualClock, way: str
 ) -> None:
-    """A thread died before the intent: the desk's due tasks, a probe or a person's decision record that nothing was
-    sent, and the decision is refused.
+    """A thread died between the claim and the intent of a purchase. The desk's due tasks, a probe or a person's
+    decision record that nothing was sent; the person's decision itself is refused.
     """
     with pytest.MonkeyPatch.context() as patch:
         console._context.failpoints = DiesAfterClaim(console, patch)
-        with pytest.raises(Killed):
+        with pytest.raises(ProcessKilled):
             buy_check(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONGER_THAN_A_LEASE
@@ -151,12 +157,12 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
 def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
     console: Console, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database refuses the record that nothing was sent: the purchase stays unknown for people to decide, and the
-    desk tries again.
+    """The database refuses to store that nothing was sent for a purchase: the outcome stays unknown, so that people
+    can decide about it, and the desk tries again.
     """
     with pytest.MonkeyPatch.context() as patch:
         console._context.failpoints = DiesAfterClaim(console, patch)
-        with pytest.raises(Killed):
+        with pytest.raises(ProcessKilled):
             buy_check(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONGER_THAN_A_LEASE
@@ -169,15 +175,15 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
 
 
 def _raise_not_allowed(*_: object) -> bool:
-    """Raise `not_allowed`, as the database would."""
+    """Raise the error `not_allowed`, as if the database refused the write."""
     raise rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "role"})
 
 
 def test_a_claim_that_was_never_committed_is_forgotten(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """A prepared spool entry without a row in the database is deleted after an hour, because its COMMIT may be late
-    until then. An entry for another database stays.
+    """The spool has an entry of a prepared operation whose row isn't in the database. The desk deletes the entry
+    after an hour, because until then the COMMIT may still be executed. An entry for another database isn't deleted.
     """
     context = console._context
     mine = _make_intent(context.database_id, "op-1", console)

@@ -1,5 +1,5 @@
-"""One search over companies, records, operations and alerts, on each engine: every identifier, search words with
-conditions, requests of other people, and hostile texts.
+"""One search finds companies, records, operations and alerts. The tests search on each database engine for every
+identifier, for words with conditions, for requests of other people, and for hostile texts.
 """
 
 from collections.abc import Iterator
@@ -59,12 +59,12 @@ def console(place: Place, connection: Connection) -> Iterator[Console]:
 
 
 def list_found(found: SearchResult) -> set[tuple[str, int]]:
-    """Return kind and id of the found records."""
+    """Search for the text, and return the kind and id of each found record."""
     return {(kind, record.id) for kind, group in found.groups.items() for record in group.records}
 
 
 def test_each_identifier_finds_its_record(console: Console, connection: Connection) -> None:
-    """Each identifier of a record finds this record, and opening the result leads to it."""
+    """A search for any identifier of a record finds this record, and opening the search result shows the record."""
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     order_id = orders.insert_order(connection, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)
     payment = insert_paid_payment(
@@ -161,7 +161,9 @@ def _add_request_id(connection: Connection, console: Console, name: str, refund:
 
 
 def test_another_person_s_request_is_not_found(console: Console, connection: Connection) -> None:
-    """A search for another person's request id finds as little as a search for an unused id."""
+    """A search for a request id that another person has used finds nothing, like a search for an unused request
+    id.
+    """
     payment = insert_begun_payment(connection, "P-1")
     _add_request_id(connection, console, "REQ-7", payment.id, "o-1")
     assert list_found(console.lookup.search("REQ-8")) == set()

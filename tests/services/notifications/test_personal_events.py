@@ -1,4 +1,6 @@
-"""Personal events concern the right people: actions of others and of the program, never the person's own actions."""
+"""A personal event informs a person about actions of others and of the program that concern this person. The person's
+own actions cause no event.
+"""
 
 import pytest
 
@@ -8,11 +10,11 @@ from console.domain.payments.records import RefundRequest
 from console.services.process.context import act_as
 from tests.support.payment_desks import PaymentDesk
 
-Fact = tuple[str, str, str, str, str | None]
+EventFacts = tuple[str, str, str, str, str | None]
 
 
-def read_events(desk: Console) -> list[Fact]:
-    """The events of the person of this desk, as the window reads them."""
+def read_events(desk: Console) -> list[EventFacts]:
+    """Return the events of the acting person of this desk, in the form in which the window reads them."""
     events = desk.notifications.list_events(desk.refunds.read_inbox().to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.act, one.subject_kind, one.subject_id, one.number) for one in events]
@@ -27,9 +29,9 @@ def pay_order(scene: PaymentDesk, number: str) -> int:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_requests_notes_and_runs_concern_their_people(scene: PaymentDesk) -> None:
-    """A refund request concerns its approver, the decision its requester, a note the mentioned person, and a bulk run
-    the person who created it.
+def test_requests_notes_and_bulk_runs_notify_the_right_people(scene: PaymentDesk) -> None:
+    """A refund request causes an event for its approver, the decision one for its requester, a note one for the
+    mentioned person, and a bulk run one for the person who created it.
     """
     console, place = scene.console, scene.place
     if not place.is_server:
@@ -69,7 +71,7 @@ def test_requests_notes_and_runs_concern_their_people(scene: PaymentDesk) -> Non
     assert read_events(console) == [*decisions, run_event]
 
 
-ALERT = (
+INSERT_ALERT_SQL = (
     "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"
     " VALUES ('{rule}', 'task', 'probes', '{{}}', '{{}}', '{at}')"
 )
@@ -77,13 +79,13 @@ ALERT = (
 
 @pytest.mark.engines("sqlite")
 def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDesk) -> None:
-    """An incident concerns its owner after another person has handed it over, and when it has become worse since. A
-    colleague gets no event.
+    """The owner of an incident gets an event after another person has handed the incident over to the owner, and
+    after the incident has become worse. A colleague gets no event.
     """
     console, now = scene.console, scene.context.now
     for name in ("op-a", "lead-b", "op-c"):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator', 0)")
-    scene.place.sql(ALERT.format(rule="stuck", at="2026-11-20 03:00:00"))
+    scene.place.sql(INSERT_ALERT_SQL.format(rule="stuck", at="2026-11-20 03:00:00"))
     (incident,) = console.incidents.list_incidents()
     id = str(incident.id)
 
@@ -97,7 +99,7 @@ def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDe
     with act_as("op-a"):
         console.incidents.hand_over(incident.id, "lead-b", "please")
     assert (list_events_of_record("op-a"), list_events_of_record("lead-b")) == ([], [("hand_over", "incident")])
-    scene.place.sql(ALERT.format(rule="late", at=f"{now():%Y-%m-%d %H:%M:%S.%f}"))
+    scene.place.sql(INSERT_ALERT_SQL.format(rule="late", at=f"{now():%Y-%m-%d %H:%M:%S.%f}"))
     assert list_events_of_record("lead-b") == [("hand_over", "incident"), ("incident", "worse")]
     assert list_events_of_record("op-c") == []
     with act_as("lead-b"):
@@ -105,7 +107,7 @@ def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDe
     assert list_events_of_record("lead-b") == [("hand_over", "incident")], "whoever has acted on it knows"
 
 
-PROPOSAL = (
+INSERT_PROPOSAL_SQL = (
     "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, at, closed_at)"
     " VALUES ('payment', '{id}', 'resolve', '{state}', '{person}', '{at}', {closed})"
 )
@@ -113,8 +115,9 @@ PROPOSAL = (
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_proposer_is_notified_of_the_end_of_the_proposal(scene: PaymentDesk) -> None:
-    """The event about a closed proposal says whether the record has the proposed state, has another state, or waits
-    for a second person's answer to another proposal; and it has the record's number and present state."""
+    """A person's proposal about a record is closed, and the person gets an event with the record's number and present
+    state. The event says whether the record has the proposed state, has another state, or waits for a second person
+    because another proposal replaced this one."""
     agreed, settled, replaced, waiting = (pay_order(scene, f"ORD-{number}") for number in (1, 2, 3, 4))
     person = scene.place.get_account_name("op-a")
     at = f"{scene.context.now():%Y-%m-%d %H:%M:%S}"
@@ -127,7 +130,7 @@ def test_a_proposer_is_notified_of_the_end_of_the_proposal(scene: PaymentDesk) -
         (replaced, "payment_failed", "NULL", "lead-b"),
         (waiting, "completed", "NULL", person),
     ):
-        scene.place.sql(PROPOSAL.format(id=id, state=state, person=proposer, at=at, closed=closed))
+        scene.place.sql(INSERT_PROPOSAL_SQL.format(id=id, state=state, person=proposer, at=at, closed=closed))
     events = {
         event.subject_id: (event.act, event.number, event.record_state)
         for event in scene.console.notifications.list_events()

@@ -1,5 +1,5 @@
-"""A payment that only the provider has is imported as the provider's answer reports it, once for
-any number of calls.
+"""A payment that exists at the provider but not here is imported in the state that the provider reports. Repeated
+imports create it only once.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -35,8 +35,8 @@ def read_today(scene: PaymentDesk) -> date:
 
 
 def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
-    """A paid payment is imported as completed, captured and under its corporation; a second import returns the same
-    payment.
+    """A paid payment is imported as completed, with its captured amount and its corporation. A second import returns
+    the same payment.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=NUMBERS[0])
@@ -49,8 +49,8 @@ def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("stored", [None, NUMBERS[1]])
 def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk, stored: str | None) -> None:
-    """An import with a corporation number that the stored payment doesn't have is refused, asks nobody and changes
-    nothing. The stored number, in any form, is accepted.
+    """A payment is stored here, and it is imported with another corporation number: the import is refused, asks no
+    provider and changes nothing. An import with the stored number, in any spelling, is accepted.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     first = import_payment(scene, corporation_number=stored)
@@ -66,8 +66,8 @@ def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk,
 
 
 def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
-    """If another import stores the payment while this one asks the provider, and with another corporation number,
-    this one is refused and changes nothing.
+    """While an import asks the provider, another import stores the payment with another corporation number: the
+    first-mentioned import is refused and changes nothing.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     scene.control.add_fault("hang", call="paypay_payment")
@@ -90,7 +90,9 @@ def test_an_import_sets_the_order_of_a_paid_payment_to_paid(scene: PaymentDesk) 
 
 
 def test_a_payment_without_a_code_is_imported(scene: PaymentDesk) -> None:
-    """PayPay has payments without a code of ours under another address: they are found, too."""
+    """PayPay has payments that were not made through a code of ours, and lists them under another address: the import
+    finds such a payment, too.
+    """
     scene.money.register_payment("paypay", "ORD-1", 3300, code=False)
     payment = import_payment(scene)
     assert (payment.captured_minor, payment.by_code) == (3300, False)
@@ -119,8 +121,8 @@ def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, sta
 
 
 def test_an_import_from_atom_needs_sum_and_day(scene: PaymentDesk) -> None:
-    """Atom needs amount and day: without them the import is refused, with them the payment is booked and can be
-    probed.
+    """An import from Atom needs the amount and the day of the payment. Without them it is refused; with them the
+    payment is booked and can be probed.
     """
     scene.money.register_payment("atom", "ORD-1", 50_000)
     assert read_import_error(scene, "atom").code == "usage"
@@ -147,7 +149,9 @@ def test_invalid_input_asks_no_provider(scene: PaymentDesk, more: dict[str, Any]
 
 @pytest.mark.engines("sqlite")
 def test_an_import_from_atom_refuses_an_amount_of_zero(scene: PaymentDesk) -> None:
-    """An amount of zero is bad input; it isn't reported as a provider that could not be reached."""
+    """An import from Atom with an amount of zero is refused as invalid input, and isn't reported as an unreachable
+    provider.
+    """
     for amount in ("0", "0.00"):
         assert read_import_error(scene, "atom", amount=amount, day=read_today(scene)).code == "invalid_amount"
 
@@ -155,19 +159,23 @@ def test_an_import_from_atom_refuses_an_amount_of_zero(scene: PaymentDesk) -> No
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
 def test_an_invalid_number_asks_no_provider(scene: PaymentDesk, number: str) -> None:
-    """A number with invalid characters is refused (exit status 2) and is never sent in an address."""
+    """A payment number with invalid characters is refused (exit status 2), and is never sent as part of a provider's
+    address.
+    """
     assert read_import_error(scene, number=number).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
 def test_an_import_from_an_unknown_provider_is_refused(scene: PaymentDesk) -> None:
-    """The name of an unknown provider is refused as invalid input."""
+    """An import that names an unknown provider is refused as invalid input."""
     assert read_import_error(scene, "bank").exit_status == 2
 
 
 def test_a_missing_payment_and_an_unusable_answer_have_their_exit_status(scene: PaymentDesk) -> None:
-    """A payment that the provider doesn't have gives exit status 5, an unusable answer 4; neither leaves a row."""
+    """The import of a payment that the provider doesn't have ends with exit status 5, and an unusable answer of the
+    provider with 4. Neither import stores a row.
+    """
     assert read_import_error(scene).exit_status == 5
     scene.money.register_payment("paypay", "ORD-1", 3300)
     for fault in ("status:500", "malformed", "other_order", "amount_as_text", "hang"):

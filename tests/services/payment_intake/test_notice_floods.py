@@ -1,5 +1,5 @@
-"""A flood of invalid notices doesn't fill the database: the trail has the first refusals, and the number of the
-others.
+"""A flood of invalid notices doesn't fill the database: the audit trail has the first refusals, and then only the
+number of the further ones.
 """
 
 import json
@@ -14,9 +14,9 @@ from tests.support.payment_desks import PaymentDesk
 pytestmark = pytest.mark.engines("sqlite")
 
 
-def test_refusals_are_written_at_a_bearable_pace(scene: PaymentDesk) -> None:
-    """Each invalid notice is refused; far fewer are audited than came, and their entries have the number of those
-    that weren't.
+def test_only_some_refusals_of_a_flood_are_audited(scene: PaymentDesk) -> None:
+    """Each invalid notice of a flood is refused. The audit trail has far fewer entries than refused notices, and the
+    entries contain the number of refusals that have no entry.
     """
     many = 3 * REFUSAL_BURST_SIZE
     results = {scene.payments.receive_notice(ReceivedNotice("bank", b"{}")) for _ in range(many)}
@@ -32,7 +32,9 @@ def test_refusals_are_written_at_a_bearable_pace(scene: PaymentDesk) -> None:
 
 
 def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk) -> None:
-    """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
+    """A callback with a false signature names an existing payment: also during a flood of notices, the refusal is
+    audited and the payment is probed.
+    """
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.change_payment_state("atom", "ORD-1", "paid")
@@ -42,8 +44,8 @@ def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk
 
 
 def test_the_pace_of_audit_entries_is_limited() -> None:
-    """The pace allows a number of entries at once, then a number in each second. A clock that goes back allows no
-    more.
+    """The limit on audit entries about refused notices allows a number of entries at once, and then a number in each
+    second. A clock that goes back doesn't allow more entries.
     """
     pace = TokenBucket(2, 0.5)
     assert [pace.take_token(10.0) for _ in range(4)] == [0, 0, None, None]

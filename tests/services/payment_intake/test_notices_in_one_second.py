@@ -1,4 +1,6 @@
-"""Atom's times have whole seconds: an event in the second of our last read, after that read, still counts as news."""
+"""Atom's times have whole seconds: an event that happens after our last read, but in the same second, still counts as
+newer than the read.
+"""
 
 import pytest
 
@@ -17,8 +19,8 @@ def make_failed_payment(scene: PaymentDesk) -> int:
 
 
 def test_a_success_in_the_second_of_our_read_is_booked(scene: PaymentDesk) -> None:
-    """Atom reports a success in the second of our read of a failure: the payment is completed as paid late, not taken
-    for reversed.
+    """Our read finds a failed payment, and in the same second Atom reports a success: the payment is completed as
+    paid late, and isn't treated as reversed.
     """
     payment = make_failed_payment(scene)
     read_at = scene.read_payment(payment).told_at

@@ -1,4 +1,6 @@
-"""Notices that providers send: each is used as far as it is proved, booked once, and refused in one way."""
+"""Notices that providers send: the program uses each notice only as far as it is proved, books it once, and refuses
+all bad notices in the same way.
+"""
 
 import json
 from dataclasses import replace
@@ -18,7 +20,9 @@ REFUSED_NOTICE = NoticeResult(is_refused=True)
 
 
 def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **paid: object) -> int:
-    """Return the id of a payment that the payer has made at the provider, unknown here."""
+    """Start a payment that the payer then makes at the provider, and return its id. The program hasn't learnt of the
+    success yet.
+    """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
     scene.money.change_payment_state(provider, number, "paid", **paid)
@@ -28,9 +32,9 @@ def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **pa
 # PayPay: a hint
 
 
-def test_a_webhook_is_a_reason_to_ask(scene: PaymentDesk) -> None:
-    """A hint books nothing by itself: the program reads the payment at PayPay, and that answer books it. The same
-    hint again changes nothing.
+def test_a_hint_makes_the_program_read_the_payment(scene: PaymentDesk) -> None:
+    """A hint books nothing by itself: the program reads the payment at PayPay, and PayPay's answer books the payment.
+    The same hint again changes nothing.
     """
     payment_id = begin_and_pay(scene, "paypay")
     assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "booked", payment_id)
@@ -42,11 +46,13 @@ def test_a_webhook_is_a_reason_to_ask(scene: PaymentDesk) -> None:
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
 
 
-OLD_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
+OLD_PAYPAY_ANSWER = {"data": {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}}
 
 
 def make_expired_paid_payment(scene: PaymentDesk) -> int:
-    """Return the id of a payment that has expired here and isn't polled any more, while the payer has paid it."""
+    """Return the id of a payment that the payer has paid at the provider, but that has expired here and isn't polled
+    any more.
+    """
     payment_id = begin_and_pay(scene, "paypay")
     scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL, work_at = NULL")
@@ -54,9 +60,11 @@ def make_expired_paid_payment(scene: PaymentDesk) -> int:
 
 
 def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> None:
-    """The hint reports COMPLETED, but PayPay's answer isn't that new yet: the payment is read again until it is."""
+    """The hint reports COMPLETED, but PayPay's answer still has an older state: the program reads the payment again
+    until PayPay's answer has the new state.
+    """
     payment_id = make_expired_paid_payment(scene)
-    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times=2)
     assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     scene.run_due_tasks()
     assert scene.read_payment(payment_id).state == "expired"
@@ -68,11 +76,11 @@ def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> N
 
 @pytest.mark.engines("sqlite")
 def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A hint reports what PayPay's answers never confirm: after a while the answers count. The same hint later causes
-    a new read.
+    """A hint reports a state that PayPay's answers never confirm: after a limited number of reads the program accepts
+    PayPay's answers. If the same hint arrives later, the program reads the payment again.
     """
     payment_id = make_expired_paid_payment(scene)
-    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
+    scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_PAYPAY_ANSWER, times="always")
     assert scene.deliver_notice("paypay", "ORD-1").done == "queued"
     clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
     scene.run_due_tasks()
@@ -86,9 +94,9 @@ def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: Payment
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider: str) -> None:
-    """An unmatched notice's payment is started again here under its number and ends unpaid: the provider is asked,
-    and the money is booked. The case stays open until the provider has answered.
+def test_a_notice_matched_later_makes_the_program_ask_the_provider(scene: PaymentDesk, provider: str) -> None:
+    """A notice matches no payment. Then a payment with the notice's number is started here and ends unpaid: the
+    program asks the provider, and the money is booked. The notice's case stays open until the provider has answered.
     """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     scene.money.register_payment(provider, "ORD-1", minor)
@@ -116,8 +124,8 @@ def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider:
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
-def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
-    """The hint reports COMPLETED, PayPay's answer CREATED: nothing is booked."""
+def test_a_hint_that_the_provider_denies_books_nothing(scene: PaymentDesk) -> None:
+    """A hint reports COMPLETED, but PayPay answers CREATED: nothing is booked."""
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     lie = {
@@ -136,8 +144,8 @@ def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
 
 
 def test_a_repeated_failure_notice_may_be_a_new_event(scene: PaymentDesk) -> None:
-    """A payment failed, was paid late and then reversed: the second notice of the failure is equal to the first one,
-    and the provider is asked again.
+    """A payment failed, was paid late and was then reversed. The notice of the reversal is equal to the notice of the
+    first failure: the program still asks the provider again.
     """
     payment_id = begin_and_pay(scene, "paypay")
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
@@ -152,7 +160,9 @@ def test_a_repeated_failure_notice_may_be_a_new_event(scene: PaymentDesk) -> Non
 
 
 def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
-    """While PayPay is unreachable a hint is stored and acknowledged; a due task reads the payment later."""
+    """While PayPay is unreachable, a hint is stored and acknowledged; a due task reads the payment at PayPay
+    later.
+    """
     payment_id = begin_and_pay(scene, "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
     assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
@@ -164,8 +174,8 @@ def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str) -> None:
-    """The receiver and a due task ask about one notice at the same time: the first answer is stored, the second
-    changes nothing.
+    """The receiver of notices and a due task ask the provider about one notice at the same time: the first answer is
+    booked, and the second one changes nothing.
     """
     payment_id = begin_and_pay(scene, provider)
     heard = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
@@ -177,8 +187,9 @@ def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str)
 
 @pytest.mark.engines("sqlite")
 def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: PaymentDesk) -> None:
-    """After three failed questions the run leaves an unreachable provider, and the next run begins behind them.
-    Another provider is still asked. When the provider is back, all notices are booked.
+    """A run of the due task stops asking a provider after three unanswered requests, and the next run continues with
+    the notices after these three. The same run still asks another provider. When the provider is reachable again, all
+    notices are booked.
     """
     whose = [begin_and_pay(scene, "paypay", f"ORD-{n}") for n in range(5)]
     atom = begin_and_pay(scene, "atom", "ORD-9")
@@ -222,7 +233,9 @@ def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> N
 
 
 def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
-    """After the import of its payment, an unmatched notice belongs to it, and its case is closed."""
+    """A notice matches no payment and has a case. After the payment is imported, the notice belongs to the payment,
+    and the case is closed.
+    """
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver_notice("paypay", "ORD-9")
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
@@ -232,9 +245,9 @@ def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_address_that_opens_something_is_not_kept(scene: PaymentDesk) -> None:
-    """PayPay's notice of a daily file contains an address with a permission: the notice is accepted, and the address
-    isn't stored in the clear.
+def test_a_download_url_in_a_notice_is_not_stored_readable(scene: PaymentDesk) -> None:
+    """PayPay's notice of a daily file contains a URL that permits a download: the notice is accepted, and the URL
+    isn't stored in readable form.
     """
     body = {
         "notification_type": "file.created",
@@ -252,8 +265,8 @@ def test_an_address_that_opens_something_is_not_kept(scene: PaymentDesk) -> None
 
 
 def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
-    """A valid Atom callback moves the payment through its three states, and to completed when
-    TXNVERIFICATION agrees.
+    """A valid callback of Atom changes the payment through its three states. The payment becomes completed when the
+    answer of TXNVERIFICATION agrees with the callback.
     """
     payment_id = begin_and_pay(scene, "atom")
     assert scene.deliver_notice("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)
@@ -264,7 +277,9 @@ def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
 
 
 def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: PaymentDesk, clock: MovedClock) -> None:
-    """TXNVERIFICATION is unreachable: the payment stays `signature_verified` and is polled again."""
+    """A valid callback arrives while Atom's call TXNVERIFICATION is unreachable: the payment stays
+    `signature_verified` and is polled again.
+    """
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert scene.deliver_notice("atom", "ORD-1").done == "queued"
@@ -285,8 +300,8 @@ def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: Paymen
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
 def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock, manner: str) -> None:
-    """Each kind of false callback is refused in the same way, counted and stored as evidence; then TXNVERIFICATION is
-    asked.
+    """Each kind of false callback is refused in the same way, counted and stored as evidence; then the program asks
+    Atom by the call TXNVERIFICATION.
     """
     clock.stop()  # or else the payment's own poll would ask too
     payment_id = begin_and_pay(scene, "atom")
@@ -305,9 +320,9 @@ def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock,
 
 
 @pytest.mark.engines("sqlite")
-def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: PaymentDesk) -> None:
-    """An encrypted callback that was cut, altered or left out is refused with one and the same result, and only the
-    refusal is stored.
+def test_every_altered_encrypted_callback_is_refused_alike(scene: PaymentDesk) -> None:
+    """The encrypted text of a callback was cut, altered or left out: each such callback is refused with the same
+    result and counted, only its refusal is stored, and the payment doesn't change.
     """
     payment_id = begin_and_pay(scene, "atom")
     good = scene.make_provider_notice("atom", "ORD-1").body
@@ -320,8 +335,10 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: PaymentDesk) 
     assert scene.payments.count_refused_notices() == len(bodies)
 
 
-def test_a_callback_over_another_sum_is_for_a_person(scene: PaymentDesk) -> None:
-    """A signed callback with another amount than requested makes the payment unknown; nothing is booked."""
+def test_a_callback_with_another_amount_makes_the_payment_unknown(scene: PaymentDesk) -> None:
+    """A signed callback has another amount than we requested: the payment becomes unknown, a person must look, and
+    nothing is booked.
+    """
     payment_id = begin_and_pay(scene, "atom", amount_minor=40_000)
     scene.deliver_notice("atom", "ORD-1")
     payment = scene.read_payment(payment_id)

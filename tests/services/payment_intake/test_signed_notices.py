@@ -1,4 +1,6 @@
-"""Signed notices of sources that can't be asked: each is evidence by itself, booked once, and refused in one way."""
+"""Signed notices of sources that the program can't ask for an answer: each notice is evidence by itself and is booked
+once; all bad notices are refused in the same way.
+"""
 
 import hashlib
 import json
@@ -77,8 +79,10 @@ def test_one_event_id_with_two_contents_opens_a_case(
 
 
 @pytest.mark.parametrize("acknowledged", [False, True])
-def test_each_further_content_is_seen_and_audited_once(scene: PaymentDesk, acknowledged: bool) -> None:
-    """A further content of the event after an acknowledged case opens a new case; each content is audited once."""
+def test_each_further_content_of_an_event_is_audited_once(scene: PaymentDesk, acknowledged: bool) -> None:
+    """Notices with one event id have different contents. After a person has acknowledged the case, a notice with a
+    further content opens a new case. Each content is audited once.
+    """
     scene.insert_order("ORD-1", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     second, third = scene.make_bank_notice("ev-1", "ORD-1", amount="9900"), scene.make_bank_notice("ev-1", "ORD-2")
@@ -105,8 +109,8 @@ def test_each_further_content_is_seen_and_audited_once(scene: PaymentDesk, ackno
 
 
 def test_a_case_of_two_contents_stays_when_the_order_comes(scene: PaymentDesk) -> None:
-    """The first content waits for its order and is booked; the case about the second one stays open until a person
-    closes it.
+    """Two notices have one event id and different contents. The first one waits for its order and is booked later;
+    the case about the second one stays open until a person closes it.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900")).done == "repeated"
@@ -118,7 +122,9 @@ def test_a_case_of_two_contents_stays_when_the_order_comes(scene: PaymentDesk) -
 
 
 def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> None:
-    """Two event ids that a server's collation calls equal are two events: both notices are booked."""
+    """Two event ids differ only in upper and lower case, so the database's collation calls them equal: they are still
+    two events, and both notices are booked.
+    """
     for turn in (1, 2):
         scene.insert_order(f"ORD-{turn}", 3300)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-a", "ORD-1")).done == "booked"
@@ -129,7 +135,9 @@ def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> No
 
 
 def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> None:
-    """A notice of a success exceeds the account's limit: it is booked, and the excess is set aside for a refund."""
+    """A notice reports a paid payment that exceeds the limit of its account: the payment is booked, and the part
+    above the limit is set aside for a refund.
+    """
     scene.insert_account(NUMBERS[0], 5000)
     for turn in (1, 2):
         scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
@@ -143,7 +151,9 @@ def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> No
 
 
 def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDesk) -> None:
-    """Notices of a failure, a late payment and a reversal give the same final state in every order."""
+    """Notices report a failure, a late success and a reversal of one payment: the payment has the same final state in
+    whichever sequence they arrive.
+    """
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
     for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
@@ -159,8 +169,8 @@ def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDe
 
 
 def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
-    """A notice without an order is acknowledged, stored and a case; after the shop has written the order, a due task
-    books it.
+    """A notice arrives before its order exists: it is acknowledged and stored, and a case is opened. After the shop
+    has written the order, a due task books the notice.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.list_open_rules("notice") == ["unmatched_notice"]
@@ -249,7 +259,9 @@ def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
 def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, minor: int, currency: str) -> None:
-    """The shop's order has an amount that no payment can have: the notice is acknowledged, stored and a case."""
+    """The shop's order has an amount that no payment can have: the notice about it is acknowledged and stored, a case
+    is opened, and no payment is created.
+    """
     scene.insert_order("ORD-1", minor, currency)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.find_payment("bank", "ORD-1") is None
@@ -260,8 +272,10 @@ def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, min
     assert scene.list_open_rules("notice") == []
 
 
-def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> None:
-    """Notices of more unknown sources than a desk remembers are refused, and the bank's notice is still booked."""
+def test_notices_of_unknown_sources_do_not_block_a_valid_source(scene: PaymentDesk) -> None:
+    """Notices arrive from more unknown sources than a desk remembers, and are refused: the notice of the bank, a
+    valid source, is still booked.
+    """
     genuine = scene.make_bank_notice("ev-1", "ORD-1")
     scene.insert_order("ORD-1", 3300)
     for number in range(200):
@@ -272,8 +286,8 @@ def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> N
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_interrupted_notice_is_booked_when_sent_again(scene: PaymentDesk, point: str) -> None:
-    """The processing breaks off at any step: after the notice is sent again, or by the due tasks, it is booked once
-    and the order is paid.
+    """The processing of a notice breaks off at any step. When the source sends the notice again, or when the due
+    tasks run, the notice is booked once and the order is paid.
     """
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("ev-1", "ORD-1")

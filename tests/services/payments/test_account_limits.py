@@ -1,4 +1,6 @@
-"""Payments, and the accounts that limit the sum that may be booked for a corporation."""
+"""An account limits the sum of the payments that may be booked for a corporation: the tests change payments and check
+the sums of the account.
+"""
 
 from datetime import timedelta
 from itertools import count
@@ -25,20 +27,20 @@ ONE, OTHER = NUMBERS[0], NUMBERS[1]
 
 
 def read_account_sums(scene: PaymentDesk) -> list[tuple[object, ...]]:
-    """Return the booked and the reserved sum of each account, by id."""
+    """Return the booked and the reserved sum (minor units) of each account in a dictionary by the account's id."""
     return [tuple(row) for row in scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts ORDER BY id")]
 
 
 def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Payment:
-    """Insert a payment of ONE for which its account has reserved `minor` yen; return it."""
+    """Insert a payment of the corporation ONE for which its account has reserved `minor` yen; return the payment."""
     which = f"corporation_number = '{ONE}' AND currency = 'JPY'"
     scene.place.sql(f"UPDATE accounts SET reserved_minor = reserved_minor + {minor} WHERE {which}")
     return make_payment(scene, number, corporation_number=ONE, account_minor=minor)
 
 
 def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) -> None:
-    """A paid payment is booked in the account of its own corporation and currency, and its reservation ends; the
-    reservations of other payments stay.
+    """A payment is paid: its amount is booked in the account of its own corporation and currency, and its reservation
+    there ends. The reservations of other payments stay.
     """
     scene.insert_account(ONE, 10_000)
     scene.insert_account(OTHER, 10_000)
@@ -63,7 +65,9 @@ def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> 
     [(3300, 3300, 0), (3301, 3300, 0), (3299, 3299, 1), (3000, 3000, 300), (0, 0, 3300)],
 )
 def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, booked: int, excess: int) -> None:
-    """The part of a payment above the account's limit is set aside to the yen, with one case that has the sums."""
+    """A payment exceeds the limit of its account: exactly the part above the limit is set aside, and one case
+    contains the sums.
+    """
     scene.insert_account(ONE, limit)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     assert read_account_sums(scene) == [(booked, 0)]
@@ -77,7 +81,9 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
 
 @pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
 def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk, end: P) -> None:
-    """A payment that ends unpaid gives up its own reservation once; other reservations stay."""
+    """A payment that ends unpaid releases its own reservation in the account, and only once; the reservations of
+    other payments stay.
+    """
     scene.insert_account(ONE, 10_000)
     make_reserved_payment(scene, "ORD-1", 1000)
     ended = apply_reports(
@@ -87,7 +93,9 @@ def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk,
 
 
 def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
-    """After a reversal the account no longer contains the payment's part; other payments stay booked."""
+    """A booked payment is reversed: the account's balance no longer contains the amount of this payment. Other
+    payments stay booked.
+    """
     scene.insert_account(ONE, 4000)
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))
@@ -97,7 +105,9 @@ def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
 
 
 def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) -> None:
-    """A payment without a corporation is released, reversed and booked without an error or a case."""
+    """A payment without a corporation ends unpaid, is booked or is reversed: no account changes, and there is no
+    error and no case.
+    """
     alone = make_payment(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
     scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
@@ -105,9 +115,9 @@ def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) 
     assert scene.list_open_rules() == []
 
 
-class _History:
-    """Three payments of one corporation whose account allows 5,000 yen, and for each payment the sum that the account
-    should contain while the payment isn't reversed.
+class _PaymentHistory:
+    """Three payments of one corporation whose account has a limit of 5,000 yen. The object records how much of each
+    payment the account must contain as long as the payment isn't reversed.
     """
 
     def __init__(self, scene: PaymentDesk, number: str) -> None:
@@ -117,9 +127,9 @@ class _History:
         self._booked = [0, 0, 0]
         self._accepted_refunds: dict[int, int] = {}
 
-    def apply_act(self, act: str, which: int, minor: int) -> None:
-        """Do this act with the payment number `which`, if its state allows that. An accepted refund stays open until
-        it is completed or failed.
+    def apply_action(self, act: str, which: int, minor: int) -> None:
+        """Apply the action `act` (pay, reverse, accept, complete and so on) to the payment at the index `which`, if
+        the payment's state allows that. An accepted refund stays open until it is completed or failed.
         """
         payment = self._scene.read_payment(self._payments[which])
         if act == "pay" and payment.captured_minor == 0:
@@ -138,7 +148,9 @@ class _History:
             )
 
     def _accept_refund(self, tx: Transaction, which: int, minor: int, *, is_set_aside: bool) -> None:
-        """Insert a refund of the payment that its provider has accepted, of `minor` yen or of its set-aside money."""
+        """Insert a refund in the state in which its provider has accepted it. It refunds `minor` yen of the payment,
+        or the payment's set-aside money.
+        """
         payment_id, now, aside = self._payments[which], self._scene.context.now(), None
         if is_set_aside:
             aside = next(iter(set_asides.find_by_payment(tx.conn, payment_id)), None)
@@ -162,7 +174,7 @@ class _History:
             refunds.change_refund(tx.conn, outcomes.require_refund(tx, refund_id), now, **values)
 
     def _end_refund(self, tx: Transaction, which: int, refund_id: int, *, is_completed: bool) -> None:
-        """Complete the accepted refund, or mark it as failed."""
+        """Complete the accepted refund, or mark the refund as failed."""
         refund = outcomes.require_refund(tx, refund_id)
         if not is_completed:
             outcomes.mark_refund_failed(self._scene.context, tx, refund, "refused")
@@ -172,13 +184,13 @@ class _History:
             self._booked[which] -= refund.amount_minor
 
     def compute_expected_sum(self) -> int:
-        """Return the sum that the account should contain now."""
+        """Return the sum (yen) that the account must contain now."""
         states = [self._scene.read_payment(payment_id).state for payment_id in self._payments]
         return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
 
 
 _NEW_NUMBERS = count(7_000_000_000_000)
-_STEPS = st.tuples(
+_HISTORY_STEPS = st.tuples(
     st.sampled_from(
         (
             ("pay",),
@@ -197,18 +209,18 @@ _STEPS = st.tuples(
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(_STEPS, min_size=2, max_size=9))
+@given(steps=st.lists(_HISTORY_STEPS, min_size=2, max_size=9))
 def test_an_account_equals_paid_less_returned_amounts(
     scene: PaymentDesk, steps: list[tuple[tuple[str, ...], int, int]]
 ) -> None:
-    """After each step of any history of payments, refunds and reversals, the account's balance is the sum that was
-    paid, up to the limit, and not given back. The second payment exceeds the limit.
+    """After each step of any sequence of payments, refunds and reversals, the account's balance is the paid sum up to
+    the limit, less the sum that was given back. The second payment exceeds the limit.
     """
     number = str(next(_NEW_NUMBERS))
-    history = _History(scene, number)
+    history = _PaymentHistory(scene, number)
     for acts, which, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
         for act in acts:
-            history.apply_act(act, which, minor)
+            history.apply_action(act, which, minor)
         query = f"SELECT balance_minor, reserved_minor FROM accounts WHERE corporation_number = '{number}'"
         assert [tuple(row) for row in scene.place.sql(query)] == [(history.compute_expected_sum(), 0)], steps
 
@@ -217,15 +229,15 @@ def test_an_account_equals_paid_less_returned_amounts(
 def test_a_refund_that_ends_after_the_reversal_changes_nothing(
     scene: PaymentDesk, refund_end: str, before: int
 ) -> None:
-    """A payment is reversed while its refund is accepted: whether the refund ends before or afterwards, completed or
-    failed, the account contains nothing of the payment.
+    """A payment is reversed while the provider has accepted its refund. Whether the refund ends before or after the
+    reversal, completed or failed, the account finally contains nothing of the payment.
     """
-    history = _History(scene, ONE)
+    history = _PaymentHistory(scene, ONE)
     for act in ("pay", "accept", refund_end):
-        history.apply_act(act, 0, 1000)
+        history.apply_action(act, 0, 1000)
     assert read_account_sums(scene) == [(before, 0)]
     for act in ("accept", "reverse"):
-        history.apply_act(act, 0, 1700)
+        history.apply_action(act, 0, 1700)
     assert read_account_sums(scene) == [(0, 0)]
-    history.apply_act(refund_end, 0, 1700)
+    history.apply_action(refund_end, 0, 1700)
     assert read_account_sums(scene) == [(0, 0)]

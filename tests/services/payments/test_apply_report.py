@@ -1,5 +1,5 @@
-"""One function applies all reports about a payment: the final state is the same in every order, and the money is
-booked once.
+"""One function applies all provider reports about a payment: the payment has the same final state in whichever
+sequence the reports arrive, and the money is booked once.
 """
 
 import itertools
@@ -31,7 +31,7 @@ from tests.support.payment_desks import PaymentDesk
 
 P = PaymentState
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
+_OUTCOME_CLASS_BY_STATE = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
 
 
 def make_report(
@@ -48,7 +48,13 @@ def make_report(
     } | more
     report = PaymentReport(**told)
     answer = Outcome(
-        _KINDS.get(state, OutcomeClass.FAILED_DEFINITE), "told", SendingCertainty.YES, report, 200, "{}", "0" * 64
+        _OUTCOME_CLASS_BY_STATE.get(state, OutcomeClass.FAILED_DEFINITE),
+        "told",
+        SendingCertainty.YES,
+        report,
+        200,
+        "{}",
+        "0" * 64,
     )
     return ReportWithSource(report, START + timedelta(minutes=minute), way, way.value, answer)
 
@@ -60,7 +66,7 @@ def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, *
 
 
 def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource) -> Payment:
-    """Apply the reports to the payment in this order, and return the payment as stored afterwards."""
+    """Apply the reports to the payment in the given sequence, and return the payment as it is stored afterwards."""
     for one in facts:
         scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
     return scene.read_payment(payment.id)
@@ -85,8 +91,8 @@ def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: A
 def test_reports_in_every_sequence_have_one_result(
     scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
-    """The reports in each order, each applied twice, give the same state, one booking and at most one case. The order
-    is paid, unless the reports say that the money was taken back at once.
+    """The reports are applied in every sequence, each of them twice: the result is the same state, one booking and at
+    most one case. The order is paid, except if the reports say that the money was taken back at once.
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
         number = f"ORD-{turn}"
@@ -101,8 +107,8 @@ def test_reports_in_every_sequence_have_one_result(
     assert len(scene.list_open_rules()) == (stories if end == "reversed" else 0)
 
 
-def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -> None:
-    """The answer of a report is stored as evidence before the payment changes."""
+def test_an_answer_is_stored_as_evidence_before_the_payment_changes(scene: PaymentDesk) -> None:
+    """The provider's answer that a report comes from is stored as evidence before the payment changes."""
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
     kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
     assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
@@ -111,7 +117,7 @@ def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -
 
 
 def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
-    """A payment is booked and then reversed: its account no longer contains the sum."""
+    """A payment is booked and then reversed: the balance of its account no longer contains the amount."""
     scene.insert_account(NUMBERS[0], 5000)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
@@ -131,8 +137,9 @@ def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
 def test_a_reversal_of_another_amount_needs_a_person(
     scene: PaymentDesk, amount: Money, way: ReportSource, *, is_told_first: bool
 ) -> None:
-    """A bank reports that a part was taken back, or uses another currency: the payment stays paid, its account keeps
-    the sum, and a person must look, also if the notices arrive in the wrong order.
+    """A bank reports that only a part of a payment was taken back, or an amount in another currency. The payment
+    stays paid, its account keeps the sum, and a person must look, even if this notice arrives before the notice of
+    the success.
     """
     scene.insert_account(NUMBERS[0], 5000)
     payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
@@ -147,8 +154,8 @@ def test_a_reversal_of_another_amount_needs_a_person(
 
 
 def test_one_provider_payment_belongs_to_one_record(scene: PaymentDesk) -> None:
-    """If the provider reports the same number for a second payment, that payment becomes unknown and waits for a
-    person, and nothing is booked twice.
+    """A provider reports for a second payment the provider's id of a first one: the second payment becomes unknown
+    and waits for a person, and nothing is booked twice.
     """
     first = report_paid(scene, make_payment(scene, "ORD-1"))
     second = apply_reports(
@@ -159,9 +166,9 @@ def test_one_provider_payment_belongs_to_one_record(scene: PaymentDesk) -> None:
     assert (second.certainty, second.captured_minor, second.work.reason) == ("unknown", 0, "other_payment")
 
 
-def test_more_captures_of_an_order_are_for_a_person(scene: PaymentDesk) -> None:
-    """Several payments of one order were captured: the order is paid, one payment is booked as its payment, and a
-    person must look at the others.
+def test_several_captured_payments_of_an_order_need_a_person(scene: PaymentDesk) -> None:
+    """Several payments of one order were captured: the order is paid by one of them, and a person must look at the
+    others.
     """
     payment = report_paid(
         scene, make_payment(scene, "ORD-1", scene.insert_order("ORD-1", 3300)), further_captures=("0422",)
@@ -173,8 +180,8 @@ def test_more_captures_of_an_order_are_for_a_person(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("is_acknowledged", [False, True], ids=["open", "acknowledged"])
 @pytest.mark.parametrize("is_same_attempt", [True, False], ids=["listed", "another number"])
 def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged: bool, is_same_attempt: bool) -> None:
-    """A third captured payment of an order opens a case although a person knows of the second one, and may have
-    refunded it. Each capture is reported once.
+    """An order has two captured payments, and a person has acknowledged the case about the second one. A third
+    captured payment opens another case. Each capture has one case.
     """
 
     def find_cases() -> list[Alert]:
@@ -204,8 +211,8 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
 
 
 def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) -> None:
-    """A person has acknowledged that the provider reports 3,301 yen: a later report of 3,302 yen opens one new case,
-    and the acknowledged amount none.
+    """A person has acknowledged the case that the provider reports 3,301 yen. A later report of 3,302 yen opens one
+    new case; a further report of 3,301 yen opens none.
     """
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
 
@@ -238,14 +245,16 @@ def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -
 
 
 def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> None:
-    """A success without the provider's id or amount can't be booked: the payment is unknown and polled again."""
+    """A reported success without the provider's id or without an amount can't be booked: the payment is unknown and
+    is polled again.
+    """
     after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
     assert report_paid(scene, after, 2).state == "completed"
 
 
 def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
-    """A report about a payment has a refund that isn't ours: a case is opened for a person."""
+    """A report about a payment contains a refund that this program didn't make: a case is opened for a person."""
     money = Money(1000, "JPY")
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
     payment = report_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
@@ -258,12 +267,12 @@ def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
 
 
 def apply_and_read_effect(scene: PaymentDesk, payment: Payment, told: ReportWithSource) -> str:
-    """Apply the report and return its effect."""
+    """Apply the report to the payment and return the effect of the report."""
     return scene.context.database.write(lambda tx: apply_report(scene.context, tx, payment, told)).effect
 
 
 def read_trail(scene: PaymentDesk, payment: Payment) -> list[tuple[str, dict[str, Any], str | None]]:
-    """The payment's entries in the audit trail: action, facts and reason."""
+    """Return the payment's entries in the audit trail, each as action, facts and reason."""
     rows = scene.place.sql(
         "SELECT what, detail, reason FROM audit_log WHERE subject_kind = 'payment'"
         f" AND subject_id = '{payment.id}' ORDER BY id"
@@ -272,8 +281,8 @@ def read_trail(scene: PaymentDesk, payment: Payment) -> list[tuple[str, dict[str
 
 
 def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None:
-    """Each change by a report has one audit entry with the source of the report; a report that changes nothing is
-    only stored as evidence.
+    """Each report that changes a payment writes one audit entry with the report's source. A report that changes
+    nothing is only stored as evidence.
     """
     payment = make_payment(scene, "ORD-1")
     story = [
@@ -303,8 +312,8 @@ def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None
 
 @pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
 def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk, end: PaymentState) -> None:
-    """A payment that had ended is paid: the entry says after which end, and the stored cause of the
-    end is deleted.
+    """A payment that had ended unpaid is paid late: the audit entry contains the state in which it had ended, and the
+    stored cause of that end is deleted.
     """
     payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(end, 0))
     assert payment.error_code == "told"
@@ -315,7 +324,7 @@ def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk,
 
 
 def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
-    """Return a report of a refund in this state; `minor` None: without an amount."""
+    """Return a report of a refund in this state. If `minor` is None, the report has no amount."""
     return RefundReport("RFD-1", None, "x", state, None if minor is None else Money(minor, "JPY"))
 
 
@@ -345,8 +354,8 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
 def test_the_providers_statement_contains_only_own_sums(
     scene: PaymentDesk, more: dict[str, Any], said: dict[str, int], currency: str
 ) -> None:
-    """The stored statement of the provider contains only sums in the payment's currency, and its state cut to 40
-    characters; a refunded sum counts only completed refunds.
+    """The stored statement of the provider contains only sums in the payment's currency, and cuts the provider's
+    state to 40 characters. Its refunded sum counts only completed refunds.
     """
     payment = replace(make_payment(scene, "ORD-1"), currency=currency)
     if currency == "INR":  # the sums of the report change sides
@@ -361,8 +370,8 @@ def test_the_providers_statement_contains_only_own_sums(
 
 
 def test_the_payer_is_stored_by_the_first_report(scene: PaymentDesk) -> None:
-    """The first report's payer is stored, cut to the length of the column, and a later report doesn't replace it. The
-    payment time is the provider's, or else the time of the report.
+    """The payer in the first report is stored, cut to the length of the column, and a later report doesn't replace
+    the payer. The stored payment time is the provider's time; without one it is the time of the report.
     """
     payment = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.USER_PAYMENT, 0, payer="p" * 300))
     after = report_paid(scene, payment, payer="somebody else", paid_at=START)
@@ -372,8 +381,8 @@ def test_the_payer_is_stored_by_the_first_report(scene: PaymentDesk) -> None:
 
 
 def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
-    """The payer is masked before the audit entries about payments, orders and refunds are hashed, and the trail can
-    be verified.
+    """Audit entries about payments, orders and refunds mask the payer before the entries are hashed, so the audit
+    trail without payers can be verified.
     """
     payer = "yamada@example.jp"
     report_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
@@ -407,14 +416,14 @@ def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
 
 
 def test_the_last_event_of_a_source_is_kept(scene: PaymentDesk) -> None:
-    """The id of the newest event of a source is stored with the payment, cut to 128 characters."""
+    """A payment stores the id of the newest event that a source has reported, cut to 128 characters."""
     event = replace(make_report(P.USER_PAYMENT, 0, ReportSource.NOTICE), event_id="e" * 200)
     assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 
 
 def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) -> None:
-    """An order is set to paid by a read, or by a signed notice of a source that can't be read; a callback must be
-    confirmed by a read first.
+    """An order is set to paid after a read at the provider, or after a signed notice of a source that can't be read.
+    After a callback the order is set to paid only when a read has confirmed the payment.
     """
     for way, state in (
         (ReportSource.READ, "paid"),
@@ -433,8 +442,8 @@ def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) ->
 
 
 def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk) -> None:
-    """A report settles an unknown payment: a first person's proposal is closed, and the journal row of the start has
-    the answer.
+    """A person has proposed the outcome of an unknown payment, and then a report settles the payment: the proposal is
+    closed, and the journal row of the payment's start has the answer.
     """
     order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
@@ -471,8 +480,8 @@ def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]
 def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
     scene: PaymentDesk, paid_at: datetime, why: str
 ) -> None:
-    """A reported time of payment that can't be right would move the refund window: the time of the answer is stored
-    instead, with an audit entry. The money is booked.
+    """A report has an impossible time of payment, which would move the period in which a refund is allowed. The time
+    of the answer is stored instead, with an audit entry, and the money is booked.
     """
     payment = make_payment(scene, "A")
     found = report_paid(scene, payment, minute=2, paid_at=paid_at)
@@ -482,8 +491,9 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
 
 
 def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) -> None:
-    """A time of payment before the start isn't stored for a payment that this program started, except for some
-    minutes of a slow clock. Imported payments can be paid before they are known here.
+    """A report has a time of payment before the payment's start. For a payment that this program started, the time
+    isn't stored, except if it is only some minutes too early, as from a slow clock. For an imported payment the time
+    is stored, because the payment can be older than its row here.
     """
     early = START - timedelta(minutes=6)
     for number, operation_id, paid_at, expected in (
@@ -508,8 +518,8 @@ def test_a_provider_clock_may_be_some_minutes_ahead(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("has_paid_at", [False, True])
 def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_paid_at: bool) -> None:
-    """A report has a day in the future: a later report of a reversal still counts as newer, and a person learns of
-    it.
+    """A report has a time on a future day. A report of a reversal that arrives afterwards still counts as newer, and
+    a person must look.
     """
     payment = make_payment(scene, "A")
     years = 60 * 24 * 365 * 3
@@ -523,7 +533,9 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
 
 
 def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -> None:
-    """A desk with a clock that is ahead has stored the time of a report: a later report still counts as newer."""
+    """A desk whose clock is ahead has stored the time of a report, which is in the future: a report that arrives
+    afterwards still counts as newer.
+    """
     payment = report_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
     reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=scene.context.now())

@@ -32,8 +32,8 @@ def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) 
 
 
 def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
-    """Start a payment of an order with this number whose call gets no usable answer, let the payer pay, and return
-    the payment, which is unknown.
+    """Start a payment of an order with this number. The call gets no usable answer, and then the payer pays. Return
+    the payment, whose outcome is unknown.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     call_for_refusal(lambda: scene.payments.start(scene.insert_order(number, 3300), "paypay"))
@@ -50,11 +50,11 @@ def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
     scene.control.change_settings(advance_seconds=DAY.total_seconds())
 
 
-def test_a_desk_that_cannot_ask_uses_up_no_attempt(
+def test_a_desk_without_credentials_uses_up_no_attempt(
     scene: PaymentDesk, desk_without_credentials: PaymentDesk, clock: MovedClock
 ) -> None:
-    """A desk without credentials runs its due tasks for weeks: the desk with credentials still polls the payment
-    automatically.
+    """A desk without the provider's credentials runs its due tasks for weeks, which uses up no attempt: the desk with
+    credentials still polls the payment automatically.
     """
     payment = begin_unknown(scene, "ORD-1")
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
@@ -66,11 +66,11 @@ def test_a_desk_that_cannot_ask_uses_up_no_attempt(
     assert scene.read_payment(payment.id).certainty is Certainty.KNOWN
 
 
-def test_a_desk_that_cannot_ask_delays_no_end(
+def test_a_desk_without_credentials_does_not_delay_an_expiry(
     scene: PaymentDesk, desk_without_credentials: PaymentDesk, clock: MovedClock
 ) -> None:
-    """A desk without credentials runs the timeout saga of an expired payment first: the desk with credentials still
-    ends the payment at its next run.
+    """A payment has expired. A desk without the provider's credentials first runs the saga that ends expired
+    payments, without a result: the desk with credentials still ends the payment at its next run.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     clock.offset += timedelta(seconds=305)
@@ -86,8 +86,8 @@ def test_a_desk_that_cannot_ask_delays_no_end(
 def test_a_payment_that_fails_here_delays_no_other_payment(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One payment always fails with a bug: it goes through its schedule to a person, and the payment after it is
-    polled although each run handles only one.
+    """The poll of one payment always fails with a bug: after all attempts of its schedule a person must look. The
+    next payment is still polled, although each run polls only one payment.
     """
     broken, other = begin_unknown(scene, "ORD-1"), begin_unknown(scene, "ORD-2")
     ask = PaymentProber.ask_provider

@@ -1,4 +1,6 @@
-"""An order's page shows why its alert is open and where it is settled, by the facts at this moment."""
+"""An order's page shows why the order's alert is open and on which page a person can settle it, by the present
+facts.
+"""
 
 import pytest
 
@@ -12,19 +14,17 @@ pytestmark = pytest.mark.engines("sqlite")
 
 @pytest.fixture
 def rules_desk(scene: PaymentDesk, clock: MovedClock) -> AlertRulesDesk:
-    """The desk of the alert rules on this scene."""
+    """A desk on this scene with which the tests cause the alerts of orders and run the alert rules."""
     return AlertRulesDesk(scene, clock)
 
 
 def read_order(rules_desk: AlertRulesDesk) -> OrderDetails:
-    """Return the details of ORD-1."""
+    """Return the details of the order ORD-1."""
     return rules_desk.scene.console.payments.read_order(rules_desk.scene.read_order("ORD-1").id)
 
 
 def test_the_page_of_a_pending_order_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
-    """The page of a pending order shows its alert from the moment at which it is raised until the
-    facts match again.
-    """
+    """An alert is raised about a pending order: the order's page shows the alert until the facts match again."""
     payment = rules_desk.pay_too_little()
     assert read_order(rules_desk).alert is None
     rules_desk.run_after_grace()
@@ -42,7 +42,9 @@ def test_the_page_of_a_pending_order_shows_its_alert(rules_desk: AlertRulesDesk)
 
 
 def test_the_page_of_a_cancelled_order_advises_a_refund(rules_desk: AlertRulesDesk) -> None:
-    """The page of a cancelled order whose payment was paid shows the alert of rule C, and advises a refund."""
+    """An order is cancelled although its payment was paid: the order's page shows the alert of the alert rule C, and
+    advises a refund.
+    """
     payment = rules_desk.pay_cancelled_order()
     rules_desk.run_alert_rules()
     seen = read_order(rules_desk)
@@ -50,8 +52,8 @@ def test_the_page_of_a_cancelled_order_advises_a_refund(rules_desk: AlertRulesDe
     assert seen.explanation.facts["payment"] == payment
 
 
-def test_the_page_of_an_order_paid_by_nothing_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
-    """The page of a paid order whose payment isn't paid shows the alert of rule B."""
+def test_the_page_of_a_paid_order_without_a_paid_payment_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
+    """An order is paid although its payment isn't paid: the order's page shows the alert of the alert rule B."""
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")
     rules_desk.run_after_grace()

@@ -1,5 +1,5 @@
-"""The shop's columns of an order are filled when its payment makes the values known, and never overwrite another
-value.
+"""The program fills the shop's columns of an order as soon as its payment provides the values, and never overwrites a
+different value in them.
 """
 
 import pytest
@@ -8,17 +8,17 @@ from console.services.payments import order_columns
 from console.store.payments import orders
 from tests.support.payment_desks import PaymentDesk
 
-_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
+_SHOP_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
 def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None, ...]:
     """Return the shop's columns of the order."""
-    return tuple(scene.place.sql(f"SELECT {_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
+    return tuple(scene.place.sql(f"SELECT {_SHOP_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
 def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
-    """Create an order in which the shop has written `shop`, start its payment at Atom, and return
-    the payment's id.
+    """Create an order in which the shop has already written the column values `shop`, start its payment at Atom, and
+    return the payment's id.
     """
     order = scene.insert_order("ORD-1", 3300, "INR")
     if shop:
@@ -27,7 +27,9 @@ def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
 
 
 def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
-    """For Atom the token is written when the payment starts; the transaction id and the method after it was paid."""
+    """For a payment at Atom, the token is written into the order when the payment starts. The transaction id and the
+    payment method are written after a read finds that the payment was paid.
+    """
     payment = start_at_atom(scene)
     token = scene.read_payment(payment).handle
     assert read_columns(scene) == (token, None, None)
@@ -43,7 +45,9 @@ def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> No
 
 
 def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
-    """The columns of a callback are written before a read has confirmed it."""
+    """The values of an Atom callback are written into the order's columns, even before a read has confirmed the
+    callback.
+    """
     payment = start_at_atom(scene)
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
@@ -54,8 +58,8 @@ def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -
 
 
 def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: PaymentDesk) -> None:
-    """For a payment at PayPay or of a source that only sends notices, the program writes only `payment_method` into
-    the order, because Atom's columns don't apply.
+    """For a payment at PayPay, or of a source that only sends notices, the program writes only the column
+    `payment_method` of the order. The other columns are for Atom's values.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment.id
@@ -69,7 +73,7 @@ def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: Pay
 
 
 def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
-    """A failed payment writes no method of payment into its order."""
+    """A failed payment doesn't write the payment method into its order."""
     payment = start_at_atom(scene)
     scene.money.change_payment_state("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
@@ -78,11 +82,11 @@ def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("filled", [True, False])
 def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, filled: bool) -> None:
-    """A different value of the shop stays, and the audit trail names it once for each column; an empty text is no
-    value.
+    """The shop has written a value that differs from the payment's value: the shop's value stays, and the audit trail
+    has one entry for each such column. An empty text doesn't count as a value.
     """
     theirs = ("'T-9'", "'11000'", "'card'") if filled else ("''", "''", "''")
-    names = _COLUMNS.split(", ")
+    names = _SHOP_COLUMNS.split(", ")
     payment = start_at_atom(scene, ", ".join(f"{name} = {value}" for name, value in zip(names, theirs, strict=True)))
     scene.money.change_payment_state("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
@@ -95,7 +99,7 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
 
 
 def test_a_value_of_the_shop_is_not_written_again(scene: PaymentDesk) -> None:
-    """A value that the shop has already written is neither written nor audited."""
+    """The shop has already written the same value as the payment's: the program neither writes nor audits it."""
     order = scene.insert_order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
     payment = scene.payments.start(order, "paypay").payment.id
@@ -105,7 +109,7 @@ def test_a_value_of_the_shop_is_not_written_again(scene: PaymentDesk) -> None:
 
 
 def test_an_order_in_a_state_of_the_shop_is_not_changed(scene: PaymentDesk) -> None:
-    """An order in a state that only the shop knows isn't changed."""
+    """An order is in a state that only the shop's program uses: the columns of the order aren't changed."""
     payment = start_at_atom(scene)
     scene.place.drop_table_triggers("orders")
     scene.place.sql("UPDATE orders SET status = 'on_hold', atom_token_id = NULL, version = version + 1")
@@ -114,8 +118,8 @@ def test_an_order_in_a_state_of_the_shop_is_not_changed(scene: PaymentDesk) -> N
 
 
 def test_a_simultaneous_write_of_the_shop_is_kept(scene: PaymentDesk) -> None:
-    """The shop writes a column at the same moment without raising the version: its value stays, because the columns
-    themselves are compared.
+    """The shop writes a column at the same moment as the program, without raising the order's version: the shop's
+    value stays, because the program's statement also compares the columns themselves.
     """
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
@@ -144,7 +148,9 @@ def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: Paym
 
 
 def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDesk) -> None:
-    """The columns that a start left out are written when the payment fails, although the order isn't paid."""
+    """The start of a payment did not write the order's columns: they are written when the payment fails, although the
+    order isn't paid.
+    """
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.change_payment_state("atom", "ORD-1", "failed")
@@ -153,8 +159,8 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
 
 
 def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) -> None:
-    """The token of the first payment stays in the order, and the trail has that of the second one; the transaction id
-    is that of the second, which was paid.
+    """An order has two payments: it keeps the token of the first payment, and the audit trail has the token of the
+    second one. Its transaction id is that of the second payment, which was paid.
     """
     first = start_at_atom(scene)
     token = scene.read_payment(first).handle

@@ -1,5 +1,6 @@
-"""A desk with the credentials of another merchant, as after a new contract: the gateway's "no such payment" is true
-of that merchant's payments, and proves nothing about a payment that was started under the former merchant.
+"""A desk has the credentials of another merchant, as after a new contract. The gateway's answer "no such payment"
+then holds only for the new merchant's payments, and proves nothing about a payment that was started under the former
+merchant.
 """
 
 from collections.abc import Iterator
@@ -23,11 +24,11 @@ OTHER_CREDENTIALS = {"api_key": "other-key", "api_secret": "other-secret", "merc
 
 
 @pytest.fixture
-def other(
+def desk_of_new_merchant(
     scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[PaymentDesk]:
-    """A desk on the same database with the credentials of the new merchant. The check of the merchant is switched
-    off, so that only the records protect the payments.
+    """A desk on the same database with the credentials of the new merchant. The program's check of the merchant is
+    switched off, so that only the stored records protect the payments.
     """
     monkeypatch.setattr("console.services.payments.providers.require_own_merchant", lambda *_: None)
     scene.control.change_settings(paypay=OTHER_CREDENTIALS)
@@ -37,31 +38,31 @@ def other(
 
 
 def pass_time(scene: PaymentDesk, clock: MovedClock, span: timedelta) -> None:
-    """Move our clock and the provider's by `span`."""
+    """Move our clock and the provider's clock forward by `span`."""
     clock.offset += span
     scene.control.change_settings(advance_seconds=span.total_seconds())
 
 
 def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
-    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
+    scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
-    """The payer pays in the last second, and the new desk gets the answer that the payment doesn't exist: the order
-    gets no other code, isn't cancelled, and waits for a person. The desk with the former credentials books the
-    payment.
+    """The payer pays a code in its last second, and the desk of the new merchant gets the answer that the payment
+    doesn't exist. The order gets no other code, isn't cancelled, and waits for a person. The desk with the former
+    credentials books the payment.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     pass_time(scene, clock, timedelta(seconds=400))
-    error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
+    error = call_for_refusal(lambda: desk_of_new_merchant.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     for _ in PAYMENT_POLL_WAITS:
-        other.run_due_tasks()
+        desk_of_new_merchant.run_due_tasks()
         pass_time(scene, clock, timedelta(days=1, hours=1))
     found = scene.read_payment(payment.id)
     assert (found.state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
     assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
-    asked = call_for_refusal(lambda: other.payments.probe(payment.id))
+    asked = call_for_refusal(lambda: desk_of_new_merchant.payments.probe(payment.id))
     assert (asked.code, asked.detail["problem"]) == ("bad_profile", "record_of_other_merchant")
     for language in ("ja", "en"):
         assert "record_of_other_merchant" not in format_error_message(asked, language)
@@ -70,23 +71,23 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
 
 
 def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
-    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
+    scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
-    """The new credentials can't delete the code of an ended payment, which may still be paid: the order gets no other
-    payment for a day.
+    """A payment of the former merchant has ended, but its code may still be paid, and the new credentials can't
+    delete the code: the order gets no other payment for a day.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "expired")
     assert scene.payments.probe(payment.id).state == "expired"
-    error = call_for_refusal(lambda: other.payments.start(order, "paypay"))
+    error = call_for_refusal(lambda: desk_of_new_merchant.payments.start(order, "paypay"))
     assert (error.code, error.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
     pass_time(scene, clock, timedelta(days=1, hours=1))
-    assert other.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
+    assert desk_of_new_merchant.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
 
 
 def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
-    scene: PaymentDesk, other: PaymentDesk, clock: MovedClock
+    scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
     """The new merchant's answer that a payment doesn't exist leaves an unknown payment unknown."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
@@ -95,16 +96,16 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
     assert payment is not None
     pass_time(scene, clock, timedelta(hours=1))
     with pytest.raises(ConsoleError):
-        other.payments.probe(payment.id)
+        desk_of_new_merchant.payments.probe(payment.id)
     found = scene.read_payment(payment.id)
     assert (found.certainty, found.error_code) == (Certainty.UNKNOWN, payment.error_code)
 
 
 def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
-    scene: PaymentDesk, other: PaymentDesk, place: Place, clock: MovedClock
+    scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, place: Place, clock: MovedClock
 ) -> None:
-    """Two answers of the new merchant that the refund doesn't exist leave it unknown. Otherwise it would be sent
-    again.
+    """The gateway answers twice for the new merchant that an unknown refund doesn't exist: the refund stays unknown,
+    because otherwise it would be sent again.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -116,13 +117,13 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     for _ in range(3):
         pass_time(scene, clock, timedelta(minutes=10))
         assert (
-            call_for_refusal(lambda: other.console.refunds.probe(refund.id)).detail["problem"]
+            call_for_refusal(lambda: desk_of_new_merchant.console.refunds.probe(refund.id)).detail["problem"]
             == "record_of_other_merchant"
         )
-        other.console.recovery.run_all_tasks()
+        desk_of_new_merchant.console.recovery.run_all_tasks()
     for target in ("failed", "completed"):
         decided = call_for_refusal(
-            lambda target=target: other.console.refunds.resolve(refund.id, target, "seen", "R-1")
+            lambda target=target: desk_of_new_merchant.console.refunds.resolve(refund.id, target, "seen", "R-1")
         )
         assert decided.detail["problem"] == "record_of_other_merchant"
     found = scene.console.refunds.read_refund(refund.id).record

@@ -1,5 +1,5 @@
-"""A payment is settled by the provider's answer and one person, or by two people with evidence; and its page shows
-this.
+"""An unknown payment is settled by the provider's answer and one person, or by two people with evidence. The
+payment's page shows this.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from tests.support.refusals import call_for_refusal
 
 @pytest.fixture
 def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "OtherPersonDesk"]:
-    """Return a function that opens another person's desk."""
+    """Return a function that opens the desk of another person by the person's name."""
     return lambda person: OtherPersonDesk(place, sandbox, clock, person)
 
 
@@ -43,14 +43,14 @@ class OtherPersonDesk:
 
 @contextmanager
 def expect_refusal(code: str) -> Iterator[None]:
-    """Assert that the block is refused with this error code."""
+    """Assert that the code in the block is refused with this error code."""
     with pytest.raises(ConsoleError) as caught:
         yield
     assert caught.value.code == code
 
 
-def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return a payment whose start got no usable answer."""
+def make_unknown_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
+    """Return an unknown payment: its start got no usable answer from the provider."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay")
@@ -60,8 +60,10 @@ def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
 
 
 def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: PaymentDesk) -> None:
-    """A read confirms that the payment is completed: one person's decision is enough, and the order is paid."""
-    payment = make_unknown(scene)
+    """A read at the provider confirms that the payment is completed: the decision of one person is enough, and the
+    order is paid.
+    """
+    payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
     done = scene.read_payment(payment.id)
@@ -72,8 +74,10 @@ def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: Pay
 
 
 def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> None:
-    """One person decides completed, and the provider answers failed: the decision is refused, and nothing changes."""
-    payment = make_unknown(scene)
+    """One person decides that a payment is completed, but the provider answers that it failed: the decision is
+    refused, and nothing changes.
+    """
+    payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
     with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(payment.id, "completed", "the payer says so")
@@ -86,9 +90,9 @@ def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> Non
 def test_a_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
 ) -> None:
-    """The payer has paid, and Atom's code says "no data" beside the payment, or a cache gives an old answer. Two
-    people who deny the payment would give the order another code as soon as Atom doesn't answer, and the payer would
-    pay twice.
+    """The payer has paid, but Atom's answer has the code for "no data" and also contains the payment, or a cache
+    returns an old answer. Two people can't decide as not paid because of such an answer. Otherwise the order would
+    get another code as soon as Atom doesn't answer, and the payer would pay twice.
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
     order = scene.insert_order("ORD-1", 50_000, "INR")
@@ -127,9 +131,10 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
 def test_an_answer_that_may_mean_paid_permits_no_denial(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], provider: str, fault: str, reason: str
 ) -> None:
-    """The payer has paid, and the gateway reports it with an unexpected amount, or in words that this program can't
-    use. Two people who deny it would give the order another code as soon as the gateway doesn't answer, and the payer
-    would pay twice. Against silence they can decide.
+    """The payer has paid, and the gateway reports the payment with an unexpected amount, or in words that this
+    program can't interpret. Two people can't decide as not paid: the order would get another code as soon as the
+    gateway doesn't answer, and the payer would pay twice. If the gateway doesn't answer at all, two people can
+    decide.
     """
     calls = {"paypay": ("paypay_create", "paypay_payment"), "atom": ("atom_auth", "atom_verification")}[provider]
     scene.control.add_fault("status_after_charge:500", call=calls[0])
@@ -155,11 +160,11 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
 def test_an_unconfirmed_outcome_needs_two_people(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end: str, captured: int
 ) -> None:
-    """No read confirms the outcome: a first person proposes; the same person and an operator can't confirm, an
-    approver can.
+    """No read confirms the outcome that a first person proposes: the proposer and an operator can't confirm the
+    proposal, an approver can.
     """
     scene.insert_account(NUMBERS[0], 5000)
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
     assert (first.awaiting, scene.read_payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
@@ -184,11 +189,11 @@ def test_an_unconfirmed_outcome_needs_two_people(
 def test_the_answer_is_evidence_of_a_decision_that_is_refused(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
-    decision is refused.
+    """The program asks the provider before it checks the right of the deciding person: the provider's answer is
+    stored as evidence, also if the decision is refused.
     """
-    payment = make_unknown(scene)
-    make_paid(scene, "ORD-2")
+    payment = make_unknown_payment(scene)
+    make_paid_payment(scene, "ORD-2")
     taken = scene.read_payment(scene.find_payment("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
 
@@ -211,7 +216,9 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(
 def test_another_amount_needs_two_people_and_is_booked(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """The provider reports another amount: two people decide, and the provider's amount is booked."""
+    """The provider reports another amount than the payment's: two people must decide, and the provider's amount is
+    booked.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment", times="always")
@@ -228,10 +235,10 @@ def test_another_amount_needs_two_people_and_is_booked(
 def test_a_reversal_proved_on_paper_needs_two_people(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """A statement shows that a completed payment was taken back, and the provider can't be asked:
-    two people decide.
+    """A bank statement shows that a completed payment was taken back, and the provider can't be asked: two people
+    must decide on the reversal.
     """
-    payment = make_paid(scene)
+    payment = make_paid_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")
     with open_desk_of("lead-b") as lead:
@@ -239,9 +246,11 @@ def test_a_reversal_proved_on_paper_needs_two_people(
     assert scene.read_payment(payment.id).state == "reversed"
 
 
-def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
-    """The provider has reported the reversal: one person accepts it, and the case is closed."""
-    payment = make_paid(scene)
+def test_one_person_accepts_a_reported_reversal(scene: PaymentDesk) -> None:
+    """The provider has reported a reversal of the payment: one person accepts it without a second person, and the
+    case is closed.
+    """
+    payment = make_paid_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
     assert scene.list_open_rules() == ["reversed"]
@@ -253,10 +262,10 @@ def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
-    """A decision without evidence, with an unknown state, an invalid id or an earlier version is refused and writes
-    nothing.
+    """A decision about a payment is refused and writes nothing if it has no evidence, an unknown state, an invalid
+    id, or an earlier version of the record.
     """
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     with expect_refusal("no_evidence"):
         scene.payments.resolve(payment.id, "completed", "  ")
     with expect_refusal("usage"):
@@ -270,8 +279,8 @@ def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
     assert scene.read_payment(payment.id) == payment
 
 
-def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
-    """Return a payment that was paid and probed."""
+def make_paid_payment(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
+    """Return a payment that the payer has paid and that was then probed."""
     payment = scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
     scene.money.change_payment_state("paypay", number, "paid")
     return scene.payments.probe(payment.id)
@@ -281,8 +290,10 @@ def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
 
 
 def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Our record, the provider and the order agree; the provider's answer counts as old after a day."""
-    payment = make_paid(scene)
+    """Our record, the provider and the order agree about a payment. After a day the provider's answer counts as
+    old.
+    """
+    payment = make_paid_payment(scene)
     view = scene.payments.read_payment(payment.id)
     ours, provider, order = view.sides
     assert (ours.state, ours.minor, ours.currency) == ("completed", 3300, "JPY")
@@ -302,8 +313,8 @@ def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: M
 
 
 def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
-    """A cancelled order beside a paid payment, a provider that was never asked, and a missing order are marked on the
-    payment's page.
+    """The payment's page marks three differences: the order is cancelled although the payment is paid, the provider
+    was never asked, or the order is missing.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     assert scene.payments.read_payment(payment.id).sides[1].asked is None
@@ -317,8 +328,10 @@ def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
 
 
 def test_an_order_lists_its_payments_and_timeline(scene: PaymentDesk) -> None:
-    """An order shows its payments, newest first, and its own timeline; an unknown id is refused as `not_found`."""
-    payment = make_paid(scene)
+    """The details of an order contain its payments, newest first, and its own timeline. An unknown order id is
+    refused as `not_found`.
+    """
+    payment = make_paid_payment(scene)
     view = scene.payments.read_order(payment.order_id or 0)
     assert [one.id for one in view.payments] == [payment.id]
     assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.filled", "order.paid"])
@@ -329,10 +342,12 @@ def test_an_order_lists_its_payments_and_timeline(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_the_order_is_moved_by_hand(scene: PaymentDesk) -> None:
-    """A person can set the order to paid before the due task does; a second time there is nothing to do."""
+def test_a_person_sets_the_order_to_paid(scene: PaymentDesk) -> None:
+    """A payment is paid, but its order isn't set to paid yet: a person can set it to paid before the due task does. A
+    second attempt changes nothing.
+    """
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = make_paid(scene)
+    payment = make_paid_payment(scene)
     assert scene.read_order("ORD-1").state == "pending"
     assert scene.payments.set_order_paid(payment.id).state == "paid"
     with expect_refusal("nothing_to_resolve"):
@@ -346,9 +361,11 @@ def test_the_order_is_moved_by_hand(scene: PaymentDesk) -> None:
 def test_people_with_the_right_set_an_order_to_paid(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Everyone who may resolve an outcome may set the order to paid; a worker does it in its tasks alone."""
+    """A person who may resolve outcomes may set an order to paid. A worker does this only in its due tasks: its
+    direct call is refused.
+    """
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = make_paid(scene)
+    payment = make_paid_payment(scene)
     with open_desk_of("worker") as worker, expect_refusal("not_allowed"):
         worker.payments.set_order_paid(payment.id)
     assert scene.read_order("ORD-1").state == "pending"
@@ -357,8 +374,8 @@ def test_people_with_the_right_set_an_order_to_paid(
 
 
 def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None:
-    """Two payments together cover the order's total, but only a callback, which isn't proof enough, says that one was
-    paid: the order isn't set to paid.
+    """Two payments together cover the order's total, but only an unconfirmed callback says that one of them was paid.
+    A callback isn't sufficient proof: the order isn't set to paid.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -383,10 +400,10 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
 def test_a_proposal_waits_for_a_second_person(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Everybody sees a proposal; the proposer and an operator see why they can't confirm it. After the decision it
-    waits no longer.
+    """Every person sees an open proposal; the proposer and an operator see why they can't confirm it. After a second
+    person's decision the proposal is no longer open.
     """
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     assert scene.console.recovery.list_proposals() == ()
     scene.payments.resolve(payment.id, "payment_failed", "settlement of the 20th, row 14")
@@ -408,10 +425,10 @@ def test_a_proposal_waits_for_a_second_person(
 def test_both_people_must_give_the_same_number(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Two people must give the same id of the provider, because one person's mistake would send later refunds to
-    another payment. The proposer can correct the id, and the former id doesn't count any more.
+    """Two people must give the same provider's id of the payment, because one person's mistake would direct later
+    refunds to another payment. The proposer can correct the id, and then the former id no longer counts.
     """
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
     with open_desk_of("lead-b") as lead:
@@ -428,13 +445,13 @@ def test_both_people_must_give_the_same_number(
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
-def test_another_end_replaces_the_proposal(
+def test_another_proposed_outcome_replaces_the_proposal(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """A second person proposes another outcome: this proposal replaces the first one, and its proposer can't confirm
-    it.
+    """A second person proposes another outcome of the payment: the new proposal replaces the first one, and the
+    second person can't confirm the own proposal.
     """
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
     with open_desk_of("lead-b") as lead:
@@ -463,10 +480,12 @@ def test_another_end_replaces_the_proposal(
 def test_the_number_proposed_by_a_former_person_is_replaced(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """The proposer of an id has left: two other people replace the proposal, and must give the same id."""
+    """A person has proposed an outcome with a provider's id, and is no longer an operator. Two other people replace
+    the proposal, and must give the same id as each other.
+    """
     for name in (scene.context.operator, "lead-b", "lead-c"):
         scene.place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', 'operator,approver', 0)")
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement of the 20th, row 14", "0421-typo")
     with open_desk_of("lead-b") as lead, open_desk_of("lead-c") as third:
@@ -487,8 +506,10 @@ def test_the_number_proposed_by_a_former_person_is_replaced(
 def test_a_failed_attempt_contradicts_two_people_without_a_number(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Two people decided completed without an id; the provider later answers failed: a case is opened."""
-    payment = make_unknown(scene)
+    """Two people have decided that a payment is completed, without giving the provider's id. The provider later
+    answers that it failed: a case is opened.
+    """
+    payment = make_unknown_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "failed")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "settlement, row 14")
@@ -505,13 +526,13 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_line_of_the_evidence_is_no_number(
+def test_a_number_in_the_evidence_text_is_no_provider_id(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """If the first person's evidence text contains a number but names none, the second person can't decide with a
-    number, only without one.
+    """The first person's evidence text contains a number, but the person has given no provider's id. The second
+    person can't decide with an id, only without one.
     """
-    payment = make_unknown(scene)
+    payment = make_unknown_payment(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     scene.payments.resolve(payment.id, "completed", "number 77\nis the row of the settlement")
     with open_desk_of("lead-b") as lead:
@@ -524,10 +545,10 @@ def test_a_line_of_the_evidence_is_no_number(
 def test_the_number_of_another_payment_decides_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """The id of another payment is refused, from two people as well as from one person with the provider's answer:
-    the payment stays unknown and its case open.
+    """A decision gives the provider's id of another payment. It is refused from two people, and also from one person
+    with the provider's answer: the payment stays unknown, and its case stays open.
     """
-    first, second = make_unknown(scene), make_unknown(scene, "ORD-2")
+    first, second = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-2", "paid")
     number = scene.money.read_payment("paypay", "ORD-2")["id"]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
@@ -549,10 +570,10 @@ def test_the_number_of_another_payment_decides_nothing(
 def test_a_missing_number_is_set_by_the_next_read(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
-    """Two people decided without an id: the provider's next answer stores its id and opens no case. The id of another
-    payment isn't stored.
+    """Two people have decided without the provider's id: the provider's next answer stores the id and opens no case.
+    If the answer has the id of another payment, this id isn't stored.
     """
-    payment, stranger = make_unknown(scene), make_unknown(scene, "ORD-2")
+    payment, stranger = make_unknown_payment(scene), make_unknown_payment(scene, "ORD-2")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for one in (payment, stranger):

@@ -1,4 +1,6 @@
-"""Starts of payments that the database has lost: shown by what the spool knows, and restored by one probe."""
+"""The database has lost starts of payments: the desk shows them by the entries in its spool, and one probe restores
+each of them.
+"""
 
 import pytest
 
@@ -14,12 +16,14 @@ from tests.support.refusals import call_for_refusal
 
 
 def start_payment(scene: PaymentDesk) -> Payment:
-    """Start a payment of ORD-1 and return it."""
+    """Start a payment of the order ORD-1 and return the payment."""
     return scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
 
 
 def delete_payment(scene: PaymentDesk, payment: Payment, *, journal: bool) -> str:
-    """Delete the payment, and with `journal` its operation, as a restored backup would. Return the operation's id."""
+    """Delete the payment's row and, with `journal`, also its operation's row, as a restored backup would. Return the
+    operation's id.
+    """
     for table in ("payments", "operations"):
         scene.place.drop_table_triggers(table)
     if journal:
@@ -38,8 +42,8 @@ def read_operation(scene: PaymentDesk, operation: str) -> OperationDetails:
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("paid", [True, False])
 def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool, paid: bool) -> None:
-    """A lost payment is shown as started, not as failed; the advised probe restores it under its number and order,
-    paid or unpaid.
+    """A payment that the database has lost is shown as started, not as failed. Its page advises a probe, which
+    restores the payment under its number and order, paid or unpaid.
     """
     payment = start_payment(scene)
     if paid:
@@ -61,8 +65,8 @@ def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, provider: str, journal: bool) -> None:
-    """The order of a lost payment gets no second payment until the lost one is restored, because the payer may have
-    paid it.
+    """The database has lost a payment that the payer may have paid: the payment's order gets no second payment until
+    the lost one is restored.
     """
     order = scene.insert_order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
     payment = scene.payments.start(order, provider).payment
@@ -87,8 +91,8 @@ def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, pro
 
 
 def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk) -> None:
-    """The desk that sent the start has written it into the database: another desk, whose spool doesn't have it,
-    starts no second payment.
+    """The desk that started a payment has written into the database that its row is lost. Another desk, whose spool
+    has no entry of this start, starts no second payment.
     """
     context, order = scene.context, scene.insert_order("ORD1", 3300, "INR")
     operation = delete_payment(scene, scene.payments.start(order, "atom").payment, journal=True)
@@ -105,8 +109,8 @@ def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk)
 def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """Two people have denied a lost payment at another desk: this desk, whose spool still has the start, allows a new
-    one only after their decision.
+    """The spool of this desk has the start of a lost payment. This desk allows a new payment of the order only after
+    two people have denied the lost payment at another desk.
     """
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
@@ -125,8 +129,8 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
 
 
 def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None:
-    """The key of a long order number is too long for the table: the fingerprint of the lost start prevents a second
-    payment until it is restored.
+    """The idempotency key of a long order number is too long for the table of lost operations. The table has the
+    fingerprint of the lost start instead, which prevents a second payment until the lost one is restored.
     """
     context, number = scene.context, "ORD-" + "7" * 60
     order = scene.insert_order(number, 3300)
@@ -145,7 +149,9 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Paymen
 
 
 def test_a_refused_start_is_failed(scene: PaymentDesk) -> None:
-    """A start that the provider has refused is failed, and needs no further step."""
+    """The provider has refused the start of a payment that the database has lost: the start is shown as failed, and
+    needs no further step.
+    """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")).detail[
         "record"
@@ -160,8 +166,8 @@ def test_a_refused_start_is_failed(scene: PaymentDesk) -> None:
 
 @pytest.mark.expects_log("an answer that never came is told")
 def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock) -> None:
-    """The answer and then the row of a payment were lost: it is shown as unknown until the provider answers or two
-    people decide.
+    """The provider's answer to a start got lost, and then the database lost the payment's row: the payment is shown
+    as unknown until the provider answers or two people decide.
     """
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")).detail[
@@ -184,8 +190,8 @@ def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sa
 
 
 def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) -> None:
-    """A lost payment whose order doesn't exist is restored without an order, although its number may be that of
-    another order.
+    """The order of a lost payment doesn't exist any more: the payment is restored without an order, although another
+    order may have the same number.
     """
     scene.insert_order("ORD", 3300)
     payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
@@ -200,8 +206,8 @@ def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) ->
 
 
 def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> None:
-    """The second payment of an order is restored to this order, although the shop has an order with the payment's
-    number by now.
+    """The database has lost the second payment of an order. The payment is restored to this order, although the shop
+    has meanwhile created an order whose number is the payment's number.
     """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.insert_order("ORD", 3300)
@@ -237,8 +243,8 @@ def start_twice(scene: PaymentDesk, order: int) -> list[Payment]:
 def test_the_second_lost_start_of_an_order_is_known_too(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock, known: str
 ) -> None:
-    """Both payments of an order are lost, and two people deny the first one: the order still gets no new payment,
-    because the payer may have paid the second one.
+    """The database has lost both payments of an order, and two people deny the first one. The order still gets no new
+    payment, because the payer may have paid the second one.
     """
     context, order = scene.context, scene.insert_order("ORD-1", 3300)
     first, second = start_twice(scene, order)
@@ -264,8 +270,9 @@ def test_the_second_lost_start_of_an_order_is_known_too(
 
 @pytest.mark.parametrize(("number", "known"), [("ORD_1", "desk"), ("ORD_1", "database"), ("ORD" + "7" * 61, "desk")])
 def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, number: str, known: str) -> None:
-    """A lost start is found by its order's number, whichever attempt it was. An order whose number only begins with
-    the same characters can get a payment.
+    """An order's total was changed after the database lost a start of its payment. The lost start is still found by
+    the order's number, whether it was the first or a later payment of the order. An order whose number only begins
+    with the same characters can get a payment.
     """
     context, order = scene.context, scene.insert_order(number, 3300)
     first, second = start_twice(scene, order)
@@ -285,7 +292,9 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, 
 
 
 def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
-    """Neither a restored payment nor one that was never lost prevents a later payment."""
+    """A payment that was lost and restored, and a payment that was never lost, don't prevent a later payment of their
+    order.
+    """
     order = scene.insert_order("ORD-1", 3300)
     second = start_twice(scene, order)[1]
     operation = delete_payment(scene, second, journal=True)
@@ -297,7 +306,9 @@ def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("paid", [True, False])
 def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk, paid: bool) -> None:
-    """The gateway is asked before people decide: a payment that it knows is restored, paid or waiting."""
+    """Two people want to deny a lost payment, and the program asks the gateway first: if the gateway has the payment,
+    it is restored as paid or waiting, and can't be denied.
+    """
     payment, order = start_payment(scene), scene.read_order("ORD-1")
     if paid:
         scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -317,8 +328,9 @@ def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer", "unusable_answer"])
 def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDesk, reason: str) -> None:
-    """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
-    is in no table: no proposal is stored."""
+    """Two people want to deny a lost payment that was paid. Atom's answer has the code for "no data" and also
+    contains the payment, or a cache answers in Atom's place, or the answer has a state that the program doesn't have
+    in its table. In each case no proposal is stored."""
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.change_payment_state("atom", "ORD-1", "paid", notify=False)
     operation = delete_payment(scene, payment, journal=True)

@@ -1,4 +1,4 @@
-"""A payment starts once for each order and provider, and changes by its provider's answers."""
+"""A payment is started once for each order and provider, and its state changes by the provider's answers."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -25,8 +25,8 @@ pytestmark = pytest.mark.time_scale("1")
 
 
 def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
-    """The payer pays the code, and a read finds it: the payment is captured and completed, and the order is paid. A
-    second read changes nothing.
+    """The payer pays the code, and a read at the provider finds this: the payment is captured and completed, and the
+    order is paid. A second read changes nothing.
     """
     order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     started = scene.payments.start(order, "paypay")
@@ -46,8 +46,10 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     assert scene.list_open_rules() == []
 
 
-def test_the_same_order_again_is_the_same_code(scene: PaymentDesk) -> None:
-    """A second start, while the payer can still pay, returns the first code; nothing is sent."""
+def test_a_second_start_of_an_order_returns_the_first_code(scene: PaymentDesk) -> None:
+    """A payment is started a second time for an order while the payer can still pay the first code: the start returns
+    the first code, and nothing is sent.
+    """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay")
     second = scene.payments.start(order, "paypay")
@@ -79,8 +81,8 @@ def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
 def test_a_start_of_an_earlier_version_prevents_a_second_one(
     scene: PaymentDesk, state: str, lease: int, code: str
 ) -> None:
-    """An earlier release put the provider into the key: a start with such a key prevents a second one while its
-    outcome is open.
+    """An earlier release of the program built the idempotency key from the provider instead of the merchant. A start
+    with such a key prevents a second start while its outcome is open.
     """
     order = scene.insert_order("ORD-1", 3300)
     operation = scene.payments.start(order, "paypay").payment.operation_id or ""
@@ -101,8 +103,8 @@ def test_a_start_of_an_earlier_version_prevents_a_second_one(
 
 
 def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
-    """A start with the same request id returns the first code, also after the payment has changed;
-    nothing is sent.
+    """A start is repeated with the same request id: it returns the first code, also after the payment has changed,
+    and nothing is sent.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay", request_id="start-1")
@@ -115,7 +117,9 @@ def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
 def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str) -> None:
-    """The order was cancelled or its total changed: its first code isn't returned again."""
+    """An order was cancelled, or its total was changed, after the start of its payment: a second start is refused and
+    doesn't return the first code.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET {change}")
@@ -132,7 +136,9 @@ def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
 
 
 def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
-    """A start that couldn't be sent leaves no reservation and no used key: it can be repeated."""
+    """A start whose call couldn't be sent leaves no reservation in the account and no used idempotency key: the start
+    can be repeated.
+    """
     scene.insert_account(NUMBERS[0], 3300)
     order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
@@ -147,7 +153,9 @@ def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
 def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDesk, fault: str) -> None:
-    """The answer to a start got lost: the payment is unknown and holds its claim, until a read finds its state."""
+    """The answer to a start got lost: the payment is unknown and holds its claim, until a read at the provider finds
+    its state.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault(fault, call="paypay_create")
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 4
@@ -163,7 +171,9 @@ def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDes
 
 
 def test_an_existing_code_is_read_again(scene: PaymentDesk) -> None:
-    """PayPay answers DUPLICATE_DYNAMIC_QR_REQUEST: the state of the existing payment is read at once."""
+    """PayPay answers a start with DUPLICATE_DYNAMIC_QR_REQUEST: the program reads the state of the existing payment
+    at once.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.money.register_payment("paypay", "ORD-1", 3300)
     error = call_for_refusal(scene.payments.start, order, "paypay")
@@ -174,8 +184,8 @@ def test_an_existing_code_is_read_again(scene: PaymentDesk) -> None:
 
 
 def test_an_account_without_room_sends_nothing(scene: PaymentDesk) -> None:
-    """The account has no room beside its reservations: the second order's start is refused before
-    anything is sent.
+    """The limit of an account leaves no room beside the reservation of a first order: the start of the second order's
+    payment is refused before anything is sent.
     """
     scene.insert_account(NUMBERS[0], 5000)
     scene.payments.start(scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
@@ -189,8 +199,9 @@ def test_an_account_without_room_sends_nothing(scene: PaymentDesk) -> None:
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An unpaid code expires by our clock after one more question, and its reservation ends. A later payment by the
-    payer is booked with evidence; its cancelled order stays cancelled.
+    """The time limit of an unpaid code is over by our clock: the program asks the provider once more, and then the
+    payment expires and its reservation ends. If the payer still pays later, the payment is booked with evidence, and
+    its cancelled order stays cancelled.
     """
     scene.insert_account(NUMBERS[0], 3300)
     order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
@@ -209,8 +220,8 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
 
 
 def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> None:
-    """The provider reports FAILED after our success: the payment is reversed with a case, and the order stays as it
-    is.
+    """The provider first reports a success and then FAILED: the payment is reversed and a case is opened, and the
+    order doesn't change.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -223,8 +234,8 @@ def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> N
 
 
 def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentDesk) -> None:
-    """A success with another amount makes the payment unknown; two people settle it with the amount that was
-    captured.
+    """The provider reports a success with another amount than requested: the payment becomes unknown, and two people
+    settle it with the amount that was captured.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -239,7 +250,9 @@ def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentD
 
 
 def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDesk) -> None:
-    """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
+    """The payment of a cancelled order is paid late: the payment is booked, the order stays cancelled, and a person
+    must look at both records.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -250,8 +263,10 @@ def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDes
 
 
 @pytest.mark.expects_log("what was tolerated is told")
-def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The order couldn't be set to paid after its payment was booked: a due task or a person does it later."""
+def test_an_order_that_could_not_be_set_to_paid_is_set_later(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A payment is booked, but its order couldn't be set to paid at that moment: a due task or a person sets it to
+    paid later.
+    """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     scene.context.failpoints = RaisesAlways("before_order_move")
@@ -267,7 +282,7 @@ def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: PaymentDesk,
 
 
 class RaisesAlways(Failpoints):
-    """Failpoints of which the one with this name always raises an error."""
+    """Failpoints that raise an error each time the code reaches the failpoint with this name."""
 
     def __init__(self, name: str) -> None:
         super().__init__(None)
@@ -279,8 +294,8 @@ class RaisesAlways(Failpoints):
 
 
 def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An unknown payment is polled after 1, 5, 30 minutes and so on; then a person must look. It never becomes failed
-    by time alone.
+    """The program probes an unknown payment after 1, 5, 30 minutes and so on; after the last attempt a person must
+    look. The payment never becomes failed only because time has passed.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), "paypay")
@@ -296,7 +311,9 @@ def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDes
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentDesk) -> None:
-    """The database couldn't store the answer to a start: the spool delivers it, and the payer can pay."""
+    """The database couldn't store the provider's answer to a start: the spool delivers the answer later, and the
+    payer can pay the code.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
@@ -309,8 +326,8 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentD
 
 
 def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: PaymentDesk) -> None:
-    """A payment ended unpaid here, and its gateway then reports another amount as paid: the order gets no other code
-    at any gateway until people have decided.
+    """A payment has ended unpaid here, and then its gateway reports another amount as paid: the order gets no other
+    code at any gateway until people have decided.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -340,8 +357,8 @@ def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Paymen
 def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     scene: PaymentDesk, source: str, number: str
 ) -> None:
-    """The database has lost the payment, and a notice reports that it was paid: the order gets no other code at any
-    gateway until the payment is here or a person has acknowledged the notice.
+    """The database has lost a payment, and a notice reports that this payment was paid. The order gets no other code
+    at any gateway until the payment is restored or a person has acknowledged the notice's case.
     """
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
@@ -365,8 +382,8 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])
 def test_a_refused_number_is_probed_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
-    """The database has lost a paid payment, and no notice came: Atom refuses its number without a reason, so the
-    program asks about that number before it uses another one.
+    """The database has lost a paid payment, and no notice about it came. Atom refuses a new start with the same
+    payment number without a reason: the program asks Atom about that number before it starts with another number.
     """
     minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
     scene.money.register_payment(provider, "ORD-1", minor)
@@ -380,7 +397,7 @@ def test_a_refused_number_is_probed_before_the_next_start(scene: PaymentDesk, pr
 
 
 def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> None:
-    """After an unmatched notice of a failure a new payment can be started."""
+    """A notice that matches no payment reports a failure: a new payment of its order can still be started."""
     assert (
         scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", type="payment.failed")).done
         == "unmatched"
@@ -391,8 +408,10 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> N
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_late_code_stays_payable(scene: PaymentDesk) -> None:
-    """The code arrives after the payment has ended here: a person must look, and the page doesn't show the code."""
+def test_a_late_code_stops_the_next_payment_and_needs_a_person(scene: PaymentDesk) -> None:
+    """The answer with the code arrives after the payment has ended here, and the payer may still pay the code: a
+    person must look, the page doesn't show the code, and the order gets no other code.
+    """
     order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
@@ -414,8 +433,8 @@ def test_a_late_code_stays_payable(scene: PaymentDesk) -> None:
 def test_an_expiry_time_in_the_past_keeps_the_code_payable_for_a_day(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer has an expiry time in the past, which must be wrong: the order isn't cancelled for a day, because
-    the payer has the code.
+    """The provider's answer has an expiry time in the past, which must be wrong. The payer already has the code, so
+    the order isn't cancelled for a day.
     """
     make = PayPay.start
 
@@ -436,7 +455,9 @@ def test_an_expiry_time_in_the_past_keeps_the_code_payable_for_a_day(
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The late answer to a lost start closes a first person's proposal about the payment."""
+    """The answer to a start arrives after a first person has proposed the outcome of the payment: the answer closes
+    the proposal.
+    """
     order, uptime = scene.insert_order("ORD-1", 3300), boot_clock.read_uptime_ms
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
@@ -460,8 +481,8 @@ def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest
 def test_an_answer_that_is_delivered_twice_is_written_once(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
-    written a second time.
+    """A process ends after COMMIT, but before it marks the answer in the spool as delivered. The answer is therefore
+    delivered again, and nothing is written a second time.
     """
     order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")

@@ -22,13 +22,13 @@ from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.services.refunds.idempotency_key import find_refund_key
 from tests.providers.http.test_failure_classes import make_exception_chain
-from tests.providers.payments.parts import VECTORS
+from tests.providers.payments.parts import PROVIDER_TEST_VECTORS
 from tests.support.desks import NUMBERS, open_desk
 from tests.support.refund_desks import RefundDesk, call_for_code
 
-SCENARIOS = {one["id"]: one for one in VECTORS["probe_scenarios"]}
-TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in VECTORS["classify_transport"]}
-ANSWERS = {one["id"]: one for one in VECTORS["classify_http"]}
+SCENARIOS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
+TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_transport"]}
+ANSWERS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_http"]}
 REFUNDS = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
 CALLS = {
     "paypay": ("POST /v2/refunds", "GET /v2/refunds"),

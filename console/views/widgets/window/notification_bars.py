@@ -315,8 +315,8 @@ class ToastStack(QObject):
         toast.show()
 
     def show_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
-        """From now on, until `stop_showing_in` is called, show the newest toast and all later toasts in this dialog.
-        Remove the older toasts."""
+        """From now on, until `stop_showing_toasts_in_dialog` is called, show the newest toast and all later toasts in
+        this dialog. Remove the older toasts."""
         self._dialogs.append(dialog)
         for toast in self._toasts[:-1]:
             self._remove_toast(toast)
