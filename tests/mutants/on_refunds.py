@@ -128,7 +128,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            if payment.id < 0:  # it has",
             ),
         ),
-        (f"{_START_EDGES_TESTS}::test_a_code_that_ends_during_the_questions_is_read_first",),
+        (f"{_START_EDGES_TESTS}::test_a_code_that_expires_before_the_claim_prevents_a_second_code",),
     ),
     Mutant(
         "a refused number is followed by another one unasked",
@@ -196,7 +196,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    now = context.now()\n",
             ),
         ),
-        ("tests/services/refunds/test_on_servers.py::test_the_day_of_the_limit_is_the_servers",),
+        ("tests/services/refunds/test_on_servers.py::test_the_daily_limit_counts_by_the_servers_clock",),
         "mariadb",
     ),
     Mutant(
@@ -560,7 +560,9 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    if all(",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_a_list_without_a_refund_that_we_know_is_no_list",),
+        (
+            "tests/services/refunds/test_unknown_refunds.py::test_a_list_without_our_completed_refund_stops_the_next_refund",
+        ),
     ),
     Mutant(
         "a refund elsewhere, once acknowledged, leaves the whole payment to be refunded",

@@ -1,4 +1,6 @@
-"""A company as a whole: its money per currency, and what all its records have of notes, documents and history."""
+"""Tests of the summary of a company: its money by currency, and the notes, documents and history of all its
+records.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -14,7 +16,7 @@ from tests.support.quick_desks import ManualClock
 from tests.support.report_rows import NOW, ReportRows
 
 NUMBER, OTHER = "1180301018771", "5010001192707"
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -25,24 +27,24 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 
 def test_sums_of_twelve_months_include_payments_by_order(console: Console, place: Place) -> None:
-    """The company's sums of twelve months by currency, including payments that belong to it only by their order.
-    Reversed, unknown, older and other companies' payments don't count; accepted and unknown refunds are counted
-    apart.
+    """The company's sums of twelve months by currency include payments that belong to it only through their order.
+    Reversed, unknown, older and other companies' payments do not count. Accepted and unknown refunds are counted
+    separately.
     """
     rows = ReportRows(place)
-    paid = {"captured_minor": 3_300, "paid_at": NOW - DAY, "corporation_number": NUMBER}
+    paid = {"captured_minor": 3_300, "paid_at": NOW - ONE_DAY, "corporation_number": NUMBER}
     order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": NUMBER}
     rows.insert_row("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
     rows.insert_payment("paypay", "completed", NOW, **paid)
     rows.insert_payment("atom", "completed", NOW, **{**paid, "captured_minor": 99, "currency": "INR"})
     rows.insert_payment("paypay", "completed", NOW, captured_minor=500, paid_at=NOW, order_id=71)
-    rows.insert_payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * DAY})
+    rows.insert_payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * ONE_DAY})
     rows.insert_payment("paypay", "completed", NOW, **{**paid, "certainty": "unknown"})
     rows.insert_payment("paypay", "reversed", NOW, **paid)
     rows.insert_payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER})
     ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
-    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - DAY)
-    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * DAY, refund_amount=7)
+    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - ONE_DAY)
+    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * ONE_DAY, refund_amount=7)
     rows.insert_refund("submitted", NOW, payment_id=ids[2], refund_amount=200, state_since=NOW)
     rows.insert_refund("submitting", NOW, payment_id=ids[3], refund_amount=30, certainty="unknown", state_since=NOW)
     rows.insert_refund("completed", NOW, payment_id=ids[6], state_since=NOW)
@@ -52,8 +54,8 @@ def test_sums_of_twelve_months_include_payments_by_order(console: Console, place
 
 
 def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:
-    """Notes, documents and events of all records of the company, the newest first, without those of other records.
-    The newest document of a record is its current one; reading a record is no event.
+    """The company has the notes, documents and events of all its records, newest first, and none of other records.
+    The newest document of a record is marked as current; reading a record is no event.
     """
     rows = ReportRows(place)
     for table in ("notes", "documents", "audit_log"):
@@ -67,7 +69,7 @@ def test_a_company_has_notes_documents_and_events_of_its_records(console: Consol
             "subject_id": id,
             "path": f"{number}.pdf",
             "sha256": str(number) * 64,
-            "fetched_at": NOW - days * DAY,
+            "fetched_at": NOW - days * ONE_DAY,
         }
         rows.insert_row("documents", {**document, **facts})
     entry = {"session": "s", "at": NOW, "who": "op-a", "desk": "", "result": "done", "detail": "{}"}
@@ -90,7 +92,7 @@ def test_a_company_has_notes_documents_and_events_of_its_records(console: Consol
     ]
     notice = {"source": "paypay", "kind": "Transaction", "done": "done", "body": "", "amount_minor": 3_300,
               "currency": "JPY"}  # fmt: skip
-    for number, (payment, at) in enumerate(((1, NOW), (1, NOW - DAY), (9, NOW))):
+    for number, (payment, at) in enumerate(((1, NOW), (1, NOW - ONE_DAY), (9, NOW))):
         place.drop_table_triggers("payment_events")
         rows.insert_row(
             "payment_events", {**notice, "event_id": f"n-{number}", "payment_id": payment, "received_at": at}
@@ -102,7 +104,7 @@ def test_a_company_has_notes_documents_and_events_of_its_records(console: Consol
         (("payment", 1), "Transaction"),
         (("payment", 1), "Transaction"),
     ], "the notice that moved the payment stands below its audit entry; a notice about another company is left out"
-    assert [one.event.at for one in events] == [NOW, NOW, NOW, NOW - DAY]
+    assert [one.event.at for one in events] == [NOW, NOW, NOW, NOW - ONE_DAY]
     assert format_event_sentence(events[-1].event, "en") == (
         "Received a notice from PayPay: Other notice (Transaction), ¥3,300."
     )

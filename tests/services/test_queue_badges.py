@@ -1,4 +1,4 @@
-"""The badge of work of a record agrees with the queue's sort order, filter and count."""
+"""Tests that the work badge of a record agrees with the queue's sort order, filter and count."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +12,8 @@ from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-QUEUES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
-STORED_BADGES = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}
+QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
+WORK_STATE_BY_BADGE = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}
 """Badges that name a stored work state: only records of this state may show them."""
 
 
@@ -25,7 +25,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 
 def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple[str, int, WorkBadge, WorkState]]:
-    """Return kind, id, badge and state of work of the filtered records of a queue."""
+    """Return the kind, id, badge and work state of each filtered record of a queue."""
     items: tuple[QueueItem, ...] = desk.console.recovery.read_queue(name, 1_000, None, chosen).items
     now = desk.console._context.clock.now()
     return [
@@ -34,15 +34,15 @@ def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple
     ]
 
 
-@pytest.mark.parametrize("name", QUEUES)
+@pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_the_badge_agrees_with_order_filter_and_count(desk: SampleDesk, name: str) -> None:
-    """Records with the badge "needs a person" stand together in the queue, and the filter for them finds exactly
-    these records.
+    """Records with the badge "needs a person" are next to each other in the sorted queue, and the filter for them
+    returns exactly these records.
     """
     rows = read_badges(desk, name, RecordFilter())
     assert rows
-    assert [row for row in rows if STORED_BADGES.get(row[2], row[3]) != row[3]] == []
-    for badge, state in STORED_BADGES.items():
+    assert [row for row in rows if WORK_STATE_BY_BADGE.get(row[2], row[3]) != row[3]] == []
+    for badge, state in WORK_STATE_BY_BADGE.items():
         filtered = read_badges(desk, name, RecordFilter(work_states=frozenset({state})))
         assert [row for row in rows if row[2] is badge] == [row for row in filtered if row[2] is badge]
         others = read_badges(desk, name, RecordFilter(work_states=frozenset(set(WorkState) - {state})))

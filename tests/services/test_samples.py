@@ -1,4 +1,6 @@
-"""Invented records: their contents, and that a desk with them is one that real work could have produced."""
+"""Tests of invented sample records: their contents, and that a desk with them is in a state that real work could
+produce.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ from console.settings.settings import Settings
 from tests.support.desks import make_environment
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-TEAM = (
+SAMPLE_OPERATORS = (
     Person("op-a", frozenset({"operator"}), may_buy=True),
     Person("lead-b", frozenset({"approver"}), may_buy=True),
     Person("aud-e", frozenset({"auditor"}), may_buy=False),
@@ -26,13 +28,13 @@ TEAM = (
 
 
 def describe_company(number: str) -> tuple[str, str]:
-    """Return the invented name and result of the corporation."""
+    """Return the invented name and the invented result of the corporation."""
     return content.make_company_name(number), content.get_credit_verdict(number)
 
 
 @cache
 def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
-    """Return so many sample credit checks of seed 1."""
+    """Return this number of sample credit checks for seed 1."""
     return generate_checks(1, datetime.now(UTC), describe_company, count)
 
 
@@ -40,12 +42,12 @@ def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
 def console(tmp_path: Path) -> Iterator[Console]:
     told = make_environment(tmp_path, "http://127.0.0.1:9")
     with open_console(Settings.load(told)) as desk:
-        write_samples(desk._context, make_samples(), TEAM, render_sample_report_pdf)
+        write_samples(desk._context, make_samples(), SAMPLE_OPERATORS, render_sample_report_pdf)
         yield desk
 
 
 def test_the_same_seed_makes_the_same_records() -> None:
-    """Two runs of one seed give equal records; another seed gives others."""
+    """Two runs with the same seed give equal records; another seed gives other records."""
     first, second = (generate_checks(7, NOW, describe_company, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
     assert [s.number for s in first] == [s.number for s in second]
@@ -53,7 +55,7 @@ def test_the_same_seed_makes_the_same_records() -> None:
 
 
 def test_two_thousand_samples_have_every_kind() -> None:
-    """The generator makes 2,000 sample credit checks, oldest first, without events in the future, and with every kind
+    """The generator makes 2,000 sample credit checks, oldest first, without events in the future and with every kind
     that support staff may see.
     """
     made = generate_checks(1, NOW, describe_company)
@@ -71,13 +73,15 @@ def test_two_thousand_samples_have_every_kind() -> None:
 
 
 def test_no_sample_number_can_belong_to_a_real_company() -> None:
-    """Each corporation number is valid and begins, after its check digit, with a code that no registry office has."""
+    """Each sample corporation number is valid. After its check digit it begins with a code that no registry office
+    has.
+    """
     own = [sample.number for sample in make_samples() if sample.journal]
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 
 def test_a_filled_desk_has_every_queue(console: Console) -> None:
-    """Each queue has records, and each of them has an explanation."""
+    """On a desk with samples, each queue has records, and each record has an explanation."""
     for name in ("pending", "error", "incomplete", "unknown", "review"):
         items = console.recovery.read_queue(name, 200).items
         assert items, name
@@ -87,13 +91,15 @@ def test_a_filled_desk_has_every_queue(console: Console) -> None:
 
 
 def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
-    """The audit rows of the samples are chained and anchored like all others."""
+    """The audit rows of the samples are chained and anchored like all other audit rows."""
     with console.acting_as("aud-e"):
         assert console.audit.verify_chains() >= sum(len(sample.events) for sample in make_samples())
 
 
-def test_a_contradicting_answer_is_kept(console: Console) -> None:
-    """A sample's contradicting answer has the time at which it came, not that of the purchase's answer."""
+def test_a_contradicting_answer_has_its_own_time(console: Console) -> None:
+    """The contradicting answer of a sample has the time of its own arrival, not that of the answer to the
+    purchase.
+    """
     for sample in make_samples():
         if sample.kind == "contradicted":
             view = console.credit_checks.read_credit_check(sample.id)
@@ -102,7 +108,9 @@ def test_a_contradicting_answer_is_kept(console: Console) -> None:
 
 
 def test_documents_of_samples_can_be_read(console: Console) -> None:
-    """Each record with a PDF has a readable one; where the provider changed it, the earlier one is readable, too."""
+    """Each sample record with a PDF has a readable PDF. If the provider changed it, the earlier PDF is readable,
+    too.
+    """
     changed = next(sample for sample in make_samples() if sample.kind == "two_reports")
     view = console.credit_checks.read_credit_check(changed.id)
     assert [document.is_current for document in view.documents] == [True, False]
@@ -112,8 +120,8 @@ def test_documents_of_samples_can_be_read(console: Console) -> None:
 
 
 def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
-    """A superseded record names its successor, and a duplicate the live record; each client and number has one live
-    record.
+    """A superseded record names its successor, and a duplicate names the live record. Each client and corporation
+    number has one live record.
     """
     for sample in make_samples():
         if sample.newer_sample or sample.original_sample:

@@ -1,4 +1,6 @@
-"""Invented payments and refunds: their contents, and that desk and simulated providers agree where they should."""
+"""Tests of invented sample payments and refunds: their contents, and that the desk and the simulated providers agree
+where they should.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,25 +18,25 @@ from console.demo.samples import PaymentSample, generate_checks, generate_paymen
 from console.domain.payments.states import RefundState
 from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
-from tests.services.test_samples import NOW, TEAM, describe_company, make_samples
+from tests.services.test_samples import NOW, SAMPLE_OPERATORS, describe_company, make_samples
 from tests.support import payment_desks
 from tests.support.desks import make_environment
 
 
 @cache
 def make_payments(count: int = 120) -> tuple[PaymentSample, ...]:
-    """Return so many sample payments of seed 1."""
+    """Return this number of sample payments for seed 1."""
     return generate_payments(1, datetime.now(UTC), make_samples(), count)
 
 
 @pytest.fixture
-def paying(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
-    """A desk with the samples, and a sandbox whose providers know the same payments."""
+def sample_payment_desk(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
+    """Yield a desk with the samples, and a sandbox whose providers have the same payments."""
     with start_sandbox() as sandbox:
         told = make_environment(tmp_path, sandbox.url, **payment_desks.make_settings(sandbox.url))
         with open_console(Settings.load(told)) as desk:
             write_samples(
-                desk._context, (), TEAM, lambda *_: b"", make_payments()
+                desk._context, (), SAMPLE_OPERATORS, lambda *_: b"", make_payments()
             )  # credit checks have tests of their own
             demo_payments.register_payments(sandbox, make_payments())
             yield desk, sandbox
@@ -50,7 +52,7 @@ def test_the_same_seed_makes_the_same_payments() -> None:
 
 
 def test_samples_have_each_kind_of_payment() -> None:
-    """The samples have each kind of payment that a support person may meet, at both providers."""
+    """The samples contain each kind of payment that support staff may see, at PayPay and at Atom."""
     kinds = {made.kind for made in make_payments()}
     assert kinds >= {
         "pays_by_itself", "waiting", "unknown", "failed", "expired", "paid_after_cancel", "not_moved", "contradicted",
@@ -62,11 +64,11 @@ def test_samples_have_each_kind_of_payment() -> None:
     assert refunds == set(RefundState)
 
 
-def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
-    """The captured sum is refundable, reserved, refunded or set aside; the provider's books agree, if it knows the
-    payment.
+def test_money_of_samples_adds_up(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+    """The parts of the captured sum (refundable, reserved, refunded, set aside) add up to it. If the simulated
+    provider has the payment, its ledger agrees.
     """
-    console, sandbox = paying
+    console, sandbox = sample_payment_desk
     for made in make_payments():
         record = console.payments.read_payment(made.id).record
         parts = (record.refundable_minor, record.reserved_minor, record.refunded_minor, record.set_aside_minor)
@@ -78,9 +80,11 @@ def test_money_of_samples_adds_up(paying: tuple[Console, Sandbox]) -> None:
             assert there["refunded_minor"] == record.refunded_minor
 
 
-def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox]) -> None:
-    """Each sample has an explanation in both languages, as text and as JSON; a missing sentence would fail here."""
-    console, _ = paying
+def test_every_payment_and_refund_explains_itself(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+    """Each sample has an explanation in Japanese and English, as text and as JSON; a missing sentence would make this
+    test fail.
+    """
+    console, _ = sample_payment_desk
     translator = Translator()
     kinds = {made.kind: made for made in make_payments()}
     for translator.language in ("ja", "en"):
@@ -94,9 +98,9 @@ def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox
                 assert kind == "order" or view.timeline, made.kind
 
 
-def test_an_unknown_sample_refund_is_settled_by_a_probe(paying: tuple[Console, Sandbox]) -> None:
-    """An unknown refund that the simulated provider made is found by a probe."""
-    console, _ = paying
+def test_an_unknown_sample_refund_is_settled_by_a_probe(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+    """A probe settles an unknown refund that the simulated provider has made."""
+    console, _ = sample_payment_desk
     found = [
         one for made in make_payments() for one in made.refunds if made.kind == "refund_unknown" and one.sandbox_state
     ]
@@ -111,9 +115,9 @@ def test_an_unknown_sample_refund_is_settled_by_a_probe(paying: tuple[Console, S
         assert console.refunds.approve(asked.id).state is RefundState.SUBMITTED
 
 
-def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
-    """The due tasks handle all samples without a failure."""
-    console, _ = paying
+def test_due_tasks_find_nothing_broken(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+    """The due tasks process all samples without a failure."""
+    console, _ = sample_payment_desk
     with console.acting_as("worker"):
         assert {run.task for run in console.recovery.run_all_tasks()} >= {
             "payment_polls",
@@ -122,11 +126,11 @@ def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
         }
 
 
-def test_events_of_samples_are_in_order(paying: tuple[Console, Sandbox]) -> None:
-    """A payment expires after its deadline and after its steps have begun, a contradiction is recorded when the
+def test_events_of_samples_are_in_order(sample_payment_desk: tuple[Console, Sandbox]) -> None:
+    """A payment expires after its deadline and after its steps have begun. A contradiction is recorded when its
     answer came, and an approver decides after the request.
     """
-    console, _ = paying
+    console, _ = sample_payment_desk
     for made in make_payments():
         if made.kind == "expired":
             assert made.latest_event_at > made.values["payment_expires_at"]

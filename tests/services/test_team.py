@@ -1,4 +1,6 @@
-"""A whole team works on a server, each person with an own account and no right too many: everything works."""
+"""Tests of a whole team on a server, where each person has a database account with no more rights than necessary: all
+actions of the team work.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -23,20 +25,20 @@ NUMBER = NUMBERS[0]
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
-    """A team with database accounts."""
+    """Return a team with database accounts."""
     with open_team(sql_server) as made:
         yield made
 
 
 class TeamDesks:
-    """Opens a desk for a person of the team at its first use, and returns it."""
+    """Opens a desk for an operator of the team at its first use, and returns it."""
 
     def __init__(self, people: Team, folder: Path, vendor: LedgerVendor, closing: ExitStack) -> None:
         self._people, self._folder, self._vendor, self._closing = people, folder, vendor, closing
         self._desks: dict[str, Console] = {}
 
     def __call__(self, who: str, desk: str = "") -> Console:
-        """Return the desk of this person; `desk` names the spool, by default the person's own."""
+        """Return the desk of this operator. `desk` names the spool (default: the operator's own)."""
         if who not in self._desks:
             url = self._people.urls[who] if who != "owner" else self._people.owner
             home = self._folder / (desk or who)
@@ -55,7 +57,7 @@ def vendor() -> LedgerVendor:
 
 @pytest.fixture
 def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[TeamDesks]:
-    """The desks of the team; the tables are emptied after each test."""
+    """Yield the desks of the team; the tables are emptied after each test."""
     with ExitStack() as closing:
         yield TeamDesks(people, tmp_path, vendor, closing)
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -79,7 +81,7 @@ def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silen
 
 
 def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, team_desks: TeamDesks) -> None:
-    """One person buys, another re-fetches, and the auditor reads, each under the own name."""
+    """One person buys, another re-fetches, and the auditor reads the purchase, each under their own name."""
     bought = buy_check(team_desks("op-a"))
     assert (bought.state, bought.incomplete) == ("success", ())
     assert team_desks("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
@@ -91,7 +93,7 @@ def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, tea
 
 
 def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
-    """The first person proposes; an operator can't confirm, an approver with own evidence can."""
+    """The first person proposes an outcome. An operator cannot confirm it; an approver with separate evidence can."""
     record = make_unknown(team_desks("op-a"), vendor)
 
     def resolve_as(who: str) -> object:
@@ -110,8 +112,8 @@ def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor
 def test_one_person_settles_a_purchase_with_the_providers_confirmation(
     team_desks: TeamDesks, vendor: LedgerVendor
 ) -> None:
-    """Another person than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
-    before.
+    """A person other than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
+    first.
     """
     record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
     resolved = team_desks("op-b").recovery.resolve(
@@ -124,7 +126,7 @@ def test_one_person_settles_a_purchase_with_the_providers_confirmation(
 def test_the_worker_settles_another_persons_purchase(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor
 ) -> None:
-    """The worker probes and settles another person's purchase where AlarmBox has a list."""
+    """If AlarmBox offers a list of purchases, the worker probes and settles another person's purchase."""
     vendor.finds = True
     record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
     probed = team_desks("worker").recovery.probe("credit-check", record.id)
@@ -133,7 +135,7 @@ def test_the_worker_settles_another_persons_purchase(
 
 
 def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
-    """A renewal supersedes the check, is refused and gives the claim back: the database accepts
+    """A renewal supersedes the credit check, is refused by AlarmBox and gives the claim back. The database accepts
     each of these writes.
     """
     vendor.today = lambda: date(2024, 4, 1)
@@ -151,7 +153,7 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: Tea
 
 
 def _expire_check(people: Team, record: CreditCheck) -> None:
-    """Let the credit check expire."""
+    """Change the stored dates of the credit check so that it has expired."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
@@ -161,7 +163,7 @@ def _expire_check(people: Team, record: CreditCheck) -> None:
 
 
 def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
-    """The worker's account, which can't decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
+    """The worker's account, which cannot decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
     vendor.readable = False
     bought = buy_check(team_desks("op-a"))
     assert bought.incomplete
@@ -193,27 +195,29 @@ def _begin_and_vanish(cursor: object, who: str) -> None:
 def test_the_next_person_at_a_desk_delivers_its_answer(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor, behaviour: str
 ) -> None:
-    """The database refuses all writes when the answer comes: the next person at that desk delivers it."""
+    """If the database refuses all writes when the answer comes, the next person who works at that desk delivers the
+    answer.
+    """
     buyer = team_desks("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
-    vendor.during = lambda: _lock_out(people, "op-a")
+    vendor.during = lambda: _remove_account_role(people, "op-a")
     assert call_for_refusal_code(lambda: buy_check(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
     delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
-    _let_in(people, "op-a")
+    _restore_account_role(people, "op-a")
     assert delivered["spool_delivery"] == 1
     record = team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0]
     assert (record.state, record.certainty) == ("success" if behaviour == "answers" else "error", "known")
 
 
-def _lock_out(people: Team, who: str) -> None:
-    """Take away the role of this person's account."""
+def _remove_account_role(people: Team, who: str) -> None:
+    """Remove the role of this person's database account."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.get_grantee(who)}")
 
 
-def _let_in(people: Team, who: str) -> None:
-    """Give the role back to this person's account."""
+def _restore_account_role(people: Team, who: str) -> None:
+    """Give the role back to this person's database account."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"GRANT `{people.database}/operator` TO {people.get_grantee(who)}")
         if not people.server.is_mariadb:
@@ -241,7 +245,7 @@ def test_a_lost_record_is_restored_in_the_persons_name(
 
 
 def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
-    """The schema account can't read records, buy, settle or run due tasks."""
+    """The schema account cannot read records, buy, settle records or run due tasks."""
     bought = buy_check(team_desks("op-a"))
     owner = team_desks("owner")
     acts = (

@@ -1,5 +1,5 @@
-"""A desk whose documents are in a bucket or on a network share: it reports the place only when it
-can't be reached.
+"""Tests of a desk whose documents are in a bucket or on a network share: it reports that place only if it cannot be
+reached.
 """
 
 import shutil
@@ -20,21 +20,21 @@ from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket
 from tests.support.desks import NUMBERS, open_desk
 
 PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
-URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
+BUCKET_URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 
 
 @pytest.mark.expects_log("the refusal is told")
 def test_a_desk_stores_and_reads_documents_in_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
-    """A purchase stores its PDF in the bucket, and it is re-fetched and read from there; when the bucket refuses
-    access, the error says that.
+    """A purchase stores its PDF in the bucket, and the program re-fetches and reads the PDF there. If the bucket
+    refuses access, the error says that.
     """
-    with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
+    with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=BUCKET_URL) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         assert served.list_object_paths() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.count_pages() > 0
-        assert _read_documents_check(console.health.run_all_checks()) == (True, f"{URL} ({served.address})")
+        assert _read_documents_check(console.health.run_all_checks()) == (True, f"{BUCKET_URL} ({served.address})")
         served.refuse = {"GET": 403, "POST": 403}
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
@@ -49,8 +49,8 @@ def test_a_desk_stores_and_reads_documents_in_a_bucket(tmp_path: Path, sandbox: 
 
 @pytest.mark.expects_log("the lost mount is told")
 def test_a_desk_with_an_unmounted_share_stores_no_document(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The database knows a document and the folder is empty, as if the share isn't mounted: nothing is written there,
-    and `doctor` reports it.
+    """If the database has a document but the folder is empty, as with an unmounted share, nothing is written into the
+    folder, and `doctor` reports it.
     """
     with open_desk(tmp_path, sandbox) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
@@ -68,8 +68,8 @@ def test_a_desk_with_an_unmounted_share_stores_no_document(tmp_path: Path, sandb
 
 
 def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The pages of each version of a PDF are counted without an audit entry, because nothing of it is shown; an
-    unreadable file has no count.
+    """The pages of each version of a PDF are counted without an audit entry, because no content is shown. An
+    unreadable file has no page count.
     """
     with open_desk(tmp_path, sandbox) as console:
         record = console.credit_checks.purchase(PURCHASE_REQUEST)
@@ -84,6 +84,6 @@ def test_pages_of_each_version_are_counted(tmp_path: Path, sandbox: Sandbox) -> 
 
 
 def _read_documents_check(checks: Sequence[HealthCheck]) -> tuple[bool, object]:
-    """Return whether the check of documents passed, and the place that it names."""
+    """Return whether the check of documents passed, and the storage place that it names."""
     (found,) = (check for check in checks if check.name == "documents")
     return found.ok, found.facts.get("place")

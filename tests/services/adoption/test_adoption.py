@@ -44,13 +44,13 @@ from tests.support.servers import Cluster, start_private_mariadb
 from tests.support.sql_server import SqlServer
 
 ONE, TWO, THREE = invent_numbers(3, seed=31)
-_LATE_ROW_COUNT = 400
+_ROWS_ADDED_DURING_ADOPTION = 400
 """Rows that come in while an adoption goes on."""
 ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
 
 
 @pytest.fixture
-def url(engine: Engine, home: Path) -> Iterator[str]:
+def database_url(engine: Engine, home: Path) -> Iterator[str]:
     """The address of an empty database; each test runs on each database engine."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
@@ -59,9 +59,9 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def database(database_url: str) -> Iterator[Database]:
     """The new database, opened as the other application does."""
-    opened = Database(url, without_time_limit=True)
+    opened = Database(database_url, without_time_limit=True)
     yield opened
     opened.close()
 
@@ -88,7 +88,7 @@ def count_rows_by_table(database: Database) -> dict[str, object]:
         return {name: conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names}
 
 
-def test_all_rows_of_another_application_are_adopted(database: Database, home: Path, url: str) -> None:
+def test_all_rows_of_another_application_are_adopted(database: Database, home: Path, database_url: str) -> None:
     """After an adoption, the values that the other application wrote are unchanged and one row of each claim is live.
     The counts of the run equal those that the plan announced.
     """
@@ -96,7 +96,7 @@ def test_all_rows_of_another_application_are_adopted(database: Database, home: P
         database, [*legacy.make_rows(600, doubled=0.1, odd=0.1), make_row(corporation_number="番号なし")]
     )
     before, there = read_rows(database), count_rows_by_table(database)
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         plan = service.make_plan()
         assert (count_rows_by_table(database), read_rows(database)) == (there, before), "a dry run changes nothing"
         done = service.run()
@@ -129,7 +129,7 @@ LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
 """Rows of one claim each, and which of them stays; their number comes from the test."""
 
 
-def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, url: str) -> None:
+def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, database_url: str) -> None:
     """If several rows have one claim, the newest purchased row stays live. Each other row becomes its duplicate, with
     an entry in the review queue, a case and an audit entry.
     """
@@ -145,7 +145,7 @@ def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: 
         places = range(len(rows))
         expected += [(first + place, None if place == stays else first + stays) for place in places]
     legacy.create_table_with_rows(database, written)
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         assert service.make_plan().row_counts.duplicate_examples[0] == DuplicateClaim(
             "1", invent_numbers(7, seed=5)[6], 3
         )
@@ -158,7 +158,9 @@ def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: 
     assert told == len(cases)
 
 
-def test_a_unique_index_of_another_application_prevents_rewriting(database: Database, home: Path, url: str) -> None:
+def test_a_unique_index_of_another_application_prevents_rewriting(
+    database: Database, home: Path, database_url: str
+) -> None:
     """If a unique index of the other application prevents that a corporation number is rewritten in plain digits, the
     row in plain digits stays live. The other row becomes its duplicate, and its spelling does not change.
     """
@@ -172,22 +174,22 @@ def test_a_unique_index_of_another_application_prevents_rewriting(database: Data
     )
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run()
     found = read_rows(database, "corporation_number, duplicate_of")
     assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
 
 
-def test_rows_of_different_clients_are_no_duplicates(database: Database, home: Path, url: str) -> None:
+def test_rows_of_different_clients_are_no_duplicates(database: Database, home: Path, database_url: str) -> None:
     """Rows of two clients with the same corporation number are not duplicates, because a claim belongs to one
     client.
     """
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1), make_bought_row(ONE, 1, client_id=2)])
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         assert service.run().duplicates == 0
 
 
-def test_an_interrupted_adoption_continues(home: Path, database: Database, url: str) -> None:
+def test_an_interrupted_adoption_continues(home: Path, database: Database, database_url: str) -> None:
     """An adoption is broken off at each failpoint in turn, and the other application adds rows meanwhile. Each next
     run continues the adoption, and at the end one row of each claim is live.
     """
@@ -195,14 +197,14 @@ def test_an_interrupted_adoption_continues(home: Path, database: Database, url: 
     before, broken = read_rows(database), []
     for name in failpoint_names.ADOPTION_FAILPOINTS:
         with (
-            open_adoption_service(home, url, FAILPOINT=f"{name}:1:raise") as service,
+            open_adoption_service(home, database_url, FAILPOINT=f"{name}:1:raise") as service,
             suppress(failpoints.FailpointReached),
         ):
             service.run()
             broken.append(name)
     assert broken == []
     legacy.insert_rows(database, [make_bought_row(ONE, 9), make_row(corporation_number=f"T{TWO}")])
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run()
         assert service.make_plan().state == "adopted"
     found = read_counts(database)
@@ -229,13 +231,15 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
         database.close()
 
 
-def test_two_simultaneous_adoptions_are_one(home: Path, database: Database, url: str) -> None:
+def test_two_simultaneous_adoptions_decide_each_duplicate_once(
+    home: Path, database: Database, database_url: str
+) -> None:
     """If two desks run the adoption at the same time, each duplicate is decided once and has one case."""
     legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
     done: list[int] = []
 
     def adopt_at_desk(number: int) -> None:
-        with open_adoption_service(home / str(number), url) as service:
+        with open_adoption_service(home / str(number), database_url) as service:
             done.append(service.run().duplicates)
 
     threads = [threading.Thread(target=adopt_at_desk, args=(number,)) for number in range(2)]
@@ -342,7 +346,7 @@ def test_rows_added_during_the_adoption_are_read_once(
     wrote 150 rows a second.
     """
     server_fixtures.require_engine("mariadb")
-    late = list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=doubled, odd=0.1))
+    late = list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=doubled, odd=0.1))
     with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -358,8 +362,8 @@ def test_rows_added_during_the_adoption_are_read_once(
         read = count_rows_read(server, database) - read_before[0]
         found = read_counts(database)
         database.close()
-    assert (found["rows"], found["live"], found["undecided"]) == (_LATE_ROW_COUNT + 1, found["claims"], 0)
-    assert read < 60 * _LATE_ROW_COUNT, f"{read} rows were read to compare {_LATE_ROW_COUNT}"
+    assert (found["rows"], found["live"], found["undecided"]) == (_ROWS_ADDED_DURING_ADOPTION + 1, found["claims"], 0)
+    assert read < 60 * _ROWS_ADDED_DURING_ADOPTION, f"{read} rows were read to compare {_ROWS_ADDED_DURING_ADOPTION}"
 
 
 def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerVendor) -> None:
@@ -372,13 +376,13 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         with open_adoption_service(home, url) as service:
             service.run()
-        legacy.insert_rows(database, list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=0, odd=0.9)))
+        legacy.insert_rows(database, list(legacy.make_rows(_ROWS_ADDED_DURING_ADOPTION, seed=8, doubled=0, odd=0.9)))
         with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
             before = count_rows_read(server, database)
-            assert desk.scheduler._tasks["rows_by_others"]() == _LATE_ROW_COUNT
+            assert desk.scheduler._tasks["rows_by_others"]() == _ROWS_ADDED_DURING_ADOPTION
             read = count_rows_read(server, database) - before
         database.close()
-    assert read < 60 * _LATE_ROW_COUNT, f"{read} rows were read to adopt {_LATE_ROW_COUNT}"
+    assert read < 60 * _ROWS_ADDED_DURING_ADOPTION, f"{read} rows were read to adopt {_ROWS_ADDED_DURING_ADOPTION}"
 
 
 def count_rows_read(server: SqlServer, database: Database) -> int:
@@ -519,7 +523,7 @@ def open_desk(home: Path, url: str, database: Database, vendor: LedgerVendor) ->
     return open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
 
 
-def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url: str) -> None:
+def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, database_url: str) -> None:
     """After the adoption a desk finds the rows. The desk is refused to buy a corporation while a row holds its claim,
     and can buy another corporation. The other application's insert of a claimed number then fails (error 1062 on a
     server).
@@ -527,9 +531,9 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url
     legacy.create_table_with_rows(
         database, [make_bought_row(f"T{ONE}", 71), make_bought_row(ONE, 72), make_row(corporation_number=TWO)]
     )
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run()
-    with open_desk(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, database_url, database, LedgerVendor()) as console:
         assert [record.id for record in console.lookup.find_records(ONE).credit_checks] == [2, 1]
         assert {item.record.id for item in console.recovery.read_queue("review").items} == {1, 3}
         for number in (ONE, TWO):
@@ -543,17 +547,17 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url
         assert [run.count for run in console.recovery.run_all_tasks() if run.task == "rows_by_others"] == [0]
 
 
-def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Database, url: str) -> None:
+def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Database, database_url: str) -> None:
     """A row that the adoption has marked as a duplicate stays a duplicate, also after the other application has
     completed its purchase. A number of thirteen letters counts as unreadable and stays as written.
     """
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 71), make_row(corporation_number=ONE)])
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run()
     legacy.insert_rows(database, [make_row(corporation_number="ABCDEFGHIJKLM")])
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET credit_check_id = 72 WHERE id = 2")
-    with open_desk(home, url, database, LedgerVendor()) as console:
+    with open_desk(home, database_url, database, LedgerVendor()) as console:
         console.recovery.run_all_tasks()
         waiting = {item.record.id: item.record.work.reason for item in console.recovery.read_queue("review").items}
     assert waiting == {2: "duplicate", 3: "number_unreadable"}
@@ -613,7 +617,7 @@ def require_dates_in_zone(
     assert str(read_rows(database, "purchased_at")[0][0])[:19] == written
 
 
-def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database, url: str) -> None:
+def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database, database_url: str) -> None:
     """A re-fetch of an adopted row writes the day of the purchase in the row's own time zone, because the other
     application still reads the row.
     """
@@ -623,9 +627,9 @@ def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database
     legacy.create_table_with_rows(
         database, [make_row(corporation_number=ONE, credit_check_id=charged.credit_check_id)]
     )
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run("Asia/Tokyo")
-    with open_desk(home, url, database, vendor) as console:
+    with open_desk(home, database_url, database, vendor) as console:
         record = console.credit_checks.refetch(1).record
         again = console.credit_checks.refetch(1).record
     assert record.purchased_at is not None

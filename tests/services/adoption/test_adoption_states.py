@@ -27,7 +27,7 @@ EXPECTED_STATES = {"pending": ("pending", "written_by_other"), "error": ("error"
 
 
 @pytest.fixture
-def url(engine: Engine, home: Path) -> Iterator[str]:
+def database_url(engine: Engine, home: Path) -> Iterator[str]:
     """The address of an empty database; each test runs on each database engine."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
@@ -36,9 +36,9 @@ def url(engine: Engine, home: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def database(database_url: str) -> Iterator[Database]:
     """The new database, opened as the other application does."""
-    opened = Database(url, without_time_limit=True)
+    opened = Database(database_url, without_time_limit=True)
     yield opened
     opened.close()
 
@@ -71,12 +71,12 @@ def read_states(database: Database) -> list[tuple[object, ...]]:
         return [tuple(found) for found in rows]
 
 
-def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, url: str) -> None:
+def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, database_url: str) -> None:
     """A row with the provider's id becomes a success, whatever its status was. A row with the status success but
     without an id waits for a person. A row with the status error has no further work.
     """
     make_rows_of_every_state(database)
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         plan = service.make_plan()
         assert plan.obstacles == ()
         assert plan.row_counts.by_status == {"pending": 1, "success": 3, "error": 2}
@@ -101,19 +101,21 @@ def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, 
         assert "it''s theirs" in made["Create Table"]
 
 
-def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: Path, url: str) -> None:
+def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: Path, database_url: str) -> None:
     """A purchase is refused before a call is sent if an adopted row holds the claim, even if that row is a success
     without an id. An adopted row with the status error doesn't hold the claim.
     """
     make_rows_of_every_state(database)
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         service.run()
     if database.is_server:
         execute_statements(
             database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
         )
     vendor = LedgerVendor()
-    with open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+    with open_quick_desk(
+        home, vendor, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
+    ) as console:
         for number in (BOUGHT, PENDING, CLAIMED, ODD):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -137,7 +139,7 @@ def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: P
     ],
 )
 def test_a_status_column_with_other_words_is_an_obstacle(
-    database: Database, home: Path, url: str, more: str, word: str | None, kind: str
+    database: Database, home: Path, database_url: str, more: str, word: str | None, kind: str
 ) -> None:
     """A status column with other words, another type, another default or NULL values is an obstacle; so are words
     that only the collation treats as equal to ours. The adoption is refused and changes nothing.
@@ -147,7 +149,7 @@ def test_a_status_column_with_other_words_is_an_obstacle(
     )
     if word is not None:
         execute_statements(database, f"UPDATE {TABLE_NAME} SET status = '{word}'")
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         (obstacle,) = service.make_plan().obstacles
         assert (obstacle.code, obstacle.name, obstacle.is_convertible) == (kind, "status", False)
         with pytest.raises(ConsoleError) as refused:
@@ -227,7 +229,7 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
     team.drop()
 
 
-def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path, url: str) -> None:
+def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path, database_url: str) -> None:
     """The adoption counts the rows without a PDF. After a person has accepted these rows, they are no longer in the
     queue. Their records still show them as incomplete and can be re-fetched.
     """
@@ -238,7 +240,7 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
         database,
         [make_bought_row(BOUGHT, charged.credit_check_id), make_bought_row(PENDING, 2, pdf_file_path="theirs/2.pdf")],
     )
-    with open_adoption_service(home, url) as service:
+    with open_adoption_service(home, database_url) as service:
         with pytest.raises(ConsoleError) as early:
             service.accept_incomplete_rows()
         assert (early.value.code, early.value.detail["problem"]) == ("schema_mismatch", "not_adopted")
@@ -247,9 +249,11 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
         execute_statements(
             database, f"INSERT INTO operators (name, roles) VALUES ('{database.account_name}', 'operator')"
         )
-    with open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a") as console:
+    with open_quick_desk(
+        home, vendor, DATABASE_URL=database_url, OPERATOR="" if database.is_server else "op-a"
+    ) as console:
         assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [1]
-        with open_adoption_service(home, url) as service:
+        with open_adoption_service(home, database_url) as service:
             assert [service.accept_incomplete_rows() for _ in range(2)] == [1, 0]
         assert console.recovery.read_queue("incomplete").items == ()
         assert console.lookup.find_records(BOUGHT).credit_checks[0].incomplete == ("pdf",)

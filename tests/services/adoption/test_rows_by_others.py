@@ -62,7 +62,7 @@ def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVe
 
 @pytest.mark.parametrize("spelling", [f"T{NUMBER}", f"Ｔ{NUMBER}", f"{NUMBER[:4]}\t{NUMBER[4:]}", f"\ufeff{NUMBER}"])
 @pytest.mark.parametrize("bought", [None, 77])
-def test_spellings_that_sql_does_not_know_hold_the_claim(
+def test_rows_in_spellings_that_sql_cannot_compare_hold_the_claim(
     console: Console, vendor: LedgerVendor, place: Place, spelling: str, bought: int | None
 ) -> None:
     """A row whose corporation number has a spelling that SQL cannot compare is found and holds its claim, at once
@@ -77,7 +77,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     assert vendor.charges == []
 
 
-def test_a_spelling_holds_the_claim_behind_many_unadopted_rows(
+def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
     """The other application has written 250 rows while no window and no worker was running. A later row with another

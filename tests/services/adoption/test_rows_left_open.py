@@ -101,7 +101,7 @@ def test_two_people_give_the_id_of_an_open_row(
 
 
 @pytest.mark.parametrize(("id_at_provider", "code"), [(3, "evidence_mismatch"), (99, "evidence_mismatch")])
-def test_an_id_that_does_not_fit_proposes_nothing(
+def test_an_id_of_no_purchase_of_the_corporation_is_refused(
     console: Console, place: Place, id_at_provider: int, code: str
 ) -> None:
     """An id of another corporation's purchase (3), or an id that AlarmBox does not have (99), is refused and makes no
@@ -184,7 +184,7 @@ def test_an_id_after_an_error_stops_the_next_purchase(
     assert (buy_check(console).state, vendor.count_charges(NUMBER)) == ("success", 3)
 
 
-def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Place) -> None:
+def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console, place: Place) -> None:
     """A row that no due task has adopted cannot be resolved, because its number may need another spelling and the row
     may be a duplicate.
     """

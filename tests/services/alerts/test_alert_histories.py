@@ -29,7 +29,7 @@ PRICE = 3300
 MINUTE = timedelta(minutes=1)
 SCALED_GRACE = 5 * MINUTE / 20
 _PAID_STATES = ("payment_success", "callback_received", "signature_verified", "completed")
-_numbers = itertools.count(1)
+_order_numbers = itertools.count(1)
 
 
 @dataclass
@@ -64,7 +64,7 @@ class OrderHistory:
 
     context: ServiceContext
     clock: ManualClock
-    number: str = field(default_factory=lambda: f"ORD-{next(_numbers)}")
+    number: str = field(default_factory=lambda: f"ORD-{next(_order_numbers)}")
     id: int = 0
     state: str = "pending"
     state_changed_at: datetime | None = None

@@ -27,8 +27,8 @@ from tests.services.alerts.watched_companies import (
     THIRD_DAY,
     WHOLE_DAY,
     CompanyDesks,
-    make_number,
-    make_rows,
+    make_corporation_number,
+    make_registry_rows,
     open_company_desks,
 )
 from tests.support.ledger_vendor import LedgerVendor
@@ -39,7 +39,7 @@ from tests.support.team_mode import execute_desk_requests, use_team_mode
 CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
 UNWATCHED_COMPANY_INDEXES = range(55, 60)
 """Indexes of the companies: with live checks, with open payments, with open refunds, and with ended records alone."""
-SUCCESSOR = 59
+SUCCESSOR_COMPANY_INDEX = 59
 STATEMENT_PARTS = 3
 """Its expired check makes it none that is watched."""
 
@@ -52,7 +52,7 @@ def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
         lambda row: changes.rename_company(row, f"{row.name}改", NEXT_DAY),
         lambda row: changes.move_company(row, "永田町２丁目３－１", NEXT_DAY, city="港区"),
         lambda row: changes.close_company(row, NEXT_DAY),
-        lambda row: changes.merge_company(row, make_number(SUCCESSOR), NEXT_DAY),
+        lambda row: changes.merge_company(row, make_corporation_number(SUCCESSOR_COMPANY_INDEX), NEXT_DAY),
         lambda row: changes.rename_company(
             changes.move_company(row, "大手町１－１", NEXT_DAY), "名称；変更|株式会社", NEXT_DAY
         ),
@@ -78,7 +78,7 @@ def write_records(scene: CompanyDesks) -> None:
     scene.insert_check(55, expires_at=EXPIRED_AT)
     scene.insert_payment(56, is_paid=True)
     scene.insert_refund(57, ended=True)
-    scene.insert_check(SUCCESSOR, expires_at=EXPIRED_AT)
+    scene.insert_check(SUCCESSOR_COMPANY_INDEX, expires_at=EXPIRED_AT)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
@@ -91,7 +91,7 @@ def test_forty_changes_raise_one_alert_each(
     """
     monkeypatch.setattr(changed_companies, "ROWS_PER_PAGE", 7)
     monkeypatch.setattr(changed_companies, "IDS_PER_PAGE", 10)
-    rows = make_rows(range(60))
+    rows = make_registry_rows(range(60))
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         write_records(scene)
         scene.import_files(scene.whole)
@@ -104,7 +104,7 @@ def test_forty_changes_raise_one_alert_each(
         difference = scene.write_difference(NEXT_DAY, [*told.values(), *others, corrected])
         scene.import_files(difference)
         _run_all_desks_at_once(scene)
-        assert set(scene.read_alert_texts()) == {make_number(index) for index in told}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(index) for index in told}
         assert len(scene.list_events()) == len(told) == 40
         _require_facts_of_changes(scene, rows, told)
         with pytest.raises(ConsoleError):
@@ -125,7 +125,7 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
     alert with all facts in which its last row differs from its former state, also if the file marks an earlier row as
     valid (latest = 1).
     """
-    rows = make_rows(range(8))
+    rows = make_registry_rows(range(8))
     with open_company_desks(place, hand_clock, rows) as scene:
         for index in (1, 3, 4, 5, 6):
             scene.insert_check(index)
@@ -135,29 +135,31 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
         closed = changes.close_company(rows[4], NEXT_DAY)
         renamed = changes.rename_company(rows[5], "新名株式会社", NEXT_DAY)
         day = [
-            changes.merge_company(rows[0], make_number(1), NEXT_DAY),
-            changes.merge_company(rows[1], make_number(2), NEXT_DAY),
-            changes.merge_company(rows[2], make_number(0), NEXT_DAY),  # a circle
+            changes.merge_company(rows[0], make_corporation_number(1), NEXT_DAY),
+            changes.merge_company(rows[1], make_corporation_number(2), NEXT_DAY),
+            changes.merge_company(rows[2], make_corporation_number(0), NEXT_DAY),  # a circle
             moved._replace(latest=back_in_force),
             changes.move_company(moved, rows[3].street_number, NEXT_DAY),
             closed._replace(latest=back_in_force),
             changes.reopen_company(closed, NEXT_DAY),
             renamed._replace(latest=back_in_force),
             changes.close_company(renamed, NEXT_DAY),
-            changes.merge_company(rows[6], make_number(7), NEXT_DAY),
+            changes.merge_company(rows[6], make_corporation_number(7), NEXT_DAY),
             changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
         ]
         scene.import_files(scene.write_difference(NEXT_DAY, day))
         scene.run_watch()
         assert scene.read_alert_texts() == {
-            make_number(1): f"company merged 2026-11-18 {make_number(2)} {rows[2].name}",
-            make_number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
-            make_number(6): f"company merged 2026-11-18 {make_number(7)} 後継株式会社",
+            make_corporation_number(1): f"company merged 2026-11-18 {make_corporation_number(2)} {rows[2].name}",
+            make_corporation_number(
+                5
+            ): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
+            make_corporation_number(6): f"company merged 2026-11-18 {make_corporation_number(7)} 後継株式会社",
         }
-        void = changes.reopen_company(changes.merge_company(rows[1], make_number(2), NEXT_DAY), THIRD_DAY)
+        void = changes.reopen_company(changes.merge_company(rows[1], make_corporation_number(2), NEXT_DAY), THIRD_DAY)
         scene.import_files(scene.write_difference(THIRD_DAY, [void]))
         scene.run_watch()
-        assert set(scene.read_alert_texts()) == {make_number(5), make_number(6)}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(5), make_corporation_number(6)}
         assert (scene.run_watch(), len(scene.list_events())) == (0, 4)
 
 
@@ -188,13 +190,13 @@ def _require_facts_of_changes(
     items = {item.change.number: item for item in scene.console.alerts.read_company_queue(1_000).items}
     for topic, text in scene.list_events():
         body = json.loads(text)
-        index = next(index for index in told if make_number(index) == body["corporation_number"])
+        index = next(index for index in told if make_corporation_number(index) == body["corporation_number"])
         assert (topic, body["event"], body["rule_id"]) == (COMPANY_TOPIC, "AlertRaised", "corporation_changed")
         assert (body["before"]["name"], body["registry_date"]) == (rows[index].name, NEXT_DAY.isoformat())
         if index != 54:
             assert body["after"]["name"] == told[index].name
             assert body["after"]["successor"] == (told[index].successor_corporate_number or None)
-        assert body["changed"] == sorted(items[make_number(index)].change.changed_facts)
+        assert body["changed"] == sorted(items[make_corporation_number(index)].change.changed_facts)
     kinds = Counter(" ".join(sorted(item.change.changed_facts)) for item in items.values())
     assert kinds["deleted"] == 1
     assert set(kinds) == {"name", "address", "closed", "closed successor", "address name", "deleted"}
@@ -206,7 +208,7 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
     also closes the alert, if the company has no older live check. Each closing has an event. The same change raises
     no second alert, but the next change does.
     """
-    rows = make_rows(range(3))
+    rows = make_registry_rows(range(3))
     with open_company_desks(place, hand_clock, rows) as scene:
         for index in range(3):
             scene.insert_check(index)
@@ -220,23 +222,23 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
             item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
         }
         acknowledge = scene.console.alerts.acknowledge
-        seen = acknowledge(by_number[make_number(0)], "asked them", request_id="ack-1")
-        assert acknowledge(by_number[make_number(0)], "asked them", request_id="ack-1") == seen
+        seen = acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1")
+        assert acknowledge(by_number[make_corporation_number(0)], "asked them", request_id="ack-1") == seen
         assert seen.resolved_at is not None
         hand_clock.at += timedelta(minutes=5)
         later = f"{hand_clock.now():%Y-%m-%d %H:%M:%S}"
         for index in (1, 2):
             scene.place.sql(
                 "UPDATE hansha_alarmbox_credit_checks SET superseded_at = '2026-11-20 03:00:00'"
-                f" WHERE corporation_number = '{make_number(index)}' AND client_id = 1"
+                f" WHERE corporation_number = '{make_corporation_number(index)}' AND client_id = 1"
             )
             scene.insert_check(index, bought_at=later)
         assert scene.run_watch() == 1
-        assert set(scene.read_alert_texts()) == {make_number(2)}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(2)}
         assert (scene.run_watch(), len(scene.list_events())) == (0, 5)
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
         assert scene.run_watch() == 1
-        assert scene.read_alert_texts()[make_number(0)] == "company closed 2026-11-19 liquidation"
+        assert scene.read_alert_texts()[make_corporation_number(0)] == "company closed 2026-11-19 liquidation"
 
 
 @pytest.mark.engines("sqlite", "mariadb")
@@ -245,7 +247,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
     acknowledged alert does not change. After a newer change of the company, or after its credit check has expired,
     the change cannot be reopened.
     """
-    rows = make_rows(range(2))
+    rows = make_registry_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
         for index in range(2):
             scene.insert_check(index)
@@ -254,7 +256,7 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
         assert scene.run_watch() == 2
-        services, words = scene.console, scene.read_alert_texts()[make_number(0)]
+        services, words = scene.console, scene.read_alert_texts()[make_corporation_number(0)]
         first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
         assert services.alerts.list_acknowledged_changes() == ()
         for id in first.values():
@@ -262,36 +264,45 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: ManualCloc
         hand_clock.at += timedelta(minutes=5)
         assert {item.alert.id for item in services.alerts.list_acknowledged_changes()} == set(first.values())
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[make_number(0)], " ")
+            services.incidents.reopen(first[make_corporation_number(0)], " ")
         assert refused.value.code == "usage"
         assert scene.read_alert_texts() == {}
         with services.database.read() as conn:
-            as_read = watched_corporations.find_by_numbers(conn, [make_number(0)])[make_number(0)]
-        incident = services.incidents.reopen(first[make_number(0)], "the wrong company", request_id="re-1")
+            as_read = watched_corporations.find_by_numbers(conn, [make_corporation_number(0)])[
+                make_corporation_number(0)
+            ]
+        incident = services.incidents.reopen(
+            first[make_corporation_number(0)], "the wrong company", request_id="re-1"
+        )
         facts, day = as_read.facts, as_read.registry_date
         assert facts is not None
         with services.database.write_without_retries() as tx, pytest.raises(RunAgain):  # a worker that read earlier
             watched_corporations.store_facts(tx.conn, as_read, facts, day, hand_clock.at)
         assert (
-            services.incidents.reopen(first[make_number(0)], "the wrong company", request_id="re-1").id == incident.id
+            services.incidents.reopen(first[make_corporation_number(0)], "the wrong company", request_id="re-1").id
+            == incident.id
         )
         assert (incident.state, incident.alerts[0].observed) == ("open", words)
-        assert scene.read_alert_texts() == {make_number(0): words}
-        assert [step.words for step in services.incidents.read_incident(first[make_number(0)]).steps] == [
+        assert scene.read_alert_texts() == {make_corporation_number(0): words}
+        assert [step.words for step in services.incidents.read_incident(first[make_corporation_number(0)]).steps] == [
             "the wrong company"
         ]
-        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [make_number(1)]
+        assert [item.change.number for item in services.alerts.list_acknowledged_changes()] == [
+            make_corporation_number(1)
+        ]
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[make_number(0)], "again")
+            services.incidents.reopen(first[make_corporation_number(0)], "again")
         assert refused.value.code == "already_decided"
         assert scene.run_watch() == 0
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
         assert scene.run_watch() == 1
         with pytest.raises(ConsoleError) as refused:
-            services.incidents.reopen(first[make_number(1)], "too late")
+            services.incidents.reopen(first[make_corporation_number(1)], "too late")
         assert refused.value.code == "already_decided"
         (closed,) = (
-            item.alert for item in services.alerts.read_company_queue().items if item.change.number == make_number(1)
+            item.alert
+            for item in services.alerts.read_company_queue().items
+            if item.change.number == make_corporation_number(1)
         )
         services.alerts.acknowledge(closed.id, "asked them")
         assert [item.alert.id for item in services.alerts.list_acknowledged_changes()] == [closed.id]
@@ -307,7 +318,7 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) 
     """If a company changes again while its alert is open, one new alert with both changes replaces the alert. If the
     registry reverts the change, the alert closes and no new one is raised.
     """
-    rows = make_rows(range(2))
+    rows = make_registry_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
         scene.insert_check(0)
         scene.insert_check(1)
@@ -320,7 +331,9 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: ManualClock) 
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
         assert scene.run_watch() == 3
         assert scene.read_alert_texts() == {
-            make_number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
+            make_corporation_number(
+                0
+            ): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
         }
         names = [json.loads(body)["event"] for _, body in scene.list_events()]
         assert Counter(names) == {"AlertRaised": 3, "AlertResolved": 2}
@@ -332,7 +345,7 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
     The change is found in a stored difference, or by the day of the company's closing. Changes before the purchase
     raise no alert. A company without live records raises no alert, but its facts are stored.
     """
-    rows = make_rows(range(6))
+    rows = make_registry_rows(range(6))
     planted = rows | {
         3: changes.close_company(rows[3], WHOLE_DAY),
         4: changes.close_company(rows[4], date(2026, 10, 1)),
@@ -344,7 +357,7 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
         difference = scene.write_difference(NEXT_DAY, renamed)
         scene.import_files(scene.whole, difference)
         assert scene.run_watch() == 2
-        assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(3)}
         scene.insert_check(5, bought_at="2026-11-20 02:00:00")
         assert scene.run_watch() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
@@ -353,7 +366,7 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
         assert scene.run_watch() == 0
         scene.insert_check(5, client=2, bought_at="2026-11-20 03:00:00")
         assert scene.run_watch() == 0
-        assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(3)}
 
 
 @pytest.mark.engines("sqlite")
@@ -361,14 +374,14 @@ def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: Ma
     """An import of registry files searches for changed companies twice: before the import, so that records written
     since the last run are watched, and after the import.
     """
-    rows = make_rows(range(2))
+    rows = make_registry_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
         scene.insert_check(0)
         scene.console.registry.import_files([scene.whole])
         scene.insert_check(1, bought_at="2026-11-20 02:00:00")
         renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
         scene.console.registry.import_files([scene.write_difference(NEXT_DAY, renamed)])
-        assert set(scene.read_alert_texts()) == {make_number(0), make_number(1)}
+        assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(1)}
 
 
 @pytest.mark.engines("sqlite")
@@ -376,7 +389,7 @@ def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock:
     """A desk whose corporation registry is older than another desk's raises no alert about changed companies and
     closes none.
     """
-    rows = make_rows(range(1))
+    rows = make_registry_rows(range(1))
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         scene.insert_check(0)
         scene.import_files(scene.whole)
@@ -401,7 +414,7 @@ def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualCloc
     """An unreadable row of `watched_corporations` raises no alert, or its facts are stored anew and compared later.
     The run goes on, and the alerts of all other companies are raised.
     """
-    rows = make_rows(range(len(UNREADABLE_FACTS) + 1))
+    rows = make_registry_rows(range(len(UNREADABLE_FACTS) + 1))
     with open_company_desks(place, hand_clock, rows) as scene:
         for index in rows:
             scene.insert_check(index)
@@ -410,13 +423,16 @@ def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: ManualCloc
         for index, (column, value) in enumerate(UNREADABLE_FACTS):
             scene.place.sql(
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
-                f" WHERE corporation_number = '{make_number(index)}'"
+                f" WHERE corporation_number = '{make_corporation_number(index)}'"
             )
         scene.import_files(
             scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
         )
         assert (scene.run_watch(), scene.run_watch()) == (2, 0)
-        assert set(scene.read_alert_texts()) == {make_number(3), make_number(len(UNREADABLE_FACTS))}
+        assert set(scene.read_alert_texts()) == {
+            make_corporation_number(3),
+            make_corporation_number(len(UNREADABLE_FACTS)),
+        }
 
 
 @pytest.mark.engines("mariadb")
@@ -424,7 +440,7 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
     """A person in team mode can read the queue, and can acknowledge and reopen a change through a worker; the stored
     name is the person's.
     """
-    rows = make_rows(range(1))
+    rows = make_registry_rows(range(1))
     with open_company_desks(place, hand_clock, rows) as scene:
         scene.insert_check(0)
         scene.import_files(scene.whole)
@@ -459,7 +475,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
     troubles: tuple[Trouble, ...] = ("lost", "commit_lost") if engine == "sqlite" else ("deadlock",)
     with fresh_place() as place:
         clock = ManualClock()
-        rows = make_rows(range(40))
+        rows = make_registry_rows(range(40))
         with use_lease_clock(clock), open_company_desks(place, clock, rows) as scene:
             for index in rows:
                 scene.insert_check(index)

@@ -19,7 +19,7 @@ from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 from tests.support.refusals import call_for_refusal as refused
 
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 def read_refusal_code(call: Callable[[], object]) -> str:
@@ -119,7 +119,7 @@ def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clo
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     clock.offset += timedelta(minutes=10)
     incidents.take(id)
-    incidents.snooze(id, scene.context.now() + DAY)
+    incidents.snooze(id, scene.context.now() + ONE_DAY)
     clock.offset -= timedelta(minutes=10)
     assert incidents.release(id).owner is None
     assert incidents.wake(id).state is IncidentState.OPEN
@@ -134,7 +134,7 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
     payment = pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     now = scene.context.now()
-    for wrong in (now, now - DAY, now + 15 * DAY):
+    for wrong in (now, now - ONE_DAY, now + 15 * ONE_DAY):
         assert read_refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
     assert incidents.count_waiting_incidents() == 1
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
@@ -146,13 +146,13 @@ def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, 
         IncidentState.OPEN,
         WakeReason.TIME,
     )
-    incidents.snooze(id, scene.context.now() + DAY)
+    incidents.snooze(id, scene.context.now() + ONE_DAY)
     run_rules(scene, clock)  # the order's alert comes beside the payment's
     assert (read_single_incident(scene).state, read_single_incident(scene).woken_by) == (
         IncidentState.OPEN,
         WakeReason.WORSE,
     )
-    incidents.snooze(id, scene.context.now() + DAY, "the shop answers tomorrow")
+    incidents.snooze(id, scene.context.now() + ONE_DAY, "the shop answers tomorrow")
     assert incidents.wake(id).state is IncidentState.OPEN
     before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
     assert read_refusal_code(lambda: incidents.resolve(id, "")) == "usage"
@@ -239,7 +239,7 @@ def test_a_reopened_incident_waits_for_a_person(scene: PaymentDesk, clock: Moved
     for is_snoozed in (True, False):
         scene.console.alerts.acknowledge(id, "")
         if is_snoozed:
-            incidents.snooze(id, scene.context.now() + DAY)
+            incidents.snooze(id, scene.context.now() + ONE_DAY)
         else:
             incidents.resolve(id, "the shop was told")
         assert incidents.count_waiting_incidents() == 0
@@ -275,7 +275,7 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, c
 
 
 @pytest.mark.engines("sqlite")
-def test_an_old_queue_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
     """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
     the limit. The incident closes when these records have left the queue.
     """

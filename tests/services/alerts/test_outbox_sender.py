@@ -29,7 +29,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
 
-expects_untaken_events_log = pytest.mark.expects_log("events that are not taken are told of")
+expects_log_of_unaccepted_events = pytest.mark.expects_log("events that are not taken are told of")
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Aler
     assert (run_sender(context), count_waiting(context)) == (0, 0)
 
 
-@expects_untaken_events_log
+@expects_log_of_unaccepted_events
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410, 500, 503])
 def test_an_event_that_was_not_accepted_is_sent_again(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock, status: int
@@ -117,7 +117,7 @@ def test_an_event_that_was_not_accepted_is_sent_again(
     assert receiver.event_ids == ["a-1", "b-1", "a-1", "a-2"]
 
 
-@expects_untaken_events_log
+@expects_log_of_unaccepted_events
 def test_publication_attempts_become_rare_and_never_end(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:
@@ -140,7 +140,7 @@ def test_publication_attempts_become_rare_and_never_end(
     assert (run_sender(context), count_waiting(context)) == (1, 0)
 
 
-@expects_untaken_events_log
+@expects_log_of_unaccepted_events
 def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: AlertReceiver) -> None:
     """After a few failures in a row the sender's run stops, and the other events wait for the next run."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
@@ -149,7 +149,7 @@ def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceConte
     assert len(receiver.got) == MAX_CONSECUTIVE_SEND_FAILURES
 
 
-@expects_untaken_events_log
+@expects_log_of_unaccepted_events
 def test_a_long_wait_of_the_outbox_raises_one_alert(
     context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
 ) -> None:

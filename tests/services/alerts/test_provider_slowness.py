@@ -19,7 +19,9 @@ from tests.support.desks import MovedClock
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
-_ALERTS = f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
+_SELECT_ALERTS_SQL = (
+    f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM alerts WHERE rule_id = '{ALERT_RULE}'"
+)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +58,13 @@ def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbo
         buy_slowly(1, 8)
         assert watch.update_alerts() == 1
         assert watch.update_alerts() == 0
-        ((kind, subject, observed, is_open),) = place.sql(_ALERTS)
+        ((kind, subject, observed, is_open),) = place.sql(_SELECT_ALERTS_SQL)
         assert (kind, subject, is_open) == (PROVIDER_KIND, compute_provider_subject_id("alarmbox"), 1)
         assert observed.startswith("alarmbox answers in ")
         assert observed.endswith(" s (median of 3 calls)")
         buy_slowly(4, 0)
         assert watch.update_alerts() == 1
-        assert place.sql(_ALERTS)[0][3] == 0
+        assert place.sql(_SELECT_ALERTS_SQL)[0][3] == 0
 
 
 @pytest.mark.engines("sqlite")
@@ -82,7 +84,7 @@ def test_the_slowness_alert_closes_after_an_hour_without_calls(place: Place, san
         assert watch.update_alerts() == 0, "the last calls were slow, and nothing newer is known"
         clock.offset += ALERT_LIFETIME_WITHOUT_CALLS / 2 + timedelta(minutes=1)
         assert watch.update_alerts() == 1
-        assert place.sql(_ALERTS)[0][3] == 0
+        assert place.sql(_SELECT_ALERTS_SQL)[0][3] == 0
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "PayPay answers in 4.1 s"), ("ja", "4.1 秒")])

@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 from tests.support.worker_process import fork_worker
 
 ONE, TWO, THREE = invent_numbers(3, seed=41)
-WORKERS = 3
+WORKER_COUNT = 3
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -63,7 +63,7 @@ def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
 def require_events_sent(place: Place, sandbox: Sandbox, receiver: AlertReceiver, *wanted: tuple[str, int]) -> None:
     """Run a worker process until the receiver has received exactly the events in `wanted`."""
     extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY}
-    with fork_worker(place, sandbox.url, desk=WORKERS, person=place.notice_account_name, **extra):
+    with fork_worker(place, sandbox.url, desk=WORKER_COUNT, person=place.notice_account_name, **extra):
         wait_until(lambda: list_stop_events(receiver) == list(wanted), f"the events {wanted}")
     assert all(receiver.signed)
 

@@ -29,14 +29,14 @@ TABLES_WITHOUT_TRIGGERS = ("orders", "payments", "refunds")
 """Tables whose rows these tests write past the services."""
 
 
-def make_number(index: int) -> str:
+def make_corporation_number(index: int) -> str:
     """Return the corporation number of the company with this index."""
     return add_check_digit(f"9700{index:08d}")
 
 
-def make_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
+def make_registry_rows(indexes: Iterable[int]) -> dict[int, RegistryRow]:
     """Return a dictionary with a registry row for each of these indexes."""
-    return {index: make_company_row(make_number(index), f"株式会社見張{index}") for index in indexes}
+    return {index: make_company_row(make_corporation_number(index), f"株式会社見張{index}") for index in indexes}
 
 
 class CompanyDesks:
@@ -80,8 +80,8 @@ class CompanyDesks:
         """Insert a purchased credit check of the company as the other application does; the times are in UTC."""
         self.place.execute_as_shop(
             f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number, credit_check_id, company_name, purchased_at,"
-            f" expired_at, result) VALUES ({client}, '{make_number(index)}', {client}{index:05d}, 'x', '{bought_at}',"
-            f" '{expires_at}', 'ok')"
+            f" expired_at, result) VALUES ({client}, '{make_corporation_number(index)}', {client}{index:05d},"
+            f" 'x', '{bought_at}', '{expires_at}', 'ok')"
         )
 
     def insert_payment(self, index: int, *, by_order: bool = False, is_paid: bool = False) -> int:
@@ -93,11 +93,11 @@ class CompanyDesks:
         if by_order:
             self.place.sql(
                 "INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES"
-                f" ('{name}', 3300, '{make_number(index)}')"
+                f" ('{name}', 3300, '{make_corporation_number(index)}')"
             )
             facts["order_id"] = int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{name}'")[0][0])
         else:
-            facts["corporation_number"] = make_number(index)
+            facts["corporation_number"] = make_corporation_number(index)
         make = insert_paid_payment if is_paid else insert_begun_payment
         return self.console._context.write(lambda tx: make(tx.conn, name, **facts)).id
 

@@ -24,7 +24,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
 NUMBERS = invent_numbers(130, seed=5)
-_ROOTS = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
+_COUNT_ROOTS_SQL = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
 _SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 
@@ -148,7 +148,7 @@ def test_a_root_is_written_an_hour_after_its_rows(
         counts = []
         for _ in range(4):
             worker.recovery.run_all_tasks()
-            counts.append(place.sql(_ROOTS)[0][0])
+            counts.append(place.sql(_COUNT_ROOTS_SQL)[0][0])
             let_hour_pass(place, hand_clock)
         assert counts == [0, 1, 1, 1]
 
@@ -194,7 +194,7 @@ def test_all_chain_heads_are_stored_in_several_roots(
         let_hour_pass(place, hand_clock)
         counts = {run.task: run.count for run in console.recovery.run_all_tasks()}
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
-        assert place.sql(_ROOTS)[0][0] == 3
+        assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 3
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
         with console.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) is None
@@ -366,7 +366,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, han
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[2], "1"))
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
-        assert place.sql(_ROOTS)[0][0] == 2
+        assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 2
         assert verify_trail(other) is None
         gone = delete_last_row(place, bought._context.session)
         assert verify_trail(other) == (gone, "missing")
@@ -389,7 +389,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
 
 
 @pytest.mark.engines("mariadb")
-def test_windows_of_people_leave_roots_to_a_worker(
+def test_a_desk_of_a_person_writes_no_audit_roots(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
     """On a server, a person's desk does not run the task that writes audit roots, because only the roots of a worker
@@ -399,7 +399,7 @@ def test_windows_of_people_leave_roots_to_a_worker(
         let_hour_pass(place, hand_clock)
         ran = bought.recovery.run_all_tasks()
         assert "audit_roots" not in {run.task for run in ran}
-        assert place.sql(_ROOTS)[0][0] == 0
+        assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 0
         assert "audit_roots" in {run.task for run in worker.recovery.run_all_tasks()}
-        assert place.sql(_ROOTS)[0][0] == 1
+        assert place.sql(_COUNT_ROOTS_SQL)[0][0] == 1
         assert find_root_fault(other) is None

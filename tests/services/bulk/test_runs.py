@@ -451,7 +451,7 @@ def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_the_due_task_pauses_a_dead_persons_run_of_takes(place: Place) -> None:
+def test_the_due_task_pauses_a_run_of_takes_of_a_dead_process(place: Place) -> None:
     """The due task does not continue a run of takes whose process has died, because a take has a person's name. The
     run is paused until the person who created it runs it again.
     """

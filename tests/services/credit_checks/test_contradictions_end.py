@@ -19,7 +19,7 @@ from tests.support.refusals import call_for_refusal
 NUMBER, OTHER = invent_numbers(2)
 
 
-class ConfusedVendor(LedgerVendor):
+class MisnamingVendor(LedgerVendor):
     """A simulated AlarmBox whose reports contain the corporation number `names` instead of the right one. If `names`
     is None, the reports are right.
     """
@@ -32,22 +32,22 @@ class ConfusedVendor(LedgerVendor):
 
 
 @pytest.fixture
-def vendor(hand_clock: ManualClock) -> ConfusedVendor:
-    return ConfusedVendor(today=hand_clock.today)
+def vendor(hand_clock: ManualClock) -> MisnamingVendor:
+    return MisnamingVendor(today=hand_clock.today)
 
 
 @pytest.fixture
-def console(place: Place, vendor: ConfusedVendor, hand_clock: ManualClock) -> Iterator[Console]:
+def console(place: Place, vendor: MisnamingVendor, hand_clock: ManualClock) -> Iterator[Console]:
     with place.desk(vendor, hand_clock) as desk:
         yield desk
 
 
-def hide_check(vendor: ConfusedVendor) -> None:
+def hide_check(vendor: MisnamingVendor) -> None:
     """Make the simulated AlarmBox answer that it has no such credit check, until the test restores its charges."""
     vendor.charges = []
 
 
-def name_other_corporation(vendor: ConfusedVendor) -> None:
+def name_other_corporation(vendor: MisnamingVendor) -> None:
     """Make the simulated AlarmBox answer with the report of another corporation, until the test resets `names`."""
     vendor.names = OTHER
 
@@ -79,8 +79,8 @@ def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[
 @pytest.mark.parametrize("ask", [refetch_record, probe_record])
 def test_an_answer_that_agrees_again_ends_the_case(
     console: Console,
-    vendor: ConfusedVendor,
-    spoil: Callable[[ConfusedVendor], None],
+    vendor: MisnamingVendor,
+    spoil: Callable[[MisnamingVendor], None],
     ask: Callable[[Console, CreditCheck], None],
 ) -> None:
     """A re-fetch or probe gets one wrong answer, which opens a case. When the next answer agrees with the record, the
@@ -104,7 +104,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
 
 @pytest.mark.parametrize("ask", [refetch_record, probe_record])
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
-    console: Console, vendor: ConfusedVendor, ask: Callable[[Console, CreditCheck], None]
+    console: Console, vendor: MisnamingVendor, ask: Callable[[Console, CreditCheck], None]
 ) -> None:
     """A successful re-fetch or probe does not close a case about a second purchase, because it only shows that the
     report can be read.
@@ -117,7 +117,9 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
-def test_a_second_contradiction_replaces_one_about_viewing(console: Console, vendor: ConfusedVendor) -> None:
+def test_a_contradiction_about_the_purchase_replaces_one_about_reading(
+    console: Console, vendor: MisnamingVendor
+) -> None:
     """First AlarmBox doesn't show the check, and then an answer names another purchase. The case is now about the
     other purchase, and a re-fetch that succeeds doesn't close it.
     """
@@ -132,7 +134,7 @@ def test_a_second_contradiction_replaces_one_about_viewing(console: Console, ven
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
 
 
-def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: ConfusedVendor) -> None:
+def test_an_acknowledged_contradiction_hides_no_other_one(console: Console, vendor: MisnamingVendor) -> None:
     """A person acknowledges the case about a contradiction. Another contradiction of the same purchase opens an alert
     that isn't acknowledged.
     """

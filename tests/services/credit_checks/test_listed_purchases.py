@@ -97,7 +97,7 @@ def read_probe_refusal(console: Console, record: CreditCheck) -> tuple[str, obje
 
 
 def delete_purchase(place: Place, record: CreditCheck) -> None:
-    """Delete the record and its operation, as a restored older backup would."""
+    """Delete the record and its operation from the database, as restoring an older backup would do."""
     place.sql(
         f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
@@ -159,7 +159,9 @@ def test_a_listed_purchase_without_a_day_makes_the_list_ambiguous(console: Conso
 
 
 def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
-    """The only listed purchase has no day, so it may be from last year: the purchase stays unknown."""
+    """AlarmBox's list has a single purchase without a day, which may be from last year, so a probe leaves the
+    purchase unknown.
+    """
     record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
     assert read_probe_refusal(console, record) == ("outcome_unknown", "undated_found")
@@ -255,8 +257,8 @@ def test_a_listed_lost_purchase_prevents_its_denial(console: Console, listing: L
 def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
-    """AlarmBox lists the purchase of another application's row after the first person has denied it: the second
-    person's denial is refused.
+    """The first person decides that a row of another application was not purchased, and then AlarmBox lists its
+    purchase. The second person's decision is refused.
     """
     place.execute_as_shop(f"INSERT INTO {CHECKS_TABLE} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
     console.recovery.run_all_tasks()
@@ -312,7 +314,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
         return acquire(tx, name, *more)
 
     def start_second_decision(*given: Any) -> None:
-        """Start the second decision before the first one writes its outcome."""
+        """Start the second person's decision before the first person's decision writes its outcome."""
         monkeypatch.setattr(outcomes, "write_successful_purchase", write)
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
         future.add_done_callback(lambda _future: has_second_begun.set())
@@ -374,8 +376,8 @@ def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console,
 
 
 def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console, listing: ListingVendor) -> None:
-    """The list lacks client 2's known purchase of today, so it may lack the unknown purchase too: the probe leaves
-    the purchase unknown.
+    """AlarmBox's list lacks client 2's purchase of today, which is stored here, so it may also lack the unknown
+    purchase. The probe leaves the unknown purchase unknown.
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "2"))
     listing.charges.append(Charge(2, NUMBER, "", listing.today(), None))

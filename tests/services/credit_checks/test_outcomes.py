@@ -139,8 +139,8 @@ def make_answer(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckRe
 
 
 def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
-    """A late answer says that the purchase was made: the record, the journal and the spool have the outcome and the
-    id, and the answer is stored as evidence.
+    """If a late answer says that an unknown purchase was made, the record, the journal and the spool get the outcome
+    and the id. The answer is stored as evidence.
     """
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver_late_answer(record, make_success())
@@ -422,7 +422,7 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
 
 
 def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: PurchaseDesk) -> None:
-    """A late refusal of a renewal makes the earlier credit check live again."""
+    """If AlarmBox's late answer refuses a renewal, the earlier credit check becomes live again."""
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * DAY
     purchase_desk.vendor.behaviour = "silent_after_charge"
@@ -438,7 +438,9 @@ def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: Purcha
 
 @pytest.mark.parametrize("outcome", [make_success(), make_answer(OutcomeClass.AUTH)])
 def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: Outcome[CheckReport]) -> None:
-    """A first person has proposed an outcome; a late answer with any outcome closes the proposal."""
+    """If a first person has proposed an outcome of a purchase, a late answer from AlarmBox with any outcome closes
+    the proposal.
+    """
     record = purchase_desk.make_unknown()
     first = purchase_desk.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
@@ -563,7 +565,7 @@ def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) ->
 
 @pytest.mark.expects_log("what is tolerated is told")
 def test_a_late_answer_is_delivered_despite_an_unwritable_spool(purchase_desk: PurchaseDesk) -> None:
-    """A late answer is delivered although the desk can't mark its spool entry as ended."""
+    """The program delivers a late answer to the record even if the desk cannot mark its spool entry as ended."""
     record = purchase_desk.make_unknown()
 
     def raise_storage_full(*_: object, **__: object) -> None:

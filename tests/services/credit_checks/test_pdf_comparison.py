@@ -18,7 +18,7 @@ from tests.store import pdf_bombs
 
 
 def compare_pdfs(old: bytes, new: bytes) -> DocumentComparison:
-    """Return the comparison of two PDF files."""
+    """Compare two PDF files and return the result."""
     with PdfComparison(PdfDocument(old), PdfDocument(new)) as both:
         return both.compare()
 
@@ -60,8 +60,8 @@ def test_different_words_of_two_versions_are_reported() -> None:
 
 
 def test_japanese_has_no_spaces_between_words() -> None:
-    """Japanese characters are compared one by one and reported as one difference; full-width letters are equal to
-    ASCII letters.
+    """The comparison compares Japanese characters one by one and reports adjacent ones as a single difference.
+    Full-width letters count as equal to ASCII letters.
     """
     old = pdf_bombs.make_report("株式会社見本", "調査結果 保留", "ＡＢＣ")
     new = pdf_bombs.make_report("株式会社見本", "調査結果 承認済", "ABC")
@@ -73,7 +73,7 @@ def test_japanese_has_no_spaces_between_words() -> None:
 
 
 def test_added_and_removed_pages_are_reported_whole() -> None:
-    """Added and removed pages are reported as whole pages, also if they have no readable text."""
+    """The comparison reports added and removed pages as whole pages, also if they have no readable text."""
     one, three = make_pdf_of_pages([["a"]]), make_pdf_of_pages([["a"], ["b"], ["c"]])
     assert [item[:2] for item in list_differences(compare_pdfs(one, three))] == [
         (1, DifferenceKind.PAGE_ADDED),
@@ -86,8 +86,8 @@ def test_added_and_removed_pages_are_reported_whole() -> None:
 
 
 def test_a_page_with_another_image_is_reported() -> None:
-    """A page whose image differs is reported, with and without text. For a page without text the summary says that
-    only images were compared.
+    """The comparison reports a page whose image differs, with and without text on the page. For a page without text,
+    the summary says that only images were compared.
     """
     plain = pdf_bombs.make_page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET")
     struck = pdf_bombs.make_page(b"BT /F1 12 Tf 60 780 Td (Result ok) Tj ET 50 783 m 150 783 l S")

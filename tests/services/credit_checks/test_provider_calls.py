@@ -62,7 +62,9 @@ class TransportObserver:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_no_call_is_sent_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of every kind are sent without an open transaction, and a purchase only after its claim was committed."""
+    """The program sends each kind of call to AlarmBox without an open database transaction, and sends a purchase only
+    after its claim is committed.
+    """
     wire = TransportObserver(monkeypatch, place)
     clock = MovedClock()
     with Sandbox() as sandbox, place.open_desk(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
@@ -103,8 +105,8 @@ def _send_every_call(console: Console, sandbox: Sandbox, clock: MovedClock, plac
 
 
 def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> int:
-    """Make `count` purchases without an answer, and try every action on each; return how many purchase calls were
-    sent again.
+    """Make `count` purchases that get no answer, and try every action on each of their records. Return how many
+    purchase calls the program sent again.
     """
     clock, vendor = ManualClock(), LedgerVendor()
     vendor.today = clock.today
@@ -117,7 +119,7 @@ def count_resends_after_time_outs(place: Place, count: int, seed: int = 13) -> i
 
 
 def test_a_time_out_is_never_sent_again(place: Place) -> None:
-    """No action on an unknown outcome sends the purchase call again."""
+    """If a purchase got no answer, none of the later actions on its record sends the purchase call again."""
     again = count_resends_after_time_outs(place, TIMEOUTS)
     print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUTS} time-outs")
     assert again == 0
@@ -155,8 +157,8 @@ def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
 
 
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
-    """A number with an unknown purchase can be bought again only after two different people, the second one an
-    approver, have decided with evidence.
+    """A corporation number with an unknown purchase can be bought again only after two people have decided with
+    evidence that nothing was bought. The second person must be an approver.
     """
     clock, vendor = ManualClock(), LedgerVendor(behaviour="silent_before_charge")
     vendor.today = clock.today

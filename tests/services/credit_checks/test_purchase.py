@@ -72,7 +72,7 @@ def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandb
 def test_a_refused_purchase_frees_the_number(
     console: Console, sandbox: Sandbox, fault: str, code: str, status: int
 ) -> None:
-    """AlarmBox refuses the purchase: the record is a known error, and the number can be bought again."""
+    """If AlarmBox refuses the purchase, the record is a known error, and the number can be bought again."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     error = read_purchase_error(console)
     assert (error.code, error.exit_status) == (code, status)
@@ -147,7 +147,9 @@ def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) 
 def test_a_renewal_before_the_expiry_is_refused(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
-    """A renewal before the expiry is refused; after the expiry it supersedes the earlier record."""
+    """A renewal of a credit check before its expiry is refused; after the expiry, the renewal supersedes the earlier
+    record.
+    """
     old = buy_check(console)
     assert read_purchase_error(console, renew=True).code == "not_expired"
     let_days_pass(400, sandbox, clock, place)

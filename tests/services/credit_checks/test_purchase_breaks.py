@@ -531,8 +531,8 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The late answer is delivered while a person decides: the decision is refused with `stale_view`, and no proposal
-    remains.
+    """If the late answer is delivered while a person decides, the decision is refused with `stale_view`, and no
+    proposal remains.
     """
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -681,7 +681,7 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
 def test_a_renewal_that_was_not_made_restores_the_old_record(
     console: Console, vendor: LedgerVendor, clock: ManualClock, behaviour: Behaviour
 ) -> None:
-    """A renewal that certainly wasn't made leaves the earlier check live, and that check can be renewed."""
+    """If a renewal was certainly not made, the earlier credit check stays live and can be renewed."""
     old = buy_check(console)
     clock.at += timedelta(days=400)
     vendor.behaviour = behaviour

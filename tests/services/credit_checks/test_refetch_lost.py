@@ -22,7 +22,7 @@ LOSSES: dict[str, str] = {
 
 
 def buy_check(console: Console) -> CreditCheck:
-    """Buy a credit check and return its record."""
+    """Buy a credit check at this desk and return its record."""
     return console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 

@@ -43,7 +43,7 @@ def buy_check(console: Console, number: str = ONE, *, renew: bool = False) -> Cr
 
 
 def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
-    """Execute statements that delete rows of the record, as a restored backup or a lost commit would."""
+    """Execute SQL statements that delete rows of the record, as a restored backup or a lost commit would do."""
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
@@ -74,7 +74,7 @@ def test_a_lost_unknown_purchase_holds_its_claim(console: Console, vendor: Ledge
 
 
 def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A refused purchase holds no claim, also if the database has lost its row."""
+    """A purchase that AlarmBox refused holds no claim, also if the database has lost its row."""
     vendor.behaviour = "refuses"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
@@ -137,7 +137,7 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
 def test_a_lost_purchase_is_restored_under_another_row_id(
     console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
 ) -> None:
-    """The restored database has given the lost row's id to another purchase: a probe restores the lost row under a
+    """If the restored database has given the lost row's id to another purchase, a probe restores the lost row under a
     new id.
     """
     console.close()
@@ -165,8 +165,8 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
 def test_two_people_resolve_a_lost_purchase_as_not_bought(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """To end a lost purchase as not bought, two people must decide with evidence; then the number can be bought
-    again.
+    """Two people must decide with evidence that a lost purchase was not made. After that the corporation number can
+    be bought again.
     """
     vendor.behaviour = "silent_before_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
@@ -218,8 +218,8 @@ def read_next_step(console: Console, record: CreditCheck) -> str:
 
 
 def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: LedgerVendor, place: Place) -> None:
-    """A spool entry counts only for the database with the random id that it was written for. A desk uses another
-    database in the place of the known one only after a person has accepted it.
+    """A spool entry counts only for the database whose random id it contains. If another database is in the place of
+    the known one, a desk uses it only after a person has accepted it.
     """
     record = buy_check(console)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
@@ -231,7 +231,9 @@ def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: Le
 
 
 def deny_operation_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
-    """Deny the operation as two people; return code and reason of each refusal, None for an accepted decision."""
+    """Decide as two people that the operation was not made. Return one value for each decision: the code and the
+    reason of its refusal, or None if it was accepted.
+    """
     ends: list[str | None] = []
     for person in ("op-a", "lead-b"):
         with place.open_console_of_person(console, person) as desk:
@@ -250,8 +252,8 @@ DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
 def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """The spool has AlarmBox's answer that the lost purchase was made: it can't be denied, its number can't be bought
-    again, and a probe restores it.
+    """The spool has AlarmBox's answer that the lost purchase was made. People cannot decide that it was not made, its
+    number cannot be bought again, and a probe restores it.
     """
     lost = buy_check(console)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
@@ -267,8 +269,8 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
 def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """The database lost the row before the answer was stored: the encrypted answer in the spool prevents a denial and
-    a second purchase.
+    """The database lost the row of a purchase before its answer was stored. The encrypted answer in the spool
+    prevents that people deny the purchase and that it is bought a second time.
     """
 
     def delete_record() -> None:
@@ -311,8 +313,8 @@ def test_an_answer_after_the_denial_holds_the_number_again(
 def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """The desk that bought has written the lost purchase with its id into the database: another desk, whose spool
-    doesn't have it, refuses a denial and a second purchase.
+    """The desk that made a lost purchase has written it with its id into the database. Another desk, whose spool does
+    not have the purchase, refuses to deny it and refuses a second purchase.
     """
     lost, context = buy_check(console), console._context
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
@@ -340,8 +342,8 @@ UNDO_ANSWER_STATEMENTS = (
 def test_a_backup_from_before_the_answer_keeps_the_claim(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
-    """A backup from before the answer is restored, so the purchase is unknown again: the spool has the answer, so
-    people can't deny the purchase, and a probe settles it.
+    """If a backup from before the answer is restored, the purchase is unknown again. The spool still has the answer,
+    so people cannot deny the purchase, and a probe settles it.
     """
     bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):

@@ -72,7 +72,7 @@ def test_a_waiting_purchase_names_the_lease_holder(
 def test_a_waiting_purchase_is_made_after_the_running_one(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
-    """A purchase that waits for the lease of another purchase is made when that one has ended."""
+    """A purchase that waits for the lease of another purchase is made after the other purchase has ended."""
     with place.open_desk(sandbox, person="op-b") as other:
 
         def release_when_waiting(step: str) -> None:
@@ -118,7 +118,9 @@ def test_a_purchase_of_another_client_does_not_wait(
 @pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(hours=-1)])
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: timedelta) -> None:
-    """Requirement 25: a desk whose wall clock is wrong doesn't take over the purchase of a running process."""
+    """Requirement 25: a desk whose wall clock is wrong does not take over the purchase that another process is still
+    running.
+    """
     right, wrong = ManualClock(), ManualClock()
     wrong.at += skew
     with use_lease_clock(right):

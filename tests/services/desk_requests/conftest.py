@@ -17,7 +17,7 @@ _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.M
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
-    """A database of a team for this module alone, because its tests change the rights of accounts."""
+    """Yield a database of a team that only this folder's tests use, because they change the rights of accounts."""
     with use_shared_nodes(request.param) as nodes:
         database = PooledDatabase(nodes)
         yield database
@@ -26,7 +26,7 @@ def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, team_database: PooledDatabase) -> Iterator[Place]:
-    """The emptied database of the team, on the engine of `team_database`."""
+    """Empty the team's database and return it, on the engine of `team_database`."""
     team_database.restore_content()
     engine: Engine = request.node.callspec.params["team_database"]
     with make_quick_folder() as folder:

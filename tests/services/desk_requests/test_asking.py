@@ -1,5 +1,5 @@
-"""A person's desk sends requests, and a worker executes them: results, errors and progress steps are those of a desk
-that acts itself.
+"""Tests of the requests that a person's desk sends and a worker executes: results, errors and progress steps equal
+those of a desk outside team mode.
 """
 
 import json
@@ -42,8 +42,8 @@ OTHER_VERSION = "99.8.7"
 def test_a_purchase_by_desk_request_returns_its_record(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A purchase by a desk request returns the record and the progress steps; a second one is refused with the first
-    record.
+    """A purchase by a desk request returns the record and the progress steps. A second purchase of the number is
+    refused, and the error contains the first record.
     """
     (number,) = invent_numbers(1, seed=5)
     start_team_mode(place, "op-a")
@@ -90,7 +90,9 @@ def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox
 
 
 def test_a_request_under_another_name_is_refused(place: Place, sandbox: Sandbox) -> None:
-    """The settings name an operator who isn't the connected account: nothing is requested, and nothing is sent."""
+    """If the settings name an operator other than the connected database account, the desk stores no request and
+    sends nothing.
+    """
     (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
     told = place.make_environment(sandbox.url, "op-a", 0)
@@ -118,8 +120,8 @@ def test_a_team_mode_account_runs_no_worker_and_plans_no_adoption(place: Place, 
 
 
 def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's answer has a field under an earlier name: the desk reports `possible_repeat` with the record and
-    both versions. The repeated call gets the answer without a further call to AlarmBox.
+    """If the worker's answer has a field under an earlier name, the desk reports `possible_repeat` with the record
+    and the two versions. The repeated call gets the answer without a further call to AlarmBox.
     """
     (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
@@ -151,7 +153,7 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
 
 
 def names_both_versions(error: ConsoleError) -> bool:
-    """Return True if the error names the worker's version and this desk's version in both languages."""
+    """Return True if the error's Japanese and English sentences name the worker's version and this desk's version."""
     versions = (OTHER_VERSION, console.__version__)
     return all(name in format_error_message(error, language) for language in LANGUAGES for name in versions)
 
@@ -190,8 +192,8 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
 def test_a_worker_of_another_version_cannot_read_the_request(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The desk sends a further argument, or a command that the worker doesn't have: the request is refused with both
-    versions, and nothing is sent.
+    """If the desk sends an additional argument, or a command that the worker does not have, the worker refuses the
+    request with the two versions, and sends nothing.
     """
     (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
@@ -205,7 +207,7 @@ def test_a_worker_of_another_version_cannot_read_the_request(
             made = RemoteRequestIdService._make_desk_request
 
             def make_with_one_more(*given: Any) -> tuple[NewDeskRequest, bytes | None]:
-                """Return the desk request with one argument more."""
+                """Return the desk request with one additional argument."""
                 request, content = made(*given)
                 return replace(request, arguments_json=f'{request.arguments_json[:-1]}, "new"]'), content
 
@@ -222,8 +224,8 @@ def test_a_worker_of_another_version_cannot_read_the_request(
 
 
 def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A refund by desk requests needs two people: the requester's own approval is refused, another person's approval
-    sends the refund.
+    """A refund by desk requests needs two people: the requester's own approval is refused, and another person's
+    approval lets the worker send the refund.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
@@ -250,7 +252,7 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
 
 
 def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -> None:
-    """Without a worker a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
+    """If no worker is running, a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
     (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox) as desk, pytest.raises(ConsoleError) as away:
@@ -261,8 +263,8 @@ def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -
 
 
 def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
-    """The file that a person gives with a decision reaches the worker and is stored as evidence; a second person's
-    request decides.
+    """The worker gets the file that a person gives with a decision, and stores it as evidence. The request of a
+    second person decides.
     """
     (number,) = invent_numbers(1, seed=7)
     start_team_mode(place, "op-a", "lead-b")
@@ -332,7 +334,7 @@ def test_a_worker_account_cannot_be_put_into_team_mode(place: Place) -> None:
 
 
 def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) -> None:
-    """A worker takes the request and never answers: the desk reports an unknown outcome."""
+    """If a worker takes the request and never answers, the desk reports an unknown outcome."""
     (number,) = invent_numbers(1, seed=10)
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:

@@ -17,7 +17,7 @@ from tests.support.team_mode import execute_desk_requests, start_team_mode, use_
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    """A worker for op-a, who is in team mode."""
+    """Start a worker that executes the requests of op-a, who is in team mode."""
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console

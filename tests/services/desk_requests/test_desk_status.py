@@ -1,4 +1,6 @@
-"""Status checks of a desk in team mode: its worker, and credentials that the desk no longer needs."""
+"""Tests of the health checks of a desk in team mode: they check its worker, and the credentials that the desk no
+longer needs.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -41,7 +43,9 @@ def run_checks(settings: Settings) -> Mapping[str, HealthCheck]:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_a_desk_in_team_mode_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
-    """The checks of a desk in team mode name its worker, and need no credentials, store key or provider address."""
+    """The health checks of a desk in team mode name its worker, and need no credentials, store key or provider
+    address.
+    """
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
         checks = run_checks(load_settings_without_credentials(place))
@@ -56,7 +60,9 @@ def test_a_desk_in_team_mode_names_its_worker(place: Place, sandbox: Sandbox, la
 
 
 def test_the_doctor_reports_a_missing_worker(place: Place, sandbox: Sandbox) -> None:
-    """Without a worker the check `worker` fails with a next step; credentials are still not needed."""
+    """Without a running worker, the health check `worker` fails and states a next step. The desk still needs no
+    credentials.
+    """
     start_team_mode(place, "op-a")
     checks = run_checks(load_settings_without_credentials(place))
     assert (checks["worker"].ok, checks["worker"].next) == (False, "doctor.worker.next")
@@ -69,8 +75,8 @@ def test_the_doctor_reports_a_missing_worker(place: Place, sandbox: Sandbox) -> 
 
 
 def test_the_checks_of_an_open_desk_keep_its_connection(place: Place, sandbox: Sandbox) -> None:
-    """The checks that a window runs at its start keep the desk's database connection open. Otherwise each later
-    transaction would open a new one.
+    """The health checks that a window runs at its start do not close the desk's database connection. Otherwise each
+    later transaction would open a new connection.
     """
     with place.open_desk(sandbox) as desk:
         desk.health.run_all_checks()
@@ -100,8 +106,8 @@ def test_an_account_that_acts_itself_needs_its_credentials(place: Place) -> None
 
 
 def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
-    """A desk in team mode deletes its provider credentials and its store key from the keyring, keeps the password,
-    and names the environment variables that remain.
+    """A desk in team mode deletes its provider credentials and its store key from the keyring and leaves the password
+    there. It names the environment variables that still contain credentials.
     """
     start_team_mode(place, "op-a")
     kept = {"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"}

@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def store_request(desk: Console, action: str = "probe", subject: str | None = "1") -> str:
-    """Store a desk request about the credit check `subject` (None: about no record); return its id."""
+    """Store a desk request about the credit check `subject` (None: about no record), and return the request's id."""
     request = NewDeskRequest(make_request_id(), action, '["credit-check", "1"]', "credit-check", subject)
     desk._context.write(lambda tx: requests.insert_request(tx, request, "desk"))
     return request.id
@@ -49,7 +49,7 @@ def take_locked_request(worker: Console, request: str) -> TakenDeskRequest | Non
 
 
 def read_request_state(desk: Console, request: str) -> DeskRequestState:
-    """Return the state of the request; LAPSED if no worker took it in time."""
+    """Return the state of the request; it is LAPSED if no worker took the request in time."""
     with desk.database.read() as conn:
         seen = requests.read_progress(conn, request)
     assert seen is not None
@@ -58,7 +58,7 @@ def read_request_state(desk: Console, request: str) -> DeskRequestState:
 
 @pytest.fixture
 def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console, Console]]:
-    """A desk and two workers."""
+    """Yield a desk and two workers."""
     start_team_mode(place, "op-a")
     with ExitStack() as stack:
         desk = stack.enter_context(place.open_desk(sandbox))
@@ -70,8 +70,8 @@ def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, 
 def test_only_one_request_about_a_record_is_executed_at_a_time(
     desk_and_workers: tuple[Console, Console, Console],
 ) -> None:
-    """The second request about a record waits until the first one has ended; requests about other
-    records don't wait.
+    """The second request about a record waits until the first request has ended; requests about other records do not
+    wait.
     """
     desk, first, second = desk_and_workers
     ids = [
@@ -93,8 +93,8 @@ def test_only_one_request_about_a_record_is_executed_at_a_time(
 def test_a_worker_takes_over_a_request_after_its_lease(
     place: Place, desk_and_workers: tuple[Console, Console, Console]
 ) -> None:
-    """After the lease of a taken request has expired, another worker takes it with a higher fencing token, and the
-    first worker can't store an answer.
+    """After the lease of a taken request has expired, another worker takes the request with a higher fencing token,
+    and the first worker can no longer store an answer.
     """
     desk, first, second = desk_and_workers
     request = store_request(desk)
@@ -133,7 +133,7 @@ def test_a_worker_that_ends_returns_its_unbegun_request(
 def test_a_request_that_waited_too_long_is_never_run(
     place: Place, desk_and_workers: tuple[Console, Console, Console]
 ) -> None:
-    """A request whose time is over lapses: no worker takes it."""
+    """A request that no worker took within its time limit lapses, and no worker takes it afterwards."""
     desk, worker, _ = desk_and_workers
     request = store_request(desk)
     place.sql("UPDATE requests SET expires_at = expires_at - INTERVAL 60 SECOND")
@@ -146,8 +146,8 @@ def test_a_request_that_waited_too_long_is_never_run(
 def test_an_answer_refused_by_the_database_is_stored_later(
     desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer that the database refuses twice is stored at the third try. If it is always refused, a success is
-    reported as `possible_repeat` and an error by its own code, never as a bug.
+    """If the database refuses the worker's answer twice, the worker stores it at the third attempt. If the database
+    always refuses it, a success is reported as `possible_repeat` and an error by its own code, never as a bug.
     """
     desk, worker, _ = desk_and_workers
     sound, refused = requests.store_answer, [0]
@@ -178,8 +178,8 @@ def test_an_answer_refused_by_the_database_is_stored_later(
 def test_a_second_worker_answers_with_a_killed_workers_purchase(
     place: Place, sandbox: Sandbox, desk_and_workers: tuple[Console, Console, Console]
 ) -> None:
-    """The first worker buys and ends before it answers: the second worker answers the request with the purchase,
-    without buying again.
+    """If the first worker buys and ends before it answers, the second worker answers the request with that purchase
+    and does not buy again.
     """
     desk, first, second = desk_and_workers
     (number,) = invent_numbers(1, seed=8)

@@ -60,7 +60,7 @@ def open_connection(place: Place, person: str = "op-a") -> Any:
 
 
 def insert_request(line: Any, action: str, args: str, **more: object) -> str:
-    """Insert a request as a plain SQL client does; return its id."""
+    """Insert a desk request by plain SQL, and return its id."""
     values = {"id": make_request_id(), "action": action, "args": args} | more
     with line.cursor() as cursor:
         marks = ", ".join(["%s"] * len(values))
@@ -69,20 +69,20 @@ def insert_request(line: Any, action: str, args: str, **more: object) -> str:
 
 
 def read_answers(place: Place) -> list[tuple[str, str, str | None]]:
-    """Return action, state and error code of all requests except those for audit entries, oldest first."""
+    """Return the action, state and error code of all requests except those for audit entries, oldest first."""
     rows = place.sql("SELECT action, state, result FROM requests WHERE action <> 'audit' ORDER BY at")
     return [(action, state, _read_error_code(result)) for action, state, result in rows]
 
 
 def _read_error_code(result: str | None) -> str | None:
-    """Return the error code of a stored result; None for a success or no result."""
+    """Return the error code in a stored result; None if the result is a success or there is no result."""
     answer = answer_serialization.deserialize_answer(json.loads(result)["answer"]) if result else None
     return answer.error.code if answer and answer.error else None
 
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    """A worker for op-a and lead-b, who are in team mode."""
+    """Start a worker that executes the requests of op-a and lead-b, who are in team mode."""
     start_team_mode(place, "op-a", "lead-b")
     with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console
@@ -122,8 +122,8 @@ def _make_hostile_arguments(command: str) -> Iterator[str]:
 
 
 def _make_fitting_argument(required_type: Any) -> Any:
-    """Return a value, as JSON types, that the worker accepts for an argument of this type; 1 if the type is a class
-    of the domain.
+    """Return a value of JSON types that the worker accepts for an argument of this type. If the type is a class of
+    the domain, return 1.
     """
     choices = get_args(required_type) if isinstance(required_type, UnionType) else (required_type,)
     if NoneType in choices:
@@ -198,8 +198,8 @@ def test_a_request_whose_columns_contradict_its_arguments_is_refused(
 def test_an_audit_entry_with_invalid_characters_is_written_escaped(
     place: Place, sandbox: Sandbox, worker: Console
 ) -> None:
-    """An audit entry with a file name that isn't valid text, sent by a desk, is written with the bad characters
-    escaped.
+    """If a desk sends an audit entry with a file name that is not valid text, the worker writes the entry and escapes
+    the invalid characters.
     """
     facts = {"file": "a\ud800.csv", "\udfff": 1}
     with place.open_desk(sandbox, person="op-a", desk=2) as desk:
@@ -369,7 +369,9 @@ def test_many_requests_about_one_record_do_not_delay_another_person(place: Place
 
 
 def test_an_uncommitted_request_does_not_delay_another_person(place: Place, worker: Console) -> None:
-    """A person inserts a request and doesn't commit: another person's requests are still executed."""
+    """While one person's transaction has an inserted request and does not commit, the worker still executes another
+    person's requests.
+    """
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
         with line.cursor() as cursor, other.cursor() as cursor_of_other:
@@ -427,8 +429,8 @@ def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
 
 @pytest.mark.parametrize("isolation", ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) -> None:
-    """The limit also counts requests in the person's uncommitted transactions: the second transaction waits for the
-    first, in every isolation level, also with INSERT … SELECT.
+    """The limit also counts requests in the person's uncommitted transactions: a second transaction waits for the
+    first one. This applies in every isolation level, also with INSERT … SELECT.
     """
     start_team_mode(place, "op-a")
     columns = "id, action, args, who, at, expires_at, evidence_sha256"

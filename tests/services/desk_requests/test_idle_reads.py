@@ -29,7 +29,9 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
 
 
 def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sandbox: Sandbox) -> None:
-    """One statement reads the changed records, the changed switches and whether a worker is running."""
+    """An idle window uses a single SQL statement to read the changed records, the changed switches and whether a
+    worker is running.
+    """
     start_team_mode(place, "op-a")
     with (
         place.open_desk(sandbox, person="worker", desk=1) as worker,
@@ -57,8 +59,8 @@ def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sand
 
 
 def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> None:
-    """The repeated count of lost operations doesn't read the audit trail, because the server would read the whole
-    trail to find its newest entry.
+    """The repeated count of lost operations does not query the audit trail. To find its newest entry, the server
+    would have to read the whole trail.
     """
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox) as desk, record_statements(desk) as sent:

@@ -24,7 +24,7 @@ NEW_LIMIT = 1_234_567
 
 
 def read_limit(console: Console) -> Limit:
-    """Return the limit per refund in JPY."""
+    """Return the stored limit per refund in JPY."""
     (limit,) = [one for one in console.limits.list_limits() if (one.name, one.currency) == ("per_refund", "JPY")]
     return limit
 
@@ -86,8 +86,8 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
 
 
 def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) -> None:
-    """On an embedded database, without accounts and passwords, two administrators with different names change a limit
-    together.
+    """On SQLite, without database accounts and passwords, two administrators with different names together change a
+    limit.
     """
     told = make_environment(tmp_path, UNUSED_URL, OPERATOR="adm-f")
     with open_console(load_settings(told)) as console:

@@ -47,7 +47,7 @@ def open_connection(place: Place, person: str, desk: int = 0) -> Any:
 
 @pytest.fixture
 def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
-    """A worker for op-a and lead-b, who are in team mode."""
+    """Start a worker that executes the requests of op-a and lead-b, who are in team mode."""
     start_team_mode(place, "op-a", "lead-b")
     with place.open_desk(sandbox, person="worker", desk=1) as console:
         yield console
@@ -207,7 +207,7 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
         attacker.start()
 
     def are_all_sessions_ended() -> bool:
-        """Try to store a request as lead-b; return True if all attacking sessions were refused."""
+        """Try to store a request as lead-b; return True if no attacking session of op-a is running any more."""
         with (
             closing(open_connection(place, "lead-b", 1)) as line,
             line.cursor() as cursor,
@@ -355,8 +355,8 @@ def test_a_session_that_waits_for_an_own_session_counts_as_blocking(place: Place
 
 
 def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -> None:
-    """MariaDB gives transactions without changes the id 0: the worker ends the session that locks, and not those that
-    only read.
+    """MariaDB gives transactions without changes the id 0. The worker ends the session that holds the lock, and ends
+    no session that only reads.
     """
     assert isinstance(place, ServerPlace)
     readers, (who, waits) = ("lead-c", "op-b"), ("op-a", "lead-b")
@@ -444,7 +444,7 @@ def read_entries_about(place: Place, person: str) -> list[str]:
 
 
 def has_ended_session(place: Place, line: Any) -> bool:
-    """Return True if the server has ended the session of this connection."""
+    """Return True if the server has closed the session of this connection."""
     assert isinstance(place, ServerPlace)
     with closing(connect_as_owner(place)) as other, other.cursor() as cursor:
         cursor.execute(
@@ -551,7 +551,7 @@ def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: S
 
 
 def list_prepared_ids(database: Database) -> tuple[str, ...]:
-    """Return the ids of the prepared transactions that this account sees."""
+    """Return the ids of the prepared transactions that this database account can read."""
     with database.read() as conn:
         return list_prepared_transactions(conn)
 
@@ -588,7 +588,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
 
 
 def test_a_worker_rolls_back_a_prepared_transaction(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """A prepared transaction keeps its locks after its session has ended: the worker rolls it back."""
+    """A prepared XA transaction keeps its locks after its session has ended; the worker rolls it back."""
     (number,) = invent_numbers(1, seed=102)
     with prepared_transaction(place), closing(Database(place.url("worker"))) as database:
         assert list_prepared_ids(database) == ("X'61',X'62',7",)
@@ -643,7 +643,7 @@ def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
 
 
 def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
-    """An account in team mode can have a limited number of connections; other accounts can still connect."""
+    """The server limits the number of connections of an account in team mode; other accounts can still connect."""
     (number,) = invent_numbers(1, seed=103)
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Requests that a person locks in an open transaction delay no other person's requests."""
+"""Tests that requests which one person locks in an open transaction do not delay the requests of other people."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -38,7 +38,9 @@ LOCK_REQUEST_SQL = "SELECT COUNT(*) FROM own_requests WHERE id = '{request}' FOR
 
 @pytest.fixture
 def desk_and_worker(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, Console]]:
-    """The desk of op-a and a worker, at one node, because a node knows no locks of another one."""
+    """Yield the desk of op-a and a worker. On a cluster they use the same node, because a node does not see the locks
+    of another node.
+    """
     start_team_mode(place, "op-a", "lead-b")
     with (
         place.open_desk(sandbox, desk=1) as desk,
@@ -83,8 +85,8 @@ def long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_open_transaction_delays_no_other_persons_requests(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console], statement: str
 ) -> None:
-    """op-a locks more requests than a worker has threads: lead-b's purchase is still executed, and so is lead-b's
-    request about a record that op-a's request is about.
+    """Although op-a locks more requests than a worker has threads, the worker executes lead-b's purchase. It also
+    executes lead-b's request about a record that a locked request of op-a is about.
     """
     desk, worker = desk_and_worker
     (number,) = invent_numbers(1, seed=111)
@@ -123,8 +125,8 @@ def test_the_session_that_locks_an_own_request_is_ended(
 def test_a_locked_lapsed_request_delays_no_other_request(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console]
 ) -> None:
-    """A lapsed request is locked: other requests are executed, and the worker marks it as lapsed after its lock has
-    ended.
+    """If a lapsed request is locked, the worker executes other requests, and marks the lapsed request after its lock
+    has ended.
     """
     desk, worker = desk_and_worker
     (number,) = invent_numbers(1, seed=112)

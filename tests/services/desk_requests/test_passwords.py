@@ -40,7 +40,7 @@ class WaitingRefund:
     checker: Console
 
     def count_decision_requests(self) -> int:
-        """Return the number of stored requests for a decision about a refund."""
+        """Return the number of stored desk requests that contain a decision about a refund."""
         ((count,),) = self.place.sql(
             "SELECT count(*) FROM requests WHERE action IN ('refund approve', 'refund reject')"
         )

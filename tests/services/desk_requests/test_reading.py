@@ -39,7 +39,7 @@ _OPENED_RECORD_COUNT = 3
 
 @pytest.fixture
 def place_with_records(place: Place, clock: MovedClock) -> Place:
-    """A database with invented records of every kind, which the schema account has written."""
+    """Yield a database with invented records of every kind, which the schema account has written."""
     assert isinstance(place, ServerPlace)
     settings = place.make_environment("http://127.0.0.1:9") | {
         "CONSOLE_DATABASE_URL": place.database._team.owner,
@@ -137,8 +137,8 @@ def test_a_desk_in_team_mode_reads_the_same_data(
 
 
 def test_the_trail_is_verified_by_the_worker(place: Place, sandbox: Sandbox) -> None:
-    """An operator in team mode can't read the whole audit trail, so the worker verifies it. Without a worker the
-    verification is refused.
+    """An operator in team mode cannot read the whole audit trail, so a worker verifies it for the operator. Without a
+    worker the verification is refused.
     """
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as desk:

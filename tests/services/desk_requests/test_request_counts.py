@@ -16,7 +16,7 @@ OLD_REQUESTS = 2_000
 
 
 def count_rows_read(line: Any) -> int:
-    """Return the number of rows that the server has read for this session."""
+    """Return the number of rows that the database server has read for this session so far."""
     with line.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
         return sum(int(count) for _, count in cursor.fetchall())

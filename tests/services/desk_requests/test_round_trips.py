@@ -1,5 +1,5 @@
-"""Counts the packets that a worker sends to the database for a purchase that a desk has requested; each packet is a
-round trip.
+"""Tests that count the packets which a worker sends to the database for a purchase that a desk has requested; each
+packet costs one round trip.
 """
 
 import json
@@ -25,8 +25,8 @@ _PROVIDER_CALL = [b"the call to the provider"]
 
 
 def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker sends few packets from taking the request to storing its answer; the detail and the PDF, which follow,
-    aren't counted.
+    """From taking the request to storing its answer, a worker sends only a limited number of packets. The later read
+    of the detail and the PDF is not counted.
     """
     if place.engine == "mysql":
         pytest.skip("a MySQL gets each statement by itself")

@@ -4,15 +4,15 @@ database views.
 
 from console.domain.payments.unmasking import UNMASKED_SECONDS
 from console.sandbox.server import Sandbox
-from tests.services.payments.test_unmasking import ANSWER, MASKED, PAYER, make_payment_with_payer
+from tests.services.payments.test_unmasking import ANSWER_WITH_PAYER, MASKED_PAYER, PAYER, make_payment_with_payer
 from tests.support.money_desks import make_provider_settings
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 
 def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, sandbox: Sandbox) -> None:
-    """The views show the unmasked payer only while the person's own audit entry of the unmasking is younger than a
-    minute, in every time zone of the session.
+    """The database views show the unmasked payer only while the person's own audit entry about the unmasking is
+    younger than a minute. This holds for every time zone of the database session.
     """
     people = f"`{place.sql('SELECT DATABASE()')[0][0]}_people`"
     with place.open_desk(sandbox, person="worker", desk=1, **make_provider_settings(sandbox.url)) as worker:
@@ -25,9 +25,9 @@ def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, 
             seen = desk.recovery.read_unmasked("payment", payment.id)
             assert seen is not None
             assert seen.payer == PAYER
-            assert ANSWER in seen.answers.values()
+            assert ANSWER_WITH_PAYER in seen.answers.values()
             record = desk.payments.read_payment(payment.id).record
-            assert record.payer == MASKED
+            assert record.payer == MASKED_PAYER
             with desk.database.read() as conn:
                 assert conn.exec_driver_sql(read).scalar() == PAYER
                 conn.exec_driver_sql("SET SESSION time_zone = '-12:00'")

@@ -168,7 +168,7 @@ def small_folder() -> Iterator[str]:
 
 
 def fill_folder(folder: str) -> Path:
-    """Fill the free space of the folder with one file and return its path."""
+    """Write one file that uses all free space of the folder, and return its path."""
     file = Path(folder, "rest")
     with suppress(OSError), file.open("wb", buffering=0) as rest:
         while True:

@@ -47,7 +47,9 @@ def desk_worker_and_other(place: Place, sandbox: Sandbox) -> Iterator[tuple[Cons
 
 
 def insert_withdrawal(desk: Console, request: str) -> bool:
-    """Insert a withdrawal of the request; return False if a worker has taken it or it is already withdrawn."""
+    """Insert a withdrawal of the request. Return False if a worker has taken the request, or if it is already
+    withdrawn.
+    """
     withdrawal = NewDeskRequest(make_request_id(), "withdraw", "[]", "request", request)
     try:
         desk._context.write(lambda tx: requests.insert_request(tx, withdrawal, "desk"))
@@ -57,8 +59,8 @@ def insert_withdrawal(desk: Console, request: str) -> bool:
 
 
 def test_a_withdrawn_request_is_never_taken(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
-    """No worker takes a withdrawn request, and the next request about the same record doesn't wait for it. A second
-    withdrawal changes nothing.
+    """No worker takes a withdrawn request, and the next request about the same record does not wait for the withdrawn
+    one. A second withdrawal changes nothing.
     """
     desk, worker, _ = desk_worker_and_other
     first, second = store_request(desk), store_request(desk)
@@ -72,7 +74,7 @@ def test_a_withdrawn_request_is_never_taken(desk_worker_and_other: tuple[Console
 
 
 def test_a_taken_request_cannot_be_withdrawn(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
-    """A request that a worker has taken or ended can't be withdrawn."""
+    """A person cannot withdraw a request that a worker has taken or ended."""
     desk, worker, _ = desk_worker_and_other
     request = store_request(desk)
     taken = take_next_request(worker)
@@ -184,7 +186,7 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
 
 
 def is_asking_for_withdrawal(place: Place) -> bool:
-    """Return True if a statement that withdraws a request waits for a lock, or has succeeded."""
+    """Return True if an SQL statement that withdraws a request is waiting for a lock or has succeeded."""
     waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'INSERT INTO requests%withdraw%'"
     return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))
 

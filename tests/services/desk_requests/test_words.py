@@ -1,4 +1,6 @@
-"""Texts that a person types at a desk in team mode are stored as typed, without white space at both ends."""
+"""Tests that texts which a person types at a desk in team mode are stored as typed, without white space at the
+beginning and the end.
+"""
 
 from datetime import timedelta
 

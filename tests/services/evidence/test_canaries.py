@@ -1,4 +1,4 @@
-"""Requirement 22: secrets and personal data appear only in the places where they are stored encrypted."""
+"""Tests of requirement 22: secrets and personal data appear only in the places in which they are stored encrypted."""
 
 import io
 import logging
@@ -31,7 +31,9 @@ NUMBERS = invent_numbers(6, seed=22)
 
 @contextmanager
 def record_all_logs() -> Iterator[io.StringIO]:
-    """Inside the block all loggers write all levels, SQL statements and tracebacks into the yielded text."""
+    """Let all loggers write all levels, SQL statements and tracebacks into a text until the end of the `with` block;
+    the block gets this text.
+    """
     text = io.StringIO()
     handler = logging.StreamHandler(text)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
@@ -64,8 +66,8 @@ def record_texts_of(call: Callable[[], object], seen: list[str]) -> ConsoleError
 
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Marked secrets and personal data are in no log, SQL statement, error, traceback, repr or export, and no secret
-    is readable in the desk's files.
+    """The test uses recognisable secrets and personal data: they appear in no log, SQL statement, error, traceback,
+    repr or export. No secret is readable in the desk's files.
     """
     seen: list[str] = []
     with make_quick_folder() as home, Sandbox() as sandbox, record_all_logs() as log:
@@ -87,7 +89,7 @@ def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.Monke
 
 
 def _list_issued_tokens(sandbox: Sandbox) -> list[str]:
-    """Return the tokens that AlarmBox has issued."""
+    """Return the tokens that the simulated AlarmBox has issued."""
     office = sandbox._state.tokens
     return [*office._pair_by_access_token, *office._pair_by_refresh_token]
 
@@ -136,7 +138,7 @@ def _cause_every_kind_of_result(
 def _break_the_database(
     console: Console, unknown: CreditCheck, seen: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cause a failing SQL statement with personal data among its values."""
+    """Execute an SQL statement that fails and has personal data among its values."""
     with monkeypatch.context() as broken, console.acting_as("lead-b"):
         broken.setattr("console.store.records.evidence.make_present_time_value", lambda _conn, _at: object())
         record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", MARKED_STATEMENT), seen)

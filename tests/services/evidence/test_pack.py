@@ -75,7 +75,7 @@ class PackDesk:
             tx.conn.execute(text(statement), values)
 
     def read_audit_entries(self) -> list[tuple[Any, ...]]:
-        """Return person, result and detail of the audit entries about packs, oldest first."""
+        """Return the person, result and detail of each audit entry about packs, oldest first."""
         with self.console.database.read() as conn:
             found = conn.execute(
                 text("SELECT who, result, detail FROM audit_log WHERE what = 'evidence_pack.exported' ORDER BY id")
@@ -85,7 +85,7 @@ class PackDesk:
 
 @pytest.fixture
 def pack_desk() -> Iterator[PackDesk]:
-    """A desk with one purchased credit check and a person of each role."""
+    """Yield a desk with one purchased credit check and an operator of each role."""
     with make_quick_folder() as home:
         console = open_quick_desk(home / "desk", LedgerVendor(), ManualClock())
         with console:
@@ -102,7 +102,7 @@ def _add_person(console: Console, person: Person) -> None:
 
 
 def read_parts(path: Path) -> dict[str, bytes]:
-    """Return the contents of the ZIP file by name."""
+    """Return the contents of each file in the ZIP file by its name."""
     with zipfile.ZipFile(path) as pack:
         return {name: pack.read(name) for name in pack.namelist()}
 
@@ -241,7 +241,7 @@ def test_a_changed_byte_is_found_in_every_part(pack_desk: PackDesk) -> None:
 
 
 def test_missing_added_and_doubled_parts_are_found(pack_desk: PackDesk) -> None:
-    """The verification names each part that was removed from a pack, added to it or doubled in it."""
+    """The verification names each part that was removed from a pack, added to it, or is contained in it twice."""
     path = Path(pack_desk.write_pack().file)
     assert ("record.json", "missing") in list_problems(verify_pack(rewrite_pack(path, {"record.json": None})))
     assert ("extra.txt", "not_listed") in list_problems(verify_pack(rewrite_pack(path, {"extra.txt": b"x"})))
@@ -304,7 +304,7 @@ def test_two_audit_rows_with_one_sequence_number_are_found(pack_desk: PackDesk, 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all", b"PK\x05\x06" + b"\0" * 18])
 def test_a_file_that_is_no_pack_is_not_intact(tmp_path: Path, content: bytes) -> None:
-    """The verification of a file that isn't a pack returns that it isn't intact, and raises no error."""
+    """If a file is not a pack, the verification reports it as not intact and raises no error."""
     file = tmp_path / "x.zip"
     file.write_bytes(content)
     assert not verify_pack(file).is_intact
@@ -374,13 +374,13 @@ def write_pack_file(path: Path, contents: dict[str, bytes], packing: int = zipfi
 
 
 def _make_withheld_row(number: int) -> bytes:
-    """Return the JSON of a withheld audit row with this number."""
+    """Return the JSON of an audit row with this number whose content the pack withholds."""
     row = {"anchor": [], "hash": "a" * 64, "id": number, "prev_hash": "b" * 64, "seq": number, "session": "s"}
     return json.dumps({"withheld": row}).encode()
 
 
 def _make_json_list(lines: Iterable[bytes]) -> bytes:
-    """Return the JSON list of these lines, in the form of `audit.json`."""
+    """Return a JSON list of these lines in the format of the file `audit.json`."""
     return b"[\n" + b",\n".join(lines) + b"\n]\n"
 
 
@@ -477,7 +477,7 @@ HOSTILE_TEXT = "../../../etc/passwd\r\n=cmd|' /C calc'!A0\x1b[2J\u202e\x00@SUM(A
 
 
 def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
-    """A hostile text of a provider or a person doesn't become a file name, a line of its own or a formula in the
+    """A hostile text of a provider or a person does not become a file name, a separate line or a formula in the
     pack.
     """
     pack_desk.sql(
@@ -502,8 +502,8 @@ def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
 
 
 def test_a_missing_or_too_large_document_is_listed_as_left_out(pack_desk: PackDesk) -> None:
-    """A document that is missing or too large is left out: the pack is written, and its manifest names the document
-    and the reason.
+    """If a document is missing or too large, the pack is written without it, and the manifest names the document and
+    the reason.
     """
     small = EvidencePackWriter(
         pack_desk.console._context,
@@ -635,8 +635,8 @@ def test_only_one_of_two_simultaneous_exports_writes_the_file(
 def test_a_pack_is_written_without_unnamed_files_and_hard_links(
     pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a file system without unnamed files and hard links a pack is still written completely, doesn't replace a
-    file, and leaves no other file behind.
+    """On a file system without unnamed files and hard links, a pack is still written completely. It replaces no
+    existing file and leaves no other file behind.
     """
     monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
@@ -773,7 +773,7 @@ def _make_folder() -> Iterator[Path]:
 
 
 def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
-    """Pay an order and request a refund of a part; return the refund's id."""
+    """Pay an order and request a partial refund of it; return the refund's id."""
     payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
     scene.money.change_payment_state("paypay", number, "paid")
     scene.deliver_notice("paypay", number)
@@ -782,7 +782,9 @@ def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
 
 
 def test_invisible_characters_are_escaped_in_json_text() -> None:
-    """Direction marks and control characters are escaped in the JSON text, and reading it gives the original text."""
+    """Direction marks and control characters are escaped in the JSON text; parsing the JSON returns the original
+    text.
+    """
     made = encode_json({"a": "x\u202ey\x1b\x9b日本"})
     assert made.isascii() is False
     assert json.loads(made) == {"a": "x\u202ey\x1b\x9b日本"}

@@ -48,7 +48,7 @@ def test_a_limited_timeline_shows_the_newest_events(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_the_payer_is_masked_on_the_page(scene: PaymentDesk) -> None:
-    """A payer's name is masked on the page, also in a sentence that a person has written."""
+    """The record's page shows the payer's name only masked, also within a sentence that a person has written."""
     _, payment, _ = pay_and_refund(scene)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{PAYER}', version = version + 1 WHERE id = {payment.id}")
     scene.context.write(

@@ -1,5 +1,5 @@
-"""Timelines: each kind of record has the events of itself and its related records in order, and none of other
-records.
+"""Tests of timelines: a record's timeline has the events of the record and its related records in order, and no
+events of other records.
 """
 
 import tracemalloc
@@ -58,8 +58,8 @@ def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Paym
 
 
 def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
-    """Return True if the timeline has events of these steps and kinds of record in this order, with any events
-    between them.
+    """Return True if the timeline contains events with these steps and record kinds in this order; other events may
+    be between them.
     """
     rest = iter((one.event_kind.value, one.kind) for one in story.events)
     return all(any(found == one for found in rest) for one in wanted)
@@ -117,9 +117,9 @@ def test_timelines_of_order_and_refund_name_each_other(scene: PaymentDesk) -> No
     assert f"#{payment.id}" not in up.as_text("en").splitlines()[0]
 
 
-def test_timelines_of_a_credit_check_and_its_operation_differ(timeline_service: TimelineService) -> None:
-    """The timeline of a credit check goes from the purchase to its PDF; the timeline of its operation has the same
-    events.
+def test_timelines_of_a_credit_check_and_its_operation_have_the_purchase(timeline_service: TimelineService) -> None:
+    """The timeline of a credit check contains the beginning of the call, the answer, the purchase and the end. The
+    timeline of its operation starts with the beginning of the call and also contains the purchase.
     """
     context = timeline_service._context
     record = _buy_check(timeline_service)
@@ -136,8 +136,8 @@ def test_timelines_of_a_credit_check_and_its_operation_differ(timeline_service: 
 
 
 def test_an_unknown_outcome_settled_by_two_people(scene: PaymentDesk) -> None:
-    """The timeline of an unknown purchase has each person's evidence and decision, and the proposal has the id of its
-    evidence.
+    """The timeline of an unknown purchase contains each person's evidence and decision, and the proposal contains the
+    id of its evidence.
     """
     scene.control.add_fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
     with pytest.raises(ConsoleError) as caught:
@@ -216,7 +216,7 @@ def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: Time
 
 
 def test_the_payer_is_masked_in_every_event(scene: PaymentDesk) -> None:
-    """The payer's name is masked in every text of the timeline; its last four characters are shown."""
+    """Each text of the timeline shows the payer's name masked, with only its last four characters."""
     _, payment, _ = pay_and_refund(scene)
     scene.place.drop_table_triggers("payments")
     scene.place.drop_table_triggers("evidence")
@@ -265,14 +265,16 @@ def test_an_unissued_cursor_is_refused(timeline_service: TimelineService, cursor
 def test_a_timeline_of_an_unknown_record_is_refused(
     timeline_service: TimelineService, kind: str, id: int | str
 ) -> None:
-    """The timeline of an unknown record, an unknown kind or an invalid id is refused as `not_found`."""
+    """The timeline of a record that does not exist, of an unknown kind or with an invalid id is refused with
+    `not_found`.
+    """
     with pytest.raises(ConsoleError) as caught:
         timeline_service.read_timeline(kind, id)
     assert caught.value.code == "not_found"
 
 
 def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService) -> None:
-    """The opening of a timeline is recorded in the audit trail and doesn't add an event to the timeline."""
+    """Opening a timeline writes an audit entry, but adds no event to the timeline itself."""
     record = _buy_check(timeline_service)
     before = timeline_service.read_timeline("credit-check", record.id)
     timeline_service._opening_log.flush()
@@ -307,8 +309,8 @@ def test_five_thousand_events_are_read_with_bounded_memory(timeline_service: Tim
 
 
 def test_hostile_text_begins_no_new_line(timeline_service: TimelineService) -> None:
-    """Line ends, control and direction characters in the text of a person or provider don't begin a new line in the
-    timeline.
+    """Line ends, control characters and direction characters in a text of a person or provider do not start a new
+    line in the timeline.
     """
     record = _buy_check(timeline_service)
     context, evil = timeline_service._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
@@ -348,7 +350,7 @@ def test_a_person_without_read_rights_is_refused_the_timeline(timeline_service: 
 
 @pytest.fixture
 def timeline_service() -> Iterator[TimelineService]:
-    """The timeline service of a desk whose providers are in memory."""
+    """Return the timeline service of a desk whose providers are simulated in memory."""
     clock = ManualClock()
     with make_quick_folder() as home:
         console = open_quick_desk(home / "desk", LedgerVendor(), clock)
@@ -365,7 +367,7 @@ def _buy_check(timeline_service: TimelineService, client: str = "1") -> CreditCh
 
 
 def _store_answers(timeline_service: TimelineService, record: CreditCheck, count: int) -> None:
-    """Store `count` answers as evidence of the record, one second apart."""
+    """Store `count` provider answers as evidence of the record, with times one second apart."""
     from console.store.schema.core import evidence
 
     began = MovedClock().now().replace(tzinfo=None)

@@ -191,7 +191,7 @@ def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> 
 
 
 def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any]]:
-    """Export the report in English and return its rows by title."""
+    """Export the report in English and return its rows by the title of the table."""
     file = folder / f"{name}.xlsx"
     desk.console.exports.write(ExportRequest(ListName.REPORT, name), file, "en")
     titles, *rows = openpyxl.load_workbook(file).worksheets[0].values
@@ -250,8 +250,8 @@ def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path
 
 
 def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
-    """The progress function raises during an export: no file, no draft and no audit entry remain, and the next export
-    succeeds.
+    """If the progress function raises an error during an export, no file, no temporary file and no audit entry
+    remain. The next export succeeds.
     """
     entries = desk.console.audit.list_entries(1)[0].id
     folder = tmp_path / "exports"
@@ -301,7 +301,7 @@ def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> No
 
 
 def make_hostile_table() -> ExportTable:
-    """Return a table with a row for each text of HOSTILE, and a row with a number of 22 digits."""
+    """Return a table with one row for each text of HOSTILE, and a row with a number of 22 digits."""
     columns = [
         ExportColumn("=TITLE", CellKind.TEXT, lambda row: row[0]),
         ExportColumn("Amount", CellKind.AMOUNT, lambda row: row[1]),
@@ -420,7 +420,9 @@ def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1 1803 0101 8771", "12345", "7 parts", "R8", "Sat", "May", "A.", "R8-1"])
 def test_a_harmless_text_gets_no_apostrophe(text: str) -> None:
-    """Digits in groups, whole numbers of up to eleven digits, and words get no apostrophe in a CSV cell."""
+    """A text of digits in groups, a whole number of up to eleven digits, and a word get no apostrophe in a CSV
+    cell.
+    """
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
 
@@ -479,7 +481,7 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
 
 
 def test_an_export_needs_the_memory_of_a_page(tmp_path: Path) -> None:
-    """Writing rows with 12 MB of text needs less than 3 MB of memory in both formats."""
+    """Writing rows with 12 MB of text needs less than 3 MB of memory, as a workbook and as CSV."""
     columns = [ExportColumn(str(place), CellKind.TEXT, lambda row: f"x{row:03000}") for place in range(4)]
     for name, write in (("a.csv", write_csv_table), ("a.xlsx", write_workbook)):
         table = ExportTable("Many", columns, lambda: iter(()))

@@ -1,4 +1,4 @@
-"""A PDF of the program embeds only the fonts whose characters it uses."""
+"""Tests that a PDF of the program embeds only the fonts whose characters it uses."""
 
 import io
 
@@ -16,7 +16,9 @@ from console.services.exports.pdf_document import write_pdf_document
     ],
 )
 def test_only_fonts_that_are_used_are_embedded(line: str, fonts: set[str]) -> None:
-    """The PDF embeds only the used fonts, and of them only the used characters; a whole font would add 280 KB."""
+    """The PDF embeds only the fonts that it uses, and only the used characters of these fonts; a complete font would
+    add 280 KB.
+    """
     file = io.BytesIO()
     write_pdf_document(file, ExportDocument("見本", (line,), ()))
     content = file.getvalue()

@@ -1,5 +1,5 @@
-"""Exported files are opened and saved by LibreOffice, and the saved cells are compared. Without `soffice` (package
-libreoffice-calc) these tests are skipped.
+"""Tests in which LibreOffice opens and saves exported files, and the saved cells are compared. Without the program
+`soffice` (package libreoffice-calc), these tests are skipped.
 """
 
 import csv
@@ -54,7 +54,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
-    """The demo's desk with the auditor acting."""
+    """Yield the demo's desk, with the auditor as the acting person."""
     with open_sample_desk(tmp_path_factory.mktemp("home"), count=60, OPERATOR="aud-e") as made:
         with act_as("op-a"):
             made.console.bulk.create_run("probe", "unknown")
@@ -79,13 +79,15 @@ def open_and_save(files: Sequence[Path], folder: Path, csv_language: str = "") -
 
 
 def read_cells(file: Path, sheet: int = 0) -> list[list[tuple[str, Any]]]:
-    """Return the cells of each row as kind (`n` number, `d` day or instant, `s` text, `f` formula) and value."""
+    """Return the cells of each row, each as a kind (`n` number, `d` day or instant, `s` text, `f` formula) and a
+    value.
+    """
     rows = openpyxl.load_workbook(file).worksheets[sheet].iter_rows()
     return [[("s" if cell.value is None else cell.data_type, cell.value) for cell in row] for row in rows]
 
 
 def is_same_value(found: object, written: object) -> bool:
-    """Return True if both values are equal, within the precision of a spreadsheet."""
+    """Return True if the two values are equal within the precision of a spreadsheet."""
     if isinstance(found, datetime) and isinstance(written, datetime):
         return abs(found - written) < SAVED_PRECISION
     if isinstance(found, float) and isinstance(written, float | int):
@@ -183,8 +185,8 @@ def test_every_list_opens_in_a_spreadsheet(desk: SampleDesk, tmp_path: Path, lan
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_hostile_texts_stay_texts_in_a_spreadsheet(tmp_path: Path, language: str) -> None:
-    """LibreOffice makes no formula, link, number or day of a hostile text, and keeps a number of 22
-    digits complete.
+    """LibreOffice turns no hostile text into a formula, link, number or day, and keeps each digit of a number of 22
+    digits.
     """
     kinds = {kind: ExportColumn(kind, kind, lambda row: row) for kind in (CellKind.TEXT, CellKind.CORPORATION_NUMBER)}
     changed = ExportTable("Changed", list(kinds.values()), lambda: iter([TEXTS_CHANGED_BY_SPREADSHEETS]))

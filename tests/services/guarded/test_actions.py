@@ -55,7 +55,7 @@ CREATE_TABLE_SQL = "CREATE TABLE gifts (id INTEGER PRIMARY KEY, state TEXT, hand
 
 @dataclass
 class GiftAttempt:
-    """One attempt to send the gift card `id`."""
+    """One attempt to send the gift card with the number `id`."""
 
     id: int
     provider: "GiftCardProvider"
@@ -134,7 +134,7 @@ def settle_gift(
 
 
 def write_lapse(_context: ServiceContext, tx: Transaction, operation: Operation) -> None:
-    """Write the unknown outcome of a lapsed operation into its gift card."""
+    """Write into the gift card that its lapsed operation has an unknown outcome."""
     write_outcome(tx, operation.subject_id or 0, ANSWERS["silent"])
 
 
@@ -164,7 +164,7 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
 
 
 class GiftCardDesk:
-    """A desk with the invented action registered, and a gift card to send."""
+    """A desk on which the invented action is registered, with one gift card to send."""
 
     def __init__(self, place: Place, console: Console, patch: pytest.MonkeyPatch) -> None:
         self.place, self.console, self.context, self.cards = place, console, console._context, GiftCardProvider()
@@ -199,7 +199,7 @@ class GiftCardDesk:
 def shop(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[GiftCardDesk]:
-    """A desk with the invented action and one gift card to send."""
+    """Yield a desk with the invented action registered and one gift card to send."""
     monkeypatch.setitem(journal.MONEY_ACTION_BY_KIND, "gift", "gift.send")
     with place.desk(vendor, hand_clock) as console:
         yield GiftCardDesk(place, console, monkeypatch)
@@ -325,7 +325,7 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: GiftCardDesk, han
 
 
 def find_missing_words(action: GuardedAction[object, object, object, object], words: set[str]) -> set[str]:
-    """Return the wording keys that an action needs and that `words` doesn't have."""
+    """Return the wording keys that an action needs and that the dictionary `words` lacks."""
     kept = {
         f"operation.{action.name}",
         *(f"timeline.{action.name}.{end}" for end in ("started", "lapsed", "refused")),

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.engines("sqlite", "mariadb"), pytest.mark.expects_log(
 
 
 def _make_sql_error(number: int) -> Exception:
-    """Return the database error with this number of MySQL or MariaDB."""
+    """Return a database error with this error number of MySQL or MariaDB."""
     return OperationalError("UPDATE", {}, pymysql.err.OperationalError(number, "as the server says it"))
 
 
@@ -74,7 +74,7 @@ def read_answer(act: Callable[[], Refund]) -> tuple[Refund | ConsoleError, bool]
 
 
 def _prepare_request(stage_of_desks: MoneyStage, id: str) -> tuple[int, Callable[[], Refund]]:
-    """Return a paid payment, and a call that requests its refund under this request id."""
+    """Return a paid payment, and a function that requests its refund under this request id."""
     payment = stage_of_desks.prepare_target("ask").payment
     return payment, lambda: request_refund(stage_of_desks.maker, payment, request_id=id)
 

@@ -41,7 +41,7 @@ def buy_check(console: Console, number: str = ONE) -> CreditCheck:
 
 
 def read_missing_operations(error: ConsoleError) -> list[tuple[object, object, object]]:
-    """Return operation id, kind and number of the missing operations that the error names."""
+    """Return the operation id, kind and number of each missing operation that the error names."""
     return [(one["operation_id"], one["kind"], one["number"]) for one in error.detail["missing"]]
 
 
@@ -98,7 +98,7 @@ def lose_purchase(
 
 @pytest.fixture
 def lost_purchase(place: Place, vendor: LedgerVendor, clock: ManualClock) -> CreditCheck:
-    """A purchase that the database lost; the spool of desk 0 has its answer."""
+    """Return a purchase that the database has lost; the spool of desk 0 has its answer."""
     return lose_purchase(place, vendor, clock, buy_check)
 
 
@@ -213,7 +213,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
 def test_a_purchase_repeated_after_a_loss_can_be_renewed(
     place: Place, vendor: LedgerVendor, clock: ManualClock, lost_purchase: CreditCheck
 ) -> None:
-    """The corporation was bought again after the loss, so the lost purchase can't be restored. The newer purchase can
+    """If the corporation was bought again after a loss, the lost purchase cannot be restored. The newer purchase can
     be renewed after its expiry.
     """
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
@@ -400,7 +400,9 @@ def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
 def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> None:
-    """Three threads buy at two desks while another desk is opened repeatedly: no comparison reports a loss."""
+    """Three threads buy at two desks while another desk is opened repeatedly. No comparison of anchors with the
+    database reports a loss.
+    """
     rows, start, told, vendor = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
 
     def buy_at_desk(place_of: int, mine: list[str]) -> None:

@@ -44,12 +44,12 @@ def key_service(console: Console) -> IdempotencyKeyService:
 def try_to_acquire(
     key_service: IdempotencyKeyService, key: str = KEY, fingerprint: str = "3300 JPY"
 ) -> AcquiredIdempotencyKey | str:
-    """Try to acquire the key; return the held key, or the stored result."""
+    """Try to acquire the idempotency key. Return the held key, or the stored result of an earlier call."""
     return key_service.acquire_key(key, fingerprint, action=AuditAction.PAYMENT_START, subject=("payment", 1))
 
 
 def acquire_key(key_service: IdempotencyKeyService) -> AcquiredIdempotencyKey:
-    """Acquire the key and return it; the test fails if the key has a result."""
+    """Acquire the idempotency key and return it; the test fails if the key already has a result."""
     first = try_to_acquire(key_service)
     assert isinstance(first, AcquiredIdempotencyKey)
     return first

@@ -49,7 +49,7 @@ def uptime(hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> ManualCl
 
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
-    """A Redis server that these tests may empty."""
+    """Yield a Redis server that these tests may empty."""
     require_server("redis")
     with start_private_redis() as server:
         yield server
@@ -65,7 +65,7 @@ def redis_server(own_redis: RedisServer) -> RedisServer:
 
 
 def delete_all_entries(server: RedisServer) -> None:
-    """Delete everything in Redis."""
+    """Delete all entries of the Redis server."""
     with Redis.from_url(server.url) as client:
         client.flushall()
 
@@ -88,7 +88,7 @@ def console(place: Place, redis_server: RedisServer, uptime: ManualClock) -> Ite
 
 @pytest.fixture
 def key_service(console: Console) -> IdempotencyKeyService:
-    """The idempotency service of the first desk."""
+    """Return the idempotency service of the first desk."""
     return console.idempotency_keys
 
 
@@ -111,7 +111,7 @@ def get_cache(key_service: IdempotencyKeyService) -> RedisIdempotencyCache:
 def acquire_key(
     key_service: IdempotencyKeyService, fingerprint: str = PRINT, key: str = KEY
 ) -> AcquiredIdempotencyKey:
-    """Acquire the key and return it."""
+    """Acquire the idempotency key and return it."""
     taken = key_service.acquire_key(key, fingerprint, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, AcquiredIdempotencyKey)
     return taken
@@ -139,8 +139,8 @@ def call_once_before_cache_method(
 def test_a_stored_result_is_answered_without_the_database(
     console: Console, key_service: IdempotencyKeyService, other_key_service: IdempotencyKeyService
 ) -> None:
-    """A desk has stored a result: another desk gets it from Redis, for a check and for an attempt
-    to acquire the key.
+    """After one desk has stored a result, another desk reads it from Redis, for a check of the key and for an attempt
+    to acquire it.
     """
     store_result(other_key_service)
     transactions: list[int] = []
@@ -227,8 +227,8 @@ def test_a_slow_reader_restores_no_deleted_result_in_redis(
     redis_server: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A desk reads the result from the database; before it writes the result into Redis, another desk deletes it. The
-    late write has no effect.
+    """A desk reads a result from the database, and another desk deletes this result before the first desk writes it
+    into Redis. The late write has no effect.
     """
     store_result(key_service)
     delete_all_entries(redis_server)
@@ -271,8 +271,8 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
     uptime: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A desk commits a result; before it writes the result into Redis, another desk deletes it and uses the key
-    again. The late write has no effect.
+    """A desk commits a result, and another desk deletes this result and uses the key again before the first desk
+    writes it into Redis. The late write has no effect.
     """
 
     def replace_result() -> None:

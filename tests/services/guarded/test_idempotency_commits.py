@@ -18,7 +18,7 @@ PRINT, RESULT = "3300 JPY", '{"payment": 17}'
 
 @pytest.fixture
 def proxy(place: Place) -> Iterator[SqlProxy]:
-    """A proxy before the database server that can break connections."""
+    """Yield a proxy in front of the database server that can break connections."""
     assert isinstance(place, ServerPlace)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as running:
@@ -27,7 +27,7 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 
 @pytest.fixture
 def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
-    """The idempotency service of a desk that uses the proxy."""
+    """Return the idempotency service of a desk that connects to the database through the proxy."""
     told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.make_url(place.url())}
     with open_console(Settings.load(told)) as console:
         assert console.idempotency_keys.store_result(acquire_key(console.idempotency_keys, "any key"), RESULT)
@@ -36,7 +36,7 @@ def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService
 
 
 def acquire_key(key_service: IdempotencyKeyService, key: str) -> AcquiredIdempotencyKey:
-    """Acquire the key through the proxy and return it."""
+    """Acquire the idempotency key through the proxy and return it."""
     taken = key_service.acquire_key(key, PRINT, action="payment.start", subject=("payment", 1))
     assert isinstance(taken, AcquiredIdempotencyKey)
     return taken

@@ -68,7 +68,7 @@ def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleE
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
-    """Return all rows of the tables that a call can write."""
+    """Return all rows of the database tables that a call can write."""
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in _TABLES_WRITTEN_BY_CALLS]
 
 
@@ -87,8 +87,8 @@ def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], obj
 
 
 def test_a_repeated_purchase_returns_the_first_record(place: Place, console: Console, vendor: LedgerVendor) -> None:
-    """The repeated purchase returns an equal record at this desk and at another one, and reports
-    that it is a repeat.
+    """A repeated purchase with the same request id returns an equal record, at this desk and at another one, and
+    reports that it is a repetition.
     """
     with request_ids.watch_for_repeated_request() as first:
         record = buy_check(console)
@@ -179,7 +179,7 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
 def test_invalid_request_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
-    """An invalid request id is refused as `usage` before anything is written or sent."""
+    """An invalid request id is refused with `usage` before the program writes or sends anything."""
     error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=bad))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
@@ -188,7 +188,7 @@ def test_invalid_request_ids_are_refused(place: Place, console: Console, vendor:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
 def test_valid_request_ids_are_accepted(console: Console, good: str) -> None:
-    """Request ids of 1 and of 64 characters are accepted."""
+    """Request ids with 1 and with 64 characters are accepted."""
     assert buy_check(console, request_id=good) == buy_check(console, request_id=good)
 
 
@@ -447,7 +447,9 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
 
 
 def test_a_stored_answer_is_read_back_equal() -> None:
-    """A stored answer with records, times, days, states and nested values is read back equal."""
+    """A stored answer with records, times, days, states and nested values equals the original after it is read
+    again.
+    """
     at = datetime(2026, 11, 21, 3, 4, 5, 678, tzinfo=UTC)
     facts = {
         "record": CreditCheck(

@@ -51,7 +51,7 @@ def vendor() -> LedgerVendor:
 
 @pytest.fixture
 def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: ManualClock) -> Iterator[Console]:
-    """A desk that is connected to an empty Redis."""
+    """Open a desk that is connected to an empty Redis server."""
     with Redis.from_url(own_redis.url) as client:
         client.flushall()
     with place.desk(vendor, uptime, REDIS_URL=own_redis.url) as desk:
@@ -60,7 +60,7 @@ def console(place: Place, vendor: LedgerVendor, own_redis: RedisServer, uptime: 
 
 
 def get_cache(console: Console) -> RedisIdempotencyCache:
-    """Return the desk's cache in Redis."""
+    """Return the desk's cache object for Redis."""
     cache = console._answer_cache
     assert isinstance(cache, RedisIdempotencyCache)
     return cache
@@ -101,7 +101,7 @@ def test_the_hit_rate_counts_misses(console: Console, uptime: ManualClock) -> No
 
 
 def _delete_all_entries(console: Console, client: Redis) -> None:
-    """Delete everything in Redis."""
+    """Delete all entries of the Redis server."""
     client.flushall()
 
 
@@ -161,7 +161,7 @@ def test_a_cached_answer_of_another_version_is_not_used(
 
 
 def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: ManualClock) -> None:
-    """An unknown outcome isn't stored in Redis, because another desk may have settled it."""
+    """The program does not store an unknown outcome in Redis, because another desk may settle it meanwhile."""
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)

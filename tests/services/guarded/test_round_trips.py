@@ -1,4 +1,4 @@
-"""Counts the statements and packets that a guarded purchase sends to its database (decision 0056)."""
+"""Tests that count the statements and packets which a guarded purchase sends to its database (decision 0056)."""
 
 from threading import Event
 

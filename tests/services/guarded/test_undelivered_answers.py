@@ -39,7 +39,7 @@ def make_spooled_purchase(console: Console, vendor: LedgerVendor, monkeypatch: p
 
 
 def count_delivery_attempts(place: Place) -> int:
-    """Return the number of audited attempts to deliver an answer."""
+    """Return the number of audit entries about attempts to deliver an answer."""
     return int(place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'operation.undelivered'")[0][0])
 
 

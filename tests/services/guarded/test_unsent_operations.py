@@ -117,7 +117,7 @@ class ProcessKilled(BaseException):
 
 
 def _raise_killed(*_: object) -> object:
-    """Raise Killed."""
+    """Raise the exception that simulates the end of the process by kill -9."""
     raise ProcessKilled
 
 
@@ -199,7 +199,7 @@ def test_a_claim_that_was_never_committed_is_forgotten(
 
 
 def _make_intent(database_id: str, operation_id: str, console: Console) -> Intent:
-    """Return the intent of a purchase."""
+    """Return the spool's intent of a purchase."""
     at = console._context.now()
     sent = ("credit-check.purchase", "1", NUMBER, 1, "op-a", "desk", at, "f")
     return replace(Intent(operation_id, database_id, *sent), at=at)

@@ -45,7 +45,7 @@ HOSTILE = (
 
 @pytest.fixture
 def connection(place: Place) -> Iterator[Connection]:
-    """A plain connection that writes invented rows into the tables."""
+    """Yield a plain database connection that writes invented rows into the tables."""
     for table in TABLES:
         place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
@@ -149,7 +149,7 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
 
 
 def _add_request_id(connection: Connection, console: Console, name: str, refund: int, operation: str) -> None:
-    """Insert a used request id of this person for the refund and its operation."""
+    """Insert a used request id of this person that belongs to the refund and its operation."""
     facts = {
         "person": console._context.operator or "", "request_id": name, "command": "refund approve",
         "fingerprint": "f", "state": "kept", "begun_ms": 0, "subject_kind": "refund", "subject_id": str(refund),

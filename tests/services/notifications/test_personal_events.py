@@ -21,7 +21,7 @@ def read_events(desk: Console) -> list[EventFacts]:
 
 
 def pay_order(scene: PaymentDesk, number: str) -> int:
-    """Return the id of a paid payment with this order number."""
+    """Take a payment of the order with this number, and return the id of the paid payment."""
     payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
     scene.money.change_payment_state("paypay", number, "paid")
     assert scene.payments.probe(payment.id).state == "completed"

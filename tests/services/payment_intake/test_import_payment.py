@@ -16,21 +16,21 @@ from tests.support.payment_desks import PaymentDesk
 
 
 def import_payment(scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:
-    """Import the payment and return it."""
+    """Import the payment from the provider and return it."""
     return scene.payments.import_payment(PaymentImport(provider, number, **more))  # type: ignore[arg-type]  # any field
 
 
 def read_import_error(
     scene: PaymentDesk, provider: str = "paypay", number: str = "ORD-1", **more: Any
 ) -> ConsoleError:
-    """Return the error with which the import is refused."""
+    """Import the payment, which must be refused, and return the error."""
     with pytest.raises(ConsoleError) as caught:
         import_payment(scene, provider, number, **more)
     return caught.value
 
 
 def read_today(scene: PaymentDesk) -> date:
-    """Return the present day in Japan."""
+    """Return today's date in Japan."""
     return scene.context.now().astimezone(IST).date()
 
 
@@ -111,7 +111,7 @@ def test_a_payment_without_a_code_is_imported(scene: PaymentDesk) -> None:
     ],
 )
 def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, state: str, ours: str) -> None:
-    """A payment that wasn't captured is imported in its reported state, and nothing is booked."""
+    """A payment that the provider has not captured is imported in its reported state, and nothing is booked."""
     scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):
         assert read_import_error(scene).exit_status == 4  # an unpaid code names no sum
@@ -142,7 +142,7 @@ def test_an_import_from_atom_needs_sum_and_day(scene: PaymentDesk) -> None:
      {"corporation_number": "1180301018772"}, {"corporation_number": "abc"}],
 )  # fmt: skip
 def test_invalid_input_asks_no_provider(scene: PaymentDesk, more: dict[str, Any]) -> None:
-    """Invalid input is refused (exit status 2), and nothing is sent."""
+    """An import with invalid input is refused (exit status 2), and the program sends nothing to the provider."""
     assert read_import_error(scene, **more).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 

@@ -214,7 +214,9 @@ def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: Payme
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
 def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str | None) -> None:
-    """A hint from an address that isn't PayPay's is refused, audited and counted, and PayPay isn't asked."""
+    """A hint from an IP address that is not PayPay's is refused, audited and counted, and the program does not query
+    PayPay.
+    """
     payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.make_provider_notice("paypay", "ORD-1"), peer=peer)
     assert scene.payments.receive_notice(post) == REFUSED_NOTICE
@@ -225,7 +227,7 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
 
 
 def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> None:
-    """A notice about an unknown payment is acknowledged, stored as unmatched, and opens one case."""
+    """A notice about a payment that is not stored here is acknowledged, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "repeated")
@@ -351,7 +353,9 @@ def test_a_callback_with_another_amount_makes_the_payment_unknown(scene: Payment
 
 @pytest.mark.engines("sqlite")
 def test_all_rows_of_a_notice_have_one_correlation_id(scene: PaymentDesk) -> None:
-    """All rows written for one notice have one correlation id, and the rows of the next notice another."""
+    """All rows that are written for one notice have the same correlation id; the rows of the next notice have another
+    one.
+    """
     ids = []
     for number in ("ORD-1", "ORD-2"):
         payment_id = begin_and_pay(scene, "atom", number)

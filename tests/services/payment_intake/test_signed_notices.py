@@ -23,8 +23,8 @@ REFUSED_NOTICE = NoticeResult(is_refused=True)
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
-    """A signed notice for an order without a payment creates the payment and books it, and the order becomes paid. A
-    second notice of the same event changes nothing.
+    """A signed notice about an order without a payment creates the payment and books it, and the order becomes paid.
+    A second notice of the same event changes nothing.
     """
     scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     result = scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
@@ -55,8 +55,8 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
 def test_one_event_id_with_two_contents_opens_a_case(
     scene: PaymentDesk, fields: dict[str, str], observed: str
 ) -> None:
-    """Two genuine notices have one event id and different contents: the first is booked, the second opens a case and
-    books nothing.
+    """If two genuine notices have one event id and different contents, the first is booked. The second opens a case
+    and books nothing.
     """
     for number in ("ORD-1", "ORD-2"):
         scene.insert_order(number, 3300)
@@ -187,8 +187,8 @@ def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
 def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentDesk, altered: str) -> None:
-    """A person has changed a column of a stored notice, so that it differs from its signed body: the notice isn't
-    booked.
+    """If a person has changed a column of a stored notice so that it differs from the signed body, the program does
+    not book the notice.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     scene.place.drop_table_triggers("payment_events")
@@ -201,7 +201,7 @@ def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentD
 
 
 def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
-    """Return invalid notices by the name of their fault."""
+    """Return invalid notices by the names of their faults."""
     good = scene.make_bank_notice("ev-1", "ORD-1")
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
@@ -246,7 +246,7 @@ def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
 
 
 def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
-    """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
+    """Each invalid notice gets the same refusal. The program audits it with its reason, and nothing else changes."""
     scene.insert_order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
     wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE]

@@ -37,7 +37,7 @@ _OUTCOME_CLASS_BY_STATE = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAY
 def make_report(
     state: PaymentState, minute: int, way: ReportSource = ReportSource.READ, **more: Any
 ) -> ReportWithSource:
-    """Return a provider's report of 3,300 yen in this state, `minute` minutes after START."""
+    """Return a provider's report of 3,300 yen in this state. Its time is `minute` minutes after START."""
     told: dict[str, Any] = {
         "merchant_payment_id": "-",
         "provider_payment_id": None,
@@ -73,7 +73,7 @@ def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource
 
 
 def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
-    """Apply a report of a success and return the payment."""
+    """Apply a report of a success to the payment and return the payment."""
     return apply_reports(
         scene, payment, make_report(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more)
     )
@@ -217,7 +217,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
 
     def report_amount(minute: int, minor: int) -> list[Alert]:
-        """Apply a report of this amount and return the open cases."""
+        """Apply a report with this amount and return the open cases."""
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
         apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
         return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
@@ -232,8 +232,8 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
 
 
 def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -> None:
-    """A completed payment is later reported as waiting or with another amount: its state stays, and
-    a case is opened.
+    """If a completed payment is later reported as waiting or with another amount, its state does not change and a
+    case is opened.
     """
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
     after = apply_reports(scene, payment, make_report(P.USER_PAYMENT, 5))
@@ -463,7 +463,7 @@ def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk)
 
 
 def read_refused_time_reasons(scene: PaymentDesk, payment: Payment) -> list[Any]:
-    """Return the audited reasons for which the reported time of payment wasn't stored."""
+    """Return the reasons, as audited, for which the program did not store the reported time of payment."""
     what = f"what = 'payment.time_not_taken' AND subject_id = '{payment.id}'"
     return scene.place.sql(f"SELECT reason FROM audit_log WHERE {what}")
 
@@ -509,7 +509,7 @@ def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) ->
 
 
 def test_a_provider_clock_may_be_some_minutes_ahead(scene: PaymentDesk) -> None:
-    """A time of payment that is some minutes ahead of the desk's clock is stored as reported."""
+    """If a reported time of payment is some minutes ahead of the desk's clock, it is stored as reported."""
     ahead = scene.context.now().replace(microsecond=0) + timedelta(minutes=4)
     payment = make_payment(scene, "A")
     assert report_paid(scene, payment, paid_at=ahead).paid_at == ahead

@@ -1,4 +1,6 @@
-"""A due payment that this desk can't handle delays no other payment, and uses up no attempt of another desk."""
+"""Tests of a due payment that this desk cannot process: it delays no other payment and uses up no attempt of another
+desk.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,7 +27,7 @@ DAY = timedelta(days=1, hours=1)
 
 @pytest.fixture
 def desk_without_credentials(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[PaymentDesk]:
-    """A second desk on the same database, without PayPay's credentials."""
+    """Yield a second desk on the same database, without PayPay's credentials."""
     missing: dict[str, Any] = {"SECRET_PAYPAY_API_KEY": None, "SECRET_PAYPAY_API_SECRET": None}
     with open_payment_desk(place, sandbox, clock, **missing) as scene:
         yield scene
@@ -45,7 +47,9 @@ def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
 
 
 def pass_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Move our clock and the provider's by a day, so that each attempt of a schedule becomes due."""
+    """Move our clock and the provider's clock forward by a day, so that the next attempt of each schedule becomes
+    due.
+    """
     clock.offset += DAY
     scene.control.change_settings(advance_seconds=DAY.total_seconds())
 

@@ -12,7 +12,7 @@ _SHOP_COLUMNS = "atom_token_id, atom_txn_id, payment_method"
 
 
 def read_columns(scene: PaymentDesk, number: str = "ORD-1") -> tuple[str | None, ...]:
-    """Return the shop's columns of the order."""
+    """Return the values of the shop's columns in the order's row."""
     return tuple(scene.place.sql(f"SELECT {_SHOP_COLUMNS} FROM orders WHERE merch_txn_id = '{number}'")[0])
 
 
@@ -136,8 +136,8 @@ def test_a_simultaneous_write_of_the_shop_is_kept(scene: PaymentDesk) -> None:
 
 
 def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: PaymentDesk) -> None:
-    """A desk was killed between starting the payment and writing the order: the next step of the payment writes all
-    columns.
+    """If a desk was killed between starting the payment and writing the order's columns, the next step of the payment
+    writes all columns.
     """
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")

@@ -89,7 +89,9 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
 def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
     scene: PaymentDesk, desk_of_new_merchant: PaymentDesk, clock: MovedClock
 ) -> None:
-    """The new merchant's answer that a payment doesn't exist leaves an unknown payment unknown."""
+    """If the provider answers the new merchant that a payment does not exist, an unknown payment of the former
+    merchant stays unknown.
+    """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay"))
     payment = scene.find_payment("paypay", "ORD-1")

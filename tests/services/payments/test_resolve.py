@@ -29,7 +29,7 @@ def open_desk_of(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[
 
 
 class OtherPersonDesk:
-    """The desk of another person, as a context manager."""
+    """A context manager that opens the payment desk of another person and closes it at the end."""
 
     def __init__(self, place: Place, sandbox: Sandbox, clock: MovedClock, person: str) -> None:
         self._made = open_payment_desk(place, sandbox, clock, person=person)

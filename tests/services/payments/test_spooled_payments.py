@@ -33,7 +33,7 @@ def delete_payment(scene: PaymentDesk, payment: Payment, *, journal: bool) -> st
 
 
 def read_operation(scene: PaymentDesk, operation: str) -> OperationDetails:
-    """Return the details of the operation."""
+    """Return the details of the operation as its page shows them."""
     view = scene.console.recovery.read_record("operation", operation)
     assert isinstance(view, OperationDetails)
     return view
@@ -224,7 +224,9 @@ def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> N
 
 
 def test_a_second_payment_never_takes_the_number_of_another_order(scene: PaymentDesk) -> None:
-    """A second payment doesn't get the number of another order, because notices and imports use that number."""
+    """A second payment of an order does not get the number of another order as its payment number, because notices
+    and imports use that number.
+    """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.insert_order("ORD", 3300)
     scene.insert_order("ORD-2", 3300)
@@ -233,7 +235,9 @@ def test_a_second_payment_never_takes_the_number_of_another_order(scene: Payment
 
 
 def start_twice(scene: PaymentDesk, order: int) -> list[Payment]:
-    """Start two payments of the order, of which the first has expired; return both."""
+    """Start two payments of the order, of which the first expires before the second starts; return the two
+    payments.
+    """
     first = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE payments SET status = 'expired', version = version + 1 WHERE id = {first.id}")
     return [first, scene.payments.start(order, "paypay").payment]
@@ -349,7 +353,7 @@ def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDe
 
 
 def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDesk) -> None:
-    """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
+    """If the gateway reports that the payment code has expired, one person can resolve a lost payment as not paid."""
     payment = start_payment(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "expired")
     operation = delete_payment(scene, payment, journal=True)

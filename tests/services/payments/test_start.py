@@ -58,8 +58,8 @@ def test_a_second_start_of_an_order_returns_the_first_code(scene: PaymentDesk) -
 
 
 def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
-    """The idempotency key contains the merchant, because two merchants of one provider can have orders with the same
-    number.
+    """The idempotency key of a start contains the merchant, because two merchants of one provider can have orders
+    with the same number.
     """
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     scene.payments.start(scene.insert_order("ORD-2", 3300, "INR"), "atom")
@@ -127,7 +127,7 @@ def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str)
 
 
 def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
-    """The start of a paid order is refused, at the same provider and at another one."""
+    """The start of another payment of a paid order is refused, at the same provider and at another one."""
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

@@ -1,4 +1,4 @@
-"""Tests unusual starts and ends of payments: other providers, invalid input, answers about something else."""
+"""Tests of unusual starts and ends of payments: other providers, invalid input, and answers about another payment."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -20,8 +20,8 @@ from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
 def test_an_atom_payment_completes_from_its_token(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An Atom payment from its token to its end: `not found` changes nothing, pending isn't a success, and a success
-    can be reversed.
+    """A payment at Atom runs from its token to its end: the answer `not found` changes nothing, a pending state is
+    not a success, and a success can be reversed.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     assert payment.state == "token_generated"
@@ -41,8 +41,8 @@ def test_an_atom_payment_completes_from_its_token(scene: PaymentDesk, clock: Mov
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Atom's token has no end: after a day and one more question the payment expires, and a later payment by the
-    payer is booked.
+    """A token of Atom has no expiry of its own. After a day and one more query the program expires the payment; if
+    the payer pays later, the payment is booked.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
@@ -55,7 +55,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
 def test_only_payment_providers_start_payments(scene: PaymentDesk, provider: str) -> None:
-    """A start at an unknown provider is refused as invalid input, and nothing is written."""
+    """The start of a payment at an unknown provider is refused as invalid input, and nothing is written."""
     assert call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
@@ -63,7 +63,9 @@ def test_only_payment_providers_start_payments(scene: PaymentDesk, provider: str
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
 def test_an_impossible_amount_is_refused_before_the_start(scene: PaymentDesk, minor: int, currency: str) -> None:
-    """An amount that is zero or too large, or in a currency that the provider doesn't accept, is refused."""
+    """A payment is refused before its start if its amount is zero or too large, or in a currency that the provider
+    does not accept.
+    """
     assert (
         call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", minor, currency), "paypay").exit_status
         == 2
@@ -73,7 +75,9 @@ def test_an_impossible_amount_is_refused_before_the_start(scene: PaymentDesk, mi
 
 @pytest.mark.engines("sqlite")
 def test_an_unconfigured_provider_refuses_the_start(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A provider without address and credentials refuses the start with `bad_profile` before anything is written."""
+    """If a provider has no address and credentials in the settings, the start of a payment is refused with
+    `bad_profile` before anything is written.
+    """
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
     with open_payment_desk(place, sandbox, clock, **off) as scene:
@@ -85,9 +89,9 @@ def test_an_unconfigured_provider_refuses_the_start(place: Place, sandbox: Sandb
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
-def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, fault: str) -> None:
-    """An answer about another payment changes no known state and opens a case; after the next correct answer all
-    records agree.
+def test_an_answer_about_another_payment_settles_nothing(scene: PaymentDesk, fault: str) -> None:
+    """If the provider answers about another payment, no known state changes and a case is opened. After the next
+    correct answer all records agree.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
@@ -103,8 +107,8 @@ def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, faul
 def test_a_start_of_an_ended_process_is_unknown_and_read(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The start was sent, and its process ended before it stored the answer: the payment is unknown, never failed,
-    and a due task reads its state.
+    """If a process ends after it has sent the start of a payment and before it has stored the answer, the payment is
+    unknown and never failed. A due task reads its state from the provider.
     """
     order, uptime = scene.insert_order("ORD-1", 3300), boot_clock.read_uptime_ms
 
@@ -130,9 +134,7 @@ def test_a_start_of_an_ended_process_is_unknown_and_read(
 
 
 def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
-    """Return an order whose payment has expired by our clock, and about which the provider hasn't
-    been asked since.
-    """
+    """Return an order whose payment has expired by our clock; the provider has not been queried about it since."""
     order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.control.change_settings(advance_seconds=600)
@@ -142,7 +144,9 @@ def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A code is over here, but was paid in its last second: the provider is asked before another code is created."""
+    """If a payment code has expired here but was paid in its last second, the program queries the provider before it
+    creates another code, and creates none.
+    """
     order = make_overdue_order(scene, clock)
     scene.money.change_payment_state("paypay", "ORD-1", "paid")
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
@@ -151,8 +155,8 @@ def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDes
 
 
 def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The desk's clock is ahead: on a server the code ends by the server's clock, so there is no second code while
-    the payer can pay the first. On SQLite only the desk's clock exists.
+    """If the desk's clock is ahead on a server, the payment code expires by the server's clock, so no second code is
+    created while the payer can pay the first. On SQLite only the desk's clock exists, so a second code is created.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     order = scene.insert_order("ORD-1", 3300)
@@ -168,8 +172,8 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: M
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("fault", ["status:503", "result:DYNAMIC_QR_ALREADY_PAID", "result:UNAUTHORIZED"])
 def test_no_second_code_while_the_first_one_can_be_paid(scene: PaymentDesk, clock: MovedClock, fault: str) -> None:
-    """The first code is over by our clock, which may be ahead: it is deleted at the provider before another one is
-    created.
+    """If the first payment code has expired by our clock, which may be ahead, the program deletes it at the provider
+    before it creates another code.
     """
     order = make_overdue_order(scene, clock)
     scene.control.add_fault(fault, call="paypay_delete_code", times=1)
@@ -181,8 +185,8 @@ def test_no_second_code_while_the_first_one_can_be_paid(scene: PaymentDesk, cloc
 
 
 def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDesk) -> None:
-    """The shop has changed the order's total while the payer can still pay the first code: there is
-    no second code.
+    """If the shop has changed the order's total while the payer can still pay the first payment code, no second code
+    is created.
     """
     order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -194,9 +198,9 @@ def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDe
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_a_code_that_ends_during_the_questions_is_read_first(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The first code, of another amount, ends between the questions about earlier payments and the claim of the
-    second one. It may have been paid in its last second, so the provider is asked about it again.
+def test_a_code_that_expires_before_the_claim_prevents_a_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
+    """If the first payment code expires between the queries about earlier payments and the claim of the second
+    payment, the start is refused. The first code may have been paid in its last second, so no second code is created.
     """
     order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
@@ -216,8 +220,8 @@ def test_a_code_that_ends_during_the_questions_is_read_first(scene: PaymentDesk,
 
 @pytest.mark.usefixtures("moved_server_clock")
 def test_an_unconfirmed_unpaid_code_prevents_another_code(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Without an answer about an ended code there is no other code; after the answer that it wasn't
-    paid, there is.
+    """Without the provider's answer about an expired payment code, no other code is created. After the answer that it
+    was not paid, another code is created.
     """
     order = make_overdue_order(scene, clock)
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
@@ -235,8 +239,8 @@ def test_an_unconfirmed_unpaid_code_prevents_another_code(scene: PaymentDesk, cl
 def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     scene: PaymentDesk, clock: MovedClock, ended: bool
 ) -> None:
-    """Atom's answer has the code for `no data`, but contains its id of the payment, which was paid: there is no
-    second code, whether the payment has expired here or was reported as cancelled before.
+    """Atom's answer has the code for `no data` but contains Atom's id of the paid payment: no second payment code is
+    created. This holds if the payment has expired here, and if it was reported as cancelled before.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
@@ -259,8 +263,8 @@ def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
-    """A payment failed here and was paid later: the provider is asked about it once more before a
-    new payment starts.
+    """If a payment has failed here and was paid later, the program queries the provider about it once more before it
+    starts a new payment.
     """
     order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
     first = scene.payments.start(order, provider).payment
@@ -272,7 +276,7 @@ def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, prov
 
 
 def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: PaymentDesk) -> None:
-    """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
+    """While the payer's second attempt at the bank is still open, no new payment of the order is started."""
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.change_payment_state("atom", "ORD-1", "cancelled", notify=False)
@@ -290,8 +294,8 @@ def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: Payme
     ids=["blank", "unlisted", "text", "stored"],
 )
 def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, fields: dict[str, str]) -> None:
-    """PayPay answers about a failed payment with a state that this program doesn't know, which may mean paid, or a
-    cache gives an old answer: there is no other code.
+    """No other payment code is created if PayPay answers about a failed payment with an unknown state, which may mean
+    paid, or if a cache gives an old answer.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
@@ -311,8 +315,8 @@ def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, 
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
 def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, code: str) -> None:
-    """An Atom error under HTTP 200 isn't an answer about the payment: a payment that failed here can be started
-    again.
+    """An error of Atom with HTTP status 200 is not an answer about the payment: for a payment that has failed here, a
+    new payment can be started.
     """
     order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
@@ -324,8 +328,8 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, cod
 
 @pytest.mark.parametrize("fault", ["status:503", "other_order"])
 def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: PaymentDesk, fault: str) -> None:
-    """The provider has reported a failure and now gives no usable answer: a new payment can be started. An answer
-    about another payment opens a case.
+    """If the provider has reported a payment as failed and now gives no usable answer, a new payment can be started.
+    An answer about another payment opens a case.
     """
     order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
@@ -340,8 +344,8 @@ def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: Pay
 
 
 def test_a_refunded_payment_does_not_pay_its_order(scene: PaymentDesk) -> None:
-    """The order couldn't be set to paid, and its payment was refunded meanwhile: the order isn't
-    set to paid later.
+    """If the order of a payment could not be set to paid and the payment was refunded meanwhile, the order is not set
+    to paid later.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.change_payment_state("paypay", "ORD-1", "paid")

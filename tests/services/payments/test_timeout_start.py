@@ -1,4 +1,4 @@
-"""Tests when the deadline of a payment has passed, and for which payments the timeout saga begins."""
+"""Tests of when the deadline of a payment has passed, and for which payments the timeout saga begins."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: 
 
 @pytest.mark.parametrize(("late", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
 def test_a_payment_times_out_after_its_deadline(late: timedelta, is_over: bool) -> None:
-    """At its deadline a payment has not timed out yet, one moment later it has. A payment without a deadline, or with
+    """At its deadline a payment has not timed out yet; one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """
     assert timeout_start.has_timed_out(PAYMENT, START + late) is is_over
@@ -50,13 +50,13 @@ def test_a_payment_times_out_after_its_deadline(late: timedelta, is_over: bool) 
 def list_overdue(
     scene: PaymentDesk, at: datetime, most: int = 50, saga: str = timeout_start.PAYMENT_TIMEOUT_KIND
 ) -> list[str]:
-    """Return the numbers of the payments whose deadline has passed at `at`, at most `most`."""
+    """Return the numbers of the payments whose deadline has passed at the time `at`; `most` is the maximum count."""
     with scene.context.database.read() as conn:
         return [one.merchant_payment_id for one in payment_times.list_overdue_payments(conn, saga, at, most)]
 
 
 def make_waiting(scene: PaymentDesk, number: str, minutes: float | None, order: int | None = None) -> Payment:
-    """Insert a payment whose deadline is so many minutes after START; None: without a deadline."""
+    """Insert a waiting payment whose deadline is this many minutes after START (None: no deadline)."""
     ends = None if minutes is None else START + timedelta(minutes=minutes)
     return make_payment(scene, number, order, expires_at=ends)
 
@@ -69,8 +69,8 @@ def start_saga(scene: PaymentDesk, payment: Payment, kind: str, subject: str = "
 
 
 def test_overdue_payments_are_listed_oldest_first(scene: PaymentDesk) -> None:
-    """Payments whose deadline has passed are listed, the oldest deadline first, at most as many as requested. A
-    payment at exactly its deadline, or without one, isn't listed.
+    """The list contains payments whose deadline has passed, the oldest deadline first, up to the requested count. A
+    payment at exactly its deadline, or without a deadline, is not in the list.
     """
     for number, minutes in (("C", 3), ("A", 1), ("B", 2), ("Z", None)):
         make_waiting(scene, number, minutes)
@@ -88,7 +88,7 @@ def test_payments_with_the_same_deadline_are_listed_by_id(scene: PaymentDesk) ->
 
 
 def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
-    """Payments that have ended and payments that are unknown are not listed."""
+    """The list of overdue payments contains no payment that has ended or is unknown."""
     for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
         apply_reports(scene, make_waiting(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}"))
     unknown = apply_reports(scene, make_waiting(scene, "U", 1), make_report(P.PAYMENT_SUCCESS, 0))
@@ -99,8 +99,8 @@ def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
 def test_a_payment_with_an_open_timeout_saga_is_not_listed(scene: PaymentDesk, other: str) -> None:
-    """A payment with an open timeout saga isn't listed; a saga of another kind or about another subject doesn't
-    matter.
+    """The list of overdue payments contains no payment with an open timeout saga. A saga of another kind or about
+    another subject does not exclude a payment.
     """
     first, second, third = (make_waiting(scene, number, 1) for number in ("A", "B", "C"))
     start_saga(scene, second, timeout_start.PAYMENT_TIMEOUT_KIND)
@@ -111,7 +111,9 @@ def test_a_payment_with_an_open_timeout_saga_is_not_listed(scene: PaymentDesk, o
 
 
 def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
-    """The timeout saga begins once, with the question to the provider; a second start finds the open saga."""
+    """The timeout saga of a payment begins once, with the step that queries the provider. A second start finds the
+    open saga.
+    """
     payment, context = make_waiting(scene, "A", 1), scene.context
     saga = context.write(lambda tx: timeout_start.begin_timeout_saga(context, tx, payment))
     assert saga is not None
@@ -130,8 +132,8 @@ def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
 def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
     scene: PaymentDesk, order: bool, ends: bool, follows: bool
 ) -> None:
-    """After a payment ended unpaid, a saga begins at the step `cancel_order` only if an order waits and the payment
-    has a deadline until which its payer may begin again.
+    """If a payment has ended unpaid, its saga begins at the step `cancel_order` only if an order waits and the
+    payment has a deadline. Until that deadline the payer may start another payment.
     """
     of = scene.insert_order("ORD-1", 3300) if order else None
     payment, context = make_waiting(scene, "A", 1 if ends else None, of), scene.context

@@ -1,5 +1,5 @@
-"""A payment whose deadline has passed is read once more and expired, its order is cancelled, and its stock is
-released.
+"""Tests of the timeout of a payment: after its deadline the program reads it once more and expires it, cancels its
+order and releases the order's stock.
 """
 
 from collections.abc import Sequence
@@ -34,12 +34,12 @@ PAST_TIME_TO_PAY = TIME_TO_PAY + timedelta(seconds=5)
 
 @pytest.fixture
 def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
-    """A desk that takes payments, with a shop that holds stock."""
+    """Yield a desk that takes payments, with a shop that holds stock."""
     return scene
 
 
 def start_with_stock(scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
-    """Start a payment of an order for which the shop holds `held` items; return the payment."""
+    """Start a payment of an order for which the shop holds `held` items, and return the payment."""
     currency = "INR" if provider == "atom" else "JPY"
     order = scene.insert_order(number, 50_000 if provider == "atom" else 3300, currency)
     hold_stock(scene, order, held)
@@ -47,13 +47,13 @@ def start_with_stock(scene: PaymentDesk, number: str = "ORD-1", provider: str = 
 
 
 def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move our clock and the provider's by `by`."""
+    """Move our clock and the provider's clock forward by `by`."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
 def hold_stock(scene: PaymentDesk, order: int, pieces: int, state: str = "held") -> None:
-    """Insert so many stock reservations for the order."""
+    """Insert this number of stock reservations for the order."""
     for piece in range(pieces):
         scene.place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
@@ -69,12 +69,12 @@ def read_stock_states(scene: PaymentDesk, number: str = "ORD-1") -> list[str]:
 
 
 def run_due_and_count(scene: PaymentDesk) -> int:
-    """Run all due tasks; return the number of payments that the timeout task handled."""
+    """Run all due tasks; return the number of payments that the timeout task processed."""
     return {run.task: run.count for run in scene.run_due_tasks()}[payment_timeouts.TIMEOUT_TASK_NAME]
 
 
 def read_sagas(scene: PaymentDesk, number: str = "ORD-1") -> tuple[SagaProgress, ...]:
-    """Return the sagas on the order's page."""
+    """Return the sagas that the order's page shows."""
     return scene.payments.read_order(scene.read_order(number).id).sagas
 
 
@@ -90,7 +90,7 @@ def read_step_states(seen: SagaProgress) -> list[str]:
 
 
 def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
-    """Return the states of the payment, its order and its stock."""
+    """Return the state of the payment, the state of its order and the states of the stock reservations."""
     return (
         scene.read_payment(payment.id).state.value,
         scene.read_order(number).state.value,
@@ -98,13 +98,13 @@ def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1
     )
 
 
-START = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
+TEST_START_TIME = convert_to_naive_utc(datetime(2026, 11, 20, 3, 0, tzinfo=UTC))
 EXPIRED_STATES = ("expired", "cancelled", ["released", "released"])
 
 
 def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The payment is read, expired, its order cancelled and its stock released, each once and in this order in the
-    trail. A second run changes nothing.
+    """The payment is read and expired, its order is cancelled and its stock is released. Each step runs once and in
+    this order, as the audit trail shows, and a second run changes nothing.
     """
     payment = start_with_stock(scene)
     assert run_due_and_count(scene) == 0
@@ -125,7 +125,9 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
 
 
 def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The last read finds that the payment was paid: it is booked, the order is paid, and the saga ends."""
+    """If the last read finds that the payment was paid, the payment is booked, the order is paid and the saga
+    ends.
+    """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
@@ -138,7 +140,9 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
 
 
 def run_timeout_task(scene: PaymentDesk) -> int:
-    """Run the timeout task alone, without the polls that run before it; return the number of handled payments."""
+    """Run only the timeout task, without the polls that normally run before it; return the number of processed
+    payments.
+    """
     tasks = dict(scene.machinery.list_due_tasks())
     with act_as(WORKER):
         return tasks[payment_timeouts.TIMEOUT_TASK_NAME]()
@@ -148,7 +152,9 @@ def run_timeout_task(scene: PaymentDesk) -> int:
 def test_a_notice_before_the_expiry_prevents_it(
     scene: PaymentDesk, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A notice that comes after the provider's answer counts: the payment isn't expired."""
+    """If a notice of a success arrives after the provider's answer and before the expiry, the payment does not
+    expire.
+    """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
@@ -163,7 +169,7 @@ def test_a_notice_before_the_expiry_prevents_it(
 
 
 def call_at_failpoint(scene: PaymentDesk, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Call `act` when this failpoint is reached for the first time."""
+    """Call `act` when the code reaches this failpoint for the first time."""
     open_ = [True]
     reach = scene.context.failpoints.reach
 
@@ -177,8 +183,8 @@ def call_at_failpoint(scene: PaymentDesk, point: str, act: Any, monkeypatch: pyt
 
 
 def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process takes over the saga hours after the last read: it reads the payment again before it expires it, and
-    finds that it was paid.
+    """If a process takes over the saga hours after the last read, it reads the payment again before it expires it,
+    and finds that it was paid.
     """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -195,8 +201,8 @@ def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monk
 def test_a_success_before_the_cancellation_prevents_it(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A late success arrives between the expiry and the cancellation: the order is paid, and the expiry is
-    compensated.
+    """If a success arrives between the expiry of the payment and the cancellation of its order, the order is paid and
+    the expiry is compensated.
     """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -218,8 +224,8 @@ def test_a_success_before_the_cancellation_prevents_it(
 def test_an_order_waits_while_its_payment_may_be_paid(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another amount is reported after the expiry, so the payment may be paid: order and stock wait until people have
-    decided.
+    """If another amount is reported after the expiry, the payment may be paid, so its order and stock wait until
+    people have decided.
     """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -249,8 +255,8 @@ def test_an_order_waits_while_its_payment_may_be_paid(
 def test_a_success_after_the_cancellation_opens_a_case(
     scene: PaymentDesk, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A success arrives after the order was cancelled: it is booked with a case. The order stays cancelled, its stock
-    is free, and the saga stays ended.
+    """If a success arrives after the order was cancelled, the payment is booked with a case. The order stays
+    cancelled, its stock stays released, and the saga stays ended.
     """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -279,7 +285,7 @@ def test_a_success_after_the_cancellation_opens_a_case(
 def test_a_blocked_or_unknown_payment_does_not_expire(
     scene: PaymentDesk, clock: MovedClock, state: str, reason: str
 ) -> None:
-    """A payment with blocked money, or with a success that can't be booked, never expires by time."""
+    """A payment with blocked money, or with a success that cannot be booked, never expires by time."""
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     if state == "authorized":
@@ -300,12 +306,16 @@ def test_a_blocked_or_unknown_payment_does_not_expire(
 
 @pytest.mark.engines("sqlite")
 def test_overdue_payments_are_found_by_an_index(scene: PaymentDesk) -> None:
-    """The task finds overdue payments by an index, without reading a whole table."""
+    """The timeout task finds overdue payments by a database index, without reading a whole table."""
     for number in range(2):
         start_with_stock(scene, f"ORD-{number}")
     for query, values, index in (
-        (payment_times._OVERDUE_PAYMENTS_QUERY, {"saga_kind": "s", "now": START, "limit": 5}, "ix_payments_over"),
-        (sagas_table._DUE_SAGAS_QUERY, {"now": START, "limit": 5}, "ix_sagas_next"),
+        (
+            payment_times._OVERDUE_PAYMENTS_QUERY,
+            {"saga_kind": "s", "now": TEST_START_TIME, "limit": 5},
+            "ix_payments_over",
+        ),
+        (sagas_table._DUE_SAGAS_QUERY, {"now": TEST_START_TIME, "limit": 5}, "ix_sagas_next"),
     ):
         with scene.context.database.read() as conn:
             plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {_compile_with_values(query, values)}").all()
@@ -315,7 +325,7 @@ def test_overdue_payments_are_found_by_an_index(scene: PaymentDesk) -> None:
 
 
 def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
-    """Return the query as SQL with its values."""
+    """Return the query as SQL text that contains its parameter values."""
     compiled = query.params(values).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
     return str(compiled)
 
@@ -324,8 +334,8 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
 def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
     scene: PaymentDesk, clock: MovedClock, fault: str, most: int
 ) -> None:
-    """The provider is unreachable for a day: it is asked at growing intervals, or once for all payments if it accepts
-    no calls. Afterwards all payments are handled.
+    """If the provider cannot be reached for a day, the program queries it at growing intervals, or once for all
+    payments if it accepts no calls. Afterwards all payments are processed.
     """
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(4)]
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -349,7 +359,7 @@ def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
 
 @pytest.mark.parametrize("days", [1, -1])
 def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock: MovedClock, days: int) -> None:
-    """The clock jumps by a day and back: each overdue payment ends once, and no other payment ends before its
+    """If the clock jumps by a day and back, each overdue payment ends once, and no other payment ends before its
     deadline.
     """
     early, late = start_with_stock(scene, "ORD-1"), start_with_stock(scene, "ORD-2")
@@ -373,8 +383,8 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock:
 def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock goes back by a day between the read and the expiry: by that clock the deadline hasn't passed, so the
-    payment isn't expired.
+    """If the clock goes back by a day between the read and the expiry, the deadline has not passed by that clock, so
+    the payment does not expire.
     """
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -393,7 +403,9 @@ def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
 
 
 def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The first payment's end waits for the second one; the order is cancelled when neither can be paid any more."""
+    """If an order has two open payments, the end of the first one does not cancel the order. The order is cancelled
+    when neither payment can be paid any more.
+    """
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     order = scene.read_order("ORD-1").id
@@ -419,7 +431,9 @@ def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clo
 
 
 def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The second payment is paid: the order is paid, and the first payment's saga ends without a cancellation."""
+    """If the second payment of an order is paid, the order is paid, and the saga of the first payment ends without a
+    cancellation.
+    """
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     second = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
@@ -435,7 +449,7 @@ def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedCloc
 
 
 def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Another payment of the order was booked, and the order isn't set to paid yet: it isn't cancelled."""
+    """If another payment of the order was booked and the order is not set to paid yet, the order is not cancelled."""
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     order = scene.read_order("ORD-1")
@@ -454,11 +468,11 @@ def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk,
     assert scene.count_audit_entries("order.cancelled") == 0
 
 
-def test_an_answer_from_the_future_is_not_fresh(
+def test_an_answer_with_a_later_time_than_the_clock_is_read_again(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The clock went back by a second between question and expiry: how old the answer is cannot be told, so the
-    provider is asked again and the payment, paid meanwhile, is not expired.
+    """If the clock goes back by a second between the query and the expiry, the age of the provider's answer is
+    unknown. The program therefore queries the provider again, finds the payment paid and does not expire it.
     """
     clock.stop()
     payment = start_with_stock(scene)
@@ -483,8 +497,8 @@ def test_an_answer_from_the_future_is_not_fresh(
 def test_a_change_by_the_shop_is_kept(
     scene: PaymentDesk, clock: MovedClock, shop: str, reason: str | None, kept: list[str]
 ) -> None:
-    """The shop has cancelled the order: only stock that is still held is released. The shop has set the order to
-    paid: order and stock stay.
+    """If the shop has cancelled the order, only stock that is still held is released. If the shop has set the order
+    to paid, the order and its stock do not change.
     """
     payment = start_with_stock(scene)
     scene.place.drop_table_triggers("orders")
@@ -497,7 +511,7 @@ def test_a_change_by_the_shop_is_kept(
 
 
 def test_used_stock_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Only held stock is released; an order without held stock is no error."""
+    """Only held stock is released, not used stock; an order without held stock is no error."""
     start_with_stock(scene, held=1)
     hold_stock(scene, scene.read_order("ORD-1").id, 1, "used")
     start_with_stock(scene, "ORD-2", held=0)
@@ -508,7 +522,7 @@ def test_used_stock_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
 
 
 def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Two workers run the task at once: each effect happens once."""
+    """If two workers run the timeout task at once, each effect happens once."""
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(6)]
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     start, failed = Barrier(2), list[BaseException]()
@@ -533,7 +547,7 @@ def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: Mov
 
 
 def _run_together(threads: Sequence[Thread]) -> None:
-    """Start the threads and wait for their end."""
+    """Start the threads and wait until they have ended."""
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -541,7 +555,9 @@ def _run_together(threads: Sequence[Thread]) -> None:
 
 
 def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A failed payment waits until its deadline, because the payer may start again; then its order is cancelled."""
+    """A failed payment waits until its deadline, because the payer may start another payment; then its order is
+    cancelled.
+    """
     payment = start_with_stock(scene)
     scene.money.change_payment_state("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(payment.id).state == "payment_failed"
@@ -556,8 +572,8 @@ def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDes
     assert read_step_states(read_single_saga(scene)) == ["skipped", "skipped", "done", "done"]
 
 
-def test_a_persons_probe_expires_nothing(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A person's probe after the deadline doesn't expire the payment; only the due task does."""
+def test_a_probe_by_a_person_does_not_expire_a_payment(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A person's probe after the deadline does not expire the payment; only the due task expires it."""
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     assert scene.payments.probe(payment.id).state in ("token_generated", "user_payment")
@@ -568,8 +584,8 @@ def test_a_persons_probe_expires_nothing(scene: PaymentDesk, clock: MovedClock) 
 def test_a_cancelled_order_gets_no_payment(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A payment is started at the moment at which its order is cancelled: one of the two is refused, so that no
-    cancelled order has an open payment.
+    """If a payment is started at the moment at which its order is cancelled, either the start or the cancellation is
+    refused, so that no cancelled order has an open payment.
     """
     start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -600,7 +616,9 @@ def test_a_cancelled_order_gets_no_payment(
 def test_a_payment_started_during_a_cancellation_prevents_it(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A payment is started between the check and the cancellation: the cancellation checks again and waits."""
+    """If a payment is started between the saga's check and its cancellation of the order, the cancellation checks
+    again and waits.
+    """
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     order, change, turns = scene.read_order("ORD-1").id, orders.change_order, iter([True])
@@ -620,9 +638,9 @@ def test_a_payment_started_during_a_cancellation_prevents_it(
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
 
 
-def test_an_order_without_a_payment_is_the_shops(scene: PaymentDesk, clock: MovedClock) -> None:
-    """An old order without a payment isn't cancelled, no provider is asked, and its page says that the shop decides.
-    A later payment of it has a deadline as usual.
+def test_an_order_without_a_payment_is_not_cancelled(scene: PaymentDesk, clock: MovedClock) -> None:
+    """An old order without a payment is not cancelled and no provider is queried; its page says that the shop
+    decides. A later payment of the order has the usual deadline.
     """
     order = scene.insert_order("ORD-1", 3300, "JPY")
     hold_stock(scene, order, 1)
@@ -662,13 +680,13 @@ def make_stuck_payment(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytes
 
 
 def _raise_bug(*_: object) -> int:
-    """Raise an error, as a bug would."""
+    """Raise an error, as a programming error would."""
     raise RuntimeError("a bug of ours")
 
 
 def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int]]:
-    """Return the observed facts of the open cases about stuck sagas, with action, kind and id of the record that
-    settles each.
+    """Return the observed facts of the open cases about stuck sagas, each with the action, kind and id of the record
+    that settles the case.
     """
     items = scene.console.alerts.list_open_items()
     return [
@@ -678,8 +696,9 @@ def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int
 
 @pytest.mark.expects_log("stays at release_stock")
 def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stuck saga has one case that leads to its payment, and the order's page shows the step and the reason. No
-    automatic attempt follows. A probe continues from that step, does the remaining steps once, and closes the case.
+    """A stuck saga has one case, which leads to its payment, and the order's page shows the step and the reason. No
+    automatic attempt follows. A probe continues the saga from that step, executes the remaining steps once and closes
+    the case.
     """
     payment = make_stuck_payment(scene, clock, monkeypatch)
     assert list_stuck_cases(scene) == [("release_stock: trouble", "open", "payment", payment.id)]
@@ -717,8 +736,8 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
 def test_a_continued_saga_that_fails_again_opens_a_case_again(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stuck saga that a probe continues and that fails again is tried as often as before, and then stops with a new
-    case.
+    """If a probe continues a stuck saga and it fails again, the program repeats the failing step as often as before,
+    and then stops with a new case.
     """
     payment = make_stuck_payment(scene, clock, monkeypatch)
     with monkeypatch.context() as broken:
@@ -743,7 +762,7 @@ def test_a_stuck_saga_continues_after_its_case_was_closed(
 
 
 def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The account's reservation for the payment ends when the payment has expired; other reservations stay."""
+    """When a payment has expired, its reservation on the account ends; other reservations do not change."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
         scene.insert_order(number, minor, corporation=NUMBERS[0])
     scene.insert_account(NUMBERS[0], 9000)

@@ -1,4 +1,4 @@
-"""The rules by which a payment counts as open or unpaid, and the timeout saga of one payment."""
+"""Tests of the rules by which a payment counts as open or unpaid, and of the timeout saga of a single payment."""
 
 from dataclasses import replace
 
@@ -35,8 +35,8 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
 @pytest.mark.parametrize("theirs", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_unpaid_state_counts_only_without_an_attempt(state: PaymentState, theirs: str | None, final: bool) -> None:
-    """The provider's state says that a code wasn't paid only if no attempt has begun: an attempt that has begun can
-    still end in money.
+    """The provider's state "unpaid" of a payment code counts only if the payer has begun no attempt, because a begun
+    attempt can still collect the money.
     """
     report = PaymentReport("ORD-1", theirs, "x", state, final, Money(3300, "JPY"))
     outcome = Outcome(OutcomeClass.PENDING, "told", SendingCertainty.YES, report, 200, "{}")
@@ -45,14 +45,14 @@ def test_an_unpaid_state_counts_only_without_an_attempt(state: PaymentState, the
 
 @pytest.mark.parametrize("kind", OutcomeClass)
 def test_an_answer_without_a_report_proves_no_unpaid_state(kind: OutcomeClass) -> None:
-    """An answer without a report says that a payment wasn't paid only if the provider doesn't know the payment."""
+    """An answer without a report proves that a payment was not paid only if its outcome class is NOT_FOUND."""
     assert is_unpaid_outcome(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 
 
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock: MovedClock, under_way: bool) -> None:
-    """`run_saga_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it
-    begins the saga, or continues an open one, until the order is cancelled.
+    """`run_saga_now` does nothing before the payment's deadline, or if the payment is unknown. After the deadline it
+    starts the saga or continues an open one until the order is cancelled.
     """
     payment, take = start_with_stock(scene), scene.machinery.timeouts.run_saga_now
     assert take(payment.id) is None

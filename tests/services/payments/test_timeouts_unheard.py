@@ -1,4 +1,6 @@
-"""One lost question says little about a provider; several lost questions in a row mean that it is unreachable."""
+"""Tests of queries to a provider that get no answer: a single one says little about the provider, but several in a
+row mean that the provider cannot be reached.
+"""
 
 from datetime import timedelta
 
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 @pytest.fixture
 def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
-    """A desk with six payments whose deadline has passed."""
+    """Yield a desk with six payments whose deadline has passed."""
     for number in range(PAYMENT_COUNT):
         scene.payments.start(scene.insert_order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -25,13 +27,13 @@ def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
 
 
 def pass_time(scene: PaymentDesk, clock: MovedClock, by: timedelta) -> None:
-    """Move our clock and the provider's by `by`."""
+    """Move our clock and the provider's clock forward by `by`."""
     clock.offset += by
     scene.control.change_settings(advance_seconds=by.total_seconds())
 
 
 def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
-    """Run the timeout task once; return how many questions it sent, and how many orders are cancelled afterwards."""
+    """Run the timeout task once. Return how many queries it sent and how many orders are cancelled afterwards."""
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
@@ -40,28 +42,30 @@ def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("lost", [1, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS - 1])
-def test_lost_questions_keep_no_other_waiting(overdue_scene: PaymentDesk, lost: int) -> None:
-    """Payments whose questions were lost wait; the others end in the same run."""
+def test_unanswered_queries_do_not_delay_other_payments(overdue_scene: PaymentDesk, lost: int) -> None:
+    """Payments whose queries got no answer wait for a later run; all other payments end in the same run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=lost)
     assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT - lost)
 
 
 def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
-    """Every second question is lost: the run isn't broken off, because the lost questions aren't in a row."""
+    """If every second query gets no answer, the run of the timeout task continues, because the unanswered queries do
+    not follow each other.
+    """
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, PAYMENT_COUNT, 2))
     overdue_scene.control.add_faults(*rules)
     assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT // 2)
 
 
 def test_an_unreachable_provider_is_asked_a_limited_number_of_times(overdue_scene: PaymentDesk) -> None:
-    """After a few lost questions in a row the run leaves the other payments to a later run."""
+    """After a few unanswered queries in a row, the run leaves the other payments to a later run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
 def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
-    """A payment that was left out makes no attempt: it is asked about within minutes when the provider is reachable
-    again.
+    """If a run leaves out a payment, this counts as no attempt: the program queries the provider about it within
+    minutes after the provider can be reached again.
     """
     for _ in range(4):
         overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
@@ -75,6 +79,6 @@ def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: Pay
 
 
 def test_a_provider_that_accepts_no_calls_is_asked_once(overdue_scene: PaymentDesk) -> None:
-    """A provider that accepts no calls is asked once in a run."""
+    """If a provider accepts no calls, one run of the timeout task queries it once."""
     overdue_scene.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (1, 0)

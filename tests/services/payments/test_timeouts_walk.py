@@ -1,4 +1,6 @@
-"""Random sequences of payers, shop, provider faults, crashes and time; after each step the same conditions hold."""
+"""A random test of timeouts: payers, the shop, provider faults, crashes and time act in random order, and after each
+step the same conditions are checked.
+"""
 
 import random
 from collections import Counter
@@ -17,9 +19,9 @@ from console.services.process.context import WORKER, act_as
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import PaymentDesk
 
-ORDERS = 5
-STEPS = 45
-_ENTRIES_THAT_COME_ONCE = (
+ORDER_COUNT = 5
+STEP_COUNT = 45
+_AUDIT_ACTIONS_ALLOWED_ONCE = (
     "payment.expired",
     "order.cancelled",
     "order.stock_released",
@@ -29,12 +31,12 @@ _ENTRIES_THAT_COME_ONCE = (
 
 
 class RandomWalk:
-    """One random sequence of steps, chosen by its seed."""
+    """A random sequence of steps that a seed determines."""
 
     def __init__(self, scene: PaymentDesk, clock: MovedClock, seed: int) -> None:
         self.scene, self.clock = scene, clock
         self.dice = random.Random(seed)
-        self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
+        self.numbers = [f"ORD-{number}" for number in range(ORDER_COUNT)]
         self.sweep = dict(scene.machinery.list_due_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]
         for number in self.numbers:
             order = scene.insert_order(number, 3300)
@@ -44,7 +46,7 @@ class RandomWalk:
             )
 
     def step(self) -> str:
-        """Do one random step and return its name."""
+        """Execute one random step and return its name."""
         acts = {"begin": 3, "pay": 2, "fail": 1, "block": 1, "later": 4, "probe": 1, "notice": 1}
         name = self.dice.choices(list(acts), list(acts.values()))[0]
         with suppress(ConsoleError, SandboxError):  # the sandbox too knows what can't be
@@ -58,19 +60,19 @@ class RandomWalk:
         self.scene.payments.start(self.scene.read_order(self.dice.choice(self.numbers)).id, "paypay")
 
     def pay(self) -> None:
-        """Let a payer pay."""
+        """Let the payer pay a random payment at the provider."""
         self._move("paid")
 
     def fail(self) -> None:
-        """Let a payment fail at the provider."""
+        """Let a random payment fail at the provider."""
         self._move("cancelled")
 
     def block(self) -> None:
-        """Let the provider block the money of a payment."""
+        """Let the provider block the money of a random payment."""
         self._move("authorized")
 
     def _move(self, word: str) -> None:
-        """Move a random payment at the provider to this state."""
+        """Change a random payment at the provider to this state."""
         found = [one for one in self._payments() if one.handle is not None]
         if found:
             self.scene.money.change_payment_state(
@@ -83,18 +85,18 @@ class RandomWalk:
             self.scene.payments.probe(self.dice.choice(found).id)
 
     def notice(self) -> None:
-        """Deliver a notice about a random payment."""
+        """Deliver a notice about a random payment to the console."""
         if found := self._payments():
             self.scene.deliver_notice("paypay", self.dice.choice(found).merchant_payment_id)
 
     def later(self, by: timedelta | None = None) -> None:
-        """Move the clocks by `by`, or by a random time."""
+        """Move the clocks forward by `by`, or by a random time if it is None."""
         by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
         self.clock.offset += by
         self.scene.control.change_settings(advance_seconds=by.total_seconds())
 
     def _payments(self) -> list[Payment]:
-        """Return all payments."""
+        """Return all stored payments."""
         return [one for number in self.numbers for one in self._of(number)]
 
     def _of(self, number: str) -> tuple[Payment, ...]:
@@ -108,9 +110,7 @@ class RandomWalk:
 
 
 def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run the timeout task; in half of the cases it is broken off at a random failpoint, as if its
-    process had died.
-    """
+    """Run the timeout task. In half of the cases it is stopped at a random failpoint, as if its process had died."""
     point = walk.dice.choice([*SAGA_FAILPOINTS, *([None] * len(SAGA_FAILPOINTS))])
     reach = walk.scene.context.failpoints.reach
 
@@ -125,7 +125,9 @@ def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def require_conditions(walk: RandomWalk, told: str) -> None:
-    """Assert the conditions that hold after every step; `told` names the steps so far."""
+    """Check the conditions that must be true after each step; `told` has the names of the previous steps for the
+    failure message.
+    """
     scene = walk.scene
     for number in walk.numbers:
         view = scene.payments.read_order(scene.read_order(number).id)
@@ -139,7 +141,7 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
         under_way = any(one.record.ended_at is None for one in view.sagas)
         if order.state is OrderState.CANCELLED and not under_way:
             assert held == "released", told
-    actions = ", ".join(repr(one) for one in _ENTRIES_THAT_COME_ONCE)
+    actions = ", ".join(repr(one) for one in _AUDIT_ACTIONS_ALLOWED_ONCE)
     told_of = scene.place.sql(f"SELECT what, subject_id FROM audit_log WHERE what IN ({actions})")
     assert max(Counter(told_of).values(), default=0) <= 1, told
 
@@ -149,11 +151,11 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
 def test_conditions_hold_after_every_random_step(
     scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cancelled order has no open payment, stock is released only for cancelled orders, each effect happens once,
-    and at the end every order is paid, cancelled or has never had a payment.
+    """After each random step, a cancelled order has no open payment, stock is released only for cancelled orders, and
+    each effect has happened once. At the end each order is paid, cancelled or has never had a payment.
     """
     walk = RandomWalk(scene, clock, seed)
-    for turn in range(STEPS):
+    for turn in range(STEP_COUNT):
         name = walk.dice.choice(["sweep", "other", "other"])
         if name == "sweep":
             run_and_break_off(walk, monkeypatch)

@@ -1,4 +1,6 @@
-"""Desks whose clocks are wrong share the database of a server: its clock decides what is over and what is newest."""
+"""Tests of desks with wrong clocks that share the database of a server: the server's clock decides which deadline has
+passed and which answer is the newest.
+"""
 
 from datetime import timedelta
 
@@ -12,8 +14,8 @@ from tests.support.refusals import call_for_refusal
 
 @pytest.mark.engines("mariadb")
 def test_a_worker_with_a_clock_ahead_expires_no_payment(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A worker's clock is ahead: a payment at Atom, whose token has no end, isn't expired while the payer can still
-    pay.
+    """If a worker's clock is ahead, a payment at Atom, whose token has no expiry, does not expire while the payer can
+    still pay.
     """
     payment = start_with_stock(scene, provider="atom")
     clock.offset += timedelta(days=2)
@@ -24,8 +26,8 @@ def test_a_worker_with_a_clock_ahead_expires_no_payment(scene: PaymentDesk, cloc
 
 @pytest.mark.engines("mariadb")
 def test_a_token_started_by_a_slow_clock_lasts_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A desk's clock is behind: the token of its payment at Atom ends a day after its start by the server's clock, so
-    there is no second token before.
+    """If a desk's clock is behind, the token of its payment at Atom still expires a day after its start by the
+    server's clock. No second token is created before that.
     """
     clock.offset -= timedelta(days=2)
     order = scene.insert_order("ORD-1", 50_000, "INR")
@@ -37,8 +39,8 @@ def test_a_token_started_by_a_slow_clock_lasts_a_day(scene: PaymentDesk, clock: 
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clock: MovedClock) -> None:
-    """The payer gave up, began again and paid: a desk whose clock is behind still takes the newest answer as the
-    newest.
+    """If the payer gave up, started again and paid, a desk whose clock is behind still uses the provider's newest
+    answer.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.change_payment_state("atom", "ORD-1", "cancelled")
@@ -55,8 +57,8 @@ def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clo
 def test_an_expired_code_is_deleted_before_the_next_code(
     scene: PaymentDesk, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Our clock was ahead when the payment expired, so the payer can still pay its code: it is deleted at the
-    provider before another one is created.
+    """If our clock was ahead when the payment expired, the payer can still pay its code. The program deletes that
+    code at the provider before it creates another one.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     payment = start_with_stock(scene)
@@ -82,8 +84,8 @@ def test_an_expired_code_is_deleted_before_the_next_code(
 def test_a_paid_code_that_expired_prevents_another_code(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The code of an expired payment can't be deleted, because it was paid: the provider is asked, and the order is
-    paid.
+    """If the code of an expired payment was paid, the provider refuses to delete it. The program then queries the
+    provider and sets the order to paid.
     """
     scene.control.change_settings(paypay_code_seconds=60)
     start_with_stock(scene)

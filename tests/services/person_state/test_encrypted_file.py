@@ -1,5 +1,5 @@
-"""The file of a person's windows is unreadable without the key, belongs to one database and one person, and is
-deleted after a short time.
+"""Tests of the encrypted file with the state of a person's windows: it is unreadable without the key, belongs to one
+database and one person, and its entries are deleted after a limited time.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.desks import MovedClock, open_desk
 
-WORDS = "佐藤さんが二重に注文した"
+DRAFT_WORDS = "佐藤さんが二重に注文した"
 
 
 def make_entry(clock: MovedClock, value: object) -> dict[str, object]:
@@ -23,23 +23,25 @@ def make_entry(clock: MovedClock, value: object) -> dict[str, object]:
 
 
 def test_the_encrypted_file_contains_no_stored_text(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The file on the disk contains none of the stored texts."""
+    """The file on the disk contains none of the stored texts in readable form."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change_entries(
-            {"draft.refund.7": make_entry(clock, {"words": WORDS}), "screen": make_entry(clock, "x")}
+            {"draft.refund.7": make_entry(clock, {"words": DRAFT_WORDS}), "screen": make_entry(clock, "x")}
         )
-        assert desk.person_state.read_entries().values["draft.refund.7"]["value"] == {"words": WORDS}
+        assert desk.person_state.read_entries().values["draft.refund.7"]["value"] == {"words": DRAFT_WORDS}
     for file in (tmp_path / "desk").rglob("*"):
         if file.is_file():
             content = file.read_bytes()
-            assert WORDS.encode() not in content, file
-            assert WORDS.encode("unicode_escape") not in content, file
+            assert DRAFT_WORDS.encode() not in content, file
+            assert DRAFT_WORDS.encode("unicode_escape") not in content, file
             assert b"draft.refund" not in content, file
 
 
-def test_a_file_of_another_store_key_is_set_aside(tmp_path: Path, sandbox: Sandbox) -> None:
-    """With another store key the file isn't read, but set aside."""
+def test_an_undecryptable_file_is_moved_away(tmp_path: Path, sandbox: Sandbox) -> None:
+    """If the file cannot be decrypted with the store key, its entries are not read, and the file is moved to another
+    path.
+    """
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         desk.person_state.change_entries({"screen": make_entry(clock, "x")})
@@ -51,7 +53,7 @@ def test_a_file_of_another_store_key_is_set_aside(tmp_path: Path, sandbox: Sandb
 
 
 def test_another_person_or_database_reads_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Another person, or the same person at another database, reads nothing of the file."""
+    """Another person, or the same person with another database, reads no entry of the file."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk:
         with desk.acting_as("op-a"):
@@ -66,7 +68,7 @@ def test_another_person_or_database_reads_nothing(tmp_path: Path, sandbox: Sandb
 
 
 def test_drafts_are_kept_for_the_time_of_their_request_ids(tmp_path: Path, sandbox: Sandbox) -> None:
-    """Drafts are kept as long as their request ids repeat an answer, and are deleted afterwards."""
+    """Drafts are stored as long as a repeated request id returns its stored answer, and are deleted afterwards."""
     assert DRAFT_RETENTION == ANSWER_RETENTION
     clock = MovedClock()
     clock.stop()
@@ -87,7 +89,7 @@ def test_drafts_are_kept_for_the_time_of_their_request_ids(tmp_path: Path, sandb
 def test_a_desk_without_a_store_key_reports_it(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without a store key, storing an entry raises `bad_profile`, and nothing is written to the disk."""
+    """On a desk without a store key, storing an entry raises `bad_profile`, and nothing is written to the disk."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
         monkeypatch.setattr(

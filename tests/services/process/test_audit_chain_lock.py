@@ -1,4 +1,6 @@
-"""Threads of one process write their audit chain one after the other, and no thread waits without an end."""
+"""Tests of the lock for a process's audit chain: threads of one process write their audit entries one after the
+other, and no thread waits without a limit.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from unittest.mock import sentinel
@@ -12,25 +14,25 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def test_the_audit_lock_is_held_until_commit() -> None:
-    """A transaction holds the lock from its first audit entry until after COMMIT or a failure; then another thread
+    """A transaction holds the lock from its first audit entry until after its COMMIT or failure; then another thread
     can acquire it.
     """
     turn, tx = AuditChainLock(), Transaction(sentinel.conn)
     with turn.allow_locking():
-        assert is_free(turn)
+        assert is_audit_lock_free(turn)
         turn.acquire(tx)
         turn.acquire(tx)
-        assert not is_free(turn)
+        assert not is_audit_lock_free(turn)
         tx.run_commit_hooks()
-        assert is_free(turn)
+        assert is_audit_lock_free(turn)
     with pytest.raises(ZeroDivisionError):
         fail_while_locked(turn)
-    assert is_free(turn)
+    assert is_audit_lock_free(turn)
 
 
 def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The holder of the lock may wait for a row of the next thread's transaction: after a while that thread continues
-    without the lock.
+    """The holder of the lock may itself wait for a row of the next thread's transaction. After a time limit the next
+    thread therefore continues without the lock.
     """
     monkeypatch.setattr(turns, "LONGEST_LOCK_WAIT_SECONDS", 0.01)
     turn = AuditChainLock()
@@ -38,30 +40,30 @@ def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None
         turn.acquire(Transaction(sentinel.conn))
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(lock_and_release, turn).result(timeout=PATIENCE_SECONDS)
-        assert not is_free(turn)
+        assert not is_audit_lock_free(turn)
 
 
 def test_a_transaction_of_another_kind_acquires_no_lock() -> None:
-    """A transaction of another kind doesn't acquire the lock, and so can't leave it locked."""
+    """A transaction for which the lock is not intended does not acquire it, and so cannot leave it locked."""
     turn = AuditChainLock()
     turn.acquire(Transaction(sentinel.conn))
-    assert is_free(turn)
+    assert is_audit_lock_free(turn)
 
 
 def fail_while_locked(turn: AuditChainLock) -> None:
-    """Acquire the lock and raise an error in the transaction."""
+    """Acquire the lock and raise an error within the transaction."""
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
         raise ZeroDivisionError
 
 
-def is_free(turn: AuditChainLock) -> bool:
-    """Return True if another thread could acquire the lock."""
+def is_audit_lock_free(turn: AuditChainLock) -> bool:
+    """Return True if another thread can acquire the lock now."""
     return not turn._lock.locked()
 
 
 def lock_and_release(turn: AuditChainLock) -> bool:
-    """Acquire the lock and release it; return True."""
+    """Acquire the lock, release it and return True."""
     with turn.allow_locking():
         turn.acquire(Transaction(sentinel.conn))
     return True

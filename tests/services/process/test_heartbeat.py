@@ -1,4 +1,6 @@
-"""Each held lease is renewed until it is released, and no renewal waits for another one."""
+"""Tests of the heartbeat: it renews each held lease until the lease is released, and no renewal waits for another
+one.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -37,8 +39,10 @@ def heartbeat() -> Iterator[Heartbeat]:
     made.close()
 
 
-def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
-    """Three renewals hang in their database: the fourth is done in time, and a hanging one isn't started again."""
+def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None:
+    """If three renewals hang in their database, the fourth is still done in time, and a hanging renewal is not
+    started again.
+    """
     let_go, hanging, beats = Event(), [0, 0, 0], [0]
 
     def make_hanging_beat(which: int) -> Callable[[], None]:
@@ -61,7 +65,7 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
 
 
 def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
-    """No thread runs while no lease is held; the next lease starts it again."""
+    """The heartbeat's thread runs only while a lease is held; the next lease starts it again."""
     beaten = Event()
     for _ in range(2):
         heartbeat.add_beat("only", beaten.set)
@@ -72,7 +76,7 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
 
 
 def test_a_lease_is_kept_until_its_release(place: Place, sandbox: Sandbox) -> None:
-    """A lease is kept for longer than its own length, and is free at once after its release."""
+    """A held lease is renewed beyond its own length, and is free at once after its release."""
     with place.open_desk(sandbox) as one, place.open_desk(sandbox) as other:
         context, beats = one._context, Event()
         length = context.heartbeat.scale_lease_seconds
@@ -82,20 +86,20 @@ def test_a_lease_is_kept_until_its_release(place: Place, sandbox: Sandbox) -> No
             moved = _read_lease_end(other, "something")
             beats.wait(length)
             assert _read_lease_end(other, "something") not in (None, moved)
-            in_the_way = call_for_refusal(lambda: _hold_briefly(other, "something"))
+            in_the_way = call_for_refusal(lambda: _acquire_and_release_lease(other, "something"))
             assert (in_the_way.code, in_the_way.detail["holder"] is not None) == ("in_progress", True)
-        _hold_briefly(other, "something")
+        _acquire_and_release_lease(other, "something")
 
 
 def _read_lease_end(console: Console, name: str) -> object:
-    """Return until when the lease is held; None if it isn't."""
+    """Return the time until which the lease is held; None if it is not held."""
     with console.database.read() as conn:
         holder = leases.find_holder(conn, name)
     return holder and holder.until
 
 
-def _hold_briefly(console: Console, name: str) -> None:
-    """Acquire the lease and release it."""
+def _acquire_and_release_lease(console: Console, name: str) -> None:
+    """Acquire the lease and release it at once."""
     with hold_lease(console._context, name):
         pass
 
@@ -104,7 +108,9 @@ def _hold_briefly(console: Console, name: str) -> None:
 
 
 def _prepare_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare an unknown credit check whose probe hangs; return its lease and the call."""
+    """Prepare an unknown credit check whose confirmation by a read at AlarmBox hangs. Return the name of its lease
+    and the function that makes the call.
+    """
     from console.domain.records import PurchaseRequest
 
     on.sandbox.control.add_fault("close_after_charge", call="purchase", times=1)
@@ -118,7 +124,9 @@ def _prepare_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 
 def _prepare_refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare an unknown refund whose probe hangs; return its lease and the call."""
+    """Prepare an unknown refund whose probe hangs. Return the name of its lease and the function that makes the
+    call.
+    """
     payment = import_paid_payment(on.maker, on.sandbox, "ORD-1").id
     refund = request_refund(on.maker, payment).id
     on.sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
@@ -129,21 +137,23 @@ def _prepare_refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
 
 
 def _prepare_payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare a payment whose probe hangs; return its lease and the call."""
+    """Prepare a payment whose probe hangs. Return the name of its lease and the function that makes the call."""
     payment = on.maker.payments.start(insert_order(on.place, "ORD-1", 3_300), "paypay").payment.id
     on.sandbox.control.add_fault("hang", call="paypay_payment")
     return payment_lease(payment), lambda console: console.payments.probe(payment)
 
 
 def _prepare_token(on: Stage) -> tuple[str, Callable[[Console], object]]:
-    """Prepare a purchase whose token call hangs; return the lease of the refresh and the call."""
+    """Prepare a purchase whose token refresh hangs. Return the name of the refresh's lease and the function that
+    makes the call.
+    """
     from console.domain.records import PurchaseRequest
 
     on.sandbox.control.add_fault("hang", call="token")
     return REFRESH_LEASE_NAME, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
 
 
-MAKER_BY_PLACE = {
+PREPARE_FUNCTION_BY_CALL = {
     "credit check": _prepare_check,
     "refund": _prepare_refund,
     "payment": _prepare_payment,
@@ -151,11 +161,13 @@ MAKER_BY_PLACE = {
 }
 
 
-@pytest.mark.parametrize("where", MAKER_BY_PLACE)
+@pytest.mark.parametrize("where", PREPARE_FUNCTION_BY_CALL)
 def test_a_lease_is_kept_while_a_provider_hangs(place: Place, where: str) -> None:
-    """The provider hangs for longer than a lease lasts: another process is refused the lease all the time."""
+    """If the provider hangs for longer than a lease lasts, another process still cannot acquire the lease during the
+    whole call.
+    """
     with open_stage(place) as on:
-        name, act = MAKER_BY_PLACE[where](on)
+        name, act = PREPARE_FUNCTION_BY_CALL[where](on)
         person = "lead-b" if where == "refund" else "op-a"
         with place.open_desk(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
@@ -188,14 +200,14 @@ def _make_unscaled_settings(on: Stage) -> dict[str, Any]:
 
 
 def ignore_refusal(act: Callable[[], object]) -> None:
-    """Call `act` and ignore its refusal, which another test checks."""
+    """Call `act` and ignore a refusal."""
     with suppress(ConsoleError):
         act()
 
 
 def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The heartbeat is closed while its thread starts: closing waits until the thread has started, because only then
-    it can be joined.
+    """If the heartbeat is closed while its thread starts, the close waits until the thread has started, because only
+    then the thread can be joined.
     """
     starting, go_on = Event(), Event()
 

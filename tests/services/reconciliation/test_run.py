@@ -1,5 +1,5 @@
-"""A reconciliation finds exactly what differs, corrects only what the provider's history proves, and continues after
-a break.
+"""Tests of a reconciliation run: it finds exactly the differences, corrects only facts that the provider's history
+proves, and continues after an interruption.
 """
 
 import tracemalloc
@@ -29,18 +29,18 @@ pytestmark = pytest.mark.time_scale("1")
 
 
 @pytest.fixture
-def days(scene: PaymentDesk) -> ReconciledDay:
-    """The day of a reconciliation, with helpers that write its history and payments."""
+def reconciled_day(scene: PaymentDesk) -> ReconciledDay:
+    """Return the test's day for a reconciliation, with helpers that write the provider's history and payments."""
     return ReconciledDay(scene)
 
 
 def read_case_rules(report: ReconcileReport) -> list[tuple[str, bool]]:
-    """Return the rule of each case, and True if the case is open."""
+    """Return the rule of each case, with True if the case is open."""
     return [(case.rule_id, case.resolved_at is None) for case in report.cases]
 
 
 def write_payments_of_each_verdict(days: ReconciledDay) -> None:
-    """Write one payment for each verdict, and two that match."""
+    """Write one payment for each verdict of a reconciliation, and two payments that match."""
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
@@ -51,14 +51,14 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.announce_file()
 
 
-def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> None:
-    """Each verdict is found once with its difference, each lasting difference has a case, and a payment that only the
-    provider has is imported.
+def test_every_planted_difference_is_found_and_no_other(reconciled_day: ReconciledDay) -> None:
+    """The run finds each difference once, with its verdict, and no other difference. Each lasting difference has a
+    case, and a payment that only the provider has is imported.
     """
-    write_payments_of_each_verdict(days)
-    report = days.reconcile_day()
+    write_payments_of_each_verdict(reconciled_day)
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (2, 1, 1, 1, 1)
-    scene = days.scene
+    scene = reconciled_day.scene
     numbers = {
         scene.read_payment(one.payment_id).merchant_payment_id: one.verdict.value
         for one in report.differences
@@ -87,85 +87,91 @@ def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> 
     assert (other.captured_minor, other.work.reason) == (1000, "reconcile_amount")
 
 
-def test_a_second_run_changes_nothing(days: ReconciledDay) -> None:
-    """A second run matches what the first one booked, finds the same differences, and opens no case again."""
-    write_payments_of_each_verdict(days)
-    first = days.reconcile_day()
-    before = days.count_rows()
-    second = days.reconcile_day()
+def test_a_second_run_changes_nothing(reconciled_day: ReconciledDay) -> None:
+    """A second run matches the payments that the first run booked, finds the same differences, and opens no case
+    again.
+    """
+    write_payments_of_each_verdict(reconciled_day)
+    first = reconciled_day.reconcile_day()
+    before = reconciled_day.count_rows()
+    second = reconciled_day.reconcile_day()
     assert get_counts(second) == (4, 0, 1, 0, 1)
     assert [case.id for case in second.cases] == [case.id for case in first.cases if case.resolved_at is None]
-    after = days.count_rows()
+    after = reconciled_day.count_rows()
     for table in ("payments", "payment_events", "documents", "alerts", "orders"):
         assert after[table] == before[table], table
-    assert days.reconcile_day().differences[0].verdict == second.differences[0].verdict
+    assert reconciled_day.reconcile_day().differences[0].verdict == second.differences[0].verdict
 
 
 @pytest.mark.engines("sqlite")
-def test_a_dry_run_writes_nothing(days: ReconciledDay) -> None:
-    """A dry run has the same counts and writes no row."""
-    write_payments_of_each_verdict(days)
-    days.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
-    before = days.count_rows()
-    report = days.reconcile_day(dry_run=True)
+def test_a_dry_run_writes_nothing(reconciled_day: ReconciledDay) -> None:
+    """A dry run returns the same counts as a real run and writes no row."""
+    write_payments_of_each_verdict(reconciled_day)
+    reconciled_day.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
+    before = reconciled_day.count_rows()
+    report = reconciled_day.reconcile_day(dry_run=True)
     assert get_counts(report) == (2, 1, 1, 1, 1)
     assert (report.run_id, report.cases, len(report.differences)) == (None, (), 4)
-    assert days.count_rows() == before
-    assert get_counts(days.reconcile_day()) == get_counts(report)
+    assert reconciled_day.count_rows() == before
+    assert get_counts(reconciled_day.reconcile_day()) == get_counts(report)
 
 
-def test_a_daily_file_is_stored_as_evidence(days: ReconciledDay) -> None:
-    """The daily file is stored completely with its hash, and is read from there after its address has ended."""
-    days.add_payment_on_both_sides("ORD-1")
-    days.announce_file()
-    report = days.reconcile_day()
+def test_a_daily_file_is_stored_as_evidence(reconciled_day: ReconciledDay) -> None:
+    """The run stores the complete daily file with its hash. After the file's URL has expired, a later run reads the
+    stored file.
+    """
+    reconciled_day.add_payment_on_both_sides("ORD-1")
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     sql = f"SELECT source, sha256, body FROM evidence WHERE id = {report.evidence_id}"
-    ((source, digest, body),) = days.scene.place.sql(sql)
+    ((source, digest, body),) = reconciled_day.scene.place.sql(sql)
     assert source == "paypay.recon"
     assert digest in body
-    days.scene.control.change_settings(advance_seconds=3 * 3600)
-    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
-    ((kept,),) = days.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
+    reconciled_day.scene.control.change_settings(advance_seconds=3 * 3600)
+    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
+    ((kept,),) = reconciled_day.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
     assert kept == 1
 
 
 @pytest.mark.engines("sqlite")
-def test_a_later_run_closes_the_case_of_a_found_payment(days: ReconciledDay) -> None:
-    """A payment that was missing in the file is in a newer one: its case is closed, and no person has to look."""
-    payment = days.insert_our_payment("ORD-1", 700)
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (0, 0, 1, 0, 0)
-    days.add_provider_payment("ORD-1", 700, id=payment.provider_payment_id)
-    days.announce_file()
-    report = days.reconcile_day()
+def test_a_later_run_closes_the_case_of_a_found_payment(reconciled_day: ReconciledDay) -> None:
+    """If a payment that was missing in the daily file is in a newer file, the run closes its case, and the payment no
+    longer waits for a person.
+    """
+    payment = reconciled_day.insert_our_payment("ORD-1", 700)
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (0, 0, 1, 0, 0)
+    reconciled_day.add_provider_payment("ORD-1", 700, id=payment.provider_payment_id)
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (1, 0, 0, 0, 0)
-    assert days.scene.list_open_rules() == []
-    assert days.scene.read_payment(payment.id).work.state == "none"
+    assert reconciled_day.scene.list_open_rules() == []
+    assert reconciled_day.scene.read_payment(payment.id).work.state == "none"
 
 
 @pytest.mark.engines("sqlite")
-def test_a_day_without_an_announced_file_has_no_run(days: ReconciledDay) -> None:
-    """No notice has announced a file of the day: the reconciliation ends with exit status 4, the
-    day and a next step.
+def test_a_day_without_an_announced_file_has_no_run(reconciled_day: ReconciledDay) -> None:
+    """If no notice has announced a daily file of the day, the reconciliation ends with exit status 4, the day and a
+    next step.
     """
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
     assert (caught.value.detail["reason"], caught.value.detail["provider"]) == ("recon_not_announced", "paypay")
     for language, hours in (("en", "between 1:30 and 10:00 JST"), ("ja", "1:30〜10:00 に届きます")):
         sentence = format_error_message(caught.value, language)
         assert "PayPay" in sentence
         assert hours in sentence
-    assert days.count_rows()["reconciliations"] == 0
+    assert reconciled_day.count_rows()["reconciliations"] == 0
 
 
 @pytest.mark.engines("sqlite")
-def test_a_run_with_an_ended_file_address_is_refused(days: ReconciledDay) -> None:
-    """A reconciliation after the file's address has ended is refused, and the message says so."""
-    days.announce_file()
-    days.scene.control.change_settings(advance_seconds=3 * 3600)
+def test_a_run_with_an_ended_file_address_is_refused(reconciled_day: ReconciledDay) -> None:
+    """A reconciliation whose daily file has an expired URL is refused, and the message states the reason."""
+    reconciled_day.announce_file()
+    reconciled_day.scene.control.change_settings(advance_seconds=3 * 3600)
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     assert (caught.value.code, caught.value.detail["reason"]) == ("provider_refused", "recon_file_gone")
     assert "two hours. Nothing changed. Ask PayPay to send it again" in format_error_message(caught.value, "en")
     assert "（2 時間）を過ぎています。何も変更していません。PayPay に再送を" in format_error_message(
@@ -174,30 +180,34 @@ def test_a_run_with_an_ended_file_address_is_refused(days: ReconciledDay) -> Non
 
 
 @pytest.mark.engines("sqlite")
-def test_the_address_is_not_written_down(days: ReconciledDay) -> None:
-    """The address of a file, which contains a permission, isn't stored in the clear."""
-    days.announce_file()
-    ((body, day),) = days.scene.place.sql("SELECT body, order_no FROM payment_events")
+def test_the_url_of_a_daily_file_is_not_stored_unencrypted(reconciled_day: ReconciledDay) -> None:
+    """The URL of a daily file, which contains an access permission, is not stored unencrypted."""
+    reconciled_day.announce_file()
+    ((body, day),) = reconciled_day.scene.place.sql("SELECT body, order_no FROM payment_events")
     assert "sig=" not in body
     assert "sealed" in body
-    assert day == days.day.isoformat()
+    assert day == reconciled_day.day.isoformat()
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("first", "last"), [(0, -1), (1, 1), (-400, 0)])
-def test_an_invalid_period_is_refused(days: ReconciledDay, first: int, last: int) -> None:
-    """A period that ends before it begins, lies in the future or is too long is refused."""
-    today = days.day + timedelta(days=1)
+def test_an_invalid_period_is_refused(reconciled_day: ReconciledDay, first: int, last: int) -> None:
+    """A period that ends before it begins, is in the future or is too long is refused."""
+    today = reconciled_day.day + timedelta(days=1)
     with pytest.raises(ConsoleError) as caught:
-        days.scene.console.reconciliation.run("paypay", today + timedelta(days=first), today + timedelta(days=last))
+        reconciled_day.scene.console.reconciliation.run(
+            "paypay", today + timedelta(days=first), today + timedelta(days=last)
+        )
     assert caught.value.code == "usage"
 
 
 @pytest.mark.engines("sqlite")
-def test_unknown_providers_are_refused(days: ReconciledDay) -> None:
-    """A reconciliation of an unknown provider, or of a source without a key here, is refused as `not_found`."""
+def test_unknown_providers_are_refused(reconciled_day: ReconciledDay) -> None:
+    """A reconciliation of an unknown provider, or of a source of notices without a key here, is refused with
+    `not_found`.
+    """
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day(provider="nobody")
+        reconciled_day.reconcile_day(provider="nobody")
     assert caught.value.code == "not_found"
 
 
@@ -205,62 +215,64 @@ def test_unknown_providers_are_refused(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_unknown_refund_in_the_file_opens_a_case(days: ReconciledDay) -> None:
-    """The file has a refund that isn't ours: one case is opened."""
-    refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
-    payment = days.add_payment_on_both_sides("ORD-1", refunds=[refund])
-    days.announce_file()
-    report = days.reconcile_day()
+def test_an_unknown_refund_in_the_file_opens_a_case(reconciled_day: ReconciledDay) -> None:
+    """If the daily file has a refund that is not ours, the run opens one case."""
+    refund = {"key": "RFD-X", "amount_minor": 1000, "at": reconciled_day.noon.isoformat()}
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1", refunds=[refund])
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (1, 0, 0, 0, 1)
     assert read_case_rules(report) == [("reconcile_unknown_refund", True)]
-    assert get_counts(days.reconcile_day()) == get_counts(report)
-    assert days.scene.list_open_rules() == ["reconcile_unknown_refund"]
-    assert days.scene.read_payment(payment.id).refunded_minor == 0
+    assert get_counts(reconciled_day.reconcile_day()) == get_counts(report)
+    assert reconciled_day.scene.list_open_rules() == ["reconcile_unknown_refund"]
+    assert reconciled_day.scene.read_payment(payment.id).refunded_minor == 0
 
 
 @pytest.mark.engines("sqlite")
-def test_an_acknowledged_foreign_refund_hides_no_other_one(days: ReconciledDay) -> None:
-    """A payment has two refunds that aren't ours, and a person has acknowledged the first: the next run opens a case
-    about the second.
+def test_an_acknowledged_foreign_refund_hides_no_other_one(reconciled_day: ReconciledDay) -> None:
+    """If a payment has two refunds that are not ours and a person has acknowledged the first, the next run opens a
+    case about the second.
     """
     amounts = {"RFD-X": 1000, "RFD-Y": 700}
     refunds = [
-        {"key": key, "amount_minor": minor, "at": (days.noon + timedelta(minutes=turn)).isoformat()}
+        {"key": key, "amount_minor": minor, "at": (reconciled_day.noon + timedelta(minutes=turn)).isoformat()}
         for turn, (key, minor) in enumerate(amounts.items())
     ]
-    days.add_payment_on_both_sides("ORD-1", refunds=refunds)
-    days.announce_file()
+    reconciled_day.add_payment_on_both_sides("ORD-1", refunds=refunds)
+    reconciled_day.announce_file()
     told = list[str]()
     for _ in amounts:
-        days.reconcile_day()
-        (case,) = [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None]
+        reconciled_day.reconcile_day()
+        (case,) = [one for one in reconciled_day.scene.console.alerts.list_alerts() if one.resolved_at is None]
         assert (case.rule_id, case.acknowledged_by) == ("reconcile_unknown_refund", None)
-        acknowledged = days.scene.console.alerts.acknowledge(case.id, "given back on their page")
+        acknowledged = reconciled_day.scene.console.alerts.acknowledge(case.id, "given back on their page")
         told.append(case.observed)
-    days.reconcile_day()
-    assert [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None] == [acknowledged]
+    reconciled_day.reconcile_day()
+    assert [one for one in reconciled_day.scene.console.alerts.list_alerts() if one.resolved_at is None] == [
+        acknowledged
+    ]
     assert [minor for text, minor in zip(told, (1000, 700), strict=True) if f" {minor} " not in text] == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_of_an_unknown_payment_is_a_difference(days: ReconciledDay) -> None:
-    """The file has a refund of a payment that isn't here: the payment is read and imported, and the refund has a
-    case.
+def test_a_refund_of_an_unknown_payment_is_a_difference(reconciled_day: ReconciledDay) -> None:
+    """If the daily file has a refund of a payment that is not stored here, the run reads and imports the payment, and
+    opens a case about the refund.
     """
-    before = days.noon - timedelta(days=2)
-    refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
-    days.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
-    days.announce_file()
-    report = days.reconcile_day()
+    before = reconciled_day.noon - timedelta(days=2)
+    refund = {"key": "RFD-X", "amount_minor": 1000, "at": reconciled_day.noon.isoformat()}
+    reconciled_day.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (0, 0, 0, 0, 1)
-    payment = days.scene.find_payment("paypay", "ORD-old")
+    payment = reconciled_day.scene.find_payment("paypay", "ORD-old")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert "reconcile_unknown_refund" in days.scene.list_open_rules()
+    assert "reconcile_unknown_refund" in reconciled_day.scene.list_open_rules()
 
 
 def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, key: str = "RFD-1") -> None:
-    """Insert a completed refund of ours without the services."""
+    """Insert a completed refund of ours directly into the database, without the services."""
     at = days.noon.strftime("%Y-%m-%d %H:%M:%S.000000")
     days.scene.place.drop_table_triggers("refunds")
     days.scene.place.drop_table_triggers("payments")
@@ -275,41 +287,48 @@ def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, ke
 
 
 @pytest.mark.engines("sqlite")
-def test_equal_refunds_of_both_sides_are_matched(days: ReconciledDay) -> None:
-    """Lines of the file name payment and amount: two lines of one amount match two refunds of ours."""
+def test_equal_refunds_of_both_sides_are_matched(reconciled_day: ReconciledDay) -> None:
+    """The refund lines of the file name only payment and amount. Two lines of the same amount match two refunds of
+    ours.
+    """
     refunds = [
-        {"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()} for n in (1, 2)
+        {"key": f"RFD-{n}", "amount_minor": 500, "at": (reconciled_day.noon + timedelta(minutes=n)).isoformat()}
+        for n in (1, 2)
     ]
-    payment = days.add_payment_on_both_sides("ORD-1", refunds=refunds)
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1", refunds=refunds)
     for number in (1, 2):
-        insert_completed_refund(days, payment.id, 500, f"RFD-{number}")
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (3, 0, 0, 0, 0)
+        insert_completed_refund(reconciled_day, payment.id, 500, f"RFD-{number}")
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (3, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_missing_in_the_file_has_its_verdict(days: ReconciledDay) -> None:
-    """A completed refund of ours isn't in the file: it has the verdict that it is missing there."""
-    payment = days.add_payment_on_both_sides("ORD-1")
-    insert_completed_refund(days, payment.id, 500)
-    days.announce_file()
-    report = days.reconcile_day()
+def test_a_refund_missing_in_the_file_has_its_verdict(reconciled_day: ReconciledDay) -> None:
+    """A completed refund of ours that is not in the daily file gets the verdict that it is missing at the
+    provider.
+    """
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (1, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
-    assert get_counts(days.reconcile_day()) == get_counts(report)
+    assert get_counts(reconciled_day.reconcile_day()) == get_counts(report)
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("minor", [500, 700])
-def test_a_missing_refund_among_two_is_a_difference(days: ReconciledDay, minor: int) -> None:
-    """The file has one of two refunds of a payment, of the same or another amount: the other one is missing there."""
-    payment = days.add_payment_on_both_sides(
-        "ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}]
+def test_a_missing_refund_among_two_is_a_difference(reconciled_day: ReconciledDay, minor: int) -> None:
+    """If the file has only one of two refunds of a payment, with the same or different amounts, the other refund gets
+    the verdict that it is missing at the provider.
+    """
+    payment = reconciled_day.add_payment_on_both_sides(
+        "ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": reconciled_day.noon.isoformat()}]
     )
-    insert_completed_refund(days, payment.id, 500, "RFD-1")
-    insert_completed_refund(days, payment.id, minor, "RFD-2")
-    days.announce_file()
-    report = days.reconcile_day()
+    insert_completed_refund(reconciled_day, payment.id, 500, "RFD-1")
+    insert_completed_refund(reconciled_day, payment.id, minor, "RFD-2")
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (2, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
 
@@ -317,23 +336,23 @@ def test_a_missing_refund_among_two_is_a_difference(days: ReconciledDay, minor: 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("state", ["completed", "submitted"])
 def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
-    days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, state: str
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
-    """Our number was captured twice at the provider, and the second capture was refunded: it isn't our refund of the
-    first capture, although the amounts are equal.
+    """If the provider has captured our payment number twice and the second capture was refunded, that refund does not
+    match our refund of the first capture, although the amounts are equal.
     """
-    payment = days.add_payment_on_both_sides("ORD-1")
-    insert_completed_refund(days, payment.id, 500)
-    days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
-    days.announce_file()
-    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    insert_completed_refund(reconciled_day, payment.id, 500)
+    reconciled_day.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     lines = (
-        f"{_make_line(days, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
-        f"{_make_line(days, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
+        f"{_make_line(reconciled_day, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
+        f"{_make_line(reconciled_day, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
     )
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
-    report = days.reconcile_day()
+    report = reconciled_day.reconcile_day()
     missing = state == "completed"
     assert get_counts(report) == (1, 0, missing, 1, 1)
     assert set(read_case_rules(report)) == {
@@ -341,110 +360,118 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
         ("reconcile_unknown_refund", True),
         *([("reconcile_missing_there", True)] if missing else []),
     }
-    assert days.scene.place.sql("SELECT status FROM refunds") == [(state,)]
+    assert reconciled_day.scene.place.sql("SELECT status FROM refunds") == [(state,)]
 
 
 # States
 
 
 @pytest.mark.engines("sqlite")
-def test_a_late_success_is_booked(days: ReconciledDay) -> None:
-    """A payment expired here and is paid in the file: it is booked, and the difference is reported."""
-    payment = days.insert_our_payment("ORD-1", paid=False)
-    days.scene.place.drop_table_triggers("payments")
-    days.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
-    days.add_provider_payment("ORD-1")
-    days.announce_file()
-    report = days.reconcile_day()
+def test_a_late_success_is_booked(reconciled_day: ReconciledDay) -> None:
+    """If a payment has expired here but is paid in the daily file, the run books it and reports the difference."""
+    payment = reconciled_day.insert_our_payment("ORD-1", paid=False)
+    reconciled_day.scene.place.drop_table_triggers("payments")
+    reconciled_day.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (0, 0, 0, 1, 0)
-    assert days.scene.read_payment(payment.id).captured_minor == 3300
+    assert reconciled_day.scene.read_payment(payment.id).captured_minor == 3300
 
 
 @pytest.mark.engines("sqlite")
-def test_a_row_gives_the_missing_provider_id(days: ReconciledDay) -> None:
-    """People decided a payment without the provider's id: the file's line gives it, and the payment is neither paid
-    twice nor missing there.
+def test_a_row_gives_the_missing_provider_id(reconciled_day: ReconciledDay) -> None:
+    """If people have decided a payment without the provider's id, the run takes the id from the file's line. The
+    payment counts neither as paid twice nor as missing at the provider.
     """
-    theirs = days.add_provider_payment("ORD-1")
-    payment = days.insert_our_payment("ORD-1", theirs=theirs)
-    days.scene.place.drop_table_triggers("payments")
-    days.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
-    assert days.scene.read_payment(payment.id).provider_payment_id == payment.provider_payment_id
-    assert days.scene.list_open_rules() == []
+    theirs = reconciled_day.add_provider_payment("ORD-1")
+    payment = reconciled_day.insert_our_payment("ORD-1", theirs=theirs)
+    reconciled_day.scene.place.drop_table_triggers("payments")
+    reconciled_day.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
+    assert reconciled_day.scene.read_payment(payment.id).provider_payment_id == payment.provider_payment_id
+    assert reconciled_day.scene.list_open_rules() == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_completed_payment_failed_at_the_provider_needs_a_person(days: ReconciledDay) -> None:
-    """A payment is completed here and failed in the file: our state stays, and a person must look."""
-    days.scene.control.change_settings(paypay_lists_failed_payments=True)
-    payment = days.insert_our_payment("ORD-1", theirs=days.add_provider_payment("ORD-1", state="failed"))
-    days.scene.place.drop_table_triggers("payments")
-    early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
-    days.scene.place.sql(f"UPDATE payments SET paid_at = '{early}', told_at = '{early}' WHERE id = {payment.id}")
-    days.announce_file()
-    report = days.reconcile_day()
+def test_a_completed_payment_failed_at_the_provider_needs_a_person(reconciled_day: ReconciledDay) -> None:
+    """If a payment is completed here and failed in the daily file, our state does not change and a person must
+    look.
+    """
+    reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
+    payment = reconciled_day.insert_our_payment(
+        "ORD-1", theirs=reconciled_day.add_provider_payment("ORD-1", state="failed")
+    )
+    reconciled_day.scene.place.drop_table_triggers("payments")
+    early = (reconciled_day.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
+    reconciled_day.scene.place.sql(
+        f"UPDATE payments SET paid_at = '{early}', told_at = '{early}' WHERE id = {payment.id}"
+    )
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report)[3] == 1
-    assert days.scene.read_payment(payment.id).state == "completed"
+    assert reconciled_day.scene.read_payment(payment.id).state == "completed"
     assert ("reconcile_state", True) in read_case_rules(report)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_waiting_payment_failed_at_the_provider_becomes_failed(days: ReconciledDay) -> None:
-    """A payment that waits here and failed at the provider becomes failed, and counts as different; in the next run
-    it counts as matched.
+def test_a_waiting_payment_failed_at_the_provider_becomes_failed(reconciled_day: ReconciledDay) -> None:
+    """If a payment waits here and has failed at the provider, the run sets it to failed and counts it as different.
+    The next run counts it as matched.
     """
-    days.scene.control.change_settings(paypay_lists_failed_payments=True)
-    payment = days.insert_our_payment("ORD-1", paid=False)
-    days.add_provider_payment("ORD-1", state="failed")
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (0, 0, 0, 1, 0)
-    assert days.scene.read_payment(payment.id).state == "payment_failed"
-    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
+    reconciled_day.scene.control.change_settings(paypay_lists_failed_payments=True)
+    payment = reconciled_day.insert_our_payment("ORD-1", paid=False)
+    reconciled_day.add_provider_payment("ORD-1", state="failed")
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (0, 0, 0, 1, 0)
+    assert reconciled_day.scene.read_payment(payment.id).state == "payment_failed"
+    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
 
 
 # Going on
 
 
 @pytest.mark.engines("sqlite")
-def test_invalid_lines_are_reported_in_a_case(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Invalid lines of the file are reported one by one in a case. While there are such lines, no payment has the
-    verdict that it is missing there.
+def test_invalid_lines_are_reported_in_a_case(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run reports invalid lines of the daily file one by one in a case. While such lines exist, no payment gets
+    the verdict that it is missing at the provider.
     """
-    days.add_provider_payment("ORD-1")
-    days.insert_our_payment("ORD-ours", 700)
-    days.announce_file()
-    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.insert_our_payment("ORD-ours", 700)
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
-    report = days.reconcile_day()
+    report = reconciled_day.reconcile_day()
     assert get_counts(report) == (0, 1, 0, 0, 0)
     assert report.refused == 1
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     monkeypatch.undo()
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (1, 0, 1, 0, 0)
-    assert days.scene.list_open_rules("reconciliation") == []
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 1, 0, 0)
+    assert reconciled_day.scene.list_open_rules("reconciliation") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_longer_file_needs_no_more_memory(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file with ten times as many lines needs no more memory, apart from the file itself."""
-    payment = days.add_payment_on_both_sides("ORD-1")
-    days.announce_file()
-    original = days.scene.console.reconciliation._daily_file_stores["paypay"].download_file
+def test_a_longer_file_needs_no_more_memory(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run needs no more memory for a file with ten times as many lines, apart from the file itself."""
+    payment = reconciled_day.add_payment_on_both_sides("ORD-1")
+    reconciled_day.announce_file()
+    original = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"].download_file
     peaks = []
     for count in (500, 5_000):
-        failed = "\n".join(_make_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
+        failed = (
+            "\n".join(_make_failed_line(reconciled_day, number) for number in range(count)).encode("cp932") + b"\n"
+        )
         monkeypatch.setattr(
-            days.scene.console.reconciliation._daily_file_stores["paypay"],
+            reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"],
             "download_file",
             lambda event, more=failed: original(event) + more,
         )
-        days.reconcile_day(dry_run=True)
+        reconciled_day.reconcile_day(dry_run=True)
         tracemalloc.start()
-        report = days.reconcile_day(dry_run=True)
+        report = reconciled_day.reconcile_day(dry_run=True)
         peaks.append(tracemalloc.get_traced_memory()[1] - 4 * len(failed))
         tracemalloc.stop()
         assert get_counts(report) == (1 + count, 0, 0, 0, 0)
@@ -458,8 +485,8 @@ def _make_failed_line(days: ReconciledDay, number: int) -> str:
 
 
 def _make_line(days: ReconciledDay, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
-    """Return a line of the daily file: the provider's id, its word for the state, the hour, the amount and our
-    number.
+    """Return a line of the daily file with the provider's id, the provider's state, the hour, the amount and our
+    payment number.
     """
     from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
 
@@ -467,21 +494,23 @@ def _make_line(days: ReconciledDay, theirs: str, word: str, hour: int, minor: in
 
 
 @pytest.mark.engines("sqlite")
-def test_the_due_task_compares_each_announced_day_once(days: ReconciledDay) -> None:
-    """The due task compares a day once after its file was announced."""
-    days.add_provider_payment("ORD-1")
-    reconciliation = days.scene.console.reconciliation
+def test_the_due_task_compares_each_announced_day_once(reconciled_day: ReconciledDay) -> None:
+    """The due task runs the reconciliation of a day once after the day's file was announced."""
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciliation = reconciled_day.scene.console.reconciliation
     assert reconciliation.reconcile_due_days() == 0
-    days.announce_file()
+    reconciled_day.announce_file()
     assert reconciliation.reconcile_due_days() == 1
-    assert days.scene.find_payment("paypay", "ORD-1") is not None
+    assert reconciled_day.scene.find_payment("paypay", "ORD-1") is not None
     assert reconciliation.reconcile_due_days() == 0
     assert get_counts(reconciliation.list_latest("paypay")[0]) == (0, 1, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
 def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: MovedClock) -> None:
-    """A person compared a day before its end: the day is due once after its end, unless a later run covers it."""
+    """If a person ran the reconciliation of a day before its end, the due task runs it once after the end, unless a
+    later run covers the day.
+    """
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
@@ -505,7 +534,7 @@ def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: M
 
 @pytest.mark.engines("sqlite")
 def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clock: MovedClock) -> None:
-    """Atom has no history: it is asked about each payment of the day."""
+    """Atom offers no history, so the run queries Atom about each of our payments of the day."""
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
         scene.money.register_payment("atom", number, 50_000, state)
@@ -522,8 +551,8 @@ def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clo
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
 def test_a_payment_that_cannot_be_read_at_atom_ends_no_run(scene: PaymentDesk, currency: str, minor: int) -> None:
-    """Another application has written an amount or number with which Atom can't be asked: this payment is refused
-    with a case, and the payments after it are compared. Formerly each run of the day ended there.
+    """If another application has stored an amount or number that cannot be sent to Atom, this payment is refused with
+    a case, and the run compares the payments after it.
     """
     day = scene.context.now().astimezone(IST).date()
     for number in ("ORD-1", "ORD-2", "ORD-3"):
@@ -547,8 +576,8 @@ def test_a_payment_that_cannot_be_read_at_atom_ends_no_run(scene: PaymentDesk, c
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("fault", "summary"), [("status:503", "UNKNOWN"), ("result:OTS0401", "NOT_FOUND")])
 def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk, fault: str, summary: str) -> None:
-    """An answer of Atom that doesn't report a payment is stored as evidence, whether it ends the run or opens a case;
-    a dry run writes nothing.
+    """An answer of Atom without a report of the payment is stored as evidence, whether it ends the run or opens a
+    case. A dry run stores nothing.
     """
     day = scene.context.now().astimezone(IST).date()
     scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
@@ -571,18 +600,18 @@ def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk
 
 
 @pytest.mark.engines("sqlite")
-def test_a_source_of_notices_is_compared_with_our_payments(days: ReconciledDay) -> None:
-    """A run of a source of notices compares its notices with our payments: booked ones match, one without an order
-    differs, and a payment without a notice is missing.
+def test_a_source_of_notices_is_compared_with_our_payments(reconciled_day: ReconciledDay) -> None:
+    """A run of a source of notices compares its notices with our payments: booked notices match, a notice without an
+    order differs, and a payment without a notice is missing.
     """
-    scene, at = days.scene, days.noon.isoformat()
+    scene, at = reconciled_day.scene, reconciled_day.noon.isoformat()
     scene.insert_order("ORD-1", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at))
     scene.payments.receive_notice(scene.make_bank_notice("e-2", "ORD-none", occurred_at=at))
-    days.insert_our_payment("ORD-3", source="bank")
-    report = days.reconcile_day(provider="bank")
+    reconciled_day.insert_our_payment("ORD-3", source="bank")
+    report = reconciled_day.reconcile_day(provider="bank")
     assert get_counts(report) == (1, 0, 1, 1, 0)
-    assert get_counts(days.reconcile_day(provider="bank")) == get_counts(report)
+    assert get_counts(reconciled_day.reconcile_day(provider="bank")) == get_counts(report)
 
 
 # Broken off
@@ -600,7 +629,7 @@ KILL_POINTS = [
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("point", "nth"), KILL_POINTS)
 def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
-    """A run that broke off at any line continues, and counts each line once."""
+    """A run that was interrupted at any line of the file can continue, and counts each line once."""
     with open_payment_desk(place, sandbox) as scene:
         days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
@@ -623,7 +652,7 @@ def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, p
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite", "mariadb")
 def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) -> None:
-    """Another process continues the run of a killed one after the lease has expired, and not before."""
+    """Another process continues the run of a killed process after the lease has expired, and not before."""
     with open_payment_desk(place, sandbox) as scene:
         days = ReconciledDay(scene)
         write_payments_of_each_verdict(days)
@@ -640,78 +669,86 @@ def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_without_valid_rows_ends_the_run(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file without valid lines ends the run as failed, and it isn't continued; a new file starts a new run."""
-    days.add_provider_payment("ORD-1")
-    days.announce_file()
-    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
+def test_a_file_without_valid_rows_ends_the_run(
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file without valid lines ends the run as failed, and this run does not continue. A new file starts a new
+    run.
+    """
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * 1_200)
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     assert caught.value.code == "provider_answer_unusable"
-    assert days.scene.place.sql("SELECT state, reason FROM reconciliations") == [
+    assert reconciled_day.scene.place.sql("SELECT state, reason FROM reconciliations") == [
         ("failed", "provider_answer_unusable")
     ]
     monkeypatch.undo()
-    days.announce_file()
-    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
+    reconciled_day.announce_file()
+    assert get_counts(reconciled_day.reconcile_day()) == (1, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("rubbish", "ends"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")])
 def test_a_run_fails_above_the_limit_of_refused_rows(
-    days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
+    reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
-    """A file with MAX_REFUSED_ROWS refused lines is read, and each is reported; with one more line the run fails."""
-    days.add_provider_payment("ORD-1")
-    days.announce_file()
-    files = days.scene.console.reconciliation._daily_file_stores["paypay"]
+    """A file with MAX_REFUSED_ROWS refused lines is read, and the run reports each of them. With one more refused
+    line the run fails.
+    """
+    reconciled_day.add_provider_payment("ORD-1")
+    reconciled_day.announce_file()
+    files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
     if ends == "reported":
-        assert days.reconcile_day().refused == MAX_REFUSED_ROWS
+        assert reconciled_day.reconcile_day().refused == MAX_REFUSED_ROWS
         return
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     assert (caught.value.code, caught.value.detail["rows"]) == ("provider_answer_unusable", MAX_REFUSED_ROWS + 1)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_second_simultaneous_run_is_refused(days: ReconciledDay) -> None:
-    """A second reconciliation of a provider is refused while the first one holds the lease."""
-    write_payments_of_each_verdict(days)
-    lease = acquire_lease(days.scene.context, "reconciliation_paypay")
+def test_a_second_simultaneous_run_is_refused(reconciled_day: ReconciledDay) -> None:
+    """While one reconciliation of a provider holds the lease, a second one is refused."""
+    write_payments_of_each_verdict(reconciled_day)
+    lease = acquire_lease(reconciled_day.scene.context, "reconciliation_paypay")
     assert lease is not None
     with pytest.raises(ConsoleError) as caught:
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     assert (caught.value.code, caught.value.exit_status) == ("in_progress", 3)
-    days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert get_counts(days.reconcile_day()) == (2, 1, 1, 1, 1)
+    reconciled_day.scene.context.write(lambda tx: leases.release(tx.conn, lease))
+    assert get_counts(reconciled_day.reconcile_day()) == (2, 1, 1, 1, 1)
 
 
 @pytest.mark.engines("sqlite")
-def test_notices_without_a_payment_are_not_counted(days: ReconciledDay) -> None:
-    """Notices that aren't about a payment are in no count and no difference."""
-    scene, at = days.scene, days.noon.isoformat()
+def test_notices_without_a_payment_are_not_counted(reconciled_day: ReconciledDay) -> None:
+    """Notices that are not about a payment are in no count and in no difference."""
+    scene, at = reconciled_day.scene, reconciled_day.noon.isoformat()
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at, type="account.changed"))
-    report = days.reconcile_day(provider="bank")
+    report = reconciled_day.reconcile_day(provider="bank")
     assert (get_counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
 
 
 @pytest.mark.engines("sqlite")
-def test_a_dry_run_finds_a_payment_without_a_number(days: ReconciledDay) -> None:
-    """People decided two payments without the provider's number. The file has our number of one of them, so only the
-    other one gets the verdict `missing_there`.
+def test_a_dry_run_finds_a_payment_without_a_number(reconciled_day: ReconciledDay) -> None:
+    """People have decided two payments without the provider's id, and the file has our payment number of one of them.
+    A dry run gives only the other payment the verdict `missing_there`.
     """
     for number in ("ORD-1", "ORD-2"):
-        days.insert_our_payment(number, theirs=days.add_provider_payment(number))
-    days.scene.place.drop_table_triggers("payments")
-    days.scene.place.sql(
+        reconciled_day.insert_our_payment(number, theirs=reconciled_day.add_provider_payment(number))
+    reconciled_day.scene.place.drop_table_triggers("payments")
+    reconciled_day.scene.place.sql(
         "UPDATE payments SET provider_payment_id = NULL",
         "UPDATE payments SET merchant_payment_id = 'ORD-9' WHERE merchant_payment_id = 'ORD-2'",
     )
-    days.announce_file()
-    report = days.reconcile_day(dry_run=True)
+    reconciled_day.announce_file()
+    report = reconciled_day.reconcile_day(dry_run=True)
     missing = [difference for difference in report.differences if difference.verdict == "missing_there"]
-    assert [difference.payment_id for difference in missing] == [days.scene.find_payment("paypay", "ORD-9").id]  # type: ignore[union-attr]
+    payment = reconciled_day.scene.find_payment("paypay", "ORD-9")
+    assert payment is not None
+    assert [difference.payment_id for difference in missing] == [payment.id]

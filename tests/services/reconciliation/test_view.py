@@ -1,5 +1,5 @@
-"""The reading of reconciliation runs for the screens: their state, progress, differences, and the records that settle
-each difference.
+"""Tests of reading reconciliation runs for the screens: their state, progress and differences, and the records that
+settle each difference.
 """
 
 from datetime import timedelta
@@ -25,13 +25,13 @@ from tests.support.reconciled_day import ReconciledDay
 
 
 @pytest.fixture
-def days(scene: PaymentDesk) -> ReconciledDay:
-    """The day of a reconciliation, with helpers that write its history and payments."""
+def reconciled_day(scene: PaymentDesk) -> ReconciledDay:
+    """Return the test's day for a reconciliation, with helpers that write the provider's history and payments."""
     return ReconciledDay(scene)
 
 
 def write_payments_of_each_verdict(days: ReconciledDay) -> None:
-    """Write one payment for each verdict, and two that match."""
+    """Write one payment for each verdict of a reconciliation, and two payments that match."""
     days.add_payment_on_both_sides("ORD-same")
     days.add_provider_payment("ORD-theirs", 500)
     days.insert_our_payment("ORD-ours", 700)
@@ -48,7 +48,7 @@ def get_run_reader(days: ReconciledDay) -> ReconciliationRunReader:
 
 
 def read_run(days: ReconciledDay, run_id: int = 0) -> ReconciliationRunDetails:
-    """Return the details of the run, or of the latest one for 0."""
+    """Return the details of the run with this id; 0 means the latest run."""
     view = get_run_reader(days).read_run(run_id)
     assert view is not None
     return view
@@ -60,17 +60,17 @@ def get_number(days: ReconciledDay, item: DifferenceItem) -> str:
     return item.payment.merchant_payment_id
 
 
-def test_a_run_has_its_counts_and_its_file(days: ReconciledDay) -> None:
-    """A run has its counts for each side, and its file with lines and sums. A second run names the run that read the
-    same bytes before.
+def test_a_run_has_its_counts_and_its_file(reconciled_day: ReconciledDay) -> None:
+    """A run has counts for each side, and its daily file with lines and sums. A second run names the earlier run that
+    read the same bytes.
     """
-    assert get_run_reader(days).read_run() is None
-    write_payments_of_each_verdict(days)
-    first, second = days.reconcile_day().run_id, days.reconcile_day().run_id
-    other = days.insert_our_payment("ORD-other", source="atom").id
-    raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.context.now()
-    days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
-    view = read_run(days, first or 0)
+    assert get_run_reader(reconciled_day).read_run() is None
+    write_payments_of_each_verdict(reconciled_day)
+    first, second = reconciled_day.reconcile_day().run_id, reconciled_day.reconcile_day().run_id
+    other = reconciled_day.insert_our_payment("ORD-other", source="atom").id
+    raised = "reconcile_amount", "payment", other, None, "1", "2", reconciled_day.scene.context.now()
+    reconciled_day.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
+    view = read_run(reconciled_day, first or 0)
     item = view.item
     assert (item.state, item.compared_count, item.matched, item.differing_count) == (RunState.DONE, 6, 2, 2)
     assert {part: view.count_differences(part) for part in VERDICTS_OF_PART} == {
@@ -81,10 +81,10 @@ def test_a_run_has_its_counts_and_its_file(days: ReconciledDay) -> None:
         "refused": 0,
     }
     (file,) = view.files
-    assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (days.day, 5, 9100, 0)
+    assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (reconciled_day.day, 5, 9100, 0)
     assert (len(file.sha256), file.earlier_run_ids, view.open_case_count) == (64, (), 2)
     assert (view.newer_run_id, view.older_run_id) == (second, None)
-    newest = read_run(days)
+    newest = read_run(reconciled_day)
     assert (newest.item.id, newest.files[0].earlier_run_ids, newest.newer_run_id, newest.older_run_id) == (
         second,
         (first,),
@@ -93,31 +93,34 @@ def test_a_run_has_its_counts_and_its_file(days: ReconciledDay) -> None:
     )
 
 
-def test_each_difference_leads_to_its_next_step(days: ReconciledDay) -> None:
-    """A difference with an open case leads to a probe; one that was imported or settled by its line
-    needs no action.
+def test_each_difference_leads_to_its_next_step(reconciled_day: ReconciledDay) -> None:
+    """A difference with an open case leads to a probe. A difference whose payment was imported, or that the file's
+    line has settled, needs no action.
     """
-    write_payments_of_each_verdict(days)
-    run = days.reconcile_day().run_id or 0
-    found = get_run_reader(days).list_differences(run).items
-    assert {get_number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
+    write_payments_of_each_verdict(reconciled_day)
+    run = reconciled_day.reconcile_day().run_id or 0
+    found = get_run_reader(reconciled_day).list_differences(run).items
+    assert {get_number(reconciled_day, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
         "ORD-ours": ("missing_there", "probe"),
         "ORD-wait": ("different_state", None),
         "ORD-sum": ("different_amount", "probe"),
     }
     assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
-    assert [get_number(days, one) for one in get_run_reader(days).list_differences(run, "only_theirs").items] == [
-        "ORD-theirs"
-    ]
-    days.add_provider_payment(
-        "ORD-ours", 700, id=days.scene.read_payment(read_payment_id(days, "ORD-ours")).provider_payment_id
+    assert [
+        get_number(reconciled_day, one)
+        for one in get_run_reader(reconciled_day).list_differences(run, "only_theirs").items
+    ] == ["ORD-theirs"]
+    reconciled_day.add_provider_payment(
+        "ORD-ours",
+        700,
+        id=reconciled_day.scene.read_payment(read_payment_id(reconciled_day, "ORD-ours")).provider_payment_id,
     )
-    days.announce_file()
-    days.reconcile_day()
-    (closed,) = get_run_reader(days).list_differences(run, "only_ours").items
+    reconciled_day.announce_file()
+    reconciled_day.reconcile_day()
+    (closed,) = get_run_reader(reconciled_day).list_differences(run, "only_ours").items
     assert (closed.case, closed.action) == (None, None)
-    assert read_run(days, run).open_case_count == 1
+    assert read_run(reconciled_day, run).open_case_count == 1
 
 
 def read_payment_id(days: ReconciledDay, name: str) -> int:
@@ -127,44 +130,44 @@ def read_payment_id(days: ReconciledDay, name: str) -> int:
     return payment.id
 
 
-def test_pages_have_each_difference_once(days: ReconciledDay) -> None:
-    """Pages of any size have each difference once, and each run once."""
-    write_payments_of_each_verdict(days)
-    runs = [days.reconcile_day().run_id for _ in range(3)]
+def test_pages_have_each_difference_once(reconciled_day: ReconciledDay) -> None:
+    """Pages of any size contain each difference once, and each run once."""
+    write_payments_of_each_verdict(reconciled_day)
+    runs = [reconciled_day.reconcile_day().run_id for _ in range(3)]
     after, told = None, []
     for _ in range(5):
-        page = get_run_reader(days).list_differences(runs[0] or 0, limit=1, after_id=after)
+        page = get_run_reader(reconciled_day).list_differences(runs[0] or 0, limit=1, after_id=after)
         told += [one.difference.id for one in page.items]
         if (after := page.next_cursor) is None:
             break
     assert told == sorted(set(told))
     assert len(told) == 4
-    newest = get_run_reader(days).list_runs(limit=2)
-    rest = get_run_reader(days).list_runs(limit=2, before_id=newest.next_cursor)
+    newest = get_run_reader(reconciled_day).list_runs(limit=2)
+    rest = get_run_reader(reconciled_day).list_runs(limit=2, before_id=newest.next_cursor)
     assert [one.id for one in (*newest.items, *rest.items)] == sorted((one or 0 for one in runs), reverse=True)
-    assert get_run_reader(days).list_runs("atom").items == ()
+    assert get_run_reader(reconciled_day).list_runs("atom").items == ()
 
 
-def test_a_broken_off_run_is_resumable(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that broke off can be continued by the same command, unless a process is executing it."""
-    write_payments_of_each_verdict(days)
-    monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
+def test_a_broken_off_run_is_resumable(reconciled_day: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted run can be continued by the same command, unless a process is executing it."""
+    write_payments_of_each_verdict(reconciled_day)
+    monkeypatch.setattr(reconciled_day.scene.context.failpoints, "reach", _stop_after(2))
     with pytest.raises(FailpointReached):
-        days.reconcile_day()
+        reconciled_day.reconcile_day()
     monkeypatch.undo()
-    broken = read_run(days)
+    broken = read_run(reconciled_day)
     assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
-    lease = acquire_lease(days.scene.context, "reconciliation_paypay")
+    lease = acquire_lease(reconciled_day.scene.context, "reconciliation_paypay")
     assert lease is not None
-    going = read_run(days)
+    going = read_run(reconciled_day)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
-    days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert days.reconcile_day().run_id == broken.item.id
-    assert read_run(days).item.state is RunState.DONE
+    reconciled_day.scene.context.write(lambda tx: leases.release(tx.conn, lease))
+    assert reconciled_day.reconcile_day().run_id == broken.item.id
+    assert read_run(reconciled_day).item.state is RunState.DONE
 
 
 def _stop_after(rows: int) -> object:
-    """Return a failpoint function that raises after so many lines."""
+    """Return a failpoint function that raises an error after this number of lines."""
     left = [rows]
 
     def reach(name: str) -> None:
@@ -176,49 +179,51 @@ def _stop_after(rows: int) -> object:
 
 
 @pytest.mark.engines("sqlite")
-def test_only_the_latest_of_several_broken_off_runs_counts_as_running(days: ReconciledDay) -> None:
-    """While a process holds the provider's lease, only the run that changed last counts as being executed."""
-    context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
+def test_only_the_latest_of_several_broken_off_runs_counts_as_running(reconciled_day: ReconciledDay) -> None:
+    """While a process holds the provider's lease, only the run with the latest change counts as being executed."""
+    context, later = reconciled_day.scene.context, reconciled_day.scene.context.now() + timedelta(seconds=5)
 
     def open_run(back: int) -> int:
-        day = days.day - timedelta(days=back)
+        day = reconciled_day.day - timedelta(days=back)
         return context.write(lambda tx: reconciliations.open_run(tx.conn, "paypay", day, day, "op-a", context.now()))
 
     ids = [open_run(back) for back in range(3)]
     run = reconciliations.find
     context.write(lambda tx: reconciliations.save_progress(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
-    assert acquire_lease(days.scene.context, "reconciliation_paypay")
-    states = {item.id: item.state for item in get_run_reader(days).list_runs().items}
+    assert acquire_lease(reconciled_day.scene.context, "reconciliation_paypay")
+    states = {item.id: item.state for item in get_run_reader(reconciled_day).list_runs().items}
     assert states == {ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE}
 
 
 @pytest.mark.engines("sqlite")
-def test_an_auditor_reads_reconciliations_and_an_administrator_does_not(days: ReconciledDay) -> None:
-    """An auditor can read reconciliations, an administrator can't; the offered providers are those that are set up
-    here.
+def test_an_auditor_reads_reconciliations_and_an_administrator_does_not(reconciled_day: ReconciledDay) -> None:
+    """An auditor can read reconciliations and an administrator cannot. The offered providers are those in the
+    settings.
     """
-    write_payments_of_each_verdict(days)
-    run = days.reconcile_day().run_id or 0
-    place = days.scene.place
+    write_payments_of_each_verdict(reconciled_day)
+    run = reconciled_day.reconcile_day().run_id or 0
+    place = reconciled_day.scene.place
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('adm-f', 'admin', 0)")
     with act_as("aud-e"):
-        assert read_run(days, run).item.id == run
-        assert len(get_run_reader(days).list_differences(run).items) == 4
+        assert read_run(reconciled_day, run).item.id == run
+        assert len(get_run_reader(reconciled_day).list_differences(run).items) == 4
     for call in (
-        lambda: get_run_reader(days).read_run(run),
-        lambda: get_run_reader(days).list_runs(),
-        lambda: get_run_reader(days).list_differences(run),
+        lambda: get_run_reader(reconciled_day).read_run(run),
+        lambda: get_run_reader(reconciled_day).list_runs(),
+        lambda: get_run_reader(reconciled_day).list_differences(run),
     ):
         with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
             call()
         assert caught.value.code == "not_allowed"
-    assert set(get_run_reader(days).providers()) == {"paypay", "atom", "bank"}
+    assert set(get_run_reader(reconciled_day).providers()) == {"paypay", "atom", "bank"}
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
-def test_an_unknown_part_or_run_is_refused(days: ReconciledDay, part: str, run: int, code: str) -> None:
+def test_an_unknown_part_or_run_is_refused(reconciled_day: ReconciledDay, part: str, run: int, code: str) -> None:
     """An unknown part or run is refused with the expected code."""
     with pytest.raises(ConsoleError) as caught:
-        get_run_reader(days).list_differences(run, part) if code == "usage" else get_run_reader(days).read_run(run)
+        get_run_reader(reconciled_day).list_differences(run, part) if code == "usage" else get_run_reader(
+            reconciled_day
+        ).read_run(run)
     assert caught.value.code == code

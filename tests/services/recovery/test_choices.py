@@ -1,6 +1,6 @@
-"""The decision table compared with the services on a real desk: an action that the table excludes is refused, and an
-offered one is executed with the result that its dry run announced. Every kind of record, in every state, by every
-role.
+"""Tests that compare the decision table with the services on a real desk, for each kind of record, each state and
+each role. The service refuses an action that the table excludes. It executes an offered action with the result that
+the action's dry run announced.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,21 +40,21 @@ CODES: dict[str, str | tuple[str, ...]] = {
     "refund_no_number": "exceeds_captured",
 }  # fmt: skip
 """The service's refusals of choices that the table excludes, by the table's reason."""
-CODES_OF_TRIED_CHOICES = ("done", "outcome_unknown", "provider_unreachable")
+RESULT_CODES_OF_EXECUTED_CHOICES = ("done", "outcome_unknown", "provider_unreachable")
 """It was done, or the provider was asked in vain."""
-PEOPLE = ("op-a", "op-e", "lead-b", "aud-f")
+OPERATOR_NAMES = ("op-a", "op-e", "lead-b", "aud-f")
 
 
 @pytest.fixture(scope="module")
 def desk() -> Iterator[ChoiceStage]:
-    """A stage with people of all roles, on SQLite."""
+    """Yield a desk on SQLite with operators of all roles."""
     with make_quick_folder() as folder, open_choice_stage(folder / "home") as made:
         yield made
 
 
 def _list_refusal_codes(who: str, what: str, reason: str) -> tuple[str, ...]:
-    """Return the error codes with which the services may refuse this action, for this reason, to this person; they
-    check the person's right before the record.
+    """Return the error codes with which the services may refuse this action to this person for this reason. The
+    services check the person's right before the record.
     """
     lacks = who == "aud-f" or (who == "op-e" and what == "buy")
     codes = CODES[reason]
@@ -65,9 +65,9 @@ def _list_refusal_codes(who: str, what: str, reason: str) -> tuple[str, ...]:
 def require_table_agrees(
     desk: ChoiceStage, who: str, kind: str, make: Callable[[], Any], skip: tuple[str, ...] = ()
 ) -> None:
-    """Assert for each action: if the table excludes it, the service refuses it and the record stays; if it is
-    offered, the service executes it. `make` returns a new record of the situation; the actions in `skip` aren't
-    tried.
+    """Check each action: the service refuses an action that the table excludes without changing the record, and
+    executes an action that the table offers. `make` returns a new record in the tested situation. The actions in
+    `skip` are not tried.
     """
     record, ruled_out = make(), list[str]()
     for what, choice in desk.list_choices(who, kind, record.id).items():
@@ -86,13 +86,15 @@ def require_table_agrees(
 
 
 def _require_executed(desk: ChoiceStage, who: str, kind: str, record: Any, what: str) -> None:
-    """Execute the offered action, and assert its result; a decision that needs a second person is confirmed by
-    another one.
+    """Execute the offered action and check its result. A decision that needs a second person is confirmed by another
+    person.
     """
     choice = desk.list_choices(who, kind, record.id)[what]
     said = desk.execute_choice(who, kind, record, what)
     half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
-    assert said in (("awaiting",) if half else CODES_OF_TRIED_CHOICES), f"{who}: {what} of {kind} {record}: {said}"
+    assert said in (("awaiting",) if half else RESULT_CODES_OF_EXECUTED_CHOICES), (
+        f"{who}: {what} of {kind} {record}: {said}"
+    )
     if half:
         assert desk.execute_choice("lead-b" if who != "lead-b" else "op-a", kind, record, what) in (
             "done",
@@ -105,7 +107,7 @@ def _require_executed(desk: ChoiceStage, who: str, kind: str, record: Any, what:
 
 
 def _require_announced_effect(desk: ChoiceStage, kind: str, record: Any, effect: Any) -> None:
-    """Assert that the record, its money and its order are now as the dry run announced."""
+    """Check that the record, its money and its order are now as the dry run announced."""
     after: Any = desk.console.recovery.read_record(kind, record.id)
     assert (record.state, after.record.state) == effect.state
     if kind != "order":
@@ -117,8 +119,8 @@ def _require_announced_effect(desk: ChoiceStage, kind: str, record: Any, effect:
 
 
 def _iterate_situations() -> Iterator[Any]:
-    """Return the provider's statement and two flags: a person must look, and the outcome is unknown. Combinations in
-    which the statement makes no difference are for the soak test.
+    """Yield the provider's statement and two flags: whether a person must look, and whether the outcome is unknown.
+    Combinations in which the statement makes no difference are only tested in the soak test.
     """
     for told in ProviderStatement:
         for unknown, review in ((False, True), (True, False), (False, False), (True, True)):
@@ -132,18 +134,18 @@ def _iterate_situations() -> Iterator[Any]:
 def test_choices_follow_the_state_of_a_payment(
     desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool
 ) -> None:
-    """An operator's choices for payments in ten states, known or unknown, waiting for a person or not, with every
-    statement of the provider.
+    """For an operator, the table's actions agree with the services for payments in ten states, known or unknown,
+    waiting for a person or not, and with each statement of the provider.
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if unknown else set(PaymentState)):
         make = partial(desk.make_payment, state, told, unknown=unknown, review=review)
         require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) -> None:
-    """For each role the choices to decide, request a refund, set an order to paid, take and add a note are those of
-    the services.
+    """For each role, the table's actions on a payment agree with the services: decide, request a refund, set an order
+    to paid, take, and add a note.
     """
     require_table_agrees(desk, who, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True))
     require_table_agrees(
@@ -157,7 +159,7 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) ->
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
 def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, who: str, first: str) -> None:
-    """A proposal about a payment can't be confirmed by the proposer or another operator, and not with another
+    """A proposal about a payment cannot be confirmed by the proposer or by another operator, or with another
     outcome.
     """
 
@@ -171,7 +173,7 @@ def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, wh
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str) -> None:
-    """While the proposer is the only enabled approver, the record doesn't promise a second person."""
+    """While the proposer is the only enabled approver, the record does not say that it waits for a second person."""
     if kind == "payment":
         record: Any = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
         read: Any = desk.console.payments.read_payment
@@ -194,8 +196,8 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str
 
 
 def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
-    """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
-    it, it can't be taken.
+    """While another process holds the payment's lease, the payment cannot be probed or decided. While another person
+    has taken the payment, it cannot be taken.
     """
     payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
     desk.call_as("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
@@ -207,7 +209,7 @@ def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) ->
 
 
 def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
-    """Return functions that create credit checks, by the name of their state."""
+    """Return functions that create credit checks, by the name of the credit check's state."""
 
     def make_check_after_viewing() -> Any:
         record = desk.make_check(readable=False)
@@ -224,17 +226,17 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
 
 
 def _mark_viewing_over(tx: Any, record: Any) -> None:
-    """Mark the credit check as one that AlarmBox no longer shows."""
+    """Mark the credit check as one whose report AlarmBox no longer shows."""
     found = credit_checks.find(tx.conn, record.id)
     assert found is not None
     credit_checks.change_record(tx.conn, found, found.changed_at or record.created_at, viewing_over=True)
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
 def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, who: str, state: str) -> None:
-    """The choices for credit checks in every state are those of the services, for an operator without the right to
-    buy, an approver and an auditor.
+    """For credit checks in each state, the table's actions agree with the services, for an operator without the right
+    to buy, an approver and an auditor.
     """
     require_table_agrees(
         desk,
@@ -245,9 +247,11 @@ def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, who:
     )
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, who: str) -> None:
-    """An unknown purchase that wasn't charged can be denied; one that AlarmBox lists can't be denied by anybody."""
+    """An unknown purchase that was not charged can be decided as not made. If AlarmBox lists the purchase, nobody can
+    decide that.
+    """
 
     def make_unknown_check() -> Any:
         return desk.make_check("silent_before_charge")
@@ -260,7 +264,9 @@ def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, who:
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, who: str) -> None:
-    """A proposed outcome can't be confirmed by the person who proposed it or by an operator, only by an approver."""
+    """A proposed outcome of a credit check can be confirmed only by an approver, not by the proposer or an
+    operator.
+    """
 
     def propose_outcome() -> Any:
         record = desk.make_check("silent_before_charge")
@@ -271,8 +277,8 @@ def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, wh
 
 
 def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
-    """With a provider that can't list purchases, the choices for unknown and bought credit checks are the same as the
-    service's decisions.
+    """If the provider cannot list purchases, the table's actions on unknown and bought credit checks still agree with
+    the services.
     """
     desk.vendor.finds = False
     try:
@@ -283,7 +289,9 @@ def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: 
 
 
 def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
-    """While another process holds the lease of a credit check, it can't be probed, re-fetched or decided."""
+    """While another process holds the lease of a credit check, the credit check cannot be probed, re-fetched or
+    decided.
+    """
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
         with _hold_lease(desk, make_lease_name(record.id)):
@@ -295,10 +303,10 @@ def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStag
 # Orders
 
 
-@pytest.mark.parametrize("who", PEOPLE)
+@pytest.mark.parametrize("who", OPERATOR_NAMES)
 def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> None:
-    """The choices for a paid order that wasn't set to paid, an unpaid one and one that was set to paid are those of
-    the services; an order's outcome can't be decided.
+    """For a paid order that was not set to paid, an unpaid order and an order that was set to paid, the table's
+    actions agree with the services. The outcome of an order cannot be decided.
     """
 
     def make_order_with_payment(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
@@ -330,7 +338,7 @@ def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> N
 
 
 def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
-    """Return functions that create refunds, by the name of their state."""
+    """Return functions that create refunds, by the name of the refund's state."""
 
     def ended(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
         def make_ended_refund() -> Any:
@@ -360,23 +368,23 @@ def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     }
 
 
-_STATES = (
+_REFUND_STATES = (
     "requested", "rejected", "withdrawn", "approved", "unknown", "submitted", "stuck", "completed", "failed",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-f"])
-@pytest.mark.parametrize("state", _STATES)
+@pytest.mark.parametrize("state", _REFUND_STATES)
 def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, who: str, state: str) -> None:
-    """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other one can be
-    requested.
+    """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other refund of it can
+    be requested.
     """
     require_table_agrees(desk, who, "refund", _make_refund_builders(desk)[state])
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, who: str) -> None:
-    """A proposal about a refund can't be confirmed by the proposer or another operator; another outcome can be
+    """A proposal about a refund cannot be confirmed by the proposer or another operator, but another outcome can be
     proposed.
     """
 
@@ -389,13 +397,13 @@ def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, who
 
 
 def _return_record(record: Any) -> Any:
-    """Return the record."""
+    """Return the record unchanged."""
     return record
 
 
 @contextmanager
 def _hold_lease(desk: ChoiceStage, name: str) -> Iterator[None]:
-    """Inside the block another holder has the lease with this name."""
+    """Hold the lease with this name for another process until the end of the `with` block."""
     shop = desk.context
     lease = shop.write(lambda tx: leases.acquire(tx, name, shop.make_holder(), shop.now(), 60))
     assert lease is not None

@@ -1,5 +1,5 @@
-"""The queue of mismatches: each row shows which side says what; a payment about which the provider wasn't asked is no
-mismatch.
+"""Tests of the queue of mismatches: each row shows the values of the sides that differ. A payment about which the
+provider was not queried is no mismatch.
 """
 
 from console.domain.payments.records import PaymentImport
@@ -9,21 +9,22 @@ from console.wording.disagreements import format_disagreement
 from tests.support.payment_desks import PaymentDesk
 
 
-def read_queue(scene: PaymentDesk) -> dict[tuple[str, int], QueueItem]:
+def read_mismatch_queue(scene: PaymentDesk) -> dict[tuple[str, int], QueueItem]:
     """Return the items of the queue by kind and id."""
     page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE)
     return {(type(item.record).__name__, item.record.id): item for item in page.items}
 
 
 def format_mismatch(item: QueueItem, language: str = "en") -> str:
-    """Return the sentence about the item's mismatch."""
+    """Return the sentence that describes the mismatch of the item."""
     assert item.disagreement is not None
     return format_disagreement(item.record, item.disagreement, language)
 
 
 def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
-    """A payment of a cancelled order, one below the order's total, and a normal one: the first two are in the queue
-    with both values, explained as on their own pages. Each leaves the queue when the sides agree.
+    """The queue contains a payment of a cancelled order and a payment below the order's total, but no normal payment.
+    Each item shows the two differing values and the same explanation as the record's page, and leaves the queue when
+    the sides agree.
     """
     for number, total in (("ORD-1", 3300), ("ORD-2", 4400), ("ORD-3", 3300)):
         scene.insert_order(number, total)
@@ -32,7 +33,7 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     late, short, _ = (
         scene.payments.import_payment(PaymentImport("paypay", number)).id for number in ("ORD-1", "ORD-2", "ORD-3")
     )
-    rows = read_queue(scene)
+    rows = read_mismatch_queue(scene)
     assert {key for key in rows if key[0] == "Payment"} == {("Payment", late), ("Payment", short)}
     assert format_mismatch(rows["Payment", late]).startswith("Order (State) Cancelled ≠ ")
     assert "Order (Amount) ¥4,400 ≠ ¥3,300" in format_mismatch(rows["Payment", short])
@@ -47,23 +48,25 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
 
 
 def test_a_record_without_an_answer_is_no_mismatch(scene: PaymentDesk) -> None:
-    """A noticed payment that wasn't read yet, and an order without a payment, aren't in the queue."""
+    """A payment that is known from a notice and was not read yet is not in the queue; neither is an order without a
+    payment.
+    """
     scene.insert_order("ORD-1", 3300)
     scene.insert_order("ORD-2", 4400)
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
-    assert read_queue(scene) == {}
+    assert read_mismatch_queue(scene) == {}
 
 
 def test_a_different_amount_is_a_mismatch_until_the_next_answer(scene: PaymentDesk) -> None:
-    """The provider's last answer has another amount: the payment is in the queue until an answer agrees, also if no
-    person has to look at it.
+    """If the provider's last answer has another amount, the payment is in the queue until an answer agrees, also if
+    no person has to look at the payment.
     """
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-1"))
-    assert read_queue(scene) == {}
+    assert read_mismatch_queue(scene) == {}
     scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET provider_minor = 3200 WHERE id = {payment.id}")
-    (item,) = read_queue(scene).values()
+    (item,) = read_mismatch_queue(scene).values()
     assert format_mismatch(item) == "PayPay (Amount) ¥3,200 ≠ ¥3,300"
     scene.payments.probe(payment.id)
-    assert read_queue(scene) == {}
+    assert read_mismatch_queue(scene) == {}

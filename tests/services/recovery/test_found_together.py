@@ -1,5 +1,5 @@
-"""Credit checks, orders, payments and refunds found together: by corporation number, by search words, and in the
-queues.
+"""Tests that credit checks, orders, payments and refunds are found together: by corporation number, by search words,
+and in the queues.
 """
 
 from collections.abc import Iterator
@@ -32,13 +32,15 @@ from tests.support.places import Place
 
 NUMBER, OTHER = NUMBERS[:2]
 REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
-_MONEY_TABLES = ("approvals", "operations", "orders", "payments", "refunds")
+_TABLES_WITHOUT_TRIGGERS = ("approvals", "operations", "orders", "payments", "refunds")
 
 
 @pytest.fixture
 def connection(place: Place) -> Iterator[Connection]:
-    """A connection that writes into the tables past the triggers; each statement is committed at once."""
-    for table in _MONEY_TABLES:
+    """Yield a database connection that writes into the tables without their triggers; each statement is committed at
+    once.
+    """
+    for table in _TABLES_WITHOUT_TRIGGERS:
         place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
@@ -56,12 +58,12 @@ def insert_order(connection: Connection, number: str = "ORD-1") -> int:
 
 
 def list_kinds_and_ids(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
-    """Return kind and id of the items."""
+    """Return the kind and the id of each item."""
     return [(type(item.record).__name__, item.record.id) for item in items]
 
 
 def read_all_pages(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
-    """Read the whole queue in pages of `limit` records; return kind and id of the items."""
+    """Read the whole queue in pages of `limit` records; return the kind and the id of each item."""
     found, cursor = [], None
     while True:
         page = console.recovery.read_queue(queue, limit, cursor)
@@ -72,8 +74,8 @@ def read_all_pages(console: Console, queue: str, limit: int) -> list[tuple[str, 
 
 
 def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: Connection) -> None:
-    """One lookup of a number returns its credit check, order, payment and refund; the lookup of another number
-    returns nothing.
+    """A lookup of a corporation number returns its credit check, order, payment and refund. The lookup of another
+    number returns nothing.
     """
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     payment = insert_paid_payment(connection, order_id=insert_order(connection))
@@ -87,7 +89,7 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
 
 
 def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
-    """A search finds a payment by the beginning of its payer, and a refund by the beginning of its key."""
+    """A search finds a payment by the beginning of its payer's name, and a refund by the beginning of its key."""
     payment = insert_paid_payment(connection, payer="架空太郎")
     refund = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)
     refunds.change_refund(connection, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
@@ -96,8 +98,10 @@ def test_a_search_finds_records_by_payer_and_key(console: Console, connection: C
 
 
 @pytest.mark.parametrize("limit", [1, 2, 50])
-def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection, limit: int) -> None:
-    """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
+def test_queues_order_records_by_need_and_kind(console: Console, connection: Connection, limit: int) -> None:
+    """In a queue, records of every kind that need a person come first. The other records follow by kind: refunds,
+    payments, orders, credit checks.
+    """
     insert_order(connection, "ORD-1")
     waiting = insert_begun_payment(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
     looked_at = insert_begun_payment(connection, "P-2", work=REVIEW_WORK)
@@ -116,7 +120,7 @@ def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection,
 def test_each_item_of_a_queue_has_reason_and_next_step(
     place: Place, console: Console, connection: Connection
 ) -> None:
-    """Each item of a queue has its reason and next step; one that waits for a second person says so."""
+    """Each item of a queue has a reason and a next step. An item that waits for a second person states that."""
     order = orders.find(connection, insert_order(connection))
     assert order is not None
     orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW_WORK))
@@ -136,9 +140,9 @@ def test_each_item_of_a_queue_has_reason_and_next_step(
     assert waiting == {Refund: True, Payment: False, Order: False}
 
 
-def test_a_call_that_broke_off_is_unknown_at_once(console: Console, connection: Connection) -> None:
-    """The process of a refund has ended: the refund is shown as unknown before any task has run. A record of another
-    kind with the same id isn't affected.
+def test_a_refund_of_an_ended_process_is_unknown_at_once(console: Console, connection: Connection) -> None:
+    """If the process of a refund has ended, the refund is shown as unknown before any due task has run. A record of
+    another kind with the same id is not affected.
     """
     refund = move_refund_to(
         connection,
@@ -156,7 +160,7 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, connection: 
 
 
 def test_an_invalid_cursor_is_refused(console: Console) -> None:
-    """An invalid cursor is refused with `usage`."""
+    """A queue refuses an invalid cursor with `usage`."""
     for cursor in (
         "", "none", "none.5", "none.refund", "none.refund.x", "none.refund.5.6", "over.refund.5", "none.nobody.5",
         "none.refund.-1", "none.refund.９", "none.refund.1234567890123456789",

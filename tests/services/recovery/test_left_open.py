@@ -1,5 +1,5 @@
-"""The list of left-open records: what this person has begun, taken or requested and nobody has ended; nothing of
-other people.
+"""Tests of the list of left-open records: records that this person has begun, taken or requested and that are not
+ended. It contains no records of other people.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def make_unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
 
 
 def read_facts(items: tuple[LeftOpen, ...]) -> list[tuple[str, str, str, str | None]]:
-    """Return reason, kind, id and link of the items."""
+    """Return the reason, kind, id and link of each item."""
     return [(item.reason.value, item.kind, item.id, item.link) for item in items]
 
 
@@ -41,7 +41,7 @@ def make_link(kind: str, id: int) -> str:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> None:
-    """The list has one record for each reason. It isn't in another person's list, and ended records
+    """The list has one record for each reason. These records are not in another person's list, and ended records
     leave the list.
     """
     console, now = scene.console, scene.context.now()
@@ -102,8 +102,8 @@ def test_an_owned_incident_is_left_open(scene: PaymentDesk) -> None:
 
 
 def test_valid_drafts_of_a_stored_file_are_listed() -> None:
-    """The drafts of a person's file are listed, the oldest first; those that are too old or aren't drafts of this
-    program are left out.
+    """The list contains the drafts of a person's file, oldest first. It omits drafts that are too old and entries
+    that are not drafts of this program.
     """
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
 

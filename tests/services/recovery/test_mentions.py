@@ -1,4 +1,6 @@
-"""Mentions: stored with the note, listed for the mentioned person, and marked as done by that person alone."""
+"""Tests of mentions: a mention is stored with its note and listed for the mentioned person, and only that person can
+mark it as done.
+"""
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.support.refusals import call_for_refusal_code
 
 
 def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
-    """Return kind, words and author of the open mentions of the acting person."""
+    """Return the kind, words and author of each open mention of the acting person."""
     return [(one.note.kind, one.note.words, one.note.person) for one in console.mentions.list_open()]
 
 
@@ -31,8 +33,8 @@ def add_people(scene: PaymentDesk, *more: str) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
-    """A note and a hand-over mention a person: only that person sees the mentions, and marking them as done
-    repeatedly is done once.
+    """If a note or a hand-over mentions a person, only that person sees the mention. Repeated marking as done takes
+    effect once.
     """
     console, place = scene.console, scene.place
     if not place.is_server:
@@ -67,8 +69,8 @@ def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
-    """Only people who may write notes can be mentioned, and the trail has their names. A bulk note mentions nobody,
-    and hostile names are plain text.
+    """Only people who may write notes can be mentioned, and the audit trail has their names. A note of a bulk run
+    mentions nobody, and hostile names are plain text.
     """
     console = scene.console
     add_people(scene, "o'brien; DROP TABLE mentions", "%", "op_a")

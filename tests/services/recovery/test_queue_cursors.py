@@ -1,5 +1,5 @@
-"""The cursor of a page is valid for its own list only: its queue, filter and sort order. Another list refuses it, in
-the services and in the rows of the window."""
+"""Tests that the cursor of a page is valid only for its list, which is defined by queue, filter and sort order. The
+services, and the readers of the window's rows, refuse it for another list."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,13 +24,17 @@ from tests.support.refusals import call_for_refusal
 
 __all__ = ["connection", "console"]
 
-ORDERS = tuple(QueueSortOrder(column, is_descending) for column, is_descending in product(SortColumn, (False, True)))
+SORT_ORDERS = tuple(
+    QueueSortOrder(column, is_descending) for column, is_descending in product(SortColumn, (False, True))
+)
 OTHER_FILTER = parse_filter("provider:atom,paypay").record_filter
 
 
 @pytest.fixture
-def pages(console: Console, connection: Connection) -> Callable[..., str]:
-    """A function that reads a page of one record of a list of three payments and returns its cursor."""
+def read_page_cursor(console: Console, connection: Connection) -> Callable[..., str]:
+    """Return a function that reads a page with one record of a list of three payments and returns the page's
+    cursor.
+    """
     for number in range(3):
         insert_begun_payment(connection, f"P-{number}", work=REVIEW_WORK)
 
@@ -48,43 +52,45 @@ def pages(console: Console, connection: Connection) -> Callable[..., str]:
 
 
 def require_refused(call: Callable[[], object]) -> None:
-    """Assert that the call is refused as one with an unreadable cursor."""
+    """Check that the call is refused because its cursor is unreadable."""
     refused = call_for_refusal(call)
     assert (refused.code, refused.detail) == ("usage", {"problem": UsageProblem.UNREADABLE_CURSOR})
 
 
-def test_each_order_refuses_the_cursors_of_the_others(console: Console, pages: Callable[..., str]) -> None:
-    """A cursor continues the list whose page contains it; with another column, or in the opposite direction, it is
+def test_each_order_refuses_the_cursors_of_the_others(console: Console, read_page_cursor: Callable[..., str]) -> None:
+    """A cursor continues the list of its own page. With another sort column, or in the opposite direction, it is
     refused, also if the sort keys have the same types."""
-    cursors = {order: pages(order=order) for order in ORDERS}
+    cursors = {order: read_page_cursor(order=order) for order in SORT_ORDERS}
     for order, cursor in cursors.items():
         first = console.recovery.read_queue("pending", 1, None, NO_FILTER, order)
         rest = console.recovery.read_queue("pending", 50, cursor, NO_FILTER, order)
         kinds_and_ids = list_kinds_and_ids(first.items + rest.items)
         assert len(kinds_and_ids) == len(set(kinds_and_ids)) == 3
-    for index, other in enumerate(ORDERS):
-        for order in (ORDERS[index - 1], ORDERS[index - 2], ORDERS[index - len(ORDERS) // 2]):
-            require_refused(partial(pages, order=other, after=cursors[order]))
+    for index, other in enumerate(SORT_ORDERS):
+        for order in (SORT_ORDERS[index - 1], SORT_ORDERS[index - 2], SORT_ORDERS[index - len(SORT_ORDERS) // 2]):
+            require_refused(partial(read_page_cursor, order=other, after=cursors[order]))
 
 
-def test_another_filter_or_queue_refuses_the_cursor(console: Console, pages: Callable[..., str]) -> None:
-    """A cursor is refused by the same queue with another filter and by another queue, in the default sort order and
-    in a chosen one. Two texts of the same filter are the same list.
+def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_cursor: Callable[..., str]) -> None:
+    """The same queue with another filter, and another queue, refuse a cursor, in the default sort order and in a
+    chosen one. Two texts of the same filter mean the same list.
     """
     for order in (DEFAULT_SORT_ORDER, QueueSortOrder(SortColumn.AMOUNT, is_descending=True)):
-        plain = pages(order=order)
-        filtered = pages(record_filter=OTHER_FILTER, order=order)
-        require_refused(partial(pages, record_filter=OTHER_FILTER, order=order, after=plain))
-        require_refused(partial(pages, order=order, after=filtered))
-        require_refused(partial(pages, "review", order=order, after=plain))
+        plain = read_page_cursor(order=order)
+        filtered = read_page_cursor(record_filter=OTHER_FILTER, order=order)
+        require_refused(partial(read_page_cursor, record_filter=OTHER_FILTER, order=order, after=plain))
+        require_refused(partial(read_page_cursor, order=order, after=filtered))
+        require_refused(partial(read_page_cursor, "review", order=order, after=plain))
         same_filter = parse_filter("provider:paypay,ATOM").record_filter
-        assert pages(record_filter=same_filter, order=order, after=filtered) != filtered
+        assert read_page_cursor(record_filter=same_filter, order=order, after=filtered) != filtered
 
 
 def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
-    console: Console, pages: Callable[..., str]
+    console: Console, read_page_cursor: Callable[..., str]
 ) -> None:
-    """The reader of a query reads on with its own cursors only, in words, grouped by cause, and plain."""
+    """The reader of the window's rows for one query accepts only cursors of this query, and refuses those of another
+    queue, filter or sort order. The reader of a cause group continues with its own cursors.
+    """
     queries = (
         QueueListQuery("pending"),
         QueueListQuery("review"),
@@ -106,7 +112,7 @@ def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
 
 
 def test_a_timeline_refuses_the_cursor_of_another_record(console: Console) -> None:
-    """A page of a record's timeline leads on in this timeline only."""
+    """A cursor of a record's timeline is valid only for this timeline."""
     one, other = (console.credit_checks.purchase(PurchaseRequest(number, "1")) for number in NUMBERS[:2])
     page = console.recovery.read_timeline("credit-check", one.id, 1)
     assert console.recovery.read_timeline("credit-check", str(one.id), 50, page.next_cursor).events
@@ -115,7 +121,9 @@ def test_a_timeline_refuses_the_cursor_of_another_record(console: Console) -> No
 
 @pytest.mark.parametrize("text", ["", ".", "5", "5.", "5.0123456789ab", "é.x", "\ud800", "5." + "0" * 5_000])
 def test_a_text_without_the_mark_of_the_list_is_refused(text: str) -> None:
-    """No text without the mark is read, however long or short it is; a mark is never cut from another text."""
+    """A cursor is refused without the mark of its list, however long or short the text is, and also if the mark was
+    changed.
+    """
     require_refused(lambda: parse_list_cursor(text, "notices"))
     cursor = format_list_cursor("5", "notices")
     assert parse_list_cursor(cursor, "notices") == "5"

@@ -1,5 +1,5 @@
-"""Saved views: stored under names, shown to their people, counted by their filters, deleted and restored; on a server
-by the rights of the accounts.
+"""Tests of saved views: they are stored under names, shown to their users, counted by their filters, deleted and
+restored; on a server the rights of the database accounts apply.
 """
 
 from collections.abc import Callable
@@ -17,41 +17,43 @@ from tests.support.payment_desks import PaymentDesk
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
-REVIEW = ViewContent("review")
+REVIEW_VIEW = ViewContent("review")
 NULL_EXPRESSION = "-"
-PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True)
+PENDING_VIEW = ViewContent(
+    "pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True
+)
 
 
 def read_problem(call: Callable[[], object]) -> str:
-    """Return the problem, or else the code, of the error with which the call is refused."""
+    """Return the problem in the error with which the call is refused, or the error code if it has no problem."""
     refused = call_for_refusal(call)
     return str(refused.detail.get("problem") or refused.code)
 
 
 def list_names(console: Console) -> list[tuple[str, bool]]:
-    """Return the name of each view, and True if it is the team's."""
+    """Return the name of each view, with True if the view belongs to the team."""
     return [(view.name, view.is_team) for view in console.saved_views.list_views()]
 
 
 def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -> None:
-    """Saving, renaming, deleting and restoring happen once for each request id, have an audit entry, and are in the
-    change feed.
+    """Saving, renaming, deleting and restoring a view happen once for each request id, have an audit entry, and are
+    in the change feed.
     """
     views, console = scene.console.saved_views, scene.console
     mark = console.desk_status.read_desk_update(None).feed_mark
-    view = views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1")
-    assert views.save_view(" ＡＢＣ　x ", False, PENDING, request_id="s-1") == view
-    assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
+    view = views.save_view(" ＡＢＣ　x ", False, PENDING_VIEW, request_id="s-1")
+    assert views.save_view(" ＡＢＣ　x ", False, PENDING_VIEW, request_id="s-1") == view
+    assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING_VIEW)
     assert views.list_views() == (view,)
     assert views.read_view("abc X") == views.read_view(str(view.id)) == view
-    assert read_problem(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
-    assert views.save_view("abc x", True, REVIEW).is_team
+    assert read_problem(lambda: views.save_view("abc x", False, REVIEW_VIEW)) == "view_name_taken"
+    assert views.save_view("abc x", True, REVIEW_VIEW).is_team
     assert list_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
     assert not views.read_view("ABC X").is_team  # an own one comes first
 
-    replaced = views.save_view("Abc X", False, REVIEW, True)
-    assert (replaced.id, replaced.version, replaced.content, replaced.name) == (view.id, 2, REVIEW, "Abc X")
-    assert views.save_view("Abc X", False, REVIEW, True).version == 2  # nothing has changed
+    replaced = views.save_view("Abc X", False, REVIEW_VIEW, True)
+    assert (replaced.id, replaced.version, replaced.content, replaced.name) == (view.id, 2, REVIEW_VIEW, "Abc X")
+    assert views.save_view("Abc X", False, REVIEW_VIEW, True).version == 2  # nothing has changed
     renamed = views.rename_view(view.id, "other")
     assert (renamed.name, renamed.version) == ("other", 3)
 
@@ -59,7 +61,7 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
     assert views.delete_view(view.id).version == deleted.version == 4
     assert list_names(console) == [("abc x", True)]
     assert read_problem(lambda: views.read_view("other")) == "not_found"
-    second = views.save_view("OTHER", False, REVIEW)
+    second = views.save_view("OTHER", False, REVIEW_VIEW)
     assert read_problem(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
     assert views.restore_view(view.id).deleted_at is None
@@ -78,22 +80,22 @@ def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -
 def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
     """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
-    assert read_problem(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
+    assert read_problem(lambda: views.save_view("a\u202eb", False, REVIEW_VIEW)) == "view_name"
     assert read_problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
     assert read_problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
     assert read_problem(lambda: views.rename_view(99, "x")) == "not_found"
     for number in range(MAX_OWN_VIEWS):
-        views.save_view(f"view {number}", False, REVIEW)
-    assert read_problem(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
+        views.save_view(f"view {number}", False, REVIEW_VIEW)
+    assert read_problem(lambda: views.save_view("one more", False, REVIEW_VIEW)) == "view_count"
     views.delete_view(views.read_view("view 7").id)
-    views.save_view("one more", False, REVIEW)
+    views.save_view("one more", False, REVIEW_VIEW)
     assert read_problem(lambda: views.restore_view(8)) == "view_count"
 
 
 @pytest.mark.engines("sqlite")
 def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
-    """Another person neither sees nor changes a person's own view; a view of the team can be changed by its maker and
-    by an approver.
+    """Another person can neither see nor change a person's own view. A view of the team can be changed by its author
+    and by an approver.
     """
     console, place = scene.console, scene.place
     for name, roles in (("op-a", "operator"), ("op-b", "operator"), ("lead", "approver"), ("aud", "auditor")):
@@ -104,8 +106,8 @@ def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
             return call()
 
     views = console.saved_views
-    own = call_as("op-a", lambda: views.save_view("mine", False, REVIEW))
-    team = call_as("op-a", lambda: views.save_view("ours", True, REVIEW))
+    own = call_as("op-a", lambda: views.save_view("mine", False, REVIEW_VIEW))
+    team = call_as("op-a", lambda: views.save_view("ours", True, REVIEW_VIEW))
     assert isinstance(own, SavedView)
     assert isinstance(team, SavedView)
     assert (
@@ -118,19 +120,20 @@ def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
         assert ends == ["not_found"] * 2
     assert call_as("op-b", lambda: read_problem(lambda: views.delete_view(team.id))) == "not_allowed"
     assert (
-        call_as("op-b", lambda: read_problem(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
+        call_as("op-b", lambda: read_problem(lambda: views.save_view("OURS", True, PENDING_VIEW, True)))
+        == "not_allowed"
     )
-    assert call_as("aud", lambda: read_problem(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
-    changed = call_as("lead", lambda: views.save_view("OURS", True, PENDING, True))
+    assert call_as("aud", lambda: read_problem(lambda: views.save_view("x", False, REVIEW_VIEW))) == "not_allowed"
+    changed = call_as("lead", lambda: views.save_view("OURS", True, PENDING_VIEW, True))
     assert isinstance(changed, SavedView)
-    assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING)
+    assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING_VIEW)
     assert call_as("op-a", lambda: views.delete_view(team.id)) == call_as("op-a", lambda: views.delete_view(team.id))
 
 
 def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The counts of saved views are those of their filters, read by one statement for each queue that has a view. A
-    condition that isn't understood excludes no record; views with search words or an unknown queue aren't counted; a
-    count of a part of a long queue says that there may be more.
+    """The count of a saved view is the number of records of its filter; one SQL statement counts all views of a
+    queue. A condition that cannot be parsed excludes no record, and views with search words or an unknown queue are
+    not counted. If only a part of a long queue is counted, the count says that there may be more.
     """
     for number, minor in enumerate((500, 1_500, 2_500)):
         payment = scene.payments.start(scene.insert_order(f"ORD-{number}", minor), "paypay").payment
@@ -142,7 +145,7 @@ def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.
     for text in texts:
         views.save_view(f"f {text or NULL_EXPRESSION}", False, ViewContent("pending", text))
     views.save_view("words", False, ViewContent("pending", "", "さくら"))
-    gone = views.save_view("gone", True, REVIEW)
+    gone = views.save_view("gone", True, REVIEW_VIEW)
     scene.place.sql("UPDATE saved_views SET version = version + 1, content = REPLACE(content, 'review', 'nowhere')"
                     f" WHERE id = {gone.id}") if scene.place.engine == "sqlite" else None  # fmt: skip
     statements: list[str] = []
@@ -173,8 +176,8 @@ def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.
 
 
 @pytest.mark.expects_log("a row that can't be read is logged")
-def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
-    """Rows of views without content, with too long a text or with a misleading name are left out; the other views are
+def test_unusable_stored_views_are_omitted(place: Place) -> None:
+    """A stored view without content, with too long a text or with a misleading name is omitted; the other views are
     listed.
     """
     rows = (
@@ -183,7 +186,7 @@ def test_a_row_that_another_program_wrote_is_passed_over(place: Place) -> None:
         ("a\u202eb", '{"queue": "review"}'),
     )
     with place.desk(LedgerVendor()) as desk:
-        view = desk.saved_views.save_view("good　view 🐟", True, REVIEW)
+        view = desk.saved_views.save_view("good　view 🐟", True, REVIEW_VIEW)
         place.drop_table_triggers("saved_views")
         for name, content in rows:
             place.sql(

@@ -1,4 +1,6 @@
-"""A desk for refunds on SQLite with the simulated providers; one sandbox serves all tests of a file."""
+"""Fixtures for refund tests: a desk on SQLite with the simulated providers. One sandbox serves all tests of a
+file.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +13,17 @@ from tests.support.refund_desks import RefundDesk, open_refund_desk
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[SandboxControl]:
-    """The sandbox of all tests of a file."""
+def _running_sandbox() -> Iterator[SandboxControl]:
+    """Start the sandbox that serves all tests of a file."""
     with start_sandbox() as sandbox:
         yield sandbox.control
 
 
 @pytest.fixture
-def control(_running: SandboxControl) -> SandboxControl:
-    """The control API of the sandbox, in its initial state."""
-    _running.reset()
-    return _running
+def control(_running_sandbox: SandboxControl) -> SandboxControl:
+    """Return the control API of the sandbox, after a reset to its initial state."""
+    _running_sandbox.reset()
+    return _running_sandbox
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""Approved refunds that a due task can't send: each waits for its next attempt, delays no other refund, and waits for
-a person in the end.
+"""Tests of approved refunds that a due task cannot send: each waits for its next attempt, delays no other refund, and
+finally waits for a person.
 """
 
 import pytest
@@ -18,8 +18,8 @@ PROBE_CALL_NAME = "paypay_refund_details"
 
 
 def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
-    """Return a payment of which PayPay has refused one refund. Before the next refund of the payment is sent, PayPay
-    is asked about the refused one.
+    """Return a payment of which PayPay has refused one refund. Before the next refund of the payment is sent, the
+    program queries PayPay about the refused refund.
     """
     payment = desk.make_paid_payment(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
@@ -28,7 +28,9 @@ def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
 
 
 def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
-    """Return an approved refund whose sending ended with this error code at the question about the earlier refund."""
+    """Return an approved refund that was not sent, because the query about the earlier refund ended with this error
+    code.
+    """
     refund = desk.request_refund(make_payment_with_refused_refund(desk, number), "200")
     assert call_for_code(lambda: desk.approve_refund(refund)) == code
     assert (desk.read_refund(refund).state, desk.read_refund(refund).sent_count) == (RefundState.APPROVED, 0)
@@ -38,8 +40,8 @@ def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
 def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """The question about the earlier refund is repeated after the waits of the schedule, not in each run; after an
-    answer the refund is sent.
+    """The program repeats the query about the earlier refund after the waits of the schedule, not in each run. After
+    an answer it sends the refund.
     """
     control.add_fault("html", call=PROBE_CALL_NAME, times=3)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
@@ -61,8 +63,8 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
 
 
 def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway's answers can't be read: after some waits, long before the time to decide is over, a person sees
-    the reason and can send the refund.
+    """If the gateway's answers are unreadable, a person sees the reason after some waits, long before the time to
+    decide ends, and can send the refund.
     """
     control.add_fault("html", call=PROBE_CALL_NAME, times="always")
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
@@ -83,8 +85,8 @@ def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, cont
 
 
 def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway answers nothing for days: the refund expires with the reason why it wasn't sent, and its amount is
-    free again.
+    """If the gateway gives no answer for days, the refund expires with the reason why it was not sent, and its amount
+    is free again.
     """
     payment = make_payment_with_refused_refund(desk, "ORD-1")
     refund = desk.request_refund(payment, "200")
@@ -100,8 +102,8 @@ def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: Sand
 
 
 def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway no longer has the earlier refund, so no later question can be answered: a person
-    must look at once.
+    """If the gateway no longer has the earlier refund, no later query can be answered, so a person must look at
+    once.
     """
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=PROBE_CALL_NAME, times="always")
     refund = desk.request_refund(make_payment_with_refused_refund(desk, "ORD-1"), "200")
@@ -116,7 +118,9 @@ def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDes
 def test_failing_refunds_delay_no_later_refund(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full batch of refunds fails before it is sent: the next run of the due task sends the refund after them."""
+    """If a full batch of refunds fails before sending, the next run of the due task sends the refund that follows
+    them.
+    """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 2)
     control.add_fault("html", call=PROBE_CALL_NAME, times="always")
     for number in ("ORD-1", "ORD-2"):
@@ -134,7 +138,7 @@ def test_failing_refunds_delay_no_later_refund(
 def test_a_fault_of_the_program_delays_no_later_refund(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bug makes refunds fail before they are sent: they wait for their next attempt, too, and later refunds are
+    """If a bug makes refunds fail before sending, they also wait for their next attempt, and later refunds are
     sent.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
@@ -162,8 +166,8 @@ def test_a_fault_of_the_program_delays_no_later_refund(
 def test_a_read_only_provider_delays_no_other_provider(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A full batch of refunds waits because its provider is read-only: the refunds of the other provider are sent,
-    and the waiting ones as soon as the switch is off.
+    """If a full batch of refunds waits because its provider is read-only, the refunds of the other provider are sent.
+    The waiting refunds are sent as soon as the switch is off.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     waiting, other = (
@@ -186,8 +190,8 @@ def test_a_read_only_provider_delays_no_other_provider(
 def test_a_provider_without_settings_delays_no_other_provider(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This desk has no settings of one provider: its refunds wait for another desk, use up no attempt, and delay no
-    refund of the other provider.
+    """If this desk has no settings for a provider, that provider's refunds wait for another desk and use up no
+    attempt. The refunds of the other provider are sent.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     waiting, other = (

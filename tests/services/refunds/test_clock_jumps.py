@@ -1,5 +1,5 @@
-"""The desk's clock jumps by a day forward or back and is put right: refunds are found, followed and sent once, and
-the time to decide doesn't become shorter.
+"""Tests of refunds on a desk whose clock jumps by a day forward or back and is then corrected. Each refund is found,
+followed and sent once, and the time to decide does not become shorter.
 """
 
 from collections.abc import Iterator
@@ -16,23 +16,23 @@ from console.services.process.context import WORKER, act_as
 from console.services.tasks.clock_jumps import ClockJumpCorrection
 from tests.support.refund_desks import RefundDesk, call_for_code, open_refund_desk
 
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 MINUTES_AFTER_CORRECTION = 5
 """The number of minutes for which the due tasks run after the clock is corrected."""
-JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+parametrize_by_jump = pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
 PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
 
 
 @pytest.fixture
 def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
-    """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
+    """Yield a desk with unscaled waits, because the longest step of a schedule must be as long as the jump."""
     with open_refund_desk(home, control, scale=1) as opened:
         opened.clock.stop()
         yield opened
 
 
 def run_minutes(desk: RefundDesk, count: int) -> None:
-    """Run the due tasks of so many minutes."""
+    """Run the due tasks for this many minutes of the test's clock."""
     for _ in range(count):
         with act_as(WORKER):
             ClockJumpCorrection(desk.context).make_future_dated_rows_due()
@@ -40,11 +40,11 @@ def run_minutes(desk: RefundDesk, count: int) -> None:
         desk.move_clock(minutes=1)
 
 
-@JUMPS
+@parametrize_by_jump
 @PROVIDERS
 def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
-    """Refunds sent before and during the jump got no answer, and the provider made them: probes find both, and none
-    is sent again.
+    """Refunds that were sent before and during the jump get no answer, and the provider makes them. Probes find each
+    of them, and none is sent again.
     """
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
@@ -68,10 +68,10 @@ def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider:
     assert len(desk.control.read_requests(call=f"{provider}_refund")) == 2
 
 
-@JUMPS
+@parametrize_by_jump
 def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedelta) -> None:
-    """Refunds that the provider didn't make are sent once under their keys: an answer `not found` doesn't count as
-    late only because the clock was wrong.
+    """Refunds that the provider has not made are sent again once under their keys. A wrong clock alone does not make
+    an answer `not found` count as late.
     """
     desk.clock.offset = jump
     payment = desk.make_paid_payment("ORD1", 50_000)
@@ -91,11 +91,11 @@ def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedel
     desk.check_payment_agrees(payment)
 
 
-@JUMPS
+@parametrize_by_jump
 @PROVIDERS
 def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """A refund that the provider accepted before or during a jump of the clock is known as completed as soon as
-    without a jump.
+    without the jump.
     """
     desk.control.change_settings(waits_for_manual_settling=True)
     refunds = []
@@ -116,10 +116,10 @@ def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: s
     assert desk.sql("SELECT rule_id FROM alerts WHERE resolved_at IS NULL") == []
 
 
-@JUMPS
+@parametrize_by_jump
 def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> None:
-    """Refunds requested before and during the jump: none expires by the jump, and each expires once
-    at its own time.
+    """Of the refunds that were requested before and during the jump, none expires because of the jump, and each
+    expires once at its own time.
     """
     asked = [desk.request_refund(desk.make_paid_payment("ORD1"))]
     desk.move_clock(days=1)

@@ -1,4 +1,4 @@
-"""Earlier refunds of a payment that ended here without effect, and that the provider made nevertheless."""
+"""Tests of an earlier refund of a payment that ended here without effect although the provider made it."""
 
 import pytest
 
@@ -10,9 +10,9 @@ PROVIDERS = ["paypay", "atom"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: RefundDesk, provider: str) -> None:
-    """Two people decide that a refund failed, and then it reaches the provider: the approver of the next refund sees
-    that, and nothing is sent.
+def test_a_refund_decided_as_failed_that_arrives_stops_the_next_one(desk: RefundDesk, provider: str) -> None:
+    """If two people decide that a refund failed and it reaches the provider afterwards, the approver of the next
+    refund sees that, and the next refund is not sent.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     first = desk.request_refund(payment, "100")
@@ -32,7 +32,7 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
 
 
 def acknowledge_contradiction(desk: RefundDesk) -> None:
-    """Acknowledge the only open contradiction as lead-b."""
+    """Acknowledge the only open contradiction as the approver lead-b."""
     (case,) = [
         one
         for one in desk.console.alerts.list_alerts()
@@ -44,8 +44,8 @@ def acknowledge_contradiction(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk, provider: str) -> None:
-    """A person has acknowledged an earlier refund that the provider made: its amount is free here, but the next
-    refund can't exceed what is left at the provider, also if the provider itself has no limit.
+    """If a person has acknowledged an earlier refund that the provider made, its amount is free here. The next refund
+    still cannot exceed the amount that remains at the provider, also if the provider itself has no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
@@ -77,8 +77,8 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
 
 
 def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: RefundDesk) -> None:
-    """Atom's list lacks an acknowledged refund, because it was cut or is out of date: the next refund isn't sent,
-    because the missing amount wouldn't be counted.
+    """If Atom's list lacks an acknowledged refund, because the list is truncated or old, the next refund is not sent,
+    because the missing amount would not be counted.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
@@ -108,8 +108,8 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
 )
 @pytest.mark.parametrize("answer", ["made", "not made", "no answer"])
 def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answer: str) -> None:
-    """PayPay answered twice that it doesn't have the refund. The first call arrives just before the repeated one,
-    which is therefore refused: the refund isn't failed, and its amount stays reserved.
+    """PayPay answers twice that it does not have the refund. The first call then arrives just before the repeated
+    call, which PayPay refuses. The refund does not count as failed, and its amount stays reserved.
     """
     payment = desk.make_paid_payment("ORD1", 50_000)
     refund = desk.request_refund(payment, "100")
@@ -144,8 +144,8 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
 
 @pytest.mark.parametrize("denied", [True, False])
 def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: RefundDesk, denied: bool) -> None:
-    """Atom's answer about a refund without an answer has the code for `no data`, but contains the refund: the answer
-    doesn't count. Two people can't deny the refund against it, and nothing else is sent.
+    """If Atom's answer about a refund has the code for `no data` but contains the refund, the answer does not count.
+    Two people cannot decide that the refund failed, and no other refund is sent.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     first = desk.request_refund(payment, "100")
@@ -173,8 +173,8 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
     "refunds", [{"items": [{"merchantRefundId": "RFD-1"}]}, {"data": [], "total": 1}, {"data": [], "nextCursor": "x"}]
 )
 def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, refunds: dict[str, object]) -> None:
-    """PayPay's list of refunds has a form that this program doesn't know, and may lack a refund that the database
-    lost: it doesn't count as an empty list, and nothing is sent.
+    """If PayPay's list of refunds has an unknown form, it may lack a refund that the database lost. It does not count
+    as an empty list, and no refund is sent.
     """
     payment = desk.make_paid_payment("ORD1", 50_000)
     fields = {"data.status": "COMPLETED", "data.refunds": refunds}

@@ -1,4 +1,6 @@
-"""Operations of refunds as records of their own, including those that only the desk's spool knows."""
+"""Tests of the operations of refunds as records of their own, including operations that only the desk's spool still
+has.
+"""
 
 import pytest
 
@@ -15,7 +17,7 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 @pytest.fixture(autouse=True)
 def _share_adapters(desk: RefundDesk) -> None:
-    """Let the whole console use the adapters of the refund desk."""
+    """Let the whole console use the provider adapters of the refund desk."""
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
 
 
@@ -29,7 +31,7 @@ def delete_refund(desk: RefundDesk, payment: Payment) -> None:
 
 
 def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
-    """Approve a refund, with this fault in the call; return the payment and the refund."""
+    """Approve a refund with this fault in the call to the provider; return the payment and the refund."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     if fault:
@@ -39,8 +41,8 @@ def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment,
 
 
 def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
-    """The operation of a refund is shown, probed and resolved by its id, and never leads to a credit check with the
-    same id.
+    """A refund's operation is shown, probed and resolved by its id, and never leads to a credit check with the same
+    id.
     """
     _, refund = approve_refund(desk, "close_after_charge")
     recovery, operation = desk.console.recovery, refund.operation_id or ""
@@ -54,8 +56,8 @@ def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
 
 
 def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk) -> None:
-    """The provider knows the key of a lost refund: a case about the payment is opened, and this desk sends no other
-    refund of it.
+    """If the provider has the key of a refund that the database lost, a case about the payment is opened, and this
+    desk sends no other refund of the payment.
     """
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
@@ -70,8 +72,8 @@ def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk)
 
 
 def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk, control: SandboxControl) -> None:
-    """The provider doesn't know the key of a lost refund, which proves nothing: two people decide, and then the
-    payment can be refunded again.
+    """If the provider does not have the key of a lost refund, this proves nothing: two people must decide, and then
+    the payment can be refunded again.
     """
     payment, refund = approve_refund(desk, "reset")
     operation = refund.operation_id or ""
@@ -89,8 +91,8 @@ def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk
 
 
 def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) -> None:
-    """The gateway knows the key of a lost refund: people can't decide that it wasn't made, and no other refund of the
-    payment is sent.
+    """If the gateway has the key of a lost refund, people cannot decide that the refund was not made, and no other
+    refund of the payment is sent.
     """
     payment, refund = approve_refund(desk, "close_after_charge")
     operation = refund.operation_id or ""
@@ -109,8 +111,8 @@ def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) ->
 def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, reason: str
 ) -> None:
-    """Atom's code says "no data" beside the lost refund, or a cache answers in Atom's place: neither person can deny
-    the refund, and no other one of the payment is sent.
+    """If Atom's code says "no data" although the answer contains the lost refund, or a cache answers in place of
+    Atom, nobody can decide that the refund was not made. No other refund of the payment is sent.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     refund = desk.request_refund(payment, "100")
@@ -141,8 +143,8 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
 
 
 def test_a_lost_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, control: SandboxControl) -> None:
-    """The gateway gives no answer now, but the spool has its earlier answer that the refund was made: people can't
-    deny the refund.
+    """If the gateway gives no answer now but the spool has its earlier answer that the refund was made, people cannot
+    decide that the refund was not made.
     """
     payment, refund = approve_refund(desk)
     operation = refund.operation_id or ""
@@ -158,8 +160,8 @@ def test_a_lost_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, 
 
 
 def test_an_unknown_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, control: SandboxControl) -> None:
-    """The refund is unknown in the database, and the spool has the answer that couldn't be stored: people can't deny
-    the refund.
+    """If a refund is unknown in the database and the spool has an answer that could not be stored, people cannot
+    decide that the refund was not made.
     """
     _, refund = approve_refund(desk, "close_after_charge")
     report = RefundReport(refund.provider_refund_key or "", "0421", "COMPLETED", RefundState.COMPLETED, None)

@@ -1,5 +1,5 @@
-"""Refunds on a database that was put back to an earlier state: the provider makes each refund once, however often it
-is requested.
+"""Tests of refunds on a database that was restored to an earlier state: the provider makes each refund once, however
+often it is requested.
 """
 
 import shutil
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
 @pytest.fixture
-def backup(home: Path) -> Path:
+def backup_path(home: Path) -> Path:
     """The path of the backup."""
     return home.parent / "backup.db"
 
@@ -37,7 +37,7 @@ def write_backup(home: Path, backup: Path) -> None:
 
 
 def restore_backup(home: Path, backup: Path, *, desk_too: bool) -> None:
-    """Restore the backup; with `desk_too` the spool is deleted as well, so that no desk knows the refund."""
+    """Restore the backup. With `desk_too`, also delete the spool, so that no desk has the refund."""
     for side in ("-wal", "-shm"):
         (home / f"console.db{side}").unlink(missing_ok=True)
     shutil.copy(backup, home / "console.db")
@@ -48,17 +48,17 @@ def restore_backup(home: Path, backup: Path, *, desk_too: bool) -> None:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_lost_refund_requested_again_gets_the_same_key(
-    home: Path, control: SandboxControl, backup: Path, provider: str
+    home: Path, control: SandboxControl, backup_path: Path, provider: str
 ) -> None:
-    """No desk knows the lost refund: the same amount requested again gets the same key, and the gateway answers with
-    its own refund.
+    """If no desk has the lost refund, a new request of the same amount gets the same key, and the gateway answers
+    with the refund that it already has.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment("ORD1", 50_000, provider)
-        write_backup(home, backup)
+        write_backup(home, backup_path)
         first = desk.approve_refund(desk.request_refund(payment, "100"))
         assert first.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
-    restore_backup(home, backup, desk_too=True)
+    restore_backup(home, backup_path, desk_too=True)
     with open_refund_desk(home, control) as desk:
         second = desk.approve_refund(desk.request_refund(payment, "100"))
         assert second.provider_refund_key == first.provider_refund_key
@@ -66,16 +66,16 @@ def test_a_lost_refund_requested_again_gets_the_same_key(
 
 
 def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
-    home: Path, control: SandboxControl, backup: Path
+    home: Path, control: SandboxControl, backup_path: Path
 ) -> None:
-    """The gateway made a refund that the restored database lacks: a refund of another amount is stopped by a case,
+    """If the gateway made a refund that the restored database lacks, a refund of another amount is stopped by a case,
     which a person settles.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
-        write_backup(home, backup)
+        write_backup(home, backup_path)
         first = desk.approve_refund(desk.request_refund(payment, "1000"))
-    restore_backup(home, backup, desk_too=True)
+    restore_backup(home, backup_path, desk_too=True)
     with open_refund_desk(home, control) as desk:
         refund = desk.request_refund(payment, "500")
         refusal = call_for_refusal(lambda: desk.approve_refund(refund))
@@ -88,15 +88,17 @@ def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
         assert len(desk.list_provider_keys(payment)) == 2
 
 
-def test_a_desk_that_knows_a_lost_refund_stops_approvals(home: Path, control: SandboxControl, backup: Path) -> None:
-    """The desk that sent the lost refund stops approvals; after the acknowledgement the payment is blocked until the
+def test_a_desk_that_knows_a_lost_refund_stops_approvals(
+    home: Path, control: SandboxControl, backup_path: Path
+) -> None:
+    """The desk that sent the lost refund stops approvals. After the acknowledgement the payment is blocked until the
     lost operation is settled.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
-        write_backup(home, backup)
+        write_backup(home, backup_path)
         sent = desk.approve_refund(desk.request_refund(payment, "1000"))
-    restore_backup(home, backup, desk_too=False)
+    restore_backup(home, backup_path, desk_too=False)
     with open_refund_desk(home, control) as desk:
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -111,18 +113,20 @@ def test_a_desk_that_knows_a_lost_refund_stops_approvals(home: Path, control: Sa
         assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
-def test_one_person_alone_cannot_release_a_lost_refund(home: Path, control: SandboxControl, backup: Path) -> None:
-    """A person closes the own proposal about a lost refund by SQL: that isn't a decision of two people. Then two
-    people decide, because the refund never reached the gateway.
+def test_one_person_alone_cannot_release_a_lost_refund(
+    home: Path, control: SandboxControl, backup_path: Path
+) -> None:
+    """If a person closes their own proposal about a lost refund by SQL, this does not count as a decision of two
+    people. Then two people decide, because the refund never reached the gateway.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
-        write_backup(home, backup)
+        write_backup(home, backup_path)
         sent = desk.request_refund(payment, "1000")
         control.add_fault("reset", call="paypay_refund", times=1)
         assert call_for_code(lambda: desk.approve_refund(sent)) == "outcome_unknown"
         sent = desk.read_refund(sent)
-    restore_backup(home, backup, desk_too=False)
+    restore_backup(home, backup_path, desk_too=False)
     with open_refund_desk(home, control) as desk:  # the desk that sent it tells the database
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
@@ -144,7 +148,7 @@ def test_one_person_alone_cannot_release_a_lost_refund(home: Path, control: Sand
 
 
 def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxControl) -> None:
-    """A refund that the gateway refused keeps its key for good: the next refund gets another key."""
+    """A refund that the gateway refused keeps its key for good; the next refund gets another key."""
     payment = desk.make_paid_payment()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
     first = desk.request_refund(payment, "1000")
@@ -155,8 +159,8 @@ def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxContro
 
 
 def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, provider: str) -> tuple[Refund, str]:
-    """Take a backup, start a payment, pay it and refund a part; return the refund and the id of the operation that
-    started the payment.
+    """Write a backup, start a payment, pay it and refund a part of it. Return the refund and the id of the operation
+    that started the payment.
     """
     with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
@@ -173,20 +177,20 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
 
 
 def _share_adapters(desk: RefundDesk) -> None:
-    """Let the whole console use the adapters of the refund desk."""
+    """Let the whole console use the provider adapters of the refund desk."""
     desk.console._service_builder.payment_providers = PaymentProviders(lambda name: desk.vendors.get_adapter(name))
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("same_desk", [True, False])
 def test_the_id_of_a_lost_payment_may_be_taken(
-    home: Path, control: SandboxControl, backup: Path, provider: str, *, same_desk: bool
+    home: Path, control: SandboxControl, backup_path: Path, provider: str, *, same_desk: bool
 ) -> None:
-    """A new payment has the id of the lost one, which is restored under another id: the lost refund belongs to the
-    restored payment, not to the new one.
+    """If a new payment has the id of a lost payment, the lost payment is restored under another id. The lost refund
+    then belongs to the restored payment, not to the new one.
     """
-    refund, start = _start_pay_and_refund(home, control, backup, provider)
-    restore_backup(home, backup, desk_too=False)
+    refund, start = _start_pay_and_refund(home, control, backup_path, provider)
+    restore_backup(home, backup_path, desk_too=False)
     with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
@@ -223,8 +227,8 @@ def test_the_id_of_a_lost_payment_may_be_taken(
 
 
 def test_a_lost_refund_with_an_old_key_stops_its_payment(desk: RefundDesk) -> None:
-    """The key of a lost refund was made by an earlier release: the refund stops its payment by the payment's id,
-    unless the payment started after the refund was sent.
+    """If an earlier release made the key of a lost refund, the refund stops other refunds of its payment by the
+    payment's id, unless the payment started after the refund was sent.
     """
     payment = desk.make_paid_payment()
     sent = desk.approve_refund(desk.request_refund(payment, "1000"))

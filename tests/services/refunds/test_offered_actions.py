@@ -1,5 +1,5 @@
-"""The offered actions on a refund are those that the service accepts, in each state of the refund and for each
-person.
+"""Tests that the actions offered on a refund are exactly those that the service accepts, in each state of the refund
+and for each person.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ def cooling_off(desk: RefundDesk, payment: Payment) -> Refund:
 
 
 def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
-    """Return an approved refund whose call was refused as repeated too fast."""
+    """Return an approved refund whose call the provider refused as repeated too fast."""
     refund = desk.request_refund(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
@@ -111,12 +111,12 @@ STATES: Mapping[str, Callable[[RefundDesk, Payment], Refund]] = {
 }  # fmt: skip
 
 
-class Accepted(Exception):
-    """Raised instead of COMMIT: the service would have written the action's change, which is rolled back."""
+class ActionAccepted(Exception):
+    """Raised instead of COMMIT if the service would have written the action's change; the change is rolled back."""
 
 
-def is_act_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
-    """Call `act` up to its COMMIT; return True if it would have changed the refund or its votes, or requested another
+def is_action_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
+    """Call `act` up to its COMMIT. Return True if it would have changed the refund or its votes, or requested another
     refund. Other writes, such as the audit entry about a refusal, are committed.
     """
     write = desk.context.write
@@ -134,7 +134,7 @@ def is_act_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object])
             if read_facts(tx) != before:
                 if read_facts(tx)[2] == RefundState.EXPIRED:
                     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "expired"})
-                raise Accepted
+                raise ActionAccepted
             return result
 
         return write(run_and_compare)
@@ -143,7 +143,7 @@ def is_act_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object])
         patch.setattr(desk.context, "write", write_without_effect)
         try:
             act()
-        except Accepted:
+        except ActionAccepted:
             return True
         except ConsoleError:
             return False
@@ -152,8 +152,8 @@ def is_act_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object])
 
 @pytest.mark.parametrize("state", STATES)
 def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) -> None:
-    """Each offered action is accepted by the service, and each other action is refused. The approver of an approved
-    refund can call `approve` again, because that only sends the refund.
+    """The service accepts each offered action and refuses each other action. The approver of an approved refund can
+    also call `approve` again, because that only sends the refund.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
@@ -179,6 +179,6 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
                 *readers.payment_details.read_payment(payment.id).actions,
             )
             offered = {offer.action: offer.allowed for offer in offers if offer.action in acts}
-            accepts = {name: is_act_accepted(desk, refund, act) for name, act in acts.items()}
+            accepts = {name: is_action_accepted(desk, refund, act) for name, act in acts.items()}
         reasons = {offer.action: offer.reason for offer in offers if not offer.allowed}
         assert offered == accepts, (person.name, reasons)

@@ -1,4 +1,6 @@
-"""Refunds by people with their own database accounts: the triggers let everything pass that the services write."""
+"""Tests of refunds on a server, by operators with their own database accounts: the triggers accept all writes of the
+services.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -24,11 +26,11 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 from tests.support.sql_server import SqlServer
 from tests.support.teams import Team, open_team
 
-_numbers = count(1)
+_payment_numbers = count(1)
 
 
 class PeopleDesks:
-    """One desk for each person on one database. The desk of the schema account writes rows of the shop and earlier
+    """One desk for each operator on one database. The desk of the schema account writes the shop's rows and earlier
     rows.
     """
 
@@ -37,7 +39,7 @@ class PeopleDesks:
         self._open: dict[str, RefundDesk] = {}
 
     def get_desk(self, who: str) -> RefundDesk:
-        """Return the desk of this person, opened at its first use."""
+        """Return the desk of this operator; it is opened at its first use."""
         if who not in self._open:
             url = self._people.owner if who == "owner" else self._people.urls[who]
             made = RefundDesk(self._folder / who, self._control, scale=1, DATABASE_URL=url, OPERATOR="")
@@ -47,25 +49,25 @@ class PeopleDesks:
 
     def make_paid_payment(self, minor: int = 3_300) -> Payment:
         """Return a paid payment of `minor` yen."""
-        return self.get_desk("owner").make_paid_payment(f"ORD-{next(_numbers)}", minor)
+        return self.get_desk("owner").make_paid_payment(f"ORD-{next(_payment_numbers)}", minor)
 
     def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
-        """Request a refund of the amount (yen) as the person `by`."""
+        """Request a refund of the amount (yen) as the operator `by`."""
         return self.get_desk(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
 
     def approve_refund(self, refund: Refund, by: str = "lead-b") -> Refund:
-        """Approve the refund as the person `by`."""
+        """Approve the refund as the operator `by`."""
         return self.get_desk(by).refunds.approve(refund.id)
 
     def make_unknown_refund(self, payment: Payment, *, happened: bool = False) -> Refund:
-        """Return a refund whose sending got no answer; `happened`: the provider made it."""
+        """Return a refund whose sending got no answer. `happened` tells whether the provider has made it."""
         refund = self.request_refund(payment)
         self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
         assert call_for_code(lambda: self.approve_refund(refund)) == "outcome_unknown"
         return self.read_refund(refund)
 
     def read_refund(self, refund: Refund) -> Refund:
-        """Return the refund as it is stored."""
+        """Return the refund as the database has it."""
         return self.get_desk("owner").read_refund(refund)
 
     def copy_to_provider(self, payment: Payment) -> Payment:
@@ -73,19 +75,19 @@ class PeopleDesks:
         return self.get_desk("owner").check_payment_agrees(payment)
 
     def move_clocks(self, **span: float) -> None:
-        """Move the clocks of all desks."""
+        """Move the clocks of all desks forward."""
         for desk in self._open.values():
             desk.move_clock(**span)
 
     def end_cooling_off(self, refund: Refund) -> None:
-        """Move the request time and the end of the cooling-off period of the refund back by one hour, because a test
-        can't move the server's clock.
+        """Set the refund's request time and the end of its cooling-off period back by one hour, because a test cannot
+        move the server's clock.
         """
         asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
         self.get_desk("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
 
     def move_sending_back(self, refund: Refund, seconds: float) -> None:
-        """Move the sending time of the refund back by `seconds` of the console's scaled time, because a test can't
+        """Set the sending time of the refund back by `seconds` of the console's scaled time, because a test cannot
         move the server's clock.
         """
         span = seconds / self.get_desk("owner").context.scale.factor
@@ -104,21 +106,23 @@ class PeopleDesks:
 
 @pytest.fixture(scope="module")
 def people(sql_server: SqlServer) -> Iterator[Team]:
-    """A team with database accounts."""
+    """Return a team of operators with database accounts."""
     with open_team(sql_server) as made:
         yield made
 
 
 @pytest.fixture
-def control(_running: SandboxControl) -> SandboxControl:
-    """The control API of a sandbox that keeps its records, because one provider belongs to one database."""
-    _running.clear_faults()
-    return _running
+def control(_running_sandbox: SandboxControl) -> SandboxControl:
+    """Return the control API of a sandbox that keeps its records between tests, because one provider belongs to one
+    database.
+    """
+    _running_sandbox.clear_faults()
+    return _running_sandbox
 
 
 @pytest.fixture
 def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
-    """The desks of the team's people."""
+    """Return the desks of the team's operators."""
     with make_quick_folder() as folder:
         folder.mkdir(exist_ok=True)
         made = PeopleDesks(folder, control, people)
@@ -127,8 +131,8 @@ def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
 
 
 def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, control: SandboxControl) -> None:
-    """An operator requests, an approver approves and the worker polls a refund until it is completed, each with the
-    own account.
+    """An operator requests a refund, an approver approves it, and the worker polls it until it is completed, each
+    with their own database account.
     """
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)
@@ -149,9 +153,9 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
 
 def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
     """The approver's account stores Atom's list of the payment's refunds as evidence, but not as an answer about the
-    payment or refund, because such an answer would let the account change their states.
+    payment or the refund. Such an answer would allow the account to change their states.
     """
-    payment = desks.get_desk("owner").make_paid_payment(f"ORD{next(_numbers)}", 50_000, "atom")
+    payment = desks.get_desk("owner").make_paid_payment(f"ORD{next(_payment_numbers)}", 50_000, "atom")
     refund = desks.request_refund(payment, "100")
     assert desks.approve_refund(refund).state is RefundState.SUBMITTED
     subjects = "SELECT DISTINCT subject_kind, subject_id FROM evidence WHERE source = 'atom.refund_list'"
@@ -161,7 +165,7 @@ def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDes
 
 
 def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: Team) -> None:
-    """The first of two approvers lost the role: that vote doesn't count, and two other approvals are needed."""
+    """If the first of two approvers lost the role, that vote does not count, and two other approvals are needed."""
     refund = desks.request_refund(desks.make_paid_payment(900_000), "800000")
     assert refund.checkers_needed == 2
     desks.end_cooling_off(refund)
@@ -179,8 +183,8 @@ def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: 
 
 
 def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
-    """A large refund stays requested after its first approval; the second one sends it after the cooling-off period
-    by the server's clock.
+    """A large refund stays requested after its first approval. After the second approval it is sent at the end of the
+    cooling-off period by the server's clock.
     """
     payment = desks.make_paid_payment(900_000)
     refund = desks.request_refund(payment, "600000")
@@ -197,8 +201,8 @@ def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
 
 
 def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> None:
-    """The desk's clock is ahead: the cooling-off period ends by the server's clock. The worker tries again after a
-    minute, and no person is called.
+    """If the desk's clock is ahead, the cooling-off period still ends by the server's clock. The worker tries again
+    after a minute, and the refund does not wait for a person.
     """
     refund = desks.request_refund(desks.make_paid_payment(900_000), "200000")
     assert desks.approve_refund(refund).state is RefundState.APPROVED
@@ -215,8 +219,8 @@ def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> 
 
 
 def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
-    """A rejected, a withdrawn and an expired refund free their amounts; a refund expires by the
-    server's clock alone.
+    """The amounts of a rejected, a withdrawn and an expired refund become free; only the server's clock decides when
+    a refund expires.
     """
     payment = desks.make_paid_payment()
     assert (
@@ -233,8 +237,8 @@ def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
 
 
 def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
-    """The desk and the worker are 80 hours ahead: a refund doesn't expire, because the server set `decide_by` and
-    compares it with its own clock.
+    """If the clocks of the desk and the worker are 80 hours ahead, a refund does not expire, because the server set
+    `decide_by` and compares it with its own clock.
     """
     refund, left = desks.request_refund(desks.make_paid_payment()), desks.request_refund(desks.make_paid_payment())
     worker = desks.get_desk("worker")
@@ -248,8 +252,8 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
 def test_a_refund_whose_requester_lost_the_role_expires(
     desks: PeopleDesks, control: SandboxControl, people: Team
 ) -> None:
-    """A refund was tried once, and its requester may no longer request refunds: the worker lets it expire after its
-    time, but not one that its requester can still withdraw.
+    """If sending a refund failed once and its requester may no longer request refunds, the worker lets it expire
+    after its time. It does not expire a refund that its requester can still withdraw.
     """
     payment, of_others = desks.make_paid_payment(), desks.make_paid_payment()
     refund, waiting = desks.request_refund(payment, by="op-b"), desks.request_refund(of_others)
@@ -272,8 +276,8 @@ def test_a_refund_whose_requester_lost_the_role_expires(
 
 
 def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: SandboxControl) -> None:
-    """A refund is approved again after the provider's answer that it wasn't sent, or after two answers that it isn't
-    there; then it is sent under its one key.
+    """A refund becomes approved again after the provider's answer that it was not executed, or after two answers that
+    it does not exist. It is then sent under its one key.
     """
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment)
@@ -295,8 +299,8 @@ def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: Sandbox
 
 
 def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control: SandboxControl) -> None:
-    """A refund that the provider refused is failed, with the answer as evidence; its amount is free for another
-    refund.
+    """A refund that the provider refused is failed, the answer is stored as evidence, and its amount is free for
+    another refund.
     """
     payment = desks.make_paid_payment()
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
@@ -311,7 +315,7 @@ def test_two_people_decide_an_unknown_refund(
     desks: PeopleDesks, control: SandboxControl, end: str, number: str | None
 ) -> None:
     """An operator proposes and an approver confirms the outcome of an unknown refund, each with evidence. Neither can
-    do it alone, nor the same person twice.
+    decide it alone, and one person cannot decide twice.
     """
     payment = desks.make_paid_payment()
     refund = desks.make_unknown_refund(payment)
@@ -332,8 +336,8 @@ def test_two_people_decide_an_unknown_refund(
 
 @pytest.mark.parametrize(("sender", "asker"), [(0, 10), (-10, 0)])
 def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, sender: int, asker: int) -> None:
-    """The clocks of sender and prober are wrong by minutes: the times of the rule for `not found` are those of the
-    server's clock.
+    """If the clocks of the sending desk and the probing desk are wrong by minutes, the rule for `not found` still
+    uses the times of the server's clock.
     """
     payment = desks.make_paid_payment()
     for who, minutes in (("lead-b", sender), ("worker", asker)):
@@ -352,8 +356,8 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
 def test_a_refund_settled_by_a_report_is_not_settled_twice(
     desks: PeopleDesks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The worker settles the refund by a report about its payment while an operator's decision asks the provider: the
-    reservation of another refund isn't used up.
+    """The worker settles the refund by a report about its payment while an operator's decision queries the provider.
+    The refund's amount is settled once, so another refund's reservation is not used up.
     """
     payment = desks.make_paid_payment()
     refund = desks.make_unknown_refund(payment, happened=True)
@@ -380,7 +384,9 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
 
 
 def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) -> None:
-    """A withdrawn refund of set-aside money is set aside again; a completed one is refunded."""
+    """If a refund of set-aside money is withdrawn, the money is set aside again. If it is completed, the money counts
+    as refunded.
+    """
     payment = desks.make_paid_payment()
     now = desks.get_desk("owner").context.now()
 
@@ -411,8 +417,8 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
 
 
 def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> None:
-    """The worker requests the refund of set-aside money, and two approvers send it. A rejected one isn't requested
-    again by the worker, but people can.
+    """The worker requests the refund of set-aside money, and the approval of two approvers sends it. After a
+    rejection the worker does not request it again, but people can.
     """
     now, items = desks.get_desk("owner").context.now(), list[tuple[Payment, int]]()
     for _ in range(2):
@@ -468,7 +474,7 @@ def _read_refund_of_set_aside(desks: PeopleDesks, item: int) -> Refund:
 def test_the_database_refuses_an_approval_by_the_requester(
     desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
+    """The database refuses an approval by the refund's own requester, even if the service's check is switched off."""
     payment = desks.make_paid_payment()
     refund = desks.request_refund(payment, by="lead-b")
     assert call_for_code(lambda: desks.approve_refund(refund)) == "same_person"
@@ -479,8 +485,8 @@ def test_the_database_refuses_an_approval_by_the_requester(
 
 
 def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
-    """Two approvers vote at once where one is needed: the later one is refused, and no vote of that
-    person remains.
+    """If two approvers vote at once where one vote is needed, the later approver is refused, and that approver's vote
+    is not stored.
     """
     refund = desks.request_refund(desks.make_paid_payment())
     assert desks.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
@@ -491,9 +497,9 @@ def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
     assert votes == 1
 
 
-def test_the_day_of_the_limit_is_the_servers(desks: PeopleDesks, people: Team) -> None:
-    """A desk's clock is ahead and shows another day in Japan: refunds requested today by the server's clock count for
-    the limit and as the same refund.
+def test_the_daily_limit_counts_by_the_servers_clock(desks: PeopleDesks, people: Team) -> None:
+    """If a desk's clock is ahead and shows another day in Japan, refunds that were requested today by the server's
+    clock still count for the daily limit and for the check of repeated amounts.
     """
     owner, name = desks.get_desk("owner"), "per_person_day"
     set_limit = "UPDATE limits SET value = :value WHERE name = :name AND currency = 'JPY'"

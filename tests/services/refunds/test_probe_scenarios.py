@@ -1,7 +1,6 @@
-"""The published scenarios step by step: what remains after a broken or unclear call and after the answers to later
-probes.
-
-Adapters and services are the real ones; the HTTP answers are scripted by the published vectors.
+"""Tests of the published scenarios step by step: which state remains after an interrupted or unclear call and after
+the answers to later probes. Adapters and services are the real ones; the published test vectors supply the HTTP
+answers.
 """
 
 import hashlib
@@ -29,8 +28,8 @@ from tests.support.refund_desks import RefundDesk, call_for_code
 SCENARIOS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["probe_scenarios"]}
 TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_transport"]}
 ANSWERS = {one["id"]: one for one in PROVIDER_TEST_VECTORS["classify_http"]}
-REFUNDS = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
-CALLS = {
+REFUND_SAMPLES_BY_CALL = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
+REFUND_CALLS_BY_PROVIDER = {
     "paypay": ("POST /v2/refunds", "GET /v2/refunds"),
     "atom": ("POST /ots/payment/refund", "POST /ots/payment/status"),
 }
@@ -44,7 +43,7 @@ STATE_BY_ANSWER_CLASS = {
 
 
 class ScriptedCalls:
-    """The scripted answers of calls, in order; every other call is sent."""
+    """A queue of scripted answers, in order. A call that has no scripted answer is really sent."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.script: deque[tuple[str, str, dict[str, str]]] = deque()
@@ -63,11 +62,13 @@ class ScriptedCalls:
         patch.setattr(HttpTransport, "send", answer_by_script)
 
     def expect_call(self, call: str, vector: str, ours: dict[str, str]) -> None:
-        """Let the next call with this name end as the vector says; its published ids are replaced by `ours`."""
+        """Let the next call with this name end as the test vector says. `ours` maps the vector's ids to the ids of
+        this test.
+        """
         self.script.append((call, vector, ours))
 
     def _make_answer_or_raise(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
-        """Return the vector's answer, or raise its error."""
+        """Return the answer of the test vector, or raise its error."""
         if vector in TRANSPORT_VECTORS_BY_ID:
             broken = TRANSPORT_VECTORS_BY_ID[vector]
             words = broken.get("message_contains", "it broke")
@@ -85,17 +86,19 @@ class ScriptedCalls:
 
 
 @pytest.mark.expects_log("broken calls are logged")
-@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUNDS])
+@pytest.mark.parametrize(
+    "name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUND_SAMPLES_BY_CALL]
+)
 def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Each scenario has its expected end; a refund is sent again, with the same key, only where the scenario allows
+    """Each scenario has its expected end. A refund is sent again, with the same key, only where the scenario allows
     that.
     """
     scenario = SCENARIOS[name]
-    provider, paid, amount = REFUNDS[scenario["operation"]]
+    provider, paid, amount = REFUND_SAMPLES_BY_CALL[scenario["operation"]]
     payment = desk.make_paid_payment("ORD1", paid, provider)
     refund = desk.request_refund(payment, amount)
     line, elapsed = ScriptedCalls(monkeypatch), 0
-    send, status = CALLS[provider]
+    send, status = REFUND_CALLS_BY_PROVIDER[provider]
     for step in scenario["steps"]:
         if "send" in step:
             line.expect_call(send, step["result"], make_id_replacements(desk, payment, refund))
@@ -117,7 +120,7 @@ def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.
 
 
 def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> dict[str, str]:
-    """Return our ids by the published ones."""
+    """Return a dictionary from the ids in the published vectors to the ids of this test."""
     with desk.context.database.read() as conn:
         key = find_refund_key(desk.context, conn, desk.read_refund(refund), payment)
     number = payment.provider_payment_id or ""
@@ -130,11 +133,13 @@ def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> 
 
 
 @pytest.mark.expects_log("what the sandbox does not know is logged")
-@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUNDS])
+@pytest.mark.parametrize(
+    "name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUND_SAMPLES_BY_CALL]
+)
 def test_refused_credentials_are_renewed_once_before_a_purchase(
     tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Refused credentials are renewed once, and then the check is bought once."""
+    """If AlarmBox refuses the credentials, the adapter renews them once, and the credit check is then bought once."""
     scenario = SCENARIOS[name]
     with open_desk(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -154,5 +159,5 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
 
 
 def test_every_scenario_is_played() -> None:
-    """The tests play every published scenario."""
-    assert {one["operation"] for one in SCENARIOS.values()} == {*REFUNDS, "alarmbox purchase"}
+    """The tests of this file use each published scenario."""
+    assert {one["operation"] for one in SCENARIOS.values()} == {*REFUND_SAMPLES_BY_CALL, "alarmbox purchase"}

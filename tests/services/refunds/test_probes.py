@@ -1,4 +1,4 @@
-"""Probes of refunds: which answers settle a refund, which never do, and what follows."""
+"""Tests of probes of refunds: which answers settle a refund, which never do, and what follows after each."""
 
 from datetime import timedelta
 
@@ -15,7 +15,9 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 
 def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
+    """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
+    provider has made it.
+    """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
@@ -30,8 +32,8 @@ def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, 
 
 
 def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None:
-    """The page of an order names its unknown refund until the outcome is known, because "nothing to do" would be
-    wrong.
+    """The page of an order names its unknown refund until the outcome is known, because the sentence "nothing to do"
+    would be wrong.
     """
     payment, refund = make_unknown(desk, happened=True)
     assert payment.order_id is not None
@@ -49,7 +51,9 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: str) -> None:
-    """One answer that the refund was made settles it, also right after the sending; nothing is sent again."""
+    """One answer that the refund was made settles the refund, also directly after the sending; nothing is sent
+    again.
+    """
     payment, refund = make_unknown(desk, provider, happened=True)
     found = desk.probe_refund(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
@@ -61,8 +65,8 @@ def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: s
 
 
 def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDesk) -> None:
-    """PayPay answers `not found` 60 s or more after the sending, and again 180 s or more after it: the refund is
-    approved again, and sent under its key.
+    """If PayPay answers `not found` at least 60 s after the sending, and again at least 180 s after it, the refund
+    becomes approved again and is sent under the same key.
     """
     payment, refund = make_unknown(desk)
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
@@ -85,8 +89,8 @@ def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDe
 
 
 def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """A cache before PayPay gives the answer `not found` that it had stored: it counts neither as the first nor as
-    the second answer, and nothing is sent again.
+    """A stored answer `not found` from a cache between us and PayPay counts neither as the first nor as the second
+    answer, and nothing is sent again.
     """
     _, refund = make_unknown(desk)
     control.add_fault("stored", call="paypay_refund_details", times=3)
@@ -103,8 +107,8 @@ def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: Sand
 def test_a_refund_with_a_cached_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
-    """The provider has made the refund, and a cache gives an old answer about it. Two people can't deny the refund
-    while they can't see the provider's own answer. As soon as they can, it settles the refund.
+    """If the provider has made the refund and a cache gives an old answer about it, two people cannot decide that the
+    refund failed. As soon as the provider's own answer arrives, it settles the refund.
     """
     _, refund = make_unknown(desk, provider, happened=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
@@ -120,7 +124,9 @@ def test_a_refund_with_a_cached_answer_cannot_be_denied(
 def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
-    """The provider reports the refund under our key, with another amount: two people can't decide that it failed."""
+    """If the provider reports a refund under our key with another amount, two people cannot decide that the refund
+    failed.
+    """
     _, refund = make_unknown(desk, provider, happened=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
@@ -133,8 +139,8 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
 
 
 def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
-    """One `not found` doesn't settle a refund, however late it comes; the automatic probes come at the times of the
-    schedule.
+    """One answer `not found` does not settle a refund, however late it comes. The automatic probes follow at the
+    times of the schedule.
     """
     payment, refund = make_unknown(desk)
     desk.move_clock(hours=1)
@@ -148,7 +154,7 @@ def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
 
 
 def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk, control: SandboxControl) -> None:
-    """A refund that reaches the provider late is found by the probe: it is not sent twice."""
+    """A probe finds a refund that reached the provider late, and the refund is not sent twice."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("late_charge", call="paypay_refund", times=1)
@@ -164,7 +170,9 @@ def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk
 
 
 def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """Atom's `not found` never settles a refund: after the schedule a person must look, and nothing is sent again."""
+    """Atom's answer `not found` never settles a refund. After the schedule of probes a person must look, and nothing
+    is sent again.
+    """
     payment, refund = make_unknown(desk, "atom")
     for _ in range(12):
         desk.move_clock(hours=25)
@@ -177,8 +185,10 @@ def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxCo
 
 
 @pytest.mark.parametrize("fault", ["status:503", "html", "hang", "result:RATE_LIMIT", "result:UNAUTHORIZED", "reset"])
-def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxControl, fault: str) -> None:
-    """A probe without a usable answer leaves the refund unknown and shows the reason; the schedule continues."""
+def test_a_probe_without_a_usable_answer_changes_nothing(
+    desk: RefundDesk, control: SandboxControl, fault: str
+) -> None:
+    """A probe without a usable answer leaves the refund unknown and reports the reason; the schedule continues."""
     _, refund = make_unknown(desk)
     desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
@@ -196,7 +206,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
 
 
 def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, control: SandboxControl) -> None:
-    """The first automatic probe comes no sooner than the time-out of the sending call."""
+    """The first automatic probe comes no sooner than the time-out of the call that sent the refund."""
     _, refund = make_unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.run_due_tasks()
@@ -224,8 +234,8 @@ def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, co
 def test_an_answer_that_does_not_fit_settles_nothing(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """An answer with another id, payment, amount or currency opens a case; the refund stays unknown until an answer
-    fits.
+    """An answer with another id, payment, amount or currency opens a case. The refund stays unknown until an answer
+    agrees with it.
     """
     payment, refund = make_unknown(desk, provider, happened=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
@@ -241,8 +251,8 @@ def test_an_answer_that_does_not_fit_settles_nothing(
 
 
 def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """PayPay answers ORDER_NO_LONGER_AVAILABLE: the refund stays unknown, a person must look, and no further probe is
-    made.
+    """If PayPay answers ORDER_NO_LONGER_AVAILABLE, the refund stays unknown, a person must look, and no further probe
+    is made.
     """
     _, refund = make_unknown(desk, happened=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
@@ -253,8 +263,8 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
 
 
 def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
-    """An accepted refund is polled after 30 s, 2 min, 10 min, then hourly and daily without an end; after a day one
-    alert is raised.
+    """An accepted refund is polled after 30 s, 2 min and 10 min, then hourly and later daily, until it ends. After a
+    day one alert is raised.
     """
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk)
@@ -282,7 +292,9 @@ def test_refunds_at_atom_are_polled_hourly(desk: RefundDesk, control: SandboxCon
 
 
 def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
-    """PayPay repeats a refund after REFUND_FAILED by itself: the refund stays accepted and isn't sent again."""
+    """After the state REFUND_FAILED, PayPay itself repeats the refund. The refund therefore stays accepted and is not
+    sent again.
+    """
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk)
     control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
@@ -292,7 +304,7 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
 
 @pytest.mark.parametrize("word", ["failed", "rejected"])
 def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: SandboxControl, word: str) -> None:
-    """A refund that Atom first accepted and then refused is failed, and its amount is free."""
+    """A refund that Atom first accepted and later refused is failed, and its amount is free."""
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk, "atom")
     control.payments_control.change_refund_state(refund.provider_refund_key or "", word)
@@ -301,7 +313,9 @@ def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: San
 
 
 def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
-    """A later `not found` leaves an accepted refund accepted and raises an alert; later reports still change it."""
+    """A later answer `not found` leaves an accepted refund accepted and raises an alert; later reports still change
+    the refund.
+    """
     payment, refund = make_accepted(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
     found = desk.probe_refund(refund)
@@ -315,9 +329,9 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     assert desk.probe_refund(refund).state is RefundState.COMPLETED
 
 
-def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: SandboxControl) -> None:
-    """A failed refund is later reported as made: it stays failed, a person must look, and until then no other refund
-    of the payment is sent.
+def test_a_late_success_of_a_failed_refund_opens_a_case(desk: RefundDesk, control: SandboxControl) -> None:
+    """If a failed refund is later reported as made, it stays failed and a person must look. Until then no other
+    refund of the payment is sent.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -336,13 +350,13 @@ def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: San
 def test_an_acknowledged_contradiction_hides_no_other_one(
     desk: RefundDesk, control: SandboxControl, *, is_told_by_payment: bool
 ) -> None:
-    """A person has acknowledged that PayPay accepted a failed refund. When PayPay reports it as completed, so that
-    the payer has the money, one new case is opened.
+    """A person has acknowledged that PayPay accepted a failed refund. If PayPay then reports it as completed, which
+    means that the payer has the money, one new case is opened.
     """
 
     def list_open_cases(state: RefundState) -> list[Alert]:
         if is_told_by_payment:
-            apply_and_check(desk, payment, make_report(desk.read_refund(refund), payment, state))
+            apply_report(desk, payment, make_report(desk.read_refund(refund), payment, state))
         else:
             desk.probe_refund(refund)
         return [case for case in desk.console.alerts.list_alerts() if case.resolved_at is None]
@@ -368,8 +382,8 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
 def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """PayPay reports that it made an approved refund, and a second sending is refused: the refund waits for people,
-    and can't be withdrawn as if nothing had been sent.
+    """PayPay reports that it made an approved refund, and a second sending is refused. The refund waits for people,
+    and cannot be withdrawn as if nothing had been sent.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -390,8 +404,8 @@ def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
 
 
 def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundDesk, control: SandboxControl) -> None:
-    """A case is open, but the refund's work went on without it, as in earlier releases: the question before the next
-    refund finds the contradiction again, and that refund isn't sent.
+    """The case of a refund is open, but the refund's work does not wait for it, as in earlier releases. The query
+    before the next refund finds the contradiction again, and the next refund is not sent.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -407,14 +421,14 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
 
 
 def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """A probe of a refund that was never sent sends nothing."""
+    """A probe of a refund that was never sent sends nothing to the provider."""
     refund = desk.request_refund(desk.make_paid_payment())
     assert desk.probe_refund(refund) == refund
     assert control.read_requests(call="paypay_refund_details") == []
 
 
 def test_a_refund_being_sent_cannot_be_probed(desk: RefundDesk) -> None:
-    """While a refund is being sent, its payment's lease keeps probes away."""
+    """While a refund is being sent, the lease of its payment prevents a probe."""
     _, refund = make_unknown(desk)
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
@@ -426,13 +440,13 @@ def test_a_refund_being_sent_cannot_be_probed(desk: RefundDesk) -> None:
 # Refunds as a payment's details tell them
 
 
-def apply_and_check(desk: RefundDesk, payment: Payment, report: RefundReport) -> bool:
-    """Apply the report; return True if it is about a refund of ours."""
+def apply_report(desk: RefundDesk, payment: Payment, report: RefundReport) -> bool:
+    """Apply the report; return True if the report is about a refund of ours."""
     return desk.context.database.write(lambda tx: apply_refund_report(desk.context, tx, payment.id, report))
 
 
 def make_report(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
-    """Return a report of the refund in this state, with other fields replaced."""
+    """Return a report of the refund in this state; the keyword arguments replace other fields."""
     from dataclasses import replace
 
     from console.domain.money import Money
@@ -446,30 +460,32 @@ def make_report(refund: Refund, payment: Payment, state: RefundState, **other: o
     ("state", "ends"),
     [(RefundState.COMPLETED, RefundState.COMPLETED), (RefundState.SUBMITTED, RefundState.SUBMITTED)],
 )
-def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundState, ends: RefundState) -> None:
-    """A report about the payment contains our key: it settles the refund like a probe, and the same report again
-    changes nothing.
+def test_a_report_about_the_payment_settles_an_unknown_refund(
+    desk: RefundDesk, state: RefundState, ends: RefundState
+) -> None:
+    """A report about the payment that contains our refund key settles the refund as a probe does. The same report
+    again changes nothing.
     """
     payment, refund = make_unknown(desk, happened=True)
-    assert apply_and_check(desk, payment, make_report(refund, payment, state))
+    assert apply_report(desk, payment, make_report(refund, payment, state))
     found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
-    assert apply_and_check(desk, payment, make_report(refund, payment, state))
+    assert apply_report(desk, payment, make_report(refund, payment, state))
     assert desk.read_refund(refund) == found
     desk.check_payment_agrees(payment)
 
 
 def test_a_report_with_a_foreign_key_changes_nothing(desk: RefundDesk) -> None:
-    """A report has a key that no refund of ours has: the function returns False, and nothing changes."""
+    """If the key in a report belongs to no refund of ours, the function returns False and nothing changes."""
     payment, refund = make_unknown(desk)
-    assert not apply_and_check(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
+    assert not apply_report(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.read_refund(refund) == refund
 
 
 def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
-    """A report has our key with another payment: a case is opened, and the refund stays unknown."""
+    """If a report has our refund key with another payment, a case is opened and the refund stays unknown."""
     payment, refund = make_unknown(desk)
-    assert apply_and_check(
+    assert apply_report(
         desk, payment, make_report(refund, payment, RefundState.COMPLETED, provider_payment_id="0499")
     )
     found = desk.read_refund(refund)
@@ -477,14 +493,14 @@ def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
 
 
 def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, control: SandboxControl) -> None:
-    """Repeated reports that a failed refund was made open one case."""
+    """Repeated reports that a failed refund was made open only one case."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
     assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     failed = desk.read_refund(refund)
     for _ in range(3):
-        assert apply_and_check(desk, payment, make_report(failed, payment, RefundState.COMPLETED))
+        assert apply_report(desk, payment, make_report(failed, payment, RefundState.COMPLETED))
     assert (desk.read_refund(refund).state, desk.read_refund(refund).work.reason) == (
         RefundState.FAILED,
         "contradicted",

@@ -1,4 +1,4 @@
-"""The program requests the refund of set-aside money once, and two people decide."""
+"""Tests of refunds of set-aside money: the program requests such a refund once, and two people decide about it."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.support.refund_desks import RefundDesk, call_for_code
 
 
 def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
-    """Set a part of the payment aside, as above the limit of its account; return the id of the set-aside."""
+    """Set a part of the payment aside, as if it exceeded its account's limit; return the id of the set-aside."""
     now = desk.context.now()
     if not desk.sql("SELECT id FROM accounts"):
         named = "id, corporation_number, currency, limit_minor"
@@ -32,7 +32,7 @@ def run_and_count_requests(desk: RefundDesk) -> int:
 
 
 def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) -> None:
-    """The program requests the refund at once and only once; the second approver's vote sends it."""
+    """The program requests the refund at once and only once; the vote of the second approver sends it."""
     desk.insert_team()
     payment = desk.make_paid_payment()
     item = set_aside(desk, payment)
@@ -54,7 +54,7 @@ def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) 
 
 
 def test_a_rejected_refund_is_not_requested_again_by_the_program(desk: RefundDesk) -> None:
-    """The program doesn't request a rejected or expired refund again; people can, with as many approvers as its
+    """The program does not request a rejected or expired refund again. People can, with as many approvers as the
     amount needs.
     """
     payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2")
@@ -71,8 +71,8 @@ def test_a_rejected_refund_is_not_requested_again_by_the_program(desk: RefundDes
 
 
 def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> None:
-    """Another refund of the payment is open, or its refund window is over: the program requests nothing for it, and
-    handles the other set-asides.
+    """If another refund of the payment is open, or its refund period is over, the program requests no refund of the
+    set-aside money. It still processes the other set-asides.
     """
     busy, old, free = desk.make_paid_payment(), desk.make_paid_payment("ORD-2"), desk.make_paid_payment("ORD-3")
     for payment in (busy, old, free):
@@ -89,7 +89,7 @@ def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> No
 
 
 def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: RefundDesk) -> None:
-    """Of two set-asides of one payment, the second is requested after the first was decided."""
+    """If a payment has two set-asides, the program requests the second refund after the first was decided."""
     payment = desk.make_paid_payment()
     set_aside(desk, payment)
     set_aside(desk, payment, 200)
@@ -101,7 +101,9 @@ def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: Refun
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
 def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: str) -> None:
-    """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
+    """If a person calls `propose_refund`, which requests in the name of the program, the call is refused with
+    `not_allowed`.
+    """
     desk.insert_team()
     item = set_aside(desk, desk.make_paid_payment())
     with desk.context.database.read() as conn:

@@ -1,4 +1,6 @@
-"""Decisions about unknown refunds: the provider's answer comes first, then two people with evidence."""
+"""Tests of decisions about unknown refunds: the program first queries the provider, and without a provider's answer
+two people decide with evidence.
+"""
 
 from functools import partial
 
@@ -21,7 +23,9 @@ ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
 
 def make_unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
-    """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
+    """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
+    provider has made it.
+    """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
@@ -35,8 +39,8 @@ def silence_provider(desk: RefundDesk, provider: str = "atom") -> None:
 
 
 def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
-    """The first person's decision waits; the same person again doesn't count; the second one, an approver, settles
-    the refund as failed.
+    """The first person's decision waits, and the same person's second decision does not count. The decision of a
+    second person, an approver, settles the refund as failed.
     """
     desk.insert_team()
     payment, refund = make_unknown(desk)
@@ -60,30 +64,30 @@ def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
 
 
 def find_deciding_roles(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
-    """Return the roles that may decide now that the refund failed."""
+    """Return the roles that may now decide that the refund failed."""
     choices = {one.name: one for one in desk.console.recovery.find_choices("refund", refund.id)}
     return choices["resolve.failed"].allowed_roles
 
 
-def read_waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
-    """Return the refund's awaited step, its badge of work, and the number of listed proposals."""
+def read_waiting_facts(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int]:
+    """Return the step for which the refund waits, the text of its work badge, and the number of listed proposals."""
     seen = desk.console.refunds.read_refund(refund.id)
     return seen.awaiting, str(seen.explanation.work), len(desk.console.recovery.list_proposals())
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: str) -> None:
-    """The proposer lost the role or was disabled: that proposal doesn't count, and the next decision is the first
+    """If the proposer lost the role or was disabled, that proposal does not count, and the next decision is the first
     one.
     """
     desk.insert_team()
     _, refund = make_unknown(desk)
     desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
     assert find_deciding_roles(desk, refund) == ("approver",), "the second one is an approver"
-    assert read_waiting(desk, refund) == ("second_person", "waiting_for_approval", 1)
+    assert read_waiting_facts(desk, refund) == ("second_person", "waiting_for_approval", 1)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
     assert find_deciding_roles(desk, refund) == ("approver", "operator")
-    assert read_waiting(desk, refund) == (None, "scheduled", 0)
+    assert read_waiting_facts(desk, refund) == (None, "scheduled", 0)
     first = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
     assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "same_person"
@@ -92,7 +96,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
 
 
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
-    """No read confirms the refund: two people must give the same id of the provider."""
+    """If no read at the provider confirms the refund, two people must give the same provider's id."""
     payment, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
     assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", "the number is missing"
@@ -111,8 +115,8 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
 
 
 def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) -> None:
-    """The provider is asked before the person's right is checked: its answer is stored as evidence, also if the
-    decision is refused.
+    """The program queries the provider before it checks the person's right. The answer is therefore stored as
+    evidence also if the decision is refused.
     """
     desk.insert_team()
     payment, refund = make_unknown(desk, happened=True)
@@ -144,14 +148,14 @@ def refuse_as_stale(refund: Refund) -> None:
 def test_an_answer_about_an_earlier_sending_settles_nothing(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the provider is asked, the sending is settled and the refund is sent again: the answer about the earlier
-    sending settles nothing.
+    """While the program queries the provider, the first sending is settled and the refund is sent again. The answer
+    about the earlier sending settles nothing.
     """
     payment, refund = make_unknown(desk)
 
     class Overtaken:
-        """A reader during whose question the refund is sent again, so that its answer is about the
-        earlier sending.
+        """A reader that lets the refund be sent again during its query, so that its answer is about the earlier
+        sending.
         """
 
         capabilities = desk.vendors.get_reader("atom").capabilities
@@ -177,16 +181,16 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, told: str, rule: str
 ) -> None:
-    """While the provider is asked, the late answer to the sending ends the refund as refused, and the provider
-    answers that it has the refund: a person must look, and until then no other refund of the payment can be
-    requested.
+    """While the program queries the provider, the late answer to the sending ends the refund as refused, and the
+    provider then answers that it has the refund. A person must look, and until then no other refund of the payment
+    can be requested.
     """
     payment, refund = make_unknown(desk)
     late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     kind = OutcomeClass.UNKNOWN if told == "other_amount" else OutcomeClass.PENDING
 
     class Overtaken:
-        """A reader during whose question the late answer to the sending is delivered."""
+        """A reader that lets the late answer to the sending be delivered during its query."""
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 
@@ -207,8 +211,8 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
 
 @pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
 def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, kind: OutcomeClass) -> None:
-    """A desk delivers the refusal of its own sending after the refund was sent again: the second sending stays as it
-    is.
+    """If a desk delivers the refusal of its own earlier sending after the refund was sent again, the state of the
+    second sending does not change.
     """
     payment, refund = make_unknown(desk)
     desk.sql(
@@ -230,7 +234,7 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
 @pytest.mark.parametrize("order_of_first", ["ORD-9", "ORD-8"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str, order_of_first: str) -> None:
-    """The given id belongs to another refund at the provider: it doesn't complete this refund."""
+    """If the given id belongs to another refund at the provider, it does not complete this refund."""
     payment = desk.make_paid_payment("ORD-9", 50_000, provider)
     paid_first = payment if order_of_first == "ORD-9" else desk.make_paid_payment(order_of_first, 50_000, provider)
     first = desk.approve_refund(desk.request_refund(paid_first, "100"))
@@ -251,7 +255,7 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
 
 @pytest.mark.parametrize("is_first_denied", [False, True])
 def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, is_first_denied: bool) -> None:
-    """Two people complete the second refund with the id that the provider gave to the first one. The late answer
+    """Two people complete the second refund with the id that the provider gave to the first refund. The late answer
     settles the first refund, whatever people decided about it, and opens a case about the second.
     """
     _, first = make_unknown(desk, happened=True)
@@ -278,8 +282,10 @@ def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, i
     assert [case.observed for case in cases] == [f"{number} is the number of refund {first.id}"]
 
 
-def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -> None:
-    """Only the id of the open proposal counts, not one that its person gave in an earlier proposal."""
+def test_an_id_from_an_earlier_proposal_does_not_confirm(desk: RefundDesk) -> None:
+    """Only the provider's id in the open proposal counts, not an id that the same person gave in an earlier
+    proposal.
+    """
     _, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
     desk.resolve_refund(refund, "completed", "op-a", "1519")
@@ -297,8 +303,8 @@ def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -
 def test_one_person_decides_a_refund_with_the_providers_confirmation(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
-    """The provider confirms the refund under the given id: one person's decision is enough, and the evidence is
-    stored.
+    """If the provider confirms the refund under the given id, the decision of one person is enough, and the evidence
+    is stored.
     """
     payment, refund = make_unknown(desk, provider, happened=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
@@ -314,8 +320,8 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
 
 
 def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
-    """A person resolves a refund as failed that the provider has made: the service refuses it and stores the
-    provider's state.
+    """If a person resolves a refund as failed that the provider has made, the service refuses the decision and stores
+    the provider's state.
     """
     payment, refund = make_unknown(desk, happened=True)
     refusal = call_for_refusal(lambda: desk.resolve_refund(refund, "failed", "op-a"))
@@ -325,7 +331,7 @@ def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
 
 
 def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None:
-    """A second person decides another outcome: this is a new first proposal, not a confirmation."""
+    """If a second person decides another outcome, this is a new first proposal and not a confirmation."""
     _, refund = make_unknown(desk)
     silence_provider(desk)
     desk.resolve_refund(refund, "failed", "op-a")
@@ -336,7 +342,7 @@ def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None
 
 
 def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: SandboxControl) -> None:
-    """A probe settles the refund: the open proposal is closed."""
+    """If a probe settles the refund, its open proposal is closed."""
     _, refund = make_unknown(desk, "paypay", happened=True)
     silence_provider(desk, "paypay")
     desk.resolve_refund(refund, "failed", "op-a")
@@ -350,7 +356,7 @@ def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: S
     ("as_state", "proof", "code"), [("success", "seen", "usage"), ("failed", "  ", "no_evidence")]
 )
 def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
-    """A decision with another state than completed or failed, or with empty evidence, is refused."""
+    """A decision with a state other than completed or failed, or with empty evidence, is refused."""
     _, refund = make_unknown(desk)
     assert call_for_code(lambda: desk.resolve_refund(refund, as_state, "op-a", proof=proof)) == code
 
@@ -367,7 +373,7 @@ def test_known_refunds_cannot_be_resolved(desk: RefundDesk) -> None:
 def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """An accepted refund that the provider no longer has is resolved by two people."""
+    """An accepted refund that the provider no longer has can be resolved by two people."""
     payment = desk.make_paid_payment()
     refund = desk.approve_refund(desk.request_refund(payment))
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
@@ -379,7 +385,7 @@ def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
 
 
 def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
-    """A decision with an earlier version of the refund is refused."""
+    """A decision that states an earlier version of the refund is refused."""
     _, refund = make_unknown(desk)
     with desk.console.acting_as("op-a"):
         assert (
@@ -389,7 +395,9 @@ def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
 
 
 def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> None:
-    """Apply a report about the payment that gives the refund this state, as another process does, without a lease."""
+    """Apply a report about the payment that gives the refund this state, as another process would, without a
+    lease.
+    """
     there = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     price = Money(refund.amount_minor, refund.currency)
     report = RefundReport(refund.provider_refund_key or "", str(there["id"]), state.value, state, price)
@@ -420,8 +428,9 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     code: str,
     end: RefundState,
 ) -> None:
-    """A report settles the refund while a person's decision asks the provider, and another refund of the payment is
-    requested: that refund's reservation stays, and the answer and the person's evidence are stored.
+    """While a person's decision queries the provider, a report settles the refund and another refund of the payment
+    is requested. The reservation of the other refund does not change, and the answer and the person's evidence are
+    stored.
     """
     desk.control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_unknown(desk, happened=True)
@@ -447,7 +456,9 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
 
 
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
-    """While the proposer is the only person who may confirm, the pages of the refund and its payment say so."""
+    """While the proposer is the only person who may confirm, the pages of the refund and its payment state that
+    nobody can confirm the proposal.
+    """
     desk.insert_team()
     payment, refund = make_unknown(desk)
     desk.resolve_refund(refund, "failed", "lead-b", proof="not on their list")

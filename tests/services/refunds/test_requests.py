@@ -1,4 +1,6 @@
-"""Requests for refunds: what is refused, what is reserved, and what the requester sees before."""
+"""Tests of requests for refunds: which requests are refused, which amounts are reserved, and which facts the
+requester sees before.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,7 +21,9 @@ _INCREMENT_VERSION_SQL = ", version = version + 1"
 
 
 def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
-    """A request reserves its amount and waits, nothing is sent, and the facts that the requester saw are stored."""
+    """A refund request reserves its amount and waits for approval. Nothing is sent, and the facts that the requester
+    saw are stored.
+    """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment, "1000", ticket="T-1")
     ours = desk.check_payment_agrees(payment)
@@ -64,7 +68,7 @@ def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
     ("amount", "code"), [("150.505", "invalid_amount"), ("0.00", "invalid_amount"), ("150.50", "done")]
 )
 def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
-    """An amount in rupees may have two decimals and not more."""
+    """An amount in rupees may have at most two decimal places."""
     payment = desk.make_paid_payment("ORD1", 50_000, "atom")
     assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
 
@@ -73,15 +77,17 @@ def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
     ("amount", "code"), [("3301", "exceeds_captured"), ("1000000000000000", "exceeds_captured"), ("3300", "done")]
 )
 def test_a_request_above_the_remaining_amount_is_refused(desk: RefundDesk, amount: str, code: str) -> None:
-    """An amount up to the last yen that is left is accepted, one yen more is refused, and the refusal is audited."""
+    """A refund of up to the whole remaining amount is accepted. A refund of one yen more is refused, and the refusal
+    is audited.
+    """
     payment = desk.make_paid_payment()
     assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
     assert desk.list_refusal_reasons() == ([] if code == "done" else [code])
 
 
 def test_a_refund_above_its_limit_is_refused(desk: RefundDesk) -> None:
-    """A refund above the limit is refused, and so is one that exceeds the person's sum of the day; another person has
-    a sum of their own.
+    """A refund above the limit per refund is refused, and so is one that exceeds the person's daily sum. Another
+    person's daily sum is counted separately.
     """
     big = desk.make_paid_payment("BIG", 2_000_000)
     assert call_for_refusal(lambda: desk.request_refund(big, "1000001")).detail["reason"] == "per_refund"
@@ -99,8 +105,8 @@ def test_a_refund_above_its_limit_is_refused(desk: RefundDesk) -> None:
 
 
 def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) -> None:
-    """A refund of the same amount and payment within 24 hours is refused, whoever requests it, unless it is marked as
-    intended. A refund that ended without effect doesn't count.
+    """A second refund of the same amount and payment within 24 hours is refused for every requester, unless the
+    request marks it as intended. An earlier refund that ended without effect does not count.
     """
     payment = desk.make_paid_payment()
     first = desk.request_refund(payment, "1000")
@@ -115,7 +121,9 @@ def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) ->
 
 
 def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
-    """After 24 hours of the calendar, which aren't scaled like the desk's waits, the same amount isn't a repeat."""
+    """After 24 hours of real time, which are not scaled like the desk's waits, a refund of the same amount does not
+    count as a repetition.
+    """
     payment = desk.make_paid_payment()
     desk.approve_refund(desk.request_refund(payment, "1000"))
     desk.clock.offset += timedelta(hours=25)
@@ -123,8 +131,8 @@ def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
 
 
 def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
-    """While a refund of a payment is requested, approved, being sent or unknown, another one is refused; after it was
-    accepted, another one can be requested.
+    """While a refund of a payment is requested, approved, being sent or unknown, another request is refused. After it
+    was accepted, another refund can be requested.
     """
     payment = desk.make_paid_payment()
     first = desk.request_refund(payment, "1000")
@@ -138,8 +146,8 @@ def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
 
 
 def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
-    """Eight people request a refund of one payment at the same moment: one refund and one reservation are made, and
-    seven requests are refused.
+    """If eight people request a refund of one payment at the same moment, one refund and one reservation are stored,
+    and seven requests are refused.
     """
     payment, start, told = desk.make_paid_payment(), Barrier(8), list[str]()
 
@@ -157,7 +165,9 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
 
 
 def test_a_refund_after_the_refund_period_is_refused(desk: RefundDesk, control: SandboxControl) -> None:
-    """After the last second of the 365th Japanese day PayPay accepts no refund, and neither does the service."""
+    """After the last second of the 365th Japanese day, PayPay accepts no refund, and the service refuses the
+    request.
+    """
     payment = desk.make_paid_payment()
     desk.clock.offset += timedelta(days=367)
     assert call_for_refusal(lambda: desk.request_refund(payment)).detail["reason"] == "window"
@@ -166,7 +176,7 @@ def test_a_refund_after_the_refund_period_is_refused(desk: RefundDesk, control: 
 
 
 def test_a_refund_outside_the_contract_is_refused(home: Path, control: SandboxControl) -> None:
-    """The contract doesn't have repeated refunds: a second refund of a payment is refused at its request."""
+    """If the contract does not include repeated refunds, the request for a second refund of a payment is refused."""
     from dataclasses import replace
 
     with open_refund_desk(home, control) as desk:
@@ -180,7 +190,7 @@ def test_a_refund_outside_the_contract_is_refused(home: Path, control: SandboxCo
 
 
 def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
-    """A request with an earlier version of the payment is refused; the error has the present facts."""
+    """A request that states an earlier version of the payment is refused; the error contains the present facts."""
     payment = desk.make_paid_payment()
     refusal = call_for_refusal(lambda: desk.request_refund(payment, saw=payment.version - 1))
     assert (refusal.code, refusal.detail["changed"]["version"]["now"]) == ("stale_view", payment.version)  # type: ignore[index]
@@ -189,13 +199,13 @@ def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
 def test_a_request_without_a_reason_is_refused(desk: RefundDesk, reason: str) -> None:
-    """A request needs a reason that approvers and PayPay can accept."""
+    """A request is refused without a reason that is usable for approvers and for PayPay."""
     payment = desk.make_paid_payment()
     assert call_for_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
 
 
 def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
-    """Operators and approvers can request refunds, an auditor can't."""
+    """Operators and approvers can request refunds; an auditor cannot."""
     desk.insert_team()
     payment = desk.make_paid_payment()
     assert call_for_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
@@ -222,7 +232,9 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
 def test_a_plan_shows_the_reason_against_a_request(
     desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str
 ) -> None:
-    """The plan has the reason why no refund can be requested now, and a request is refused as well."""
+    """The plan of a refund states the reason why no refund can be requested now, and a request is refused for the
+    same reason.
+    """
     payment = desk.make_paid_payment()
     spoil(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == off
@@ -230,8 +242,8 @@ def test_a_plan_shows_the_reason_against_a_request(
 
 
 def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
-    """The plan has the amounts, the limits, the possible approvers, and whether a second approver and a cooling-off
-    period are needed.
+    """The plan of a refund has the amounts, the limits, the possible approvers, and whether a second approver and a
+    cooling-off period are needed.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
@@ -245,7 +257,9 @@ def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
 
 
 def test_refunds_of_real_money_need_a_server(home: Path, control: SandboxControl) -> None:
-    """SQLite can't enforce two people: refunds are sent only to providers on this machine."""
+    """SQLite cannot enforce that two people decide, so with SQLite refunds are sent only to simulated providers on
+    this machine.
+    """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
         urls = {**desk.context.settings.provider_urls, "paypay": "https://apigw.paypay.ne.jp"}
@@ -256,7 +270,7 @@ def test_refunds_of_real_money_need_a_server(home: Path, control: SandboxControl
 
 
 def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -> None:
-    """The spool has a refund that the database lost: no other refund of its payment can be requested."""
+    """If the spool has a refund that the database lost, no other refund of its payment can be requested."""
     payment = desk.make_paid_payment()
     sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.context.now(), "f")
     lost = Intent(
@@ -276,8 +290,8 @@ def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -
 
 
 def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
-    """Only the whole of a set-aside can be refunded. A rejected one is set aside again; a completed
-    one is refunded.
+    """Set-aside money can be refunded only as a whole. After a rejected refund the money is set aside again; after a
+    completed refund it counts as refunded.
     """
     payment = desk.make_paid_payment()
     now = desk.context.now()
@@ -314,7 +328,7 @@ def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
 
 def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) -> None:
     """The request stores each risk signal (another payment of the same sum, earlier refunds of the order) with the
-    requester's answer.
+    requester's comment.
     """
     payment = desk.make_paid_payment(payer="payer-1")
     twin = desk.make_paid_payment("ORD-1b", order=False)

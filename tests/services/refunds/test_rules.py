@@ -1,4 +1,6 @@
-"""The limits of the rules for refunds: the last allowed instant, zero, and one of two approvals."""
+"""Tests of the boundaries of the rules for refunds: the last allowed instant, an amount of zero, and one of two
+approvals.
+"""
 
 from datetime import timedelta
 
@@ -11,8 +13,8 @@ from tests.support.refund_desks import RefundDesk, call_for_refusal
 
 
 def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = None) -> dict[str, bool]:
-    """Return for each rule whether it allows a new refund of `minor` yen, from the set-aside money of `aside` yen if
-    given.
+    """Return, for each rule, whether it allows a new refund of `minor` yen. If `aside` is given, the refund is from
+    set-aside money of that amount.
     """
     payment = desk.make_paid_payment()
     with desk.context.database.read() as conn:
@@ -25,13 +27,13 @@ def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = Non
 
 @pytest.mark.parametrize(("minor", "holds"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
 def test_an_amount_lies_between_zero_and_the_refundable_amount(desk: RefundDesk, minor: int, holds: bool) -> None:
-    """An amount must be above zero and at most what is left of the payment."""
+    """A refund amount must be above zero and at most the remaining amount of the payment."""
     assert check_rules(desk, minor=minor)["left"] is holds
 
 
 @pytest.mark.parametrize(("minor", "holds"), [(0, False), (500, True), (501, False)])
 def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDesk, minor: int, holds: bool) -> None:
-    """A refund of set-aside money is limited by the amount that is set aside."""
+    """A refund of set-aside money cannot exceed the amount that is set aside."""
     assert check_rules(desk, minor=minor, aside=500)["left"] is holds
 
 
@@ -39,7 +41,9 @@ def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDes
 def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
     desk: RefundDesk, after: timedelta, holds: bool
 ) -> None:
-    """A refund at the very end of the provider's window is allowed, one microsecond later it is refused."""
+    """A refund at the last instant of the provider's refund period is allowed; one microsecond later it is
+    refused.
+    """
     payment = desk.make_paid_payment()
     until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
     assert until is not None
@@ -53,7 +57,7 @@ def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
 
 
 def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:
-    """A refund in the state `approved` has one vote where two are needed: sending it is refused."""
+    """If a refund in the state `approved` has one vote where two are needed, its sending is refused."""
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.approve_refund(desk.request_refund(payment, "600000")), by="lead-c")
     assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)

@@ -1,5 +1,5 @@
-"""Refunds that need two approvers: by amount, provider, the requester's sum of the day, the payment's age, or the
-payer's refunds.
+"""Tests of refunds that need two approvers because of the amount, the provider, the requester's daily sum, the
+payment's age, or the payer's refunds.
 """
 
 from datetime import timedelta
@@ -13,19 +13,19 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 
 def set_condition(desk: RefundDesk, name: str, value: int, currency: str = "JPY") -> None:
-    """Insert a limit above which two approvers are needed."""
+    """Insert a limit above which a refund needs two approvers."""
     desk.sql("INSERT INTO limits (name, currency, value) VALUES (:n, :c, :v)", n=name, c=currency, v=value)
 
 
 def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
-    """Return the numbers of requested and approved refunds for each currency of the report."""
+    """Return the numbers of requested and approved refunds for each currency in the report."""
     with desk.context.database.read() as conn:
         report = read_refund_funnel(conn, desk.clock.now())
     return [(one.requested.count, one.approved.count) for one in report.funnels]
 
 
-def give_back_twice(desk: RefundDesk) -> None:
-    """Request and approve two refunds of 100 yen of the same payer."""
+def approve_two_refunds(desk: RefundDesk) -> None:
+    """Request and approve two refunds of 100 yen each of the same payer."""
     for number in ("EARLIER-1", "EARLIER-2"):
         desk.approve_refund(desk.request_refund(desk.make_paid_payment(number, payer="pat@example.com"), "100"))
 
@@ -45,10 +45,11 @@ def give_back_twice(desk: RefundDesk) -> None:
     ],
 )
 def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int, needed: int) -> None:
-    """A refund of 1,000 yen follows refunds of 200 yen by the same requester, payer and day; its payment is almost
-    ten days old. A limit below the fact needs two approvers; one of another currency, or no limit, needs one.
+    """A refund of 1,000 yen follows refunds of 200 yen by the same requester, payer and day, and its payment is
+    almost ten days old. If a limit is below one of these facts, two approvers are needed. A limit in another
+    currency, or no limit, needs one.
     """
-    give_back_twice(desk)
+    approve_two_refunds(desk)
     payment = desk.make_paid_payment(payer="pat@example.com")
     age = timedelta(days=10, hours=-1)
     desk.sql(
@@ -70,7 +71,7 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
 
 
 def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
-    """A payment without a time of payment counts as too old, so its refund needs two approvers."""
+    """A payment without a stored time of payment counts as too old, so its refund needs two approvers."""
     payment = desk.make_paid_payment()
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
     set_condition(desk, "second_checker_age", 36_500)
@@ -79,7 +80,7 @@ def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
 def test_a_vote_of_a_former_approver_does_not_count(desk: RefundDesk, change: str) -> None:
-    """The vote of an approver who lost the role or was disabled isn't one of the two."""
+    """The vote of an approver who lost the role or was disabled does not count as one of the two votes."""
     desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
     refund = desk.request_refund(desk.make_paid_payment())
@@ -94,8 +95,8 @@ def test_a_vote_of_a_former_approver_does_not_count(desk: RefundDesk, change: st
 
 
 def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
-    """Two people approved a refund, and one of them lost the role; then it was rejected: it doesn't count as
-    approved.
+    """If two people approved a refund, one of them lost the role and the refund was then rejected, it does not count
+    as approved in the report.
     """
     desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
@@ -109,8 +110,8 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
 
 @pytest.mark.parametrize("name", ["second_checker_above", "second_above_paypay"])
 def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -> None:
-    """A limit that was lowered after the request counts for the approval; the sum of the day, the payment's age and
-    the payer's refunds count as they were at the request.
+    """A limit that was lowered after the request counts for the approval. The daily sum, the payment's age and the
+    payer's refunds count with their values at the request.
     """
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment(), "3000")
@@ -130,7 +131,7 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
 def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """A limit is lowered after one approval, so that two would be needed: the refund isn't sent, waits for a person,
+    """If a limit is lowered after one approval so that two are needed, the refund is not sent, waits for a person,
     and can be withdrawn.
     """
     desk.insert_team()

@@ -1,4 +1,6 @@
-"""Sending of refunds: one idempotency key for the refund's life, and every way in which the call can end."""
+"""Tests of sending refunds: a refund has one idempotency key for its whole life, and the call can end in each
+possible way.
+"""
 
 from contextlib import suppress
 
@@ -18,8 +20,10 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
-def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:
-    """Approve the refund, assert that this error code is raised with the stored refund, and return the refund."""
+def approve_and_expect_error(desk: RefundDesk, refund: Refund, code: str) -> Refund:
+    """Approve the refund and check that the error with this code is raised and contains the stored refund. Return the
+    refund.
+    """
     refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert refusal.code == code, refusal.detail
     found = desk.read_refund(refund)
@@ -28,8 +32,8 @@ def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:
 
 
 def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, control: SandboxControl) -> None:
-    """During the call to the provider the stored refund already has its key and time, and its operation is being
-    sent.
+    """During the call to the provider, the stored refund already has its key and its sending time, and its operation
+    is in the state of being sent.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -57,7 +61,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
 
 
 class RunsDueTasksBeforeSending(Failpoints):
-    """Failpoints that run the due tasks once between the approval and the sending, as a worker may."""
+    """Failpoints that run the due tasks once between the approval and the sending, as a worker may do."""
 
     def __init__(self, desk: RefundDesk) -> None:
         super().__init__(None)
@@ -71,8 +75,8 @@ class RunsDueTasksBeforeSending(Failpoints):
 
 
 def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: SandboxControl) -> None:
-    """A due task sends the refund just after its approval: the approver gets the sent refund, not an error, and it is
-    sent once.
+    """If a due task sends the refund just after its approval, the approver gets the sent refund and no error, and the
+    refund is sent once.
     """
     refund = desk.request_refund(desk.make_paid_payment())
     desk.context.failpoints = RunsDueTasksBeforeSending(desk)
@@ -88,13 +92,13 @@ def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: Sand
 def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """An unusable answer makes the refund unknown with its amount reserved: it is probed automatically, and neither
-    due tasks nor an approval send it again.
+    """An unusable answer makes the refund unknown, and its amount stays reserved. The program probes it
+    automatically; neither due tasks nor an approval send it again.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     control.add_fault(fault, call=f"{provider}_refund", times=1)
-    unknown = approve_and_expect(desk, refund, "outcome_unknown")
+    unknown = approve_and_expect_error(desk, refund, "outcome_unknown")
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
@@ -112,12 +116,12 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
 def test_a_refusal_before_execution_keeps_approval_and_key(
     desk: RefundDesk, control: SandboxControl, fault: str, code: str
 ) -> None:
-    """The provider refused the call before executing it: the refund stays approved, and is sent again later under the
-    same key.
+    """If the provider refuses the call before executing it, the refund stays approved and is sent again later under
+    the same key.
     """
     payment = desk.make_paid_payment()
     control.add_fault(fault, call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.request_refund(payment), code)
+    kept = approve_and_expect_error(desk, desk.request_refund(payment), code)
     assert (kept.state, kept.certainty, kept.work.state) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -137,13 +141,13 @@ def test_a_refusal_before_execution_keeps_approval_and_key(
 def test_an_unreachable_provider_keeps_approval_and_key(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
-    """The provider is unreachable: nothing was sent, and the approver can send the refund again
-    under the same key.
+    """If the provider cannot be reached, nothing is sent, and the approver can send the refund again under the same
+    key.
     """
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     refund = desk.request_refund(payment, "100")
     with control.cause_outage():
-        kept = approve_and_expect(desk, refund, "provider_unreachable")
+        kept = approve_and_expect_error(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
     sent = desk.approve_refund(refund)
@@ -152,12 +156,12 @@ def test_an_unreachable_provider_keeps_approval_and_key(
 
 
 def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
-    """The provider always refuses the credentials: after eight automatic attempts a person must look; the refund
+    """If the provider always refuses the credentials, a person must look after eight automatic attempts; the refund
     never becomes failed.
     """
     refund = desk.request_refund(desk.make_paid_payment())
     control.add_fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
-    approve_and_expect(desk, refund, "provider_auth")
+    approve_and_expect_error(desk, refund, "provider_auth")
     for _ in range(12):
         desk.move_clock(hours=25)
         desk.run_due_tasks()
@@ -176,13 +180,13 @@ def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, cont
 def test_the_age_of_an_unsent_refund_counts_from_its_approval(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
-    """The age of a refund that can't be sent counts from its approval, however often it was tried, so that the alert
-    about the old list is raised in time.
+    """The age of a refund that cannot be sent counts from its approval, however many attempts were made. The alert
+    about an old queue is therefore raised in time.
     """
     refund = desk.request_refund(desk.make_paid_payment("ORD1", 50_000, provider), "100")
     approved_at = desk.context.now()
     with control.cause_outage():
-        approve_and_expect(desk, refund, "provider_unreachable")
+        approve_and_expect_error(desk, refund, "provider_unreachable")
         for hours in (1, 20, 51, 1):
             desk.move_clock(hours=hours)
             desk.run_due_tasks()
@@ -197,14 +201,14 @@ def test_the_age_of_an_unsent_refund_counts_from_its_approval(
 
 
 def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, control: SandboxControl) -> None:
-    """A refund couldn't be sent, and its requester has left: nobody can send or withdraw it, and it expires with its
-    amount free.
+    """If a refund could not be sent and its requester has left, nobody can send or withdraw it. It expires, and its
+    amount becomes free.
     """
     desk.insert_team()
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     with control.cause_outage():
-        approve_and_expect(desk, refund, "provider_unreachable")
+        approve_and_expect_error(desk, refund, "provider_unreachable")
     desk.disable_person("op-a")
     for _ in range(5):
         desk.move_clock(hours=20)
@@ -217,11 +221,13 @@ def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, co
 
 
 def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, control: SandboxControl) -> None:
-    """PayPay doesn't know a refund, so it is sent again: its age counts from the vote, not from the second answer."""
+    """If PayPay does not have a refund and it is sent again, its age counts from the approver's vote, not from
+    PayPay's second answer.
+    """
     refund = desk.request_refund(desk.make_paid_payment())
     approved_at = desk.context.now()
     control.add_fault("reset", call="paypay_refund", times=1)
-    approve_and_expect(desk, refund, "outcome_unknown")
+    approve_and_expect_error(desk, refund, "outcome_unknown")
     for _ in range(2):
         desk.move_clock(minutes=4)
         assert call_for_code(lambda: desk.probe_refund(refund)) in ("done", "outcome_unknown")
@@ -241,12 +247,12 @@ def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, c
 def test_a_refused_refund_is_failed_and_frees_its_amount(
     desk: RefundDesk, control: SandboxControl, code: str
 ) -> None:
-    """The provider refused the refund: it is failed with the reason, its amount is free, and another refund with
-    another key can be requested. Requester and approver see that the provider refused one.
+    """If the provider refuses the refund, it is failed with the reason, its amount is free, and another refund with
+    another key can be requested. Requester and approver of the next refund see that the provider refused one.
     """
     payment = desk.make_paid_payment()
     control.add_fault(f"result:{code}", call="paypay_refund", times=1)
-    failed = approve_and_expect(desk, desk.request_refund(payment), "provider_refused")
+    failed = approve_and_expect_error(desk, desk.request_refund(payment), "provider_refused")
     assert (failed.state, failed.certainty, failed.work.state) == (
         RefundState.FAILED,
         Certainty.KNOWN,
@@ -264,12 +270,12 @@ def test_a_refused_refund_is_failed_and_frees_its_amount(
 
 
 def test_our_own_running_refund_is_probed_and_not_sent_again(desk: RefundDesk, control: SandboxControl) -> None:
-    """PayPay refuses the call because our own earlier attempt is running: the key is probed first, and nothing is
-    sent again.
+    """If PayPay refuses the call because our own earlier attempt is still running, the program first probes the key
+    and sends nothing again.
     """
     payment = desk.make_paid_payment()
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.request_refund(payment), "rate_limited")
+    kept = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
     assert call_for_code(lambda: desk.withdraw_refund(kept)) == "in_progress", "it may have gone out"
     desk.move_clock(seconds=61)
@@ -280,12 +286,12 @@ def test_our_own_running_refund_is_probed_and_not_sent_again(desk: RefundDesk, c
 
 
 def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: SandboxControl) -> None:
-    """PayPay refuses the call because of another similar refund, and doesn't know our key: the refund is sent under
-    the same key.
+    """If PayPay refuses the call because of another similar refund and does not have our key, the refund is sent
+    again later under the same key.
     """
     payment = desk.make_paid_payment()
     control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.request_refund(payment), "rate_limited")
+    kept = approve_and_expect_error(desk, desk.request_refund(payment), "rate_limited")
     control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
@@ -302,10 +308,10 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
 def test_an_answer_about_another_refund_opens_a_case(
     desk: RefundDesk, control: SandboxControl, provider: str, fault: str
 ) -> None:
-    """The answer is about another refund: our refund is unknown, and a case is opened."""
+    """If the answer is about another refund, our refund is unknown and a case is opened."""
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     control.add_fault(fault, call=f"{provider}_refund", times=1)
-    refund = approve_and_expect(desk, desk.request_refund(payment, "100"), "outcome_unknown")
+    refund = approve_and_expect_error(desk, desk.request_refund(payment, "100"), "outcome_unknown")
     assert refund.certainty is Certainty.UNKNOWN
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
     assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
@@ -314,7 +320,7 @@ def test_an_answer_about_another_refund_opens_a_case(
 
 
 def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
-    """Several partial refunds, each with its own key, refund the whole payment; with the last one the order is
+    """Several partial refunds, each with its own key, can refund the whole payment. After the last one the order is
     refunded, too.
     """
     payment = desk.make_paid_payment()
@@ -334,7 +340,7 @@ def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
 
 
 def test_an_answer_without_a_database_is_kept_in_the_spool(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database fails after the answer: the encrypted answer is in the spool, the refund is unknown, and the next
+    """If the database fails after the answer, the spool has the encrypted answer and the refund is unknown. The next
     due task delivers the answer.
     """
     payment = desk.make_paid_payment()
@@ -354,7 +360,7 @@ def test_an_answer_without_a_database_is_kept_in_the_spool(desk: RefundDesk, mon
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
+    """If a process ends between COMMIT and the mark in the spool, the answer is delivered again, and nothing is
     written a second time.
     """
     refund = desk.request_refund(desk.make_paid_payment())
@@ -395,8 +401,8 @@ def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(vendor, "refund", refund_and_break_writes, raising=False)
 
 
-def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
-    """The database lost the refund with all its rows: this desk refuses another refund of the payment."""
+def test_a_second_refund_after_a_lost_row_is_refused(desk: RefundDesk) -> None:
+    """If the database lost the refund with all its rows, this desk refuses another refund of the payment."""
     payment = desk.make_paid_payment()
     sent = desk.approve_refund(desk.request_refund(payment))
     for table in ("refunds", "approvals"):
@@ -409,8 +415,10 @@ def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
     assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
-def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: RefundDesk) -> None:
-    """The refund's row is approved again, as after lost commits of a cluster: it is sent under the same key."""
+def test_a_refund_with_a_lost_sending_is_sent_under_the_same_key(desk: RefundDesk) -> None:
+    """If the refund's row is in the state approved again, as after lost commits of a cluster, the refund is sent
+    under the same key.
+    """
     payment = desk.make_paid_payment()
     sent = desk.approve_refund(desk.request_refund(payment))
     for guard in ("refunds_update", "refunds_delete"):
@@ -428,8 +436,8 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
 def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
-    """A process dies during the call: after its lease has expired every reader sees the refund as unknown, the next
-    due task stores that, and it never becomes failed.
+    """If a process dies during the call, the refund is shown as unknown after the lease has expired. The next due
+    task stores that, and the refund never becomes failed.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)

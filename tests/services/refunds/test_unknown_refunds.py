@@ -1,5 +1,5 @@
-"""Refunds that the provider has and this database doesn't: each one stops the next refund of its payment until a
-person has acknowledged it.
+"""Tests of refunds that the provider has and this database does not have: each one stops the next refund of its
+payment until a person has acknowledged it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +34,7 @@ def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
 
 
 def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
-    """Refund 100 minor units under each key directly at the provider, like a person on the provider's own page."""
+    """Refund 100 minor units under each key directly at the provider, as a person does on the provider's own page."""
     adapter = desk.vendors.get_adapter(payment.provider)
     for key in keys:
         order = RefundInstruction(
@@ -48,7 +48,7 @@ def refund_elsewhere(desk: RefundDesk, payment: Payment, *keys: str) -> None:
 
 
 def read_open_case(desk: RefundDesk) -> Alert:
-    """Return the only open case about unknown refunds."""
+    """Return the only open case about refunds that this database does not have."""
     (case,) = [
         one
         for one in desk.console.alerts.list_alerts()
@@ -58,13 +58,13 @@ def read_open_case(desk: RefundDesk) -> Alert:
 
 
 def acknowledge_case(desk: RefundDesk) -> None:
-    """Acknowledge that case as lead-b."""
+    """Acknowledge the open case as the approver lead-b."""
     with desk.console.acting_as("lead-b"):
         desk.console.alerts.acknowledge(read_open_case(desk).id, "given back by hand")
 
 
 def read_refusal(act: Callable[[], Refund]) -> object:
-    """Return code and reason of the error of this call."""
+    """Return the code and the reason of the error that this call raises."""
     refusal = call_for_refusal(act)
     return refusal.code, refusal.detail["reason"]
 
@@ -73,7 +73,7 @@ NOT_ALLOWED_ERROR = ("not_allowed", "unknown_refund")
 
 
 def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
-    """A second unknown refund has its own case; after a person has acknowledged that one, the next refund is sent."""
+    """A second such refund has its own case. After a person has acknowledged that case, the next refund is sent."""
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
@@ -91,8 +91,8 @@ def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
 
 
 def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> None:
-    """Atom has its own answer with the list of refunds: one that a person made on Atom's page stops the next refund
-    until it is acknowledged. Without the list nothing is sent.
+    """Atom's list of refunds is a separate answer. If it has a refund that a person made on Atom's page, the next
+    refund is stopped until that refund is acknowledged. Without the list nothing is sent.
     """
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
@@ -117,8 +117,8 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, provider: str) -> None:
-    """An acknowledged unknown refund counts for the sum that can be refunded, also at Atom, which
-    publishes no limit.
+    """The amount of an acknowledged refund that this database does not have reduces the refundable amount, also at
+    Atom, which publishes no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
     payment = desk.make_paid_payment(minor=50_000, provider=provider)
@@ -135,8 +135,8 @@ def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, pr
 
 
 def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> None:
-    """PayPay's answer about the payment has a refund that was made elsewhere: its amount is neither offered nor
-    accepted in a request. Formerly only the approval was refused.
+    """If PayPay's answer about the payment has a refund that was made elsewhere, its amount is neither offered nor
+    accepted in a refund request.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
@@ -156,8 +156,8 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     assert there["accepted_minor"] == 50_000
 
 
-def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk) -> None:
-    """An acknowledged unknown refund has no amount, so nobody knows how much is left: nothing is sent."""
+def test_an_acknowledged_refund_without_an_amount_stops_the_next_refund(desk: RefundDesk) -> None:
+    """If an acknowledged refund has no amount, the remaining amount is unknown, so no refund is sent."""
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
@@ -187,8 +187,8 @@ def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk)
     ids=lambda fault: str(fault.get("fields", fault["action"])),
 )
 def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: dict[str, Any]) -> None:
-    """PayPay's answer about the payment has no readable list of refunds, which may hide an unknown one: nothing is
-    sent until there is a list.
+    """If PayPay's answer about the payment has no readable list of refunds, it may hide a refund. No refund is sent
+    until an answer has the list.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
@@ -214,8 +214,8 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
 
 
 def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
-    """There are more unknown refunds than a case has room for: those that a person has not seen aren't acknowledged,
-    and stop the next refund.
+    """If there are more such refunds than a case can contain, those that a person has not seen are not acknowledged,
+    and they stop the next refund.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
@@ -237,7 +237,7 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
 
 
 def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
-    """The same unknown refunds are found again, also by a probe of the payment: the case stays the same."""
+    """If the same refunds are found again, also by a probe of the payment, the case does not change."""
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
@@ -248,8 +248,8 @@ def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
 
 
 def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> None:
-    """The case is full of refunds that the database lost and has again: the one that it still lacks gets into the
-    case.
+    """A case is full of refunds that the database had lost and now has again. The one refund that the database still
+    lacks then gets into the case.
     """
     payment, amounts = desk.make_paid_payment(minor=50_000), range(501, 509)
     request = desk.request_refund(payment, "501")
@@ -273,7 +273,7 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
 
 @pytest.mark.parametrize("is_known", [False, True])
 def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, *, is_known: bool) -> None:
-    """A refund of one payment has the key of a refund of another payment: it settles nothing, and stops the next
+    """If a refund at the provider has the key of our refund of another payment, it settles nothing and stops the next
     refund of its own payment.
     """
     first, second = desk.make_paid_payment(minor=50_000), desk.make_paid_payment("ORD-2", 50_000)
@@ -296,7 +296,9 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
 
 
 def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDesk) -> None:
-    """The answers about one lost refund and about the payment don't replace each other's content of the full case."""
+    """An answer about a lost refund and an answer about the payment do not replace each other's content in a full
+    case.
+    """
     payment, last = desk.make_paid_payment(minor=50_000), f"{REFERENCES_FROM_OTHER_SYSTEMS[-1]} 100 JPY"
 
     def open_case(told: Sequence[str]) -> bool:
@@ -322,11 +324,11 @@ def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDes
         ("atom", {"call": "atom_refund_status", "action": "result:OTS0401"}),
     ],
 )
-def test_a_list_without_a_refund_that_we_know_is_no_list(
+def test_a_list_without_our_completed_refund_stops_the_next_refund(
     desk: RefundDesk, provider: str, fault: dict[str, Any]
 ) -> None:
-    """The gateway's list lacks a refund of ours that it has completed: the list is incomplete and may lack an unknown
-    refund, so nothing is sent until it is complete.
+    """If the gateway's list lacks a refund of ours that it has completed, the list is incomplete and may lack other
+    refunds. No refund is sent until the list is complete.
     """
     payment = desk.make_paid_payment(minor=50_000, provider=provider)
     first = desk.approve_refund(desk.request_refund(payment, "100"))

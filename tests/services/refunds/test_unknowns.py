@@ -1,5 +1,5 @@
-"""Requirements 13 and 14 for refunds: an unknown refund isn't sent again, and an early `not found` leads to no second
-refund.
+"""Tests of requirements 13 and 14 for refunds: an unknown refund is not sent again, and an early `not found` leads to
+no second refund.
 """
 
 import pytest
@@ -10,8 +10,8 @@ TIME_OUTS, EFFECTS = 3, 6
 
 
 @pytest.mark.expects_log("sendings that nobody answers")
-def test_a_time_out_is_never_sent_again(seed: int) -> None:
-    """An unknown refund is never sent again, whatever people do and however long it takes; only evidence
+def test_a_refund_without_an_answer_is_never_sent_again(seed: int) -> None:
+    """An unknown refund is never sent again, whatever actions people try and however much time passes; only evidence
     settles it.
     """
     tally = unknowns.run_refunds_with_timeouts(TIME_OUTS, seed)
@@ -21,8 +21,8 @@ def test_a_time_out_is_never_sent_again(seed: int) -> None:
 
 @pytest.mark.expects_log("sendings that nobody answers")
 def test_a_refund_around_the_second_not_found_is_made_once(seed: int) -> None:
-    """A refund that reaches the provider around the second `not found` exists once there, whether it is found or sent
-    again under its key.
+    """If a refund reaches the provider around the time of the second `not found`, the provider makes it once, whether
+    it is found or sent again under its key.
     """
     tally = unknowns.run_refunds_with_late_effects(EFFECTS, seed)
     print(f"demand 14: {tally['doubles']} doubles in {tally['effects']} effects, {tally['before']} before the answer")

@@ -1,4 +1,6 @@
-"""The approval page: what speaks against a refund, what has changed since its request, and who may do what."""
+"""Tests of the approval page: the risks of a refund, the changes since its request, and the actions that each person
+may execute.
+"""
 
 from dataclasses import replace
 
@@ -18,8 +20,8 @@ def read_actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, Allowe
 
 
 def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> None:
-    """The approver sees amounts, sides, rules and history, with the reasons against the refund first; the request
-    itself isn't one of them.
+    """The approval page has amounts, sides, rules and history, with the reasons against the refund first. The request
+    itself is not one of these reasons.
     """
     payment = desk.make_paid_payment(payer="payer-1")
     desk.approve_refund(desk.request_refund(payment, "1000"))
@@ -36,7 +38,9 @@ def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> N
 
 
 def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) -> None:
-    """An earlier refund of the same amount is named once with its present state; the refund itself isn't named."""
+    """The approval page names an earlier refund of the same amount once, with its present state, and does not name
+    the refund itself.
+    """
     payment = desk.make_paid_payment()
     earlier = desk.approve_refund(desk.request_refund(payment, "1000"))
     refund = desk.request_refund(payment, "1000", intended_repeat=True)
@@ -51,7 +55,9 @@ def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) ->
     ("amount", "rule"), [("1000", "exact_lookalike"), ("1005", "similar_amount"), ("7", "same_order")]
 )
 def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) -> None:
-    """The request form of the next refund names the waiting refund once, although it also prevents the request."""
+    """The request form of the next refund names the waiting refund once, although that refund also prevents the
+    request.
+    """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment, "1000")
     signals = desk.refunds.make_plan(payment.id, amount).risk_signals
@@ -71,7 +77,7 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
 
 
 def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> None:
-    """A person needs the role to approve and can't approve their own request; after the decision no one can approve
+    """A person needs the approver's role and cannot approve their own request. After the decision nobody can approve
     or withdraw.
     """
     desk.insert_team()
@@ -91,8 +97,8 @@ def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> Non
 
 
 def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
-    """The inbox separates the refunds that this person may decide from the others: the person's own requests, and
-    those that the person has approved already.
+    """The inbox separates the refunds that this person may decide from the person's own requests and the refunds that
+    the person has already approved.
     """
     desk.insert_team()
     mine = desk.request_refund(desk.make_paid_payment("ORD-1"), by="lead-d")
@@ -108,8 +114,8 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
 
 
 def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
-    """A request whose time is over can't be approved, although no due task has expired it yet: it is in no list of
-    waiting refunds, and not among the requester's left-open records.
+    """A request whose time to decide is over cannot be approved, although no due task has expired it yet. It is in no
+    list of waiting refunds and not among the requester's left-open records.
     """
     refund = desk.request_refund(desk.make_paid_payment("ORD-1"))
     desk.move_clock(hours=71)
@@ -130,8 +136,8 @@ def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
 
 
 def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
-    """The summary of each request is that of its page, and reading all summaries needs as many statements as reading
-    one.
+    """The summary of each request equals the one on its page, and reading all summaries needs as many SQL statements
+    as reading one.
     """
     desk.approve_refund(desk.request_refund(desk.make_paid_payment("ORD-1", payer="payer-1"), "1000"))
     payments = [
@@ -162,7 +168,7 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
 
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
-    """The audit trail names each person who opened a refund, and each refusal with its person."""
+    """The audit trail names each person who opened a refund, and has each refusal with its person."""
     refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)
@@ -175,7 +181,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
 
 
 def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
-    """A person whom the database doesn't know is refused the view."""
+    """A person who is not in the database is refused the approval page."""
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("stranger"):
@@ -187,8 +193,8 @@ def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
 
 
 def test_a_refund_without_another_approver_says_so(desk: RefundDesk) -> None:
-    """While no other person may approve a refund, the pages of the refund and its payment say so. An approver who has
-    voted already doesn't count; with a new approver the usual next step is shown.
+    """While no other person may approve a refund, the pages of the refund and its payment state that. An approver who
+    has already voted does not count. After a new approver is added, the pages show the usual next step.
     """
     desk.insert_team()
     payment = desk.make_paid_payment()

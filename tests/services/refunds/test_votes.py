@@ -1,4 +1,6 @@
-"""Decisions about refunds by two people, in all roles, and everything that can happen in between."""
+"""Tests of decisions about refunds by two people, with all roles and with each event that can happen between request
+and sending.
+"""
 
 import signal
 from threading import Barrier, Thread, current_thread
@@ -14,7 +16,9 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 
 def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> None:
-    """A refund is approved, sent under a key that was stored before, accepted, and completed by a poll."""
+    """A refund is approved, sent under a key that was stored before, accepted by the provider, and completed by a
+    poll.
+    """
     payment = desk.make_paid_payment()
     refund = desk.approve_refund(desk.request_refund(payment))
     assert (refund.state, refund.checkers, refund.sent_count) == (RefundState.SUBMITTED, ("lead-b",), 1)
@@ -31,8 +35,8 @@ def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> No
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
 def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) -> None:
-    """The requester can't approve the own refund with any spelling of the name; nothing is sent, and the refusal is
-    audited.
+    """The requester cannot approve their own refund with any spelling of the name. Nothing is sent, and the refusal
+    is audited.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -46,7 +50,7 @@ def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) 
 
 
 def test_only_approvers_decide(desk: RefundDesk) -> None:
-    """An operator and an auditor can't approve or reject."""
+    """An operator and an auditor cannot approve or reject a refund."""
     desk.insert_team()
     refund = desk.request_refund(desk.make_paid_payment())
     for name in ("op-e", "aud-f", "nobody"):
@@ -56,8 +60,8 @@ def test_only_approvers_decide(desk: RefundDesk) -> None:
 
 
 def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
-    """A large refund stays requested after its first approval; the same approver counts once; the second one sends it
-    after the cooling-off period.
+    """A large refund stays requested after its first approval, and the same approver counts only once. After the
+    second approver's vote it is sent at the end of the cooling-off period.
     """
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000")
@@ -89,8 +93,8 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
 
 
 def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> None:
-    """The requester can withdraw a refund until it is sent, also while it cools off; another person can't. Its amount
-    is free again.
+    """The requester can withdraw a refund until it is sent, also during its cooling-off period; another person
+    cannot. Its amount is free again.
     """
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
@@ -106,8 +110,8 @@ def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> 
 
 
 def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
-    """An approver approves an approved refund again: during the cooling-off period nothing happens, afterwards it is
-    sent at once.
+    """If an approver approves an approved refund again, nothing happens during the cooling-off period; afterwards the
+    refund is sent at once.
     """
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.approve_refund(desk.request_refund(payment, "200000"))
@@ -120,7 +124,7 @@ def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
 
 
 def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
-    """A rejected refund has the approver's words, its amount is free, and it can't be decided again."""
+    """A rejected refund stores the approver's words, its amount is free, and it cannot be decided again."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     assert call_for_code(lambda: desk.reject_refund(refund, reason=" ")) == "usage"
@@ -137,7 +141,7 @@ def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
 
 
 def test_an_approval_after_the_withdrawal_is_refused(desk: RefundDesk) -> None:
-    """An approval after the withdrawal is refused with `already_decided`, and not with `stale_view`."""
+    """An approval after the withdrawal is refused with `already_decided` and not with `stale_view`."""
     refund = desk.request_refund(desk.make_paid_payment())
     desk.withdraw_refund(refund)
     refusal = call_for_refusal(lambda: desk.approve_refund(refund, expected_version=refund.version))
@@ -145,7 +149,7 @@ def test_an_approval_after_the_withdrawal_is_refused(desk: RefundDesk) -> None:
 
 
 def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
-    """A decision with an earlier version of the refund is refused."""
+    """A decision that states an earlier version of the refund is refused."""
     payment = desk.make_paid_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000")
     desk.approve_refund(refund, by="lead-c")
@@ -157,7 +161,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
 
 
 def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> None:
-    """The requester was disabled: the refund can't be approved, or can't be sent if it was approved before."""
+    """If the requester was disabled, the refund cannot be approved, and an already approved refund cannot be sent."""
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
     cooling = desk.approve_refund(desk.request_refund(payment, "200000"))
@@ -184,8 +188,8 @@ def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> N
 
 
 def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDesk) -> None:
-    """The requester lost the operator's role: the refund can't be approved, and an approved one isn't sent. A
-    requester who is an approver now still counts.
+    """If the requester lost the operator's role, the refund cannot be approved, and an already approved refund is not
+    sent. If the requester is now an approver, the request is still valid.
     """
     desk.insert_team()
     payment = desk.make_paid_payment(minor=900_000)
@@ -210,7 +214,9 @@ def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDe
 
 
 def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
-    """After 72 hours a refund can't be approved or rejected; an attempt or the next due task lets it expire."""
+    """After 72 hours a refund cannot be approved or rejected; an attempt to decide, or the next due task, expires
+    it.
+    """
     payment, second = desk.make_paid_payment(), desk.make_paid_payment("ORD-2")
     refund, other, third = (
         desk.request_refund(payment),
@@ -234,7 +240,7 @@ def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
 
 
 def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
-    """A limit that was lowered after the request counts for approval and sending."""
+    """A limit that was lowered after the request counts for the approval and for the sending."""
     refund = desk.request_refund(desk.make_paid_payment(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
     assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "per_refund"
@@ -245,8 +251,8 @@ def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
 def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     desk: RefundDesk, control: SandboxControl, state: str, told: str
 ) -> None:
-    """PayPay has reversed the payment meanwhile: the refund can't be approved, and the answer is stored as evidence
-    of the payment.
+    """If PayPay has reversed the payment meanwhile, the refund cannot be approved, and the answer is stored as
+    evidence of the payment.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -261,8 +267,8 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
 
 
 def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk) -> None:
-    """A person has refunded on the provider's own page, so that this refund would exceed the captured amount: it
-    can't be approved.
+    """If a person has refunded on the provider's own page and this refund would therefore exceed the captured amount,
+    it cannot be approved.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment, "3000")
@@ -280,7 +286,7 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
 
 
 def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, control: SandboxControl) -> None:
-    """The provider's answer about the payment can't be read: people can still approve, and the sending waits for a
+    """If the provider's answer about the payment is unreadable, people can still approve, and the sending waits for a
     readable answer.
     """
     payment = desk.make_paid_payment()
@@ -301,7 +307,7 @@ def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, con
 
 
 def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
-    """Six approvers approve at the same moment: the refund is sent once."""
+    """If six approvers approve at the same moment, the refund is sent once."""
     payment = desk.make_paid_payment()
     refund, start, told = desk.request_refund(payment), Barrier(6), list[str]()
 
@@ -320,8 +326,8 @@ def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
     desk.check_payment_agrees(payment)
 
 
-class _InterruptsAt(Failpoints):
-    """Failpoints that raise KeyboardInterrupt at this step, like Ctrl+C."""
+class _InterruptingFailpoints(Failpoints):
+    """Failpoints that send SIGINT to the process at this step, as Ctrl+C does."""
 
     def __init__(self, step: str) -> None:
         super().__init__(None)
@@ -334,12 +340,12 @@ class _InterruptsAt(Failpoints):
 
 @pytest.mark.parametrize("step", ["after_vote", "before_tx1", "after_intent"])
 def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, step: str) -> None:
-    """Ctrl+C between vote and sending: the command reports that nothing was sent, with the approved refund, and the
-    next attempt sends it once.
+    """After Ctrl+C between the vote and the sending, the command reports that nothing was sent and returns the
+    approved refund. The next attempt sends it once.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
-    calm, desk.context.failpoints = desk.context.failpoints, _InterruptsAt(step)
+    calm, desk.context.failpoints = desk.context.failpoints, _InterruptingFailpoints(step)
     with interrupts.handle_signals(defers_first_signal=True):
         refused = call_for_refusal(lambda: desk.approve_refund(refund))
     desk.context.failpoints = calm
@@ -351,7 +357,7 @@ def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, s
 
 
 def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: SandboxControl) -> None:
-    """Ctrl+C while the provider is asked before the vote: no vote is stored."""
+    """After Ctrl+C during the query to the provider that precedes the vote, no vote is stored."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
     control.add_fault("hang", call="paypay_payment")

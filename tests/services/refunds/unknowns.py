@@ -1,4 +1,6 @@
-"""Many unknown refunds: neither time nor people send one again, and a late effect makes no second refund."""
+"""Helpers for tests of many unknown refunds: neither time nor people's actions send a refund again, and a late effect
+makes no second refund.
+"""
 
 import random
 from collections import Counter
@@ -14,7 +16,7 @@ from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support.ledger_refunds import Behaviour
 
 MAKER, (CHECKER, OTHER) = MAKERS[0], CHECKERS
-_AMOUNT = {"paypay": ("500", 500), "atom": ("5.00", 500)}
+_AMOUNT_BY_PROVIDER = {"paypay": ("500", 500), "atom": ("5.00", 500)}
 _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
     ("atom", "silent_before", True),
     ("atom", "silent_after", False),
@@ -24,8 +26,8 @@ _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
 
 
 def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
-    """Send `count` refunds that get no answer, and let everybody try every action on them; return how many were sent
-    again.
+    """Send `count` refunds that get no answer, and let each person try each action on them. Return how many refunds
+    were sent again.
     """
     world, tally = RefundWorld(), Counter[str]()
     try:
@@ -35,7 +37,7 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
             refund = _send_unknown(world, provider, f"OUT{number}", behaviour)
             world.ledger.readable = readable
             sent = world.ledger.sendings
-            _try_everything(world, refund)
+            _try_every_action(world, refund)
             tally.update(time_outs=1, again=world.ledger.sendings - sent)
             row = world.read_refund_row(refund)
             assert (row.status, row.certainty, row.work_state) == ("submitting", "unknown", "needs_review"), row
@@ -46,8 +48,8 @@ def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
 
 
 def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
-    """Send a refund that gets no answer; return its id."""
-    amount, minor = _AMOUNT[provider]
+    """Send a refund that gets no answer, and return its id."""
+    amount, minor = _AMOUNT_BY_PROVIDER[provider]
     payment = world.insert_completed_payment(provider, name, 2 * minor)
     asked = world.call_as(
         0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back"))
@@ -59,8 +61,8 @@ def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behav
     return asked.id
 
 
-def _try_everything(world: RefundWorld, refund: int) -> None:
-    """Try every action on the refund, by the people who might do it."""
+def _try_every_action(world: RefundWorld, refund: int) -> None:
+    """Try each action on the refund, as each person who might execute it."""
     payment = world.read_refund_row(refund).payment_id
     again = RefundRequest(payment, "5", "sent back", intended_repeat=True)
     acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
@@ -78,8 +80,9 @@ def _try_everything(world: RefundWorld, refund: int) -> None:
 
 
 def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
-    """Let refunds take effect up to a second before or after the second `not found`, when the same key is sent again;
-    return how many exist twice. Those that took effect before are always found.
+    """Let refunds take effect up to a second before or after the second answer `not found`, when the program sends
+    the same key again. Return how many refunds exist twice at the provider. A refund that took effect before is
+    always found.
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
     rule, scale = NotFoundRule(), world.seats[0].console._context.scale
@@ -114,7 +117,7 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
 
 
 def _send_known(world: RefundWorld) -> int:
-    """Send a refund, probe it and return its id."""
+    """Send a refund that the provider makes, probe it and return its id."""
     refund = _send_unknown(world, "paypay", "KNOWN", "silent_after")
     world.clock.at += timedelta(minutes=1)
     world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
@@ -122,6 +125,6 @@ def _send_known(world: RefundWorld) -> int:
 
 
 def _is_found(world: RefundWorld, refund: int) -> bool:
-    """Probe the refund; return True if it is known then."""
+    """Probe the refund; return True if its outcome is known afterwards."""
     told = world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN

@@ -1,5 +1,5 @@
-"""Facts of the corporation registry about records, on each engine: one query for a page, only for people who may
-read, and never a reason for an error.
+"""Tests of the registry facts that are shown with records, on each database engine. A page needs one query of the
+registry, only people with the right read the facts, and a registry fault never causes an error.
 """
 
 import csv
@@ -59,15 +59,15 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
 
 
 def give_registry(console: Console, *files: Path) -> None:
-    """Import the files into the desk's registry."""
+    """Import the files into the corporation registry of the desk."""
     import_registry_files(console._context.registry_folder, files)
 
 
 def test_a_page_costs_one_query_of_the_registry(
     console: Console, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page of any number of records needs one query of the registry, also with corporations that the registry
-    doesn't have.
+    """A page with any number of records needs one query of the registry, also if the registry lacks some of the
+    corporations.
     """
     chosen = make_unknown_checks(console, RECORD_COUNT)
     rows = [
@@ -91,13 +91,13 @@ def test_a_page_costs_one_query_of_the_registry(
 
 
 def make_translate(language: str) -> Callable[..., str]:
-    """Return a function that returns sentences in this language."""
+    """Return a function that translates wording keys into this language."""
     return lambda key, **facts: translate(key, language, **facts)
 
 
 def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_path: Path) -> None:
-    """The plan of a purchase offers the last successor of a merged company; none for a closed company, or if the
-    successor was closed, too.
+    """The plan of a purchase offers the last successor of a merged company. It offers none for a closed company, or
+    if the successor was also closed.
     """
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = make_numbers(1)
@@ -123,7 +123,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
 
 
 def test_an_export_names_the_source_of_company_names(console: Console, vendor: LedgerVendor, tmp_path: Path) -> None:
-    """An export names the source of each company name, and no cell is a formula."""
+    """An export names the source of each company name, and no cell is a spreadsheet formula."""
     chosen = make_unknown_checks(console, 3)
     hostile, long_name = make_numbers(RECORD_COUNT)[:2]
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
@@ -147,8 +147,8 @@ def test_an_export_names_the_source_of_company_names(console: Console, vendor: L
 def test_a_damaged_registry_is_no_obstacle(
     console: Console, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Records are read without a damaged registry, and the log has a message; the registry's own commands report the
-    damage.
+    """If the registry is damaged, records are still read and the log has a message; the registry's own commands
+    report the damage.
     """
     make_unknown_checks(console, 1)
     (number,) = make_numbers(1)
@@ -174,8 +174,8 @@ def test_a_damaged_registry_is_no_obstacle(
 
 @pytest.mark.engines("mariadb")
 def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: LedgerVendor, tmp_path: Path) -> None:
-    """On a server only the worker can import: a person's import is refused and audited. A person in team mode reads
-    the records with the registry's facts through views.
+    """On a server only the worker can import the registry: a person's import is refused and audited. A person in team
+    mode can read records with the registry's facts.
     """
     whole = write_small_whole(tmp_path)
     with place.desk(vendor, person="worker", desk=2) as worker, place.desk(vendor) as person:
@@ -201,8 +201,9 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
 
 
 def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_path: Path, place: Place) -> None:
-    """A company counts as one with records here by its order, and by a payment or refund of that order without an own
-    corporation number. Each of these records shows the company's name, alone and in a list.
+    """A company counts as one with records here because of its order, and also because of a payment or refund of that
+    order that has no corporation number of its own. Each of these records shows the company's name, alone and in a
+    list.
     """
     give_registry(console, write_small_whole(tmp_path))
     for table in ("orders", "payments", "refunds"):
@@ -248,8 +249,8 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
 
 
 def test_companies_with_open_records_come_first(console: Console, tmp_path: Path, place: Place) -> None:
-    """More companies match a search than it may check: those with an open record come before all others, also those
-    that match only at the end of their names. A company whose order has no open records doesn't come first.
+    """If more companies match a search than it may check, the companies with an open record come before all others,
+    also if only the end of their names matches. A company whose order has no open records does not come first.
     """
     for table in ("orders", "payments", "refunds"):
         place.drop_table_triggers(table)
@@ -275,7 +276,9 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
 
 
 def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
-    """A company with a settled order is the 150th match: it comes before the better matches, whose order stays."""
+    """If the 150th match is a company with a settled order, it comes before the better matches, whose order does not
+    change.
+    """
     place.drop_table_triggers("orders")
     give_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(150)]))
     best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
@@ -288,7 +291,9 @@ def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_p
 
 
 def test_the_search_keeps_its_function_name_and_defaults(console: Console) -> None:
-    """The search has the function name and defaults that other programs use; without a registry it finds nothing."""
+    """The search has the function name and defaults that other programs use; without a registry it returns no
+    companies.
+    """
     parameters = inspect.signature(console.registry.find).parameters
     assert {name: one.default for name, one in parameters.items()} == {
         "text": inspect.Parameter.empty,

@@ -1,5 +1,5 @@
-"""Corporation numbers that the desk's registry doesn't have are queried at the publisher once, and only by a desk
-with an application id.
+"""Tests of queries to the registry's publisher: a corporation number that the desk's registry lacks is queried once,
+and only by a desk with an application id.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ KNOWN, NEW, NOBODY = "1180301018771", add_check_digit("980000000001"), add_check
 def desk(
     home: Path, vendor: LedgerVendor, hand_clock: ManualClock, sandbox: Sandbox, tmp_path: Path
 ) -> Iterator[Console]:
-    """A desk with a registry and an application id. One corporation is newer than the registry's file."""
+    """Yield a desk with a registry and an application id. One corporation is newer than the registry's file."""
     facts = {"REGISTRY_URL": sandbox.url, "SECRET_REGISTRY_APPLICATION_ID": REGISTRY_APPLICATION_ID}
     planted = [make_company_row(KNOWN, "架空商事株式会社")]
     sandbox.registry.publish_whole(5, 1, WHOLE_DAY, planted)
@@ -40,14 +40,14 @@ def desk(
 
 
 def count_queries(sandbox: Sandbox) -> int:
-    """Return the number of queries that the simulated publisher has got."""
+    """Return the number of queries that the simulated publisher has received."""
     return len(sandbox.control.read_requests("registry_num"))
 
 
 def test_only_numbers_missing_in_the_registry_are_queried(
     desk: Console, sandbox: Sandbox, hand_clock: ManualClock
 ) -> None:
-    """A number that the registry lacks is queried once; one that it has isn't queried."""
+    """A corporation number that the registry lacks is queried once; a number that the registry has is not queried."""
     known = desk.registry.find_corporation(KNOWN)
     assert known is not None
     assert count_queries(sandbox) == 0
@@ -71,7 +71,7 @@ def test_only_numbers_missing_in_the_registry_are_queried(
 def test_an_unreachable_publisher_is_not_called_for_a_while(
     desk: Console, sandbox: Sandbox, hand_clock: ManualClock, fault: str
 ) -> None:
-    """After a failed query no further query is sent for a while."""
+    """After a failed query, the desk sends no further query for a while."""
     sandbox.control.add_fault(fault, call="registry_num", times=1)
     for _ in range(3):
         facts = desk.registry.read_facts(NEW)

@@ -1,5 +1,5 @@
-"""A team on a server: the registry of a worker reaches the desks, and another worker continues where the first one
-stopped.
+"""Tests of a team's registry on a server: the desks get the worker's registry, and another worker continues where the
+first one stopped.
 """
 
 from contextlib import ExitStack
@@ -22,8 +22,8 @@ SAMPLE_COMPANY = make_company_row("1180301018771", "架空商事株式会社")
 def test_a_workers_registry_reaches_the_desks(
     place: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
-    """The first worker imports a whole file and a difference, the second one the next day's difference. A person's
-    desk fetches the new files and runs no import itself.
+    """The first worker imports a whole file and a difference, and the second worker imports the next day's
+    difference. A person's desk fetches the new files and runs no import itself.
     """
     with ExitStack() as stack:
         folders = [tmp_path / "first", tmp_path / "second"]
@@ -69,6 +69,6 @@ def test_a_workers_registry_reaches_the_desks(
 
 @pytest.mark.engines("sqlite")
 def test_a_desk_without_a_team_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """A desk with an SQLite file fetches no registry files."""
+    """A desk with an SQLite file, which belongs to no team, fetches no registry files."""
     with place.open_desk(sandbox, clock) as console:
         assert console.registry.fetch_published_registry() is None

@@ -1,5 +1,5 @@
-"""The daily close: its sums compared with the simulated provider's ledger, its unknown outcomes, why it isn't final,
-its files cell by cell, and what has changed since the first close.
+"""Tests of the daily close: its sums against the simulated provider's ledger, its unknown outcomes, the reasons why
+it is not final, its files cell by cell, and the changes since the first close.
 """
 
 import random
@@ -48,20 +48,20 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[RefundDesk]:
-    """A desk for refunds with a simulated provider, under the test's folder."""
+    """Yield a desk for refunds with a simulated provider, in a folder of the test."""
     with start_sandbox() as sandbox, open_refund_desk(tmp_path / "home", sandbox.control) as opened:
         yield opened
 
 
 def get_sums_by_currency(close: DailyClose) -> dict[str, DailyCloseMoney]:
-    """Return the sums of the close by currency."""
+    """Return the sums of the daily close by currency."""
     return {money.currency: money for money in close.money}
 
 
 def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
-    """A random day has payments of both providers, full and partial refunds, and refunds without an answer, of which
-    the provider made some. The captured sum is the provider's; refunded and unknown together are what the provider
-    has made or may have made. Nothing is counted twice, and no currencies are mixed.
+    """A random day has payments of PayPay and Atom, full and partial refunds, and refunds without an answer, some of
+    which the provider made. The captured sum equals the provider's. The refunded and unknown sums together equal the
+    refunds that the provider has made or may have made. Nothing is counted twice, and currencies are not mixed.
     """
     drawn = random.Random(20261119)
     sent = {"paypay": 0, "atom": 0}
@@ -117,7 +117,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
 
 def insert_day(rows: ReportRows) -> None:
     """Insert the rows of yesterday in Japan and around it: one second before and after, another provider and
-    currency, reversed and unknown payments, and outcomes that were unknown at its beginning or end.
+    currency, reversed and unknown payments, and outcomes that were unknown at the day's beginning or end.
     """
     paid = {"captured_minor": 3_300, "paid_at": BEGIN}
     rows.insert_payment("paypay", "completed", BEGIN, id=1, **paid)
@@ -151,7 +151,7 @@ def insert_day(rows: ReportRows) -> None:
 def insert_run(
     rows: ReportRows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
 ) -> None:
-    """Insert a reconciliation run of the day in this state, with these counts."""
+    """Insert a reconciliation run of the day in this state and with these counts."""
     for table in ("reconciliations", "reconciliation_rows"):
         place.drop_table_triggers(table)
     days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
@@ -163,8 +163,8 @@ def insert_run(
 def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The close counts each currency separately, with what was unknown at the first instant of the day and at the
-    first instant after it. A later reader gets what is still unknown.
+    """The close counts each currency separately, with the amounts that were unknown at the first instant of the day
+    and at the first instant after it. A later reader gets the amounts that are still unknown.
     """
     rows = ReportRows(place)
     insert_day(rows)
@@ -200,8 +200,8 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
 def test_lapsed_calls_count_as_unknown_in_a_close(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
-    close is marked as incomplete.
+    """Calls of ended processes whose lapse no worker has recorded count as unknown. If more of them exist than the
+    program reads, the close is marked as incomplete.
     """
     rows = ReportRows(place)
     with place.keep_connection_open():
@@ -217,8 +217,8 @@ def test_lapsed_calls_count_as_unknown_in_a_close(
 
 def test_a_close_is_final_without_open_money(console: Console, place: Place) -> None:
     """A close is final after its day is over, a complete run has covered it, and nothing at its end is unknown any
-    more. A run that broke off, of other days or from before the end of the day doesn't count; differences are listed
-    and don't prevent a final close.
+    more. A run that was interrupted, that covers other days or that is from before the end of the day does not count.
+    Differences are listed and do not prevent a final close.
     """
     rows = ReportRows(place)
     rows.insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
@@ -247,8 +247,9 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
 
 
 def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place, tmp_path: Path) -> None:
-    """The first page says that the close isn't final, and both formats have every sum and every open record. Equal
-    facts give equal bytes. A later close lists the changes since the first one. Each file has an audit entry.
+    """The first page says that the close is not final, and the PDF and the workbook have every sum and every open
+    record. Equal facts give equal bytes. A later close lists the changes since the first one. Each written file has
+    an audit entry.
     """
     rows = ReportRows(place)
     insert_day(rows)
@@ -317,7 +318,7 @@ def read_pdf_pages(file: Path | bytes) -> list[str]:
 
 
 def compare_workbook(file: Path, close: DailyClose) -> None:
-    """Assert that each sum and each open record of the close is in its cell."""
+    """Check that each sum and each open record of the close is in the right cell of the workbook."""
     about, sums, unknown, changes = openpyxl.load_workbook(file).worksheets
     assert about["A1"].value == "Daily close PayPay 2026-11-19"
     assert about["A2"].value.startswith("NOT YET FINAL")
@@ -342,8 +343,8 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
 
 
 def test_long_and_hostile_texts_stay_within_the_page(tmp_path: Path) -> None:
-    """A row that is too long for a page is cut, a table continues on further pages with its titles, and no text
-    leaves the page.
+    """A row that is too long for a page is cut, a table continues on further pages with its column titles, and no
+    text goes beyond the page's edge.
     """
     hostile = ("=1+1", "あ" * 40_000, "\u202egpj.exe", "\x00\x07", "\ud800", "₹ 1", "x" * 5_000, "\U0001f600")
     columns = [
@@ -377,7 +378,9 @@ def test_long_and_hostile_texts_stay_within_the_page(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory in use is read from /proc")
 def test_the_memory_of_a_pdf_is_released() -> None:
-    """Writing many PDFs needs no more memory than one, because the 12 MB of fonts of each are released."""
+    """Writing many PDFs needs no more memory than writing one, because the 12 MB of fonts of each PDF are
+    released.
+    """
 
     def read_resident_pages() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1])
@@ -391,8 +394,8 @@ def test_the_memory_of_a_pdf_is_released() -> None:
 
 
 def test_ctrl_c_during_a_pdf_ends_its_writing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl+C during a function that the PDF library calls ends the writing after that function; there it would be
-    lost.
+    """If Ctrl+C comes during a function that the PDF library calls, where an exception would be lost, the writing
+    ends after that function.
     """
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)

@@ -1,5 +1,5 @@
-"""Figures of the reports compared with inserted rows: ages of queues, steps of refunds, money of each day, and the
-time to truth.
+"""Tests of the figures in the reports against inserted rows: ages of queues, steps of refunds, money of each day, and
+the time to truth.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,9 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 
 def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A record exactly at the limit of two age classes belongs to the older one; a record in two queues counts in
-    both; one of unknown age is counted apart. More records than are counted make the queue incomplete.
+    """A record exactly at the limit of two age classes belongs to the older class. A record in two queues counts in
+    each of them, and a record of unknown age is counted separately. If a queue has more records than are counted, it
+    is marked as incomplete.
     """
     rows = ReportRows(place)
     for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
@@ -60,9 +61,9 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
 def test_refund_figures_count_each_currency_separately(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refund figures count each currency separately. A refund withdrawn after its approval counts as approved,
-    one with half of its votes doesn't; an unknown one counts neither as refunded nor as failed; requests before the
-    period don't count.
+    """The refund figures count each currency separately. A refund that was withdrawn after its approval counts as
+    approved; one with only one of two votes does not. An unknown refund counts neither as refunded nor as failed, and
+    requests before the period do not count.
     """
     rows = ReportRows(place)
     planted: list[tuple[str, dict[str, Any]]] = [
@@ -108,8 +109,9 @@ def test_refund_figures_count_each_currency_separately(
 def test_payments_and_refunds_count_for_their_japanese_day(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Payments count for the Japanese day on which they were paid, refunds for that of their completion, each
-    currency and provider separately. Reversed and unknown payments, and accepted refunds, don't count.
+    """Payments count for the Japanese day on which they were paid, and refunds for the day of their completion. Each
+    currency and each provider is counted separately. Reversed and unknown payments, and accepted refunds, do not
+    count.
     """
     rows, midnight = ReportRows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
@@ -146,8 +148,8 @@ def test_payments_and_refunds_count_for_their_japanese_day(
 def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that got its outcome itself was never unknown. For the others the time until the outcome was written
-    counts, or the time since when they are unknown. Calls that only read don't count.
+    """A call that got its outcome itself was never unknown and does not count. For each other call, the time until
+    its outcome was written counts, or the time until now if it is still unknown. Calls that only read do not count.
     """
     rows = ReportRows(place)
     action = "refund.submit"
@@ -171,8 +173,8 @@ def test_the_time_to_truth_excludes_calls_with_their_own_answer(
 
 
 def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
-    figure is marked as incomplete.
+    """Calls of ended processes whose lapse no worker has recorded count as unknown. If more of them exist than the
+    program reads, the figure is marked as incomplete.
     """
     rows = ReportRows(place)
     with place.keep_connection_open():
@@ -194,8 +196,8 @@ def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypat
     ("count", "percent", "place"), [(1, 50, 1), (2, 50, 1), (3, 50, 2), (10, 90, 9), (11, 90, 10), (4, 100, 4)]
 )
 def test_a_percentile_is_one_of_the_times(count: int, percent: int, place: int) -> None:
-    """A percentile is the smallest measured time that so many percent of the times don't exceed; no value between two
-    times is computed.
+    """A percentile is the smallest measured time that at least this percentage of the times does not exceed. No value
+    between two measured times is computed.
     """
     assert compute_percentile([number * SECOND for number in range(1, count + 1)], percent) == place * SECOND
     assert compute_percentile([], percent) is None

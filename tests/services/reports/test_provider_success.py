@@ -1,5 +1,5 @@
-"""Success of each provider and day: counted by Japanese days, unknown payments apart, outages taken from their
-alerts.
+"""Tests of the success figures of each provider and day: payments are counted by Japanese days, unknown payments
+separately, and outages come from their alerts.
 """
 
 from collections.abc import Iterator
@@ -29,8 +29,8 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iter
 
 
 def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place) -> None:
-    """A payment counts for the Japanese day on which it began. An unknown one is neither a success nor a failure;
-    payments before the period aren't counted.
+    """A payment counts for the Japanese day on which it began. An unknown payment is neither a success nor a failure,
+    and payments before the period are not counted.
     """
     rows = ReportRows(place)
     rows.insert_payment("paypay", "completed", MIDNIGHT)
@@ -61,8 +61,8 @@ def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place
 
 
 def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None:
-    """An outage lasts from the first unanswered call, which its alert names, until the alert's end; other and older
-    alerts don't count.
+    """An outage lasts from the first unanswered call, which its alert states, until the end of the alert. Other and
+    older alerts do not count.
     """
     rows = ReportRows(place)
     rows.insert_payment("paypay", "completed", NOW)
@@ -81,8 +81,8 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
 
 
 def test_a_figure_at_its_row_limit_says_so(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If there are more payments than are counted, the newest ones are counted, and the report says that older ones
-    are missing.
+    """If there are more payments than are counted, the newest ones are counted, and the report says that older
+    payments are missing.
     """
     monkeypatch.setattr(store, "MAX_PAYMENTS", 2)
     rows = ReportRows(place)

@@ -1,4 +1,6 @@
-"""The clock of a desk jumps by a day forward or back during work: nothing is lost, and nothing is done twice."""
+"""Tests of a desk whose clock jumps by a day forward or back during work: nothing is lost, and nothing is done
+twice.
+"""
 
 from collections import Counter
 from contextlib import suppress
@@ -21,27 +23,27 @@ from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
 
 BEFORE, DURING, AFTER = NUMBERS = invent_numbers(3, seed=24)
-DAY = timedelta(days=1)
+ONE_DAY = timedelta(days=1)
 
 
 def buy_without_answer(console: Console, number: str) -> None:
-    """Buy a check of the number; the error about the missing answer is ignored."""
+    """Buy a credit check of the corporation number and ignore the error about the missing answer."""
     with suppress(ConsoleError):
         console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
 def read_record(console: Console, number: str) -> CreditCheck:
-    """Return the only record of the number."""
+    """Return the only record of the corporation number."""
     (found,) = console.lookup.find_records(number).credit_checks
     return found
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+@pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
 def test_a_clock_jump_loses_and_doubles_no_purchase(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Purchases before, during and after the jump get no answer: each is charged once, and each is found by probes or
-    waits for a person; those from the time of the right clock are found.
+    """Purchases before, during and after the jump get no answer. Each is charged once, and a probe finds it or it
+    waits for a person. The purchases that were made while the clock was right are found.
     """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
@@ -66,8 +68,8 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
 def test_a_postponed_record_is_due_after_a_clock_jump(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A record and a saga that a clock a day ahead has postponed become due once; those postponed by a right clock
-    stay.
+    """A record and a saga that were postponed while the clock was a day ahead become due once. Those that were
+    postponed by a right clock do not change.
     """
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
@@ -78,9 +80,9 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
         def start_postponed_saga(tx: Transaction, of: int) -> Saga:
             made = sagas.start_saga(tx.conn, "timeout", "payment", of, "ask", {}, context.now())
             assert made is not None
-            return sagas.postpone_step(tx.conn, made, context.now(), context.now() + DAY, "away")
+            return sagas.postpone_step(tx.conn, made, context.now(), context.now() + ONE_DAY, "away")
 
-        for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, DAY)), 1):
+        for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, ONE_DAY)), 1):
             off[0] = wrong
             buy_without_answer(console, number)
             context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
@@ -92,7 +94,7 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
         assert (read_record(console, DURING).work.at, read_record(console, BEFORE).work) == (context.now(), waits)
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+@pytest.mark.parametrize("jump", [ONE_DAY, -ONE_DAY], ids=["forth", "back"])
 @pytest.mark.engines("sqlite")
 def test_a_bulk_run_continues_after_a_clock_jump(
     place: Place, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch

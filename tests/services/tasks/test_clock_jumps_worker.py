@@ -1,8 +1,7 @@
-"""The worker's clock jumps by a day forward or back and is put right: all work is caught up soon, and nothing is
-reported, requested or booked twice.
-
-The providers' clock is always right. Sagas have tests of their own; leases and takes on servers are judged by the
-server's clock (`store/database/lease_clock.py`, `store/records/assignments.py`).
+"""Tests of a worker whose clock jumps by a day forward or back and is then corrected: all work is done soon
+afterwards, and nothing is reported, requested or booked twice. The providers' clock is always right. Sagas have
+separate tests. Leases and takes on servers use the server's clock (`store/database/lease_clock.py`,
+`store/records/assignments.py`).
 """
 
 from collections import Counter
@@ -25,7 +24,7 @@ from tests.support.places import Place
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SHORT_RUN_MINUTES = 5
 """So many minutes after the clock is right again all is caught up."""
-JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+parametrize_by_jump = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 EXPECTS_REFUSED_QUESTIONS = pytest.mark.expects_log(
     "a provider that judges the time of a question refuses all of them meanwhile"
 )
@@ -39,7 +38,7 @@ def receiver() -> Iterator[AlertReceiver]:
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertReceiver) -> Iterator[PaymentDesk]:
-    """A desk whose waits aren't scaled, because the longest step of a schedule must be as long as the jump."""
+    """Yield a desk with unscaled waits, because the longest step of a schedule must be as long as the jump."""
     told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": SIGNATURE_KEY, "TIME_SCALE": "1"}
     clock.stop()
     with open_payment_desk(place, sandbox, clock, **told) as made:
@@ -47,16 +46,16 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: AlertRece
 
 
 def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
-    """Run the due tasks of so many minutes."""
+    """Run the due tasks for this many minutes of the test's clock."""
     for _ in range(count):
         scene.console.recovery.run_all_tasks()
         clock.offset += MINUTE
 
 
 @EXPECTS_REFUSED_QUESTIONS
-@JUMPS
+@parametrize_by_jump
 def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """Payments start before, during and after the jump and are paid: each is booked once and soon."""
+    """Payments start before, during and after the jump and are paid. Each is booked once, and soon."""
     begun: dict[str, int] = {}
     plan = [("ORD-1", "paypay", timedelta()), ("ORD-2", "atom", jump), ("ORD-3", "paypay", timedelta())]
     for number, provider, wrong in plan:
@@ -76,13 +75,13 @@ def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock:
 
 
 @EXPECTS_REFUSED_QUESTIONS
-@JUMPS
+@parametrize_by_jump
 @pytest.mark.engines("sqlite")
-def test_a_notice_refused_by_a_wrong_clock_is_made_up_for(
+def test_a_payment_whose_notice_was_refused_is_booked_by_a_poll(
     scene: PaymentDesk, clock: MovedClock, jump: timedelta
 ) -> None:
-    """A genuine notice is refused while the clock is wrong, because its signed time seems to be in the future or too
-    old: its payment is booked by a poll.
+    """While the clock is wrong, a genuine notice is refused because its signed time seems to be in the future or too
+    old. A poll books its payment later.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.money.change_payment_state("paypay", "ORD-1", "paid", notify=False)
@@ -102,14 +101,14 @@ def test_a_notice_refused_by_a_wrong_clock_is_made_up_for(
     assert scene.read_payment(payment).captured_minor == 3300
 
 
-@JUMPS
+@parametrize_by_jump
 @pytest.mark.expects_log("events that are not taken are told of")
 @pytest.mark.engines("sqlite")
 def test_events_written_under_a_wrong_clock_are_published(
     scene: PaymentDesk, clock: MovedClock, receiver: AlertReceiver, jump: timedelta
 ) -> None:
-    """Events that were written or postponed under the wrong clock are sent soon, in order, and each
-    is accepted once.
+    """Events that were written or postponed while the clock was wrong are sent soon and in order, and the receiver
+    accepts each once.
     """
     refused = {"a-2", "b-1"}
     receiver.answers = lambda event, _: 503 if event["event_id"] in refused else 204
@@ -131,12 +130,12 @@ def test_events_written_under_a_wrong_clock_are_published(
     assert scene.list_open_rules("outbox") == []
 
 
-@JUMPS
+@parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_clock_jump_raises_an_alert_once(
     scene: PaymentDesk, clock: MovedClock, receiver: AlertReceiver, jump: timedelta
 ) -> None:
-    """An alert before or during the jump is raised once and resolved once, by every clock."""
+    """An alert from before or during the jump is raised once and resolved once, whichever clock is used."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
         started = scene.payments.start(scene.insert_order(number, 50_000, "INR"), "atom").payment.id
@@ -166,11 +165,11 @@ def test_a_clock_jump_raises_an_alert_once(
     assert scene.list_open_rules("order") == []
 
 
-@JUMPS
+@parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """A clock that is ahead takes today for yesterday, so that a run compares half of the day: the whole day is
-    compared later.
+    """If a clock that is ahead takes today for yesterday, a reconciliation run compares only half of the day. The
+    whole day is compared later.
     """
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
@@ -194,10 +193,10 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
     assert (newest.from_day, newest.matched) == (midnight.date(), 2)
 
 
-@JUMPS
+@parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_take_lasts_half_an_hour(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """A take under a wrong clock doesn't keep the record for a day. On a server the desk's clock isn't used."""
+    """A take that was made under a wrong clock does not last for a day. On a server the desk's clock is not used."""
     number = scene.insert_order("ORD-1", 3300)
     clock.offset = jump
     scene.console.recovery.take("order", number)

@@ -1,4 +1,4 @@
-"""A due credit check that can't be settled goes on to its next attempt, or to a person."""
+"""Tests of a due credit check that cannot be settled: it gets its next attempt, or waits for a person."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
 (NUMBER,) = invent_numbers(1)
-ROUNDS = len(PURCHASE_PROBE_WAITS) + 2
+ROUND_COUNT = len(PURCHASE_PROBE_WAITS) + 2
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def read_record(console: Console) -> CreditCheck:
 
 def run_for_days(console: Console, clock: ManualClock) -> None:
     """Run the worker's tasks about credit checks often enough for each attempt of a schedule."""
-    for _ in range(ROUNDS):
+    for _ in range(ROUND_COUNT):
         clock.at += timedelta(days=1, hours=1)
         for name in ("probes", "refetches"):
             console.scheduler._tasks[name]()
 
 
 def lose_the_answer(place: Place) -> None:
-    """Reset the rows to the state before the provider's answer, as a restored backup would; the desk's spool still
+    """Set the rows back to the state before the provider's answer, as a restored backup would; the desk's spool still
     has the answer's id.
     """
     place.sql(
@@ -58,8 +58,8 @@ def lose_the_answer(place: Place) -> None:
 def test_a_purchase_without_the_list_call_needs_a_person(
     console: Console, vendor: LedgerVendor, hand_clock: ManualClock
 ) -> None:
-    """The setting of AlarmBox's list was on when the purchase became unknown, and is off now: the purchase waits for
-    a person.
+    """If the setting for AlarmBox's list was on when the purchase became unknown and is off now, the purchase waits
+    for a person.
     """
     vendor.behaviour = "silent_after_charge"
     call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
@@ -77,8 +77,8 @@ def test_a_purchase_without_the_list_call_needs_a_person(
 def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
 ) -> None:
-    """The spool has the id of the answer, but AlarmBox doesn't show that check: after its schedule the purchase waits
-    for a person.
+    """If the spool has the id from the answer but AlarmBox does not show that credit check, the purchase waits for a
+    person after its schedule of probes.
     """
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     lose_the_answer(place)
@@ -96,8 +96,8 @@ def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
 def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
     console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
 ) -> None:
-    """A process died between AlarmBox's first 403 and the end of the record's schedule: the record doesn't stay due
-    for ever.
+    """If a process dies between AlarmBox's first 403 and the end of the record's schedule, the record does not stay
+    due for ever.
     """
     vendor.readable = False
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
@@ -114,8 +114,8 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
 def test_a_check_that_fails_here_delays_no_other_check(
     console: Console, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One purchase always fails with a bug: it goes through its schedule to a person, and the purchase after it is
-    probed although each run handles only one.
+    """If a bug makes the probe of one purchase always fail, that purchase goes through its schedule and then waits
+    for a person. The next purchase is still probed, although each run processes only one.
     """
     broken, other = invent_numbers(2)
     vendor.behaviour = "silent_after_charge"

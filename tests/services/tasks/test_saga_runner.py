@@ -1,4 +1,6 @@
-"""The runner of sagas: the effect of a step and its entry in the journal are written together or not at all."""
+"""Tests of the runner of sagas: the effect of a step and its entry in the saga's journal are written together or not
+at all.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,8 +40,8 @@ MINUTE = timedelta(minutes=1)
 
 
 class SagaDesk:
-    """A plan of three steps that write their names into the audit trail, or give the answers set in `answers`; with
-    `asks` the first step is a question.
+    """A saga plan of three steps on a desk. Each step writes its name into the audit trail and returns the result
+    that is set in `answers`, if any. With `asks`, the first step is a query to a provider.
     """
 
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
@@ -53,17 +55,19 @@ class SagaDesk:
         self.runner = SagaRunner(context, self.plan)
 
     def _make_effect_step(self, name: str) -> EffectStep:
-        """Return a step that writes its name into the trail."""
+        """Return a step that writes its name into the audit trail."""
         return EffectStep(
             name, self._make_action(name), undo_effect=lambda tx, saga: self._write_entry(tx, f"undo_{name}", saga)
         )
 
     def _write_entry(self, tx: Transaction, name: str, saga: Saga) -> None:
-        """Write the step's name into the trail."""
+        """Write the step's name into the audit trail."""
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
 
     def _make_action(self, name: str) -> StepAction:
-        """Return the action of the step: its set answer, or its entry in the trail."""
+        """Return the action of the step: it writes the step's entry into the audit trail and returns the configured
+        result.
+        """
 
         def do(tx: Transaction, saga: Saga) -> StepVerdict:
             self._write_entry(tx, name, saga)
@@ -75,7 +79,7 @@ class SagaDesk:
         return do
 
     def _return_question_action(self, _saga: Saga) -> StepAction:
-        """Return the action that follows the question."""
+        """Return the action that follows the query of the first step."""
         return self._make_action("one")
 
     def start_saga(self) -> Saga:
@@ -87,7 +91,7 @@ class SagaDesk:
         return made
 
     def list_entries(self, place: Place) -> list[str]:
-        """Return the names in the trail, oldest first."""
+        """Return the step names in the audit trail, oldest first."""
         rows = place.sql("SELECT what FROM audit_log WHERE what LIKE 'bench.%' ORDER BY id")
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
@@ -98,7 +102,7 @@ class SagaDesk:
 
 @pytest.fixture
 def saga_desk(console: Console, clock: MovedClock) -> SagaDesk:
-    """A plan of three steps on a desk."""
+    """Yield a desk with a saga plan of three steps."""
     return SagaDesk(console._context, clock)
 
 
@@ -107,7 +111,7 @@ OPEN, UNDONE = StepState.OPEN, StepState.UNDONE
 
 
 def test_one_run_does_all_steps_in_order(saga_desk: SagaDesk, place: Place) -> None:
-    """One run does all steps in their order; an ended saga isn't run again."""
+    """One run executes all steps in their order; an ended saga is not run again."""
     ended = saga_desk.runner.run(saga_desk.start_saga())
     assert (ended.state, ended.reason, saga_desk.list_entries(place)) == (
         SagaState.DONE,
@@ -120,8 +124,8 @@ def test_one_run_does_all_steps_in_order(saga_desk: SagaDesk, place: Place) -> N
 
 
 def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk, place: Place) -> None:
-    """A waiting step writes nothing and is tried again at its own time or by the schedule; the steps before it aren't
-    repeated.
+    """A step that waits writes nothing and is tried again at its own time or by the schedule. The steps before it are
+    not repeated.
     """
     saga_desk.answers["two"] = StepWaiting("closed")
     saga = saga_desk.runner.run(saga_desk.start_saga())
@@ -153,7 +157,9 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk
 def test_a_fault_undoes_the_step_and_waits(
     saga_desk: SagaDesk, place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A step raises an error: its writes are rolled back, the fault is logged, and the step is tried again later."""
+    """If a step raises an error, its writes are rolled back, the fault is logged, and the step is tried again
+    later.
+    """
     saga_desk.answers["two"] = RuntimeError("bug")
     saga = saga_desk.runner.run(saga_desk.start_saga())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
@@ -166,8 +172,8 @@ def test_a_fault_undoes_the_step_and_waits(
 
 @pytest.mark.expects_log("stays at two")
 def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place: Place) -> None:
-    """A bug makes a step fail: after a few attempts at growing intervals the saga stops until a
-    person continues it.
+    """If a bug makes a step fail, the saga stops after a few attempts at growing intervals, until a person continues
+    it.
     """
     told: list[Saga] = []
     runner = SagaRunner(saga_desk.context, replace(saga_desk.plan, on_stop=lambda _tx, saga: told.append(saga)))
@@ -195,8 +201,8 @@ def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place
 @pytest.mark.parametrize("code", ["provider_unreachable", "database_unreachable", "rate_limited", "bad_profile"])
 @pytest.mark.expects_log("stays at two")
 def test_a_saga_waits_for_an_unreachable_provider_without_stopping(saga_desk: SagaDesk, code: str) -> None:
-    """While a provider or the database is unreachable, the step is tried again at growing
-    intervals, without an end.
+    """While a provider or the database cannot be reached, the step is tried again at growing intervals, without an
+    end.
     """
     saga_desk.answers["two"] = ConsoleError(ErrorCode(code))
     saga = saga_desk.runner.run(saga_desk.start_saga())
@@ -207,8 +213,8 @@ def test_a_saga_waits_for_an_unreachable_provider_without_stopping(saga_desk: Sa
 
 
 def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) -> None:
-    """A step ends the saga as no longer needed: the effects of the steps before it stay, and the later steps aren't
-    done.
+    """If a step ends the saga as no longer needed, the effects of the earlier steps stay, and the later steps are not
+    executed.
     """
     saga_desk.answers["two"] = SagaDone("settled")
     ended = saga_desk.runner.run(saga_desk.start_saga())
@@ -220,7 +226,7 @@ def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) ->
 
 
 def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place) -> None:
-    """Compensation undoes the done steps, the newest first."""
+    """A compensation undoes the executed steps, the newest first."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
     ended = saga_desk.runner.run(saga_desk.start_saga())
     assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
@@ -231,7 +237,7 @@ def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place
 def test_an_interrupted_compensation_continues(
     saga_desk: SagaDesk, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run breaks off between two compensations: the next run does the remaining ones, and none twice."""
+    """If a run is interrupted between two compensations, the next run executes the remaining ones, and none twice."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
     saga = saga_desk.start_saga()
     with monkeypatch.context() as patch:
@@ -245,7 +251,7 @@ def test_an_interrupted_compensation_continues(
 
 
 def _make_interrupt_at(point: str) -> Callable[[str], None]:
-    """Return a failpoint function that raises KeyboardInterrupt at this point."""
+    """Return a failpoint function that raises KeyboardInterrupt at this failpoint."""
 
     def interrupt_at_point(name: str) -> None:
         if name == point:
@@ -255,7 +261,7 @@ def _make_interrupt_at(point: str) -> Callable[[str], None]:
 
 
 def test_a_saga_goes_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
-    """The saga runs an earlier step again, and goes on from there."""
+    """If a step returns to an earlier step, the saga runs that step again and continues from there."""
     saga_desk = SagaDesk(console._context, clock, asks=True)
     asked = saga_desk._make_action("one")
 
@@ -273,8 +279,8 @@ def test_a_saga_goes_back_to_an_earlier_step(console: Console, clock: MovedClock
 
 
 def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: Place) -> None:
-    """Two processes run one step: the one whose read of the journal is out of date does nothing, and returns the
-    other one's result.
+    """If two processes run one step, the process whose read of the journal is out of date does nothing and returns
+    the other process's result.
     """
     saga = saga_desk.start_saga()
     ended = saga_desk.runner.run(saga)
@@ -283,7 +289,7 @@ def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: 
 
 
 def test_a_record_has_one_open_saga_of_a_kind(saga_desk: SagaDesk) -> None:
-    """A record has one open saga of a kind; a second one starts only after the first has ended."""
+    """A record has at most one open saga of a kind; a second saga starts only after the first has ended."""
     first = saga_desk.start_saga()
     now = saga_desk.context.now()
     again = saga_desk.context.write(lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, now))

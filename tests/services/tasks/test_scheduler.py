@@ -1,4 +1,6 @@
-"""The scheduler: which process runs a task, when the task is due again, and what is reported about it."""
+"""Tests of the scheduler: which process runs a task, when the task is due again, and what the program reports about
+it.
+"""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -33,7 +35,7 @@ PROBE_INTERVAL = timedelta(seconds=get_interval("probes").seconds)
 
 
 class CountedTasks:
-    """Two tasks, `probes` and `refetches`, that count their runs on a desk; `act` is called by `probes`."""
+    """Two tasks on a desk, `probes` and `refetches`, that count their runs. The task `probes` also calls `act`."""
 
     def __init__(self, console: Console) -> None:
         self.context = console._context
@@ -50,30 +52,30 @@ class CountedTasks:
         )
 
     def _run_probes(self) -> int:
-        """Count a run of `probes` and call `act`."""
+        """Count a run of the task `probes` and call `act`."""
         self.runs.append("probes")
         return self.act()
 
     def _run_refetches(self) -> int:
-        """Count a run of `refetches`."""
+        """Count a run of the task `refetches`."""
         self.runs.append("refetches")
         return 2
 
     @property
-    def count_probe_runs(self) -> ScheduledTask:
+    def read_probes_row(self) -> ScheduledTask:
         """Return the stored row of the task `probes`."""
         return next(task for task in self.scheduler.read_states() if task.name == "probes")
 
     def let_probes_fail(self, trouble: Exception) -> None:
-        """Let `probes` raise this error."""
+        """Let the task `probes` raise this error."""
 
         def raise_trouble() -> int:
             raise trouble
 
         self.act = raise_trouble
 
-    def beat_once(self) -> None:
-        """Beat once, as the heartbeat's thread does each 15 seconds."""
+    def renew_leases_once(self) -> None:
+        """Renew all leases once, as the heartbeat's thread does every 15 seconds."""
         for beat in list(self.heartbeat._beat_functions.values()):
             beat()
 
@@ -90,7 +92,7 @@ class CountedTasks:
 
 @pytest.fixture
 def tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterator[CountedTasks]:
-    """The counted tasks on a desk whose waits aren't scaled."""
+    """Return the counted tasks on a desk with unscaled waits."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
         made = CountedTasks(console)
         yield made
@@ -98,12 +100,12 @@ def tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> Iterat
 
 
 def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A new task runs at once, then after its own interval; its row has the result of the run."""
+    """A new task runs at once, and then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due_tasks() == ()
     hand_clock.at += PROBE_INTERVAL
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
-    probes = tasks.count_probe_runs
+    probes = tasks.read_probes_row
     assert (probes.begun_at, probes.ended_at, probes.next_at) == (
         hand_clock.at,
         hand_clock.at,
@@ -114,15 +116,15 @@ def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_cl
 
 
 def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
-    """The command that runs all tasks once runs each of them in their order, due or not."""
+    """The command that runs all tasks once runs each task in order, whether it is due or not."""
     for _ in range(2):
         assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.runs == ["probes", "refetches"] * 2
 
 
-def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A scheduler that looks rarely also runs the tasks that become due within a margin after the look, and no later
-    ones.
+def test_tasks_due_within_the_margin_are_run_early(tasks: CountedTasks, hand_clock: ManualClock) -> None:
+    """A scheduler that is called rarely also runs the tasks that become due within a margin after the call, and no
+    later tasks.
     """
     tasks.scheduler.run_due_tasks()
     hand_clock.at += PROBE_INTERVAL - timedelta(seconds=10)
@@ -131,7 +133,7 @@ def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_cloc
 
 
 def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A run that handled a full batch may have left records, so the task's next run comes soon instead of after its
+    """If a run processed a full batch, records may remain, so the task's next run comes soon instead of after its
     interval.
     """
     tasks.act = lambda: INTERVAL_OF_TASK["probes"].batch_size
@@ -141,7 +143,7 @@ def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_cloc
 
 
 def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
-    """A task that another process is running isn't started, and the other tasks are run."""
+    """If another process is running a task, the scheduler does not start that task and runs the other tasks."""
     inner: list[tuple[TaskRun, ...]] = []
 
     def run_inner_scheduler() -> int:
@@ -158,14 +160,14 @@ def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
 def test_a_single_run_waits_for_a_running_task_with_a_limit(
     tasks: CountedTasks, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A single run of all tasks waits a limited time for a task that another process runs, reports nothing done for
-    it, and runs the others.
+    """The command that runs all tasks once waits a limited time for a task that another process runs. It reports no
+    processed record for that task and runs the other tasks.
     """
     before, inner, go_on = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
 
     def sleep_and_beat(seconds: float) -> None:
         go_on(seconds)
-        tasks.beat_once()
+        tasks.renew_leases_once()
 
     def run_in_second_thread() -> int:
         inner.append(tasks.make_scheduler().run_all())
@@ -181,27 +183,29 @@ def test_a_single_run_waits_for_a_running_task_with_a_limit(
 
 @expects_task_failures
 def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
-    a good run resets the wait.
+    """A failing task waits longer after each failure, up to a limit, and its row has the error. The other tasks run,
+    and a successful run resets the wait.
     """
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     waits = []
     for _ in range(12):
         tasks.scheduler.run_due_tasks()
-        waits.append(tasks.count_probe_runs.next_at - hand_clock.at)
-        hand_clock.at = tasks.count_probe_runs.next_at
+        waits.append(tasks.read_probes_row.next_at - hand_clock.at)
+        hand_clock.at = tasks.read_probes_row.next_at
     assert waits[:3] == [PROBE_INTERVAL * 2, PROBE_INTERVAL * 4, PROBE_INTERVAL * 8]
     assert waits[-1] == timedelta(minutes=15)
-    assert (tasks.count_probe_runs.error_code, tasks.count_probe_runs.failures) == ("provider_unreachable", 12)
+    assert (tasks.read_probes_row.error_code, tasks.read_probes_row.failures) == ("provider_unreachable", 12)
     tasks.act = lambda: 3
     assert TaskRun("probes", 3) in tasks.scheduler.run_due_tasks()
-    assert (tasks.count_probe_runs.error_code, tasks.count_probe_runs.failures) == (None, 0)
+    assert (tasks.read_probes_row.error_code, tasks.read_probes_row.failures) == (None, 0)
     assert "refetches" in tasks.runs
 
 
 @expects_task_failures
 def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks) -> None:
-    """One task fails in a single run of all tasks: the others run, and then the command ends with that error."""
+    """If one task fails in the command that runs all tasks once, the other tasks run, and then the command ends with
+    that task's error.
+    """
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
         tasks.scheduler.run_all()
@@ -210,7 +214,7 @@ def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks
     tasks.let_probes_fail(ValueError("a bug of ours"))
     with pytest.raises(ValueError, match="bug"):
         tasks.scheduler.run_all()
-    assert tasks.count_probe_runs.error_code == "internal_error"
+    assert tasks.read_probes_row.error_code == "internal_error"
     assert tasks.list_held_leases() == set()
 
 
@@ -225,7 +229,9 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
 
 
 def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """The task of a process that died runs again as soon as its lease has expired, and not before."""
+    """If a process dies while running a task, the task runs again as soon as the lease has expired, and not
+    before.
+    """
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(
@@ -242,8 +248,8 @@ def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, han
 
 
 def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A run whose lease was taken over stops before its next record, and doesn't overwrite the row
-    of the other run.
+    """If another process has taken over the lease of a run, the run stops before its next record and does not
+    overwrite the other run's row.
     """
     done: list[int] = []
 
@@ -254,18 +260,18 @@ def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTa
                 hand_clock.at += timedelta(seconds=60)
                 tasks.act = lambda: 7
                 tasks.make_scheduler().run_due_tasks()
-                tasks.beat_once()
+                tasks.renew_leases_once()
         return len(done)
 
     tasks.act = iterate_and_stop
     tasks.scheduler.run_due_tasks()
     assert done == [0, 1]
-    assert tasks.count_probe_runs.record_count == 7
+    assert tasks.read_probes_row.record_count == 7
 
 
 def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
-    """A task that works in parts stores its position in its row during the run, and the end of the run leaves it
-    there.
+    """A task that works in parts stores its position in its row during the run, and the end of the run does not
+    change it.
     """
 
     def store_position() -> int:
@@ -275,16 +281,16 @@ def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
     tasks.act = store_position
     tasks.scheduler.run_due_tasks()
     assert (
-        tasks.count_probe_runs.position,
-        tasks.count_probe_runs.record_count,
-        tasks.count_probe_runs.failures,
+        tasks.read_probes_row.position,
+        tasks.read_probes_row.record_count,
+        tasks.read_probes_row.failures,
     ) == ("page 7", 5, 0)
-    assert tasks.count_probe_runs.next_at == tasks.context.now() + PROBE_INTERVAL
+    assert tasks.read_probes_row.next_at == tasks.context.now() + PROBE_INTERVAL
     assert tasks.list_held_leases() == set()
 
 
-def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
-    """A stopped run handles no further record and no further task; the remaining work is due at once for another
+def test_a_stopped_run_ends_between_two_records(tasks: CountedTasks) -> None:
+    """A stopped run processes no further record and no further task. The remaining work is due at once for another
     worker.
     """
     stopped: list[bool] = []
@@ -308,7 +314,7 @@ def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
 def test_a_jump_of_the_clock_postpones_nothing(
     tasks: CountedTasks, hand_clock: ManualClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a jump of the clock by a day each task runs once at once, and is due an interval later."""
+    """After a jump of the clock by a day, each task runs once at once and is due again after its interval."""
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     tasks.scheduler.run_due_tasks()
@@ -316,13 +322,13 @@ def test_a_jump_of_the_clock_postpones_nothing(
         off[0] = wrong
         assert [run.task for run in tasks.scheduler.run_due_tasks()] == ["probes", "refetches"]
         assert tasks.scheduler.run_due_tasks() == ()
-        assert tasks.count_probe_runs.next_at == hand_clock.now() + PROBE_INTERVAL
+        assert tasks.read_probes_row.next_at == hand_clock.now() + PROBE_INTERVAL
     assert tasks.list_task_alerts() == ()
 
 
 @expects_task_failures
 def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """A task that keeps failing has one alert, which closes when the task has run again."""
+    """A task that keeps failing has one alert, which closes when the task has run successfully again."""
     tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
         tasks.scheduler.run_due_tasks()
@@ -336,14 +342,14 @@ def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock
 
 
 def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """Another process raises an alert about a run that doesn't end; the end of the run closes the alert."""
+    """Another process raises an alert about a run that does not end; the end of the run closes the alert."""
     seen: list[int] = []
 
     def run_too_long() -> int:
         if not seen:
             for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
-                tasks.beat_once()
+                tasks.renew_leases_once()
             tasks.make_scheduler().run_due_tasks()
             seen.append(len(tasks.list_task_alerts()))
         return 0
@@ -357,7 +363,7 @@ def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: ManualC
 
 
 def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, hand_clock: ManualClock) -> None:
-    """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
+    """After a day without a worker, every task is overdue; the scheduler runs all tasks and raises no alert."""
     tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(days=1)
     tasks.scheduler.run_due_tasks()
@@ -365,7 +371,7 @@ def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, han
 
 
 def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> None:
-    """Each run of a task has its own correlation id, known to everything that it does, and none is set afterwards."""
+    """Each run of a task has its own correlation id, which all its log lines contain; after the run none is set."""
     seen: list[dict[str, str]] = []
 
     def note_log_facts() -> int:
@@ -381,7 +387,9 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
 
 
 def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: ManualClock) -> None:
-    """`doctor` reports tasks that have not run for long; none while they run or before any has run."""
+    """The command `doctor` reports tasks that have not run for long. It reports none while tasks run or before any
+    task has run.
+    """
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 
         def read_tasks_check() -> tuple[bool, object]:
@@ -403,7 +411,7 @@ def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_
 
 
 def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: CountedTasks) -> None:
-    """The short leases of tasks aren't listed among the leases that people wait for."""
+    """The short leases of tasks are not in the list of leases for which people wait."""
     context = tasks.context
     context.write(
         lambda tx: leases.acquire(tx, TASK_LEASE_PREFIX + "probes", context.make_holder(), context.now(), 45)
@@ -418,8 +426,8 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Counted
 def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
     tasks: CountedTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database is unreachable when the worker opens the case about an unreadable row: the next
-    run opens it once.
+    """If the database cannot be reached when the worker opens the case about an unreadable row, the next run opens
+    the case once.
     """
     unreadable_rows.read_readable_rows("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
 

@@ -1,5 +1,5 @@
-"""Every due task runs under the worker's own account on a server: its rights are enough, and each task has work to
-do.
+"""Tests that each due task runs with the worker's own database account on a server: the account's rights are enough,
+and each task has records to process.
 """
 
 from collections import Counter
@@ -33,9 +33,9 @@ TASKS_WITH_WORK = {
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.usefixtures("moved_server_clock")
 def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """People leave a paid and an unpaid payment, an order with another amount, an approved refund, a check without
-    its PDF, half a bulk run and a day to reconcile; the shop leaves a check. The worker's account handles all of it
-    without a failed task or a message about a failure.
+    """Operators leave a paid and an unpaid payment, an order with another amount, an approved refund, a credit check
+    without its PDF, half a bulk run and a day to reconcile. The other application leaves a credit check. The worker's
+    account processes all of these without a failed task or a message about a failure.
     """
     with ExitStack() as stack:
         receiver = stack.enter_context(receive_alerts())
