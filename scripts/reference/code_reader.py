@@ -1,8 +1,9 @@
-"""Derives the JSON object that a function makes from the function's source and from declared types. No function is
-called.
+"""Reads the source of a function that returns a JSON object, and derives the names and types of the object's fields
+from it and from declared types. No function is called.
 
-The functions that make JSON are dict displays, comprehensions, conditions and calls of each other. If a construct or
-a type can't be read, the exception `Unreadable` names the line: annotate the variable there, or extend this module.
+Such a function consists of dict displays, comprehensions, conditions and calls of other such functions. If a
+construct or a type can't be read, the exception `Unreadable` names the line: annotate the variable there, or extend
+this module.
 """
 
 import ast

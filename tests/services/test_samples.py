@@ -55,8 +55,9 @@ def test_the_same_seed_makes_the_same_records() -> None:
 
 
 def test_two_thousand_samples_have_every_kind() -> None:
-    """The generator makes 2,000 sample credit checks, oldest first, without events in the future and with every kind
-    that support staff may see.
+    """The generator makes 2,000 sample credit checks, sorted by their start (oldest first) and without events in the
+    future. They include each kind of credit check that support staff may see, such as running, unknown, superseded
+    and duplicate.
     """
     made = generate_checks(1, NOW, describe_company)
     kinds = Counter(sample.kind for sample in made)

@@ -69,7 +69,9 @@ def buy_check(console: Console, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
-def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge") -> CreditCheck:
+def make_unknown_purchase(
+    console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge"
+) -> CreditCheck:
     """Return a purchase with an unknown outcome."""
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
@@ -94,7 +96,7 @@ def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, tea
 
 def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The first person proposes an outcome. An operator cannot confirm it; an approver with separate evidence can."""
-    record = make_unknown(team_desks("op-a"), vendor)
+    record = make_unknown_purchase(team_desks("op-a"), vendor)
 
     def resolve_as(who: str) -> object:
         return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
@@ -115,7 +117,7 @@ def test_one_person_settles_a_purchase_with_the_providers_confirmation(
     """A person other than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
     first.
     """
-    record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
+    record = make_unknown_purchase(team_desks("op-a"), vendor, "silent_after_charge")
     resolved = team_desks("op-b").recovery.resolve(
         "credit-check", record.id, "success", "seen there", vendor.charges[-1].id
     )
@@ -128,15 +130,15 @@ def test_the_worker_settles_another_persons_purchase(
 ) -> None:
     """If AlarmBox offers a list of purchases, the worker probes and settles another person's purchase."""
     vendor.finds = True
-    record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")
+    record = make_unknown_purchase(team_desks("op-a"), vendor, "silent_after_charge")
     probed = team_desks("worker").recovery.probe("credit-check", record.id)
     assert isinstance(probed, CreditCheck)
     assert probed.state == "success"
 
 
 def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
-    """A renewal supersedes the credit check, is refused by AlarmBox and gives the claim back. The database accepts
-    each of these writes.
+    """If AlarmBox refuses a renewal, the earlier credit check gets its claim back and is live again. A later
+    successful renewal supersedes it. The database accepts each of these writes by a person's account.
     """
     vendor.today = lambda: date(2024, 4, 1)
     bought = buy_check(team_desks("op-a"))
@@ -174,15 +176,15 @@ def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks,
             " VALUES (8, '５０１０００１１９２７０７', NULL), (8, 'T5010001192707', NULL), (9, '7010001065142', 5)"
         )
         cursor.execute("UPDATE hansha_alarmbox_credit_checks SET work_at = '2020-01-01' WHERE id = %s", (bought.id,))
-        _begin_and_vanish(cursor, people.names["op-b"])
+        _insert_lapsed_operation(cursor, people.names["op-b"])
     ran = {run.task: run.count for run in team_desks("worker").recovery.run_all_tasks()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
     assert call_for_refusal_code(lambda: buy_check(team_desks("worker"), "77")) == "not_allowed"
 
 
-def _begin_and_vanish(cursor: object, who: str) -> None:
-    """Insert an operation of this person whose process has ended."""
+def _insert_lapsed_operation(cursor: object, who: str) -> None:
+    """Insert an operation of this person that is stored as being sent although its process has ended."""
     cursor.execute(  # type: ignore[attr-defined]  # PyMySQL's
         "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
         " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.purchase',"

@@ -246,7 +246,8 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
 
 
 def _list_views_that_mask_payers() -> tuple[_PeopleView, ...]:
-    """Return the views in which the payer of a payment is masked, also within texts."""
+    """Return the database views that mask the payer of a payment, both in columns of payers and inside longer
+    texts."""
     return (
         _PeopleView(
             "alerts",

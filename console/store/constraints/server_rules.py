@@ -78,7 +78,7 @@ def _make_audit_fact_sql(name: str) -> str:
 
 
 _IS_OWN_SESSION_SQL = exists_sql("sessions s WHERE s.id = NEW.session AND CAST(s.operator AS BINARY) = account")
-_NAMES_REQUEST_AND_WORKER_SQL = (
+_HAS_REQUEST_AND_WORKER_SQL = (
     f"CAST({_make_audit_fact_sql('request')} AS BINARY) = {EXECUTED_REQUEST_SQL}"
     f" AND CAST({_make_audit_fact_sql('worker')} AS BINARY) = account"
 )
@@ -99,7 +99,7 @@ _AUDIT_ROW_INSERT_RULES = (
         f"me = account OR {_IS_OWN_SESSION_SQL}", "a worker writes in a person's name within its own session alone"
     ),
     TriggerRule(
-        f"me = account OR ({_NAMES_REQUEST_AND_WORKER_SQL})",
+        f"me = account OR ({_HAS_REQUEST_AND_WORKER_SQL})",
         "a worker's entry in a person's name names the request and the worker",
     ),
     TriggerRule(

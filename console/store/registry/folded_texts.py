@@ -70,8 +70,8 @@ def fold_names(columns: FileColumns, folded: FoldedColumns) -> list[str]:
 
 
 def _list_stored_forms(texts: Sequence[str], forms: ComparisonForms) -> list[str]:
-    """Return the comparison form of each text as a line of `folded_names` has it: "" if the text is its own form, a
-    space if the form is empty. `forms` are the comparison forms of `texts`."""
+    """Return the comparison form of each text as the column `folded_names` stores it, one line for each text: "" if
+    the text is its own form, a space if the form is empty. `forms` are the comparison forms of `texts`."""
     return [
         "" if folded_text == text else folded_text or _MARK_OF_EMPTY_TEXT
         for text, folded_text in zip(texts, forms.folded_texts, strict=True)

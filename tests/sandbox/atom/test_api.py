@@ -295,7 +295,8 @@ def test_the_refund_status_has_several_forms(
 def test_the_refund_status_returns_each_remark(
     atom_caller: AtomCaller, control: SandboxControl, paid_payment_id: str, to: str, remark: str, left: int
 ) -> None:
-    """REFUNDSTATUS returns each remark of the table. If a refund has failed, its amount can be refunded again."""
+    """REFUNDSTATUS answers with the remark of the refund's state, as Atom's table of remarks says. If a refund has
+    failed, its amount can be refunded again."""
     control.change_settings(waits_for_manual_settling=True)
     atom_caller.refund_payment(paid_payment_id)
     control.payments_control.change_refund_state("RFD1", to)

@@ -736,8 +736,8 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
 def test_a_continued_saga_that_fails_again_opens_a_case_again(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a probe continues a stuck saga and it fails again, the program repeats the failing step as often as before,
-    and then stops with a new case.
+    """If a probe continues a stuck saga and the same step fails again, the program repeats the step as often as
+    before. Then the saga stops, and a new case is opened.
     """
     payment = make_stuck_payment(scene, clock, monkeypatch)
     with monkeypatch.context() as broken:

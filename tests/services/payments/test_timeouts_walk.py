@@ -151,8 +151,9 @@ def require_conditions(walk: RandomWalk, told: str) -> None:
 def test_conditions_hold_after_every_random_step(
     scene: PaymentDesk, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After each random step, a cancelled order has no open payment, stock is released only for cancelled orders, and
-    each effect has happened once. At the end each order is paid, cancelled or has never had a payment.
+    """After each random step of a test run, a cancelled order has no open payment, stock is released only for
+    cancelled orders, and each effect has happened once. At the end each order is paid, is cancelled or has never had
+    a payment.
     """
     walk = RandomWalk(scene, clock, seed)
     for turn in range(STEP_COUNT):

@@ -173,7 +173,9 @@ def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, wh
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str) -> None:
-    """While the proposer is the only enabled approver, the record does not say that it waits for a second person."""
+    """If all approvers are disabled after a person has proposed an outcome, the next step of the record says that a
+    second person is missing. Before that, the next step says that the record waits for a second person.
+    """
     if kind == "payment":
         record: Any = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
         read: Any = desk.console.payments.read_payment

@@ -73,7 +73,7 @@ def test_each_order_refuses_the_cursors_of_the_others(console: Console, read_pag
 
 def test_another_filter_or_queue_refuses_the_cursor(console: Console, read_page_cursor: Callable[..., str]) -> None:
     """The same queue with another filter, and another queue, refuse a cursor, in the default sort order and in a
-    chosen one. Two texts of the same filter mean the same list.
+    chosen one. A cursor is valid for the same filter in another spelling.
     """
     for order in (DEFAULT_SORT_ORDER, QueueSortOrder(SortColumn.AMOUNT, is_descending=True)):
         plain = read_page_cursor(order=order)

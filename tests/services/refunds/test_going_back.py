@@ -116,8 +116,9 @@ def test_a_desk_that_knows_a_lost_refund_stops_approvals(
 def test_one_person_alone_cannot_release_a_lost_refund(
     home: Path, control: SandboxControl, backup_path: Path
 ) -> None:
-    """If a person closes their own proposal about a lost refund by SQL, this does not count as a decision of two
-    people. Then two people decide, because the refund never reached the gateway.
+    """If a person proposes the outcome of a lost refund and the proposal is closed by SQL, this does not count as a
+    decision of two people, and no other refund can be requested. After two people have decided that the lost refund
+    failed, another refund can be requested.
     """
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()
@@ -227,8 +228,8 @@ def test_the_id_of_a_lost_payment_may_be_taken(
 
 
 def test_a_lost_refund_with_an_old_key_stops_its_payment(desk: RefundDesk) -> None:
-    """If an earlier release made the key of a lost refund, the refund stops other refunds of its payment by the
-    payment's id, unless the payment started after the refund was sent.
+    """If an earlier release made the key of a lost refund, the program finds the refund's payment by the payment's id
+    and stops other refunds of it, unless the payment started after the refund was sent.
     """
     payment = desk.make_paid_payment()
     sent = desk.approve_refund(desk.request_refund(payment, "1000"))

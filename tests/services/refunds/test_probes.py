@@ -14,7 +14,9 @@ from console.services.refunds.late_outcomes import apply_refund_report
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
-def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
+def make_unknown_refund(
+    desk: RefundDesk, provider: str = "paypay", *, happened: bool = False
+) -> tuple[Payment, Refund]:
     """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
     provider has made it.
     """
@@ -25,7 +27,7 @@ def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool =
     return payment, desk.read_refund(refund)
 
 
-def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
+def make_accepted_refund(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
     """Return a payment and its refund, which the provider accepted."""
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     return payment, desk.approve_refund(desk.request_refund(payment, "100"))
@@ -35,7 +37,7 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
     """The page of an order names its unknown refund until the outcome is known, because the sentence "nothing to do"
     would be wrong.
     """
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     assert payment.order_id is not None
     explanation = desk.console.payments.read_order(payment.order_id).explanation
     assert (explanation.verdict, explanation.facts["refund"], explanation.work) == (
@@ -54,7 +56,7 @@ def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: s
     """One answer that the refund was made settles the refund, also directly after the sending; nothing is sent
     again.
     """
-    payment, refund = make_unknown(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, happened=True)
     found = desk.probe_refund(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -68,7 +70,7 @@ def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDe
     """If PayPay answers `not found` at least 60 s after the sending, and again at least 180 s after it, the refund
     becomes approved again and is sent under the same key.
     """
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     assert desk.read_refund(refund).not_found == 0, "too early to count"
     desk.move_clock(seconds=61)
@@ -92,7 +94,7 @@ def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: Sand
     """A stored answer `not found` from a cache between us and PayPay counts neither as the first nor as the second
     answer, and nothing is sent again.
     """
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     control.add_fault("stored", call="paypay_refund_details", times=3)
     for seconds in (61, 140, 3600):
         desk.move_clock(seconds=seconds)
@@ -110,7 +112,7 @@ def test_a_refund_with_a_cached_answer_cannot_be_denied(
     """If the provider has made the refund and a cache gives an old answer about it, two people cannot decide that the
     refund failed. As soon as the provider's own answer arrives, it settles the refund.
     """
-    _, refund = make_unknown(desk, provider, happened=True)
+    _, refund = make_unknown_refund(desk, provider, happened=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("stored", call=call, times=2)
     for person in ("op-e", "lead-b"):
@@ -127,7 +129,7 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     """If the provider reports a refund under our key with another amount, two people cannot decide that the refund
     failed.
     """
-    _, refund = make_unknown(desk, provider, happened=True)
+    _, refund = make_unknown_refund(desk, provider, happened=True)
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
     for person in ("op-e", "lead-b"):
@@ -142,7 +144,7 @@ def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
     """One answer `not found` does not settle a refund, however late it comes. The automatic probes follow at the
     times of the schedule.
     """
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     desk.move_clock(hours=1)
     desk.run_due_tasks()
     assert (desk.read_refund(refund).certainty, desk.read_refund(refund).not_found) == (Certainty.UNKNOWN, 1)
@@ -173,7 +175,7 @@ def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxCo
     """Atom's answer `not found` never settles a refund. After the schedule of probes a person must look, and nothing
     is sent again.
     """
-    payment, refund = make_unknown(desk, "atom")
+    payment, refund = make_unknown_refund(desk, "atom")
     for _ in range(12):
         desk.move_clock(hours=25)
         desk.run_due_tasks()
@@ -189,7 +191,7 @@ def test_a_probe_without_a_usable_answer_changes_nothing(
     desk: RefundDesk, control: SandboxControl, fault: str
 ) -> None:
     """A probe without a usable answer leaves the refund unknown and reports the reason; the schedule continues."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
     code = call_for_code(lambda: desk.probe_refund(refund))
@@ -207,7 +209,7 @@ def test_a_probe_without_a_usable_answer_changes_nothing(
 
 def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, control: SandboxControl) -> None:
     """The first automatic probe comes no sooner than the time-out of the call that sent the refund."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
     desk.run_due_tasks()
     assert control.read_requests(call="paypay_refund_details") == []
@@ -237,7 +239,7 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     """An answer with another id, payment, amount or currency opens a case. The refund stays unknown until an answer
     agrees with it.
     """
-    payment, refund = make_unknown(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, happened=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
@@ -254,7 +256,7 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     """If PayPay answers ORDER_NO_LONGER_AVAILABLE, the refund stays unknown, a person must look, and no further probe
     is made.
     """
-    _, refund = make_unknown(desk, happened=True)
+    _, refund = make_unknown_refund(desk, happened=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
     assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
@@ -267,7 +269,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     day one alert is raised.
     """
     control.change_settings(waits_for_manual_settling=True)
-    payment, refund = make_accepted(desk)
+    payment, refund = make_accepted_refund(desk)
     for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
         desk.move_clock(seconds=span)
         assert desk.run_due_tasks()["refund_polls"] == 1
@@ -283,7 +285,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
 def test_refunds_at_atom_are_polled_hourly(desk: RefundDesk, control: SandboxControl) -> None:
     """Refunds at Atom, which take hours, are polled at most once an hour."""
     control.change_settings(waits_for_manual_settling=True)
-    _, refund = make_accepted(desk, "atom")
+    _, refund = make_accepted_refund(desk, "atom")
     desk.move_clock(minutes=50)
     assert desk.run_due_tasks()["refund_polls"] == 0
     desk.move_clock(minutes=11)
@@ -296,7 +298,7 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
     sent again.
     """
     control.change_settings(waits_for_manual_settling=True)
-    _, refund = make_accepted(desk)
+    _, refund = make_accepted_refund(desk)
     control.payments_control.change_refund_state(refund.provider_refund_key or "", "failed")
     found = desk.probe_refund(refund)
     assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
@@ -306,7 +308,7 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
 def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: SandboxControl, word: str) -> None:
     """A refund that Atom first accepted and later refused is failed, and its amount is free."""
     control.change_settings(waits_for_manual_settling=True)
-    payment, refund = make_accepted(desk, "atom")
+    payment, refund = make_accepted_refund(desk, "atom")
     control.payments_control.change_refund_state(refund.provider_refund_key or "", word)
     assert desk.probe_refund(refund).state is RefundState.FAILED
     assert desk.check_payment_agrees(payment).refundable_minor == 50_000
@@ -316,7 +318,7 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     """A later answer `not found` leaves an accepted refund accepted and raises an alert; later reports still change
     the refund.
     """
-    payment, refund = make_accepted(desk)
+    payment, refund = make_accepted_refund(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
     found = desk.probe_refund(refund)
     assert (found.state, found.certainty, found.work.reason) == (
@@ -429,7 +431,7 @@ def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: Sa
 
 def test_a_refund_being_sent_cannot_be_probed(desk: RefundDesk) -> None:
     """While a refund is being sent, the lease of its payment prevents a probe."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
     )
@@ -466,7 +468,7 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
     """A report about the payment that contains our refund key settles the refund as a probe does. The same report
     again changes nothing.
     """
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     assert apply_report(desk, payment, make_report(refund, payment, state))
     found = desk.read_refund(refund)
     assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
@@ -477,14 +479,14 @@ def test_a_report_about_the_payment_settles_an_unknown_refund(
 
 def test_a_report_with_a_foreign_key_changes_nothing(desk: RefundDesk) -> None:
     """If the key in a report belongs to no refund of ours, the function returns False and nothing changes."""
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     assert not apply_report(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
     assert desk.read_refund(refund) == refund
 
 
 def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
     """If a report has our refund key with another payment, a case is opened and the refund stays unknown."""
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     assert apply_report(
         desk, payment, make_report(refund, payment, RefundState.COMPLETED, provider_payment_id="0499")
     )

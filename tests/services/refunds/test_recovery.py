@@ -22,7 +22,9 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
 
-def make_unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
+def make_unknown_refund(
+    desk: RefundDesk, provider: str = "atom", *, happened: bool = False
+) -> tuple[Payment, Refund]:
     """Return a payment and its refund of 100 units, whose sending got no answer. `happened` tells whether the
     provider has made it.
     """
@@ -43,7 +45,7 @@ def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
     second person, an approver, settles the refund as failed.
     """
     desk.insert_team()
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     first = desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
     assert (first.awaiting, first.record.certainty, first.record.version) == (
         "second_person",
@@ -81,7 +83,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
     one.
     """
     desk.insert_team()
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
     assert find_deciding_roles(desk, refund) == ("approver",), "the second one is an approver"
     assert read_waiting_facts(desk, refund) == ("second_person", "waiting_for_approval", 1)
@@ -97,7 +99,7 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
 
 def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
     """If no read at the provider confirms the refund, two people must give the same provider's id."""
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     silence_provider(desk)
     assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", "the number is missing"
     assert desk.resolve_refund(refund, "completed", "op-a", "1519").awaiting == "second_person"
@@ -119,7 +121,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
     evidence also if the decision is refused.
     """
     desk.insert_team()
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     silence_provider(desk)
 
     def count_answers() -> int:
@@ -151,11 +153,11 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
     """While the program queries the provider, the first sending is settled and the refund is sent again. The answer
     about the earlier sending settles nothing.
     """
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
 
     class Overtaken:
-        """A reader that lets the refund be sent again during its query, so that its answer is about the earlier
-        sending.
+        """A reader for the provider that sends the refund again while it is queried, so that its answer is about the
+        earlier sending.
         """
 
         capabilities = desk.vendors.get_reader("atom").capabilities
@@ -185,12 +187,14 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
     provider then answers that it has the refund. A person must look, and until then no other refund of the payment
     can be requested.
     """
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     late: Outcome[RefundReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     kind = OutcomeClass.UNKNOWN if told == "other_amount" else OutcomeClass.PENDING
 
     class Overtaken:
-        """A reader that lets the late answer to the sending be delivered during its query."""
+        """A reader for the provider that, while it is queried, lets the desk deliver the late answer to the refund's
+        sending.
+        """
 
         capabilities = desk.vendors.get_reader("atom").capabilities
 
@@ -214,7 +218,7 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
     """If a desk delivers the refusal of its own earlier sending after the refund was sent again, the state of the
     second sending does not change.
     """
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     desk.sql(
         "UPDATE refunds SET operation_id = 'a later sending', sent_count = sent_count + 1, version = version + 1"
         " WHERE id = :i",
@@ -258,7 +262,7 @@ def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, i
     """Two people complete the second refund with the id that the provider gave to the first refund. The late answer
     settles the first refund, whatever people decided about it, and opens a case about the second.
     """
-    _, first = make_unknown(desk, happened=True)
+    _, first = make_unknown_refund(desk, happened=True)
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
     second = desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100")
@@ -286,7 +290,7 @@ def test_an_id_from_an_earlier_proposal_does_not_confirm(desk: RefundDesk) -> No
     """Only the provider's id in the open proposal counts, not an id that the same person gave in an earlier
     proposal.
     """
-    _, refund = make_unknown(desk, happened=True)
+    _, refund = make_unknown_refund(desk, happened=True)
     silence_provider(desk)
     desk.resolve_refund(refund, "completed", "op-a", "1519")
     assert desk.resolve_refund(refund, "completed", "op-a", "1520").awaiting == "second_person"
@@ -306,7 +310,7 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     """If the provider confirms the refund under the given id, the decision of one person is enough, and the evidence
     is stored.
     """
-    payment, refund = make_unknown(desk, provider, happened=True)
+    payment, refund = make_unknown_refund(desk, provider, happened=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
     assert (
@@ -323,7 +327,7 @@ def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
     """If a person resolves a refund as failed that the provider has made, the service refuses the decision and stores
     the provider's state.
     """
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     refusal = call_for_refusal(lambda: desk.resolve_refund(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     assert desk.read_refund(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
@@ -332,7 +336,7 @@ def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
 
 def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None:
     """If a second person decides another outcome, this is a new first proposal and not a confirmation."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     silence_provider(desk)
     desk.resolve_refund(refund, "failed", "op-a")
     assert desk.resolve_refund(refund, "completed", "lead-b", "1519").awaiting == "second_person"
@@ -343,7 +347,7 @@ def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None
 
 def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: SandboxControl) -> None:
     """If a probe settles the refund, its open proposal is closed."""
-    _, refund = make_unknown(desk, "paypay", happened=True)
+    _, refund = make_unknown_refund(desk, "paypay", happened=True)
     silence_provider(desk, "paypay")
     desk.resolve_refund(refund, "failed", "op-a")
     control.clear_faults()
@@ -357,7 +361,7 @@ def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: S
 )
 def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
     """A decision with a state other than completed or failed, or with empty evidence, is refused."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     assert call_for_code(lambda: desk.resolve_refund(refund, as_state, "op-a", proof=proof)) == code
 
 
@@ -386,7 +390,7 @@ def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
 
 def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
     """A decision that states an earlier version of the refund is refused."""
-    _, refund = make_unknown(desk)
+    _, refund = make_unknown_refund(desk)
     with desk.console.acting_as("op-a"):
         assert (
             call_for_code(lambda: desk.refunds.resolve(refund.id, "failed", "seen", expected_version=1))
@@ -433,7 +437,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     stored.
     """
     desk.control.change_settings(waits_for_manual_settling=True)
-    payment, refund = make_unknown(desk, happened=True)
+    payment, refund = make_unknown_refund(desk, happened=True)
     there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
     reach = desk.context.failpoints.reach
 
@@ -460,7 +464,7 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
     nobody can confirm the proposal.
     """
     desk.insert_team()
-    payment, refund = make_unknown(desk)
+    payment, refund = make_unknown_refund(desk)
     desk.resolve_refund(refund, "failed", "lead-b", proof="not on their list")
 
     def read_next_steps() -> tuple[str, str]:

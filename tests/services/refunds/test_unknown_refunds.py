@@ -73,7 +73,9 @@ NOT_ALLOWED_ERROR = ("not_allowed", "unknown_refund")
 
 
 def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
-    """A second such refund has its own case. After a person has acknowledged that case, the next refund is sent."""
+    """If the provider gets a second refund that this database does not have, a second case is opened, although a
+    person has acknowledged the first one. After the second case is acknowledged, the next refund is sent.
+    """
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
@@ -214,8 +216,9 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
 
 
 def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
-    """If there are more such refunds than a case can contain, those that a person has not seen are not acknowledged,
-    and they stop the next refund.
+    """If the provider has more refunds unknown to this database than one case can contain, acknowledging the case
+    does not cover those that it did not show. These refunds stop the next refund until a person has seen and
+    acknowledged them.
     """
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")

@@ -1,5 +1,5 @@
-"""Tests of requirements 13 and 14 for refunds: an unknown refund is not sent again, and an early `not found` leads to
-no second refund.
+"""Tests that an unknown refund is not sent again and that an early `not found` leads to no second refund
+(requirements 13 and 14).
 """
 
 import pytest

@@ -193,8 +193,8 @@ def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
 
 
 def test_a_refund_without_another_approver_says_so(desk: RefundDesk) -> None:
-    """While no other person may approve a refund, the pages of the refund and its payment state that. An approver who
-    has already voted does not count. After a new approver is added, the pages show the usual next step.
+    """If all approvers except the requester are disabled, the pages of the refund and its payment state that no other
+    person may approve it. After one of these approvers is enabled again, the pages show the usual next step.
     """
     desk.insert_team()
     payment = desk.make_paid_payment()

@@ -327,7 +327,9 @@ def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
 
 
 class _InterruptingFailpoints(Failpoints):
-    """Failpoints that send SIGINT to the process at this step, as Ctrl+C does."""
+    """Failpoints that send SIGINT to the process, as Ctrl+C does, when the code reaches the failpoint with the name
+    `step`.
+    """
 
     def __init__(self, step: str) -> None:
         super().__init__(None)
@@ -341,7 +343,7 @@ class _InterruptingFailpoints(Failpoints):
 @pytest.mark.parametrize("step", ["after_vote", "before_tx1", "after_intent"])
 def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, step: str) -> None:
     """After Ctrl+C between the vote and the sending, the command reports that nothing was sent and returns the
-    approved refund. The next attempt sends it once.
+    approved refund. The next attempt sends the refund once.
     """
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)

@@ -26,8 +26,8 @@ _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
 
 
 def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
-    """Send `count` refunds that get no answer, and let each person try each action on them. Return how many refunds
-    were sent again.
+    """Send `count` refunds that get no answer, and let each person try each action on them. Check that each refund
+    stays unknown and waits for a person. Return a counter: `time_outs` (refunds) and `again` (repeated sendings).
     """
     world, tally = RefundWorld(), Counter[str]()
     try:
@@ -80,14 +80,15 @@ def _try_every_action(world: RefundWorld, refund: int) -> None:
 
 
 def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
-    """Let refunds take effect up to a second before or after the second answer `not found`, when the program sends
-    the same key again. Return how many refunds exist twice at the provider. A refund that took effect before is
-    always found.
+    """Let `count` refunds take effect up to a second before or after PayPay's second answer `not found`, when the
+    program sends the same key again. Check that each refund ends as submitted. Return a counter: `effects` (refunds),
+    `before` (refunds that took effect before the second answer), `doubles` (additional refunds at the provider) and
+    `found` (successful probes of another refund that the provider has made).
     """
     world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
     rule, scale = NotFoundRule(), world.seats[0].console._context.scale
     try:
-        known = _send_known(world)
+        known = _send_and_probe_refund(world)
         for number in range(count):
             world.ledger.readable, world.clock.at = True, world.clock.at + timedelta(days=1)
             sent_at = world.clock.at
@@ -109,14 +110,14 @@ def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
             tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
             assert world.read_refund_row(refund).state is RefundState.SUBMITTED, world.read_refund_row(refund)
             entries[0].standing = "done"
-            tally.update(found=_is_found(world, known))
+            tally.update(found=_probe_and_check_known(world, known))
         world.check_ledger()
     finally:
         world.close()
     return tally
 
 
-def _send_known(world: RefundWorld) -> int:
+def _send_and_probe_refund(world: RefundWorld) -> int:
     """Send a refund that the provider makes, probe it and return its id."""
     refund = _send_unknown(world, "paypay", "KNOWN", "silent_after")
     world.clock.at += timedelta(minutes=1)
@@ -124,7 +125,7 @@ def _send_known(world: RefundWorld) -> int:
     return refund
 
 
-def _is_found(world: RefundWorld, refund: int) -> bool:
-    """Probe the refund; return True if its outcome is known afterwards."""
+def _probe_and_check_known(world: RefundWorld, refund: int) -> bool:
+    """Probe the refund; return True if the probe succeeds and the refund's outcome is known afterwards."""
     told = world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))
     return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN

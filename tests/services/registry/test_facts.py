@@ -58,7 +58,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
         yield desk
 
 
-def give_registry(console: Console, *files: Path) -> None:
+def import_into_registry(console: Console, *files: Path) -> None:
     """Import the files into the corporation registry of the desk."""
     import_registry_files(console._context.registry_folder, files)
 
@@ -73,7 +73,7 @@ def test_a_page_costs_one_query_of_the_registry(
     rows = [
         make_company_row(number, f"株式会社{place}番") for place, number in enumerate(make_numbers(RECORD_COUNT)[2:])
     ]
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
+    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     asked: list[int] = []
     find_many = RegistryReader.find_many
 
@@ -102,7 +102,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert console.credit_checks.make_plan(MERGED).corporation is None
     (lost,) = make_numbers(1)
     into_closed = merge_company(make_company_row(lost, "消滅株式会社"), CLOSED, date(2026, 3, 1))
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
+    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=[*ROWS, into_closed]))
     vanished = console.credit_checks.make_plan(lost).corporation
     assert vanished is not None
     assert (vanished.purchase_warning, vanished.offered_successor) == ("merged", None)
@@ -129,7 +129,7 @@ def test_an_export_names_the_source_of_company_names(console: Console, vendor: L
     rows = [make_company_row(hostile, HOSTILE_NAME), make_company_row(long_name, "@" + "長" * 149)]
     run = console.bulk.create_run("take", chosen)
     console.bulk.run(run.id)
-    give_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
+    import_into_registry(console, write_whole_file(tmp_path, WHOLE_DAY, 5, 1, first_rows=rows))
     file = tmp_path / "results.csv"
     console.exports.write(ExportRequest(ListName.BULK, str(run.id)), file, "en")
     titles, *exported = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
@@ -152,7 +152,7 @@ def test_a_damaged_registry_is_no_obstacle(
     """
     make_unknown_checks(console, 1)
     (number,) = make_numbers(1)
-    give_registry(
+    import_into_registry(
         console, write_whole_file(tmp_path, WHOLE_DAY, 50, 1, first_rows=[make_company_row(number, "株式会社一番")])
     )
     assert console.lookup.find_records(number).corporation is not None
@@ -190,7 +190,7 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
     try:
         with place.desk(vendor, desk=3) as asking:
             assert asking._context.acts_through_worker
-            give_registry(asking, whole)
+            import_into_registry(asking, whole)
             assert call_for_refusal_code(lambda: asking.registry.import_files([whole])) == "not_allowed"
             assert asking.registry.find_corporation(OPEN) is not None
             facts = asking.lookup.find_records(SUCCESSOR).corporation
@@ -201,11 +201,11 @@ def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: 
 
 
 def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_path: Path, place: Place) -> None:
-    """A company counts as one with records here because of its order, and also because of a payment or refund of that
-    order that has no corporation number of its own. Each of these records shows the company's name, alone and in a
-    list.
+    """A company counts as having records here because of its order, or because of a payment with its corporation
+    number. An open refund of a payment of its order makes it count as having open records. Each of these records
+    shows the company's name, when read by its id and in a queue.
     """
-    give_registry(console, write_small_whole(tmp_path))
+    import_into_registry(console, write_small_whole(tmp_path))
     for table in ("orders", "payments", "refunds"):
         place.drop_table_triggers(table)
 
@@ -267,7 +267,7 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
         close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in make_numbers(3)
     ]
     rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
-    give_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))
+    import_into_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))
     found = console.registry.find("見本", limit=5).items
     assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
     assert [match.has_open_records for match in found] == [True, True, False, False, False]
@@ -276,11 +276,11 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
 
 
 def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
-    """If the 150th match is a company with a settled order, it comes before the better matches, whose order does not
-    change.
+    """If the 150th match of a search is a company with a settled order, this company is listed first. The better
+    matches follow in their former sequence.
     """
     place.drop_table_triggers("orders")
-    give_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(150)]))
+    import_into_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(150)]))
     best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
     place.sql(
         f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{best[-1]}')"

@@ -135,13 +135,13 @@ def test_a_truncated_file_is_reported_until_it_is_replaced(folder_desk: WatchedF
     assert (folder_desk.updates.import_new_files(), folder_desk.read_registry_date()) == (1, WHOLE_DAY)
 
 
-STRANGE_REFUSALS: list[object] = [
+UNREADABLE_REFUSAL_NOTES: list[object] = [
     None, [], {}, "x", 5, {"stamp": []}, {"code": None}, {"code": "no_such_code"}, {"code": []}, {"stamp": "xx"},
     {"detail": None}, {"detail": {"problem": {}}}, {"detail": [[]]},
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("strange", STRANGE_REFUSALS, ids=str)
+@pytest.mark.parametrize("strange", UNREADABLE_REFUSAL_NOTES, ids=str)
 def test_a_stored_refusal_that_cannot_be_read_is_forgotten(folder_desk: WatchedFolderDesk, strange: object) -> None:
     """If the stored note about a refused file is unreadable, for example from a newer release, the task reads the
     file again and continues.

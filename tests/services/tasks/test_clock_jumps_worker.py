@@ -25,7 +25,7 @@ DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 SHORT_RUN_MINUTES = 5
 """So many minutes after the clock is right again all is caught up."""
 parametrize_by_jump = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
-EXPECTS_REFUSED_QUESTIONS = pytest.mark.expects_log(
+EXPECTS_LOG_OF_REFUSED_QUERIES = pytest.mark.expects_log(
     "a provider that judges the time of a question refuses all of them meanwhile"
 )
 
@@ -52,7 +52,7 @@ def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
         clock.offset += MINUTE
 
 
-@EXPECTS_REFUSED_QUESTIONS
+@EXPECTS_LOG_OF_REFUSED_QUERIES
 @parametrize_by_jump
 def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """Payments start before, during and after the jump and are paid. Each is booked once, and soon."""
@@ -74,7 +74,7 @@ def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock:
     scene.console.audit.verify_chains()
 
 
-@EXPECTS_REFUSED_QUESTIONS
+@EXPECTS_LOG_OF_REFUSED_QUERIES
 @parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_payment_whose_notice_was_refused_is_booked_by_a_poll(
@@ -196,7 +196,9 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
 @parametrize_by_jump
 @pytest.mark.engines("sqlite")
 def test_a_take_lasts_half_an_hour(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
-    """A take that was made under a wrong clock does not last for a day. On a server the desk's clock is not used."""
+    """A take that was made while the desk's clock was wrong by a day is over 31 minutes after the test's start, and a
+    new take lasts 30 minutes. On a server the desk's clock is not used for takes.
+    """
     number = scene.insert_order("ORD-1", 3300)
     clock.offset = jump
     scene.console.recovery.take("order", number)
