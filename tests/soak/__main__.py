@@ -68,8 +68,9 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def list_all_shards() -> Iterator[Shard]:
-    """Yield the shards of all demands: first the needed shards, then the spare ones, which run only in time that is
-    left.
+    """Yield the shards of all demands. A demand is a statement about reliability that `make soak` checks, a shard is
+    a part of its check that runs alone. First come the shards that each demand needs, then spare shards, which run
+    only if time is left.
     """
     from tests.soak.demands import DEMANDS
 

@@ -86,9 +86,10 @@ def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
 def make_rows(
     count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
 ) -> Iterator[Row]:
-    """Yield `count` rows with invented corporation numbers of three clients. Three parameters are shares of rows (0
-    to 1): `doubled` repeats an earlier client and number, `odd` has a number in another spelling, and `unbought` is
-    not bought.
+    """Yield `count` rows as an earlier program has written them into the table of credit checks: for three clients,
+    with invented corporation numbers. Three parameters are shares of the rows (0 to 1): the share `doubled` of the
+    rows repeats the client and number of an earlier row, the share `odd` has the number in another spelling, and the
+    share `unbought` is not bought.
     """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []

@@ -187,9 +187,10 @@ class RecordActionHandlers(QObject):
         """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
         right. For a credit check whose outcome is known, show a toast instead.
 
-        `record` is an Operation only if this desk's spool has the operation and the database doesn't. `proposer` is
-        the person whose proposed decision about this operation waits for a second person; None if no decision waits.
-        For any other record, the dialog itself reads the proposed outcome and its proposer.
+        `record` is an Operation only if this desk's spool has the operation and the database doesn't. Only for an
+        Operation, `proposer` is used: the person whose proposed decision about it waits for a second person; None if
+        no decision waits. For a credit check, payment or refund, the dialog itself reads the proposed outcome and its
+        proposer.
         """
         if self.refuse_if_right_missing("resolve"):
             return

@@ -152,8 +152,9 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(execute_as_person
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
 def test_the_worker_may_request_no_other_refund(execute_as_person: SqlClient, asked: tuple[str, ...]) -> None:
-    """The database refuses each other refund request of the worker: with another amount, of another payment, of a
-    set-aside that is already being refunded, or with only one approver."""
+    """The worker may request a refund only of the amount that is set aside at a payment, with two approvers. The
+    database refuses a request of the worker with another amount, about another payment, about a set-aside that is
+    already being refunded, with one approver, or in another person's name."""
     told = execute_as_person("worker", *asked)
     assert "asks for no refund" in told or "in the name of somebody else" in told
 

@@ -1,5 +1,5 @@
-"""Tests of the leases on every engine: each slot has one holder, the lease expires by the database's clock, and a
-fencing token proves an acquisition."""
+"""Tests of the leases on every engine: one process at a time holds the lease of a record, the lease expires by the
+database's clock, and a fencing token proves an acquisition."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

@@ -25,7 +25,9 @@ NEXT_FILE_NAME = "00_zenkoku_all_20251128"
 
 
 class PublishedRegistry:
-    """A worker's registry, the folder of the documents, and files in the publisher's format."""
+    """A worker whose corporation registry the tests fill and publish. It has a folder for the registry, the folder of
+    documents from which desks fetch the published registry, and files in the format of the registry's publisher.
+    """
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
