@@ -89,7 +89,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
 KEY_REPEATS = 5
-_READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored")
+_READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored", "audit.root")
 DialogT = TypeVar("DialogT", bound=DialogFrame)
 
 
@@ -126,7 +126,8 @@ class CaseStage:
 
     def read_audited_actions(self) -> list[str]:
         """Return the actions in the audit trail, the oldest first. Left out are reads, the entry about the merchant
-        that the first call to a provider stores, and the worker's requests for the password.
+        that the first call to a provider stores, the roots that due tasks write, and the worker's requests for the
+        password.
         """
         with self.window_desks.write_as_owner() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
@@ -612,6 +613,7 @@ def give_back(stage: CaseStage) -> ActingPress:
     def list_give_back_buttons() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.text() == "Give back" and one.isVisible()]
 
+    stage.person.wait_until_read()  # a later reading replaces the buttons of the bar
     stage.person.wait_until(lambda: bool(list_give_back_buttons()))  # the bar is shown before it has its place
     return make_page_press(stage, list_give_back_buttons()[0], "Shift+T")
 
