@@ -9,8 +9,9 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
 from console.domain.views.any_record import QueueItem
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns
@@ -37,7 +38,6 @@ _ROWS_PER_EXPORT_PAGE = 1_000
 _MAX_SEARCH_RESULTS = 1_000
 """Largest number of rows of a search; the best results come first."""
 _MAX_EXPORTED_ALERTS = 100_000
-_CHANGED_COMPANIES_QUEUE = "companies"
 _MAX_ID_DIGITS = 18  # digits
 LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
 """Names of the parts of a lookup that can be exported by themselves: each is one kind of records. "" exports all
@@ -109,14 +109,14 @@ def make_export_table(
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     name = request.subject
-    if name == _CHANGED_COMPANIES_QUEUE:
+    if name == COMPANIES_QUEUE_NAME:
         return _ExportList(lists.make_changed_company_columns(context), lambda: _read_changed_company_pages(services))
-    if name == NOTICE_QUEUE:
+    if name == NOTICES_QUEUE_NAME:
         return _ExportList(
             lists.make_unmatched_notice_columns(context), lambda: _read_unmatched_notice_pages(services)
         )
     if name not in QUEUE_NAMES:
-        allowed_names = [*QUEUE_NAMES, NOTICE_QUEUE, _CHANGED_COMPANIES_QUEUE]
+        allowed_names = [*QUEUE_NAMES, NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))

@@ -346,7 +346,11 @@ class ApprovalListPanel(Surface):
         self._step_panel = QWidget()
         self._step_panel.setLayout(make_row(self.previous_button, self.position_label, self.next_button, gap_px=4))
         self.card_list.current_changed.connect(self._show_position)
-        self.export_button = IconButton("export", f"{context.translate('action.export')} ({EXPORT_SHORTCUT})")
+        export_text = context.translate("action.export")
+        self.export_button = IconButton("export", export_text)
+        self.export_button.show_key(
+            context.translate("tooltip.with_key", name=export_text, keys=EXPORT_SHORTCUT), EXPORT_SHORTCUT
+        )
         head.setLayout(
             make_row(title, self.count_label, None, self._step_panel, self.export_button, margins=(24, 12, 16, 12))
         )

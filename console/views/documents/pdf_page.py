@@ -169,8 +169,7 @@ class PdfPage(Page):
         and accessible name contain its text and its shortcut. The page handles the shortcut, not the button."""
         text = self.context.translate(words_key)
         button = IconButton(icon_name, text, size_px=16)
-        button.setToolTip(self.context.translate("pdf.tool", name=text, keys=key))
-        button.setAccessibleDescription(key)
+        button.show_key(self.context.translate("tooltip.with_key", name=text, keys=key), key)
         return button
 
     def _make_text_tool_button(self, words_key: str, key: str) -> KeyButton:

@@ -2,7 +2,7 @@
 
 from console.domain.links.link import LINKED_SCREENS, Link
 from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,
@@ -67,7 +67,7 @@ def find_link_to_route(route: Route | None) -> Link | None:
         case QueuesRoute() if route.view:
             return Link("view", str(route.view))
         case UnmatchedNoticesRoute():
-            return Link("queue", NOTICE_QUEUE)
+            return Link("queue", NOTICES_QUEUE_NAME)
         case QueuesRoute() if route.name:
             return Link("queue", route.name)
         case AlertsRoute() if route.id:

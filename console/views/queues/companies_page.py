@@ -11,8 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import ChangedFact
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME as COMPANY_QUEUE
-from console.domain.registry.watched_facts import CORPORATION_KIND
+from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
@@ -87,8 +86,10 @@ class ChangedCompaniesPage(Page):
         )
         self.head = self.make_page_head(translate("screen.queues"), translate("queue.companies.hint"))
         self.head.alternative_sentences = list_queue_sentences(context)
-        self.exporter = ListExporter(context, self, lambda: ExportRequest(ListName.QUEUE, COMPANY_QUEUE), self.head)
-        self.tabs = QueueTabs(context, COMPANY_QUEUE)
+        self.exporter = ListExporter(
+            context, self, lambda: ExportRequest(ListName.QUEUE, COMPANIES_QUEUE_NAME), self.head
+        )
+        self.tabs = QueueTabs(context, COMPANIES_QUEUE_NAME)
         tab_line = Surface(edge="bottom")
         self.acknowledged_button = KeyButton(translate("queue.companies.show_acknowledged"), "C", binds_key=False)
         self.head.add_button(self.acknowledged_button)  # beside the tabs it would take their room
@@ -191,7 +192,7 @@ class ChangedCompaniesPage(Page):
             self.context.show_toast(self.context.translate(f"queue.companies.{sentence_key}"))
         self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
-            self.context.correct_queue_count(COMPANY_QUEUE, len(items))
+            self.context.correct_queue_count(COMPANIES_QUEUE_NAME, len(items))
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 

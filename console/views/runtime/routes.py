@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME as NOTICE_QUEUE
+from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def make_route_to_record(
 
 def make_queue_route(queue_name: str) -> QueuesRoute | ChangedCompaniesRoute | UnmatchedNoticesRoute:
     """Return the route to the page that shows the queue with this name."""
-    if queue_name == NOTICE_QUEUE:
+    if queue_name == NOTICES_QUEUE_NAME:
         return UnmatchedNoticesRoute()
     return ChangedCompaniesRoute() if queue_name == COMPANIES_QUEUE_NAME else QueuesRoute(queue_name)
 

@@ -328,6 +328,12 @@ class IconButton(PaintedButton):
         self._icon_name, self._px = icon, size_px
         self.focus_ring = 0
 
+    def show_key(self, tooltip: str, key: str) -> None:
+        """Show a tooltip that contains the key of the button's action, and give the key to screen readers. The page
+        handles the key, not the button."""
+        self.setToolTip(tooltip)
+        self.setAccessibleDescription(key)
+
     def sizeHint(self) -> QSize:
         return QSize(
             current_appearance().control_height("target_min"), current_appearance().control_height("target_min")
