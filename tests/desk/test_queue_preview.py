@@ -139,7 +139,7 @@ def test_the_preview_is_built_once_for_rows_that_are_passed(
     person.window.resize(1280, 800)
     person.wait_until(lambda: not page.preview.isVisible())
     go_to_record(page, second.id)
-    person.wait_until_read()
+    person.wait_until(lambda: not page.preview._build_timer.isActive())
     assert (built, page.preview.record) == ([third.id], third)
     person.window.resize(1920, 1080)
     person.wait_until(lambda: page.preview.record == second)
