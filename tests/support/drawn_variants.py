@@ -1,7 +1,8 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Each seed runs a quarter of the costly functions that are not about money; any four consecutive seeds run all of them.
-All other functions run with each seed, except those marked with `nightly`. Of a function that runs, costly variants
+Each seed runs a quarter of the costly functions; any four consecutive seeds run all of them. A function about money
+counts as costly from more seconds on. All other functions run with each seed, except those marked with `nightly`, and
+so do the functions that notice the mutants of `tests/mutants`. Of a function that runs, costly variants
 are drawn. A function has a budget of processor seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other
 folders, `_SECONDS`. If its variants need more, as many of them are drawn as fit into the budget, at least one. Each
 next drawn variant has as many parameter values as possible that no earlier one has (a database, language or role).
@@ -17,7 +18,7 @@ import os
 import random
 import re
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -41,11 +42,11 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_TURNS, _SECONDS_WITHOUT_TURNS = 4, 0.3
-"""A function of which one variant takes more processor seconds runs with one seed of four, unless it is in one of the
-folders `_FOLDERS_WITHOUT_TURNS`.
+_TURNS, _SECONDS_WITHOUT_TURNS, _SECONDS_OF_MONEY_WITHOUT_TURNS = 4, 0.15, 0.5
+"""A function of which one variant takes more processor seconds runs with one seed of four. In the folders of
+`_FOLDERS_WITH_FEWER_TURNS` the larger number of seconds applies.
 """
-_FOLDERS_WITHOUT_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
+_FOLDERS_WITH_FEWER_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """By engine, the average processor seconds of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
@@ -80,7 +81,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         by_function[function].append(item.nodeid)
         if parts := item.get_closest_marker("parts_by_day"):
             seconds[function], part_counts[function] = 1.0, int(parts.args[0])
-    waiting = find_functions_without_turn(seed, {function: seconds.get(function, 0) for function in by_function})
+    from tests.mutants.catalogue import MUTANTS  # a run without a draw doesn't need them
+
+    waiting = find_functions_without_turn(
+        seed,
+        {function: seconds.get(function, 0) for function in by_function},
+        {get_function_id(test) for mutant in MUTANTS for test in mutant.tests},
+    )
     drawn = {
         name
         for function, variants in by_function.items()
@@ -97,16 +104,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item.nodeid in drawn]
 
 
-def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[str]:
-    """Return the functions that don't run with this seed: three quarters of the costly ones that are not about money.
-    The functions are ordered by their seconds and distributed in turn, so that each quarter takes about as long. Any
-    four consecutive seeds run all functions. `seconds` has the processor seconds of one variant, by function.
+def find_functions_without_turn(
+    seed: int, seconds: Mapping[str, float], tests_of_mutants: Collection[str] = ()
+) -> set[str]:
+    """Return the functions that don't run with this seed: three quarters of the costly ones. The functions are ordered
+    by their seconds and distributed in turn, so that each quarter takes about as long. Any four consecutive seeds run
+    all functions. `seconds` has the processor seconds of one variant, by function.
+
+    `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
+    each seed, and so does the cheapest function of such a file.
     """
-    costly = {
-        one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_FOLDERS_WITHOUT_TURNS)
-    }
+    costly = {function for function in seconds if seconds[function] > _find_seconds_without_turns(function)}
+    files = {test for test in tests_of_mutants if "::" not in test}
+    cheapest_by_file: dict[str, str] = {}
+    for function in sorted(seconds, key=lambda one: (seconds[one], one)):
+        cheapest_by_file.setdefault(function.partition("::")[0], function)
+    costly -= {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
     ordered = sorted(costly, key=lambda one: (seconds[one], one))
     return costly - set(ordered[seed % _TURNS :: _TURNS])
+
+
+def _find_seconds_without_turns(function: str) -> float:
+    """Return the processor seconds of one variant up to which this function runs with each seed."""
+    is_about_money = function.startswith(_FOLDERS_WITH_FEWER_TURNS)
+    return _SECONDS_OF_MONEY_WITHOUT_TURNS if is_about_money else _SECONDS_WITHOUT_TURNS
 
 
 def _find_budget(function: str) -> float:
@@ -218,7 +239,7 @@ class _Table:
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
-            if (len(seconds) > 1 and sum(seconds) > _SECONDS) or fmean(seconds) > _SECONDS_WITHOUT_TURNS
+            if (len(seconds) > 1 and sum(seconds) > _SECONDS) or fmean(seconds) > _find_seconds_without_turns(function)
         )
         TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
 
