@@ -38,7 +38,7 @@ class FeedReader:
         self._database, self._over = database, Event()
         with database.read() as conn:
             self._mark, _ = change_feed.list_changes_since(conn, None)
-        self._thread = Thread(target=self._read_until_over, daemon=True)
+        self._thread = Thread(target=self._read_until_stopped, daemon=True)
 
     @contextmanager
     def read_in_thread(self) -> Iterator["FeedReader"]:
@@ -50,7 +50,7 @@ class FeedReader:
             self._over.set()
             self._thread.join(PATIENCE_SECONDS)
 
-    def _read_until_over(self) -> None:
+    def _read_until_stopped(self) -> None:
         while not self._over.wait(0.01):
             self._mark = self._read(self._mark)
 

@@ -428,6 +428,41 @@ def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path,
                 assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, below), where
 
 
+@pytest.mark.parametrize("scale", [1.5, 2.0])
+def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
+    qapp: QApplication, tmp_path: Path, scale: float
+) -> None:
+    """While the header of a record is scrolled out of sight, a line above the contents has the title, the badges and
+    the verdict of this record. At the top of the page, and for the next record, the line isn't there."""
+    with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800, scale=scale)) as stage:
+        for route in (
+            *(CreditCheckRoute(stage.desk.list_checks(name)[0].id) for name in ("complete", "unknown")),
+            *(PaymentRoute(stage.desk.list_payments(name)[-1].id) for name in ("refund_unknown", "refunded")),
+        ):
+            stage.show_route(route)
+            page = stage.find(RecordPage)
+            line, scroll_bar = page.title_line, page.contents_area.verticalScrollBar()
+            assert line.isHidden(), route
+            scroll_bar.setValue(scroll_bar.maximum())
+            stage.settle()
+            is_head_visible = page.head.mapTo(page.contents_area, page.head.rect().bottomLeft()).y() >= 0
+            assert line.isVisible() != is_head_visible, route
+            if line.isVisible():
+                assert line.title_label.plain == page.head.title.short_form
+                assert [badge.word for badge in line.badges] == [badge.word for badge in page.head.badges]
+                assert line.verdict_label.plain == page.form.verdict
+                assert line.geometry().bottom() < page.contents_area.geometry().top()
+                assert find_faults() == [], route
+            scroll_bar.setValue(0)
+            stage.settle()
+            assert line.isHidden(), route
+            scroll_bar.setValue(scroll_bar.maximum())
+            stage.settle()
+        assert line.isVisible()
+        stage.show_route(CreditCheckRoute(stage.desk.list_checks("complete")[-1].id))
+        assert stage.find(RecordPage).title_line.isHidden()
+
+
 def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication, tmp_path: Path) -> None:
     """In a window of 1280x800, the title, the badges and the panels with the compared states stay visible when a
     person opens another tab. Another record, or another visit to Home or the reports, opens at the top, although the

@@ -75,7 +75,8 @@ def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
     named, in_file = "tests/harms/test_a.py::test_route", "tests/races/test_b.py"
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY for n in range(12)}
     seconds = {**costly, named: VERY_COSTLY, f"{in_file}::test_race": VERY_COSTLY, f"{in_file}::test_call": COSTLY}
-    run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}) for one in range(seed, seed + 4)]
+    seeds = range(seed, seed + 4)
+    run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}) for one in seeds]
     assert set.intersection(*run) == {named, f"{in_file}::test_call"}
     assert set.union(*run) == set(seconds)
 

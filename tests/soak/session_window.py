@@ -182,14 +182,14 @@ class Session(QObject):
         self._execute_next_step()
 
     @property
-    def _age(self) -> float:
+    def _elapsed_seconds(self) -> float:
         """Return the seconds since the beginning of the session."""
         return time.monotonic() - self._began
 
     def _take_sample(self) -> None:
         """Store a sample of the process's memory (MB), and plan the next one."""
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        self.memory.append((self._age, pages * os.sysconf("SC_PAGESIZE") / 1e6))
+        self.memory.append((self._elapsed_seconds, pages * os.sysconf("SC_PAGESIZE") / 1e6))
         QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._take_sample)
 
     def _execute_next_step(self) -> None:
@@ -198,7 +198,7 @@ class Session(QObject):
         """
         step = next(self._steps, None)
         if step is None:
-            if self._age >= self._facts["seconds"]:
+            if self._elapsed_seconds >= self._facts["seconds"]:
                 self.stacks.over.set()
                 QApplication.exit(0)
                 return

@@ -24,11 +24,11 @@ _SCHEMA_QUERY_BY_PART = {
     "views": "SELECT * FROM information_schema.views WHERE table_schema = DATABASE()",
     "rights": "SHOW GRANTS",
 }
-_VARYING_COLUMNS = {
+_COLUMNS_LEFT_OUT = {
     *("create_time", "update_time", "check_time", "created", "last_altered", "cardinality"),
     *("table_rows", "avg_row_length", "data_length", "index_length", "data_free", "max_index_length"),
 }
-"""Times, and what the server estimates."""
+"""Columns that are not compared: times, and numbers that the server estimates."""
 
 
 def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list[str]]:
@@ -44,7 +44,9 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
         titles = [str(column[0]).lower() for column in cursor.description]
         texts = [
             "\n".join(
-                f"{title}: {value}" for title, value in zip(titles, row, strict=True) if title not in _VARYING_COLUMNS
+                f"{title}: {value}"
+                for title, value in zip(titles, row, strict=True)
+                if title not in _COLUMNS_LEFT_OUT
             )
             for row in cursor.fetchall()
         ]

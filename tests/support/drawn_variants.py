@@ -107,9 +107,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def find_functions_without_turn(
     seed: int, seconds: Mapping[str, float], tests_of_mutants: Collection[str] = ()
 ) -> set[str]:
-    """Return the functions that don't run with this seed: three quarters of the costly ones. The functions are ordered
-    by their seconds and distributed in turn, so that each quarter takes about as long. Any four consecutive seeds run
-    all functions. `seconds` has the processor seconds of one variant, by function.
+    """Return the functions that don't run with this seed: three quarters of the costly ones. The functions are
+    ordered by their seconds and distributed in turn, so that each quarter takes about as long. Any four consecutive
+    seeds run all functions. `seconds` has the processor seconds of one variant, by function.
 
     `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
     each seed, and so does the cheapest function of such a file.
@@ -239,7 +239,8 @@ class _Table:
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
-            if (len(seconds) > 1 and sum(seconds) > _SECONDS) or fmean(seconds) > _find_seconds_without_turns(function)
+            if fmean(seconds) > _find_seconds_without_turns(function)
+            or (len(seconds) > 1 and sum(seconds) > _SECONDS)
         )
         TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
 

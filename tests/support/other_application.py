@@ -73,7 +73,7 @@ class Application:
     def run(self) -> ApplicationResults:
         threads = [
             threading.Thread(target=work)
-            for work in (self._read_until_over, self._write_until_over, self._write_to_other_table)
+            for work in (self._read_until_stopped, self._write_until_stopped, self._write_to_other_table)
         ]
         for thread in threads:
             thread.start()
@@ -98,7 +98,7 @@ class Application:
             ssl_disabled=True,
         )
 
-    def _read_until_over(self) -> None:
+    def _read_until_stopped(self) -> None:
         """Read the newest rows, and one row by its id, again and again until the application ends."""
         with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
@@ -124,7 +124,7 @@ class Application:
                 took = (time.perf_counter() - begun) * 1000
                 self._met.longest_elsewhere_ms = max(self._met.longest_elsewhere_ms, took)
 
-    def _write_until_over(self) -> None:
+    def _write_until_stopped(self) -> None:
         with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):

@@ -242,7 +242,7 @@ def _require_refund(facts: ChoiceFacts) -> Refund:
     return facts.record
 
 
-def _find_reversible_warning(facts: ChoiceFacts) -> str | None:
+def _find_warning_of_reversible_payment(facts: ChoiceFacts) -> str | None:
     """Return the wording code of the warning that the payer's bank can still reverse the payment; None if the bank
     can't."""
     until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
@@ -325,7 +325,7 @@ _REFUND_CHOICE_RULE = ChoiceRule(
     "refund_request",
     (_find_refund_not_possible_reason,),
     needs_second_person=lambda _facts: True,
-    find_warning=_find_reversible_warning,
+    find_warning=_find_warning_of_reversible_payment,
 )
 
 

@@ -90,7 +90,7 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
             _excludes_further_rows(str(inner), part, words, row_count) for inner, part in value.items()
         )
     if words:
-        return not isinstance(value, list) and _is_value_of_whole_list(words, value, row_count)
+        return not isinstance(value, list) and _says_that_list_is_complete(words, value, row_count)
     if name in _ECHOED_FIELD_NAMES:
         return isinstance(value, str)
     if not _says_nothing_about_pages(name, own_words):
@@ -116,7 +116,7 @@ def _is_page_address(text: str) -> bool:
     return bool(_ADDRESS_QUERY_PATTERN.search(text) or (is_address and _PAGE_ADDRESS_PATTERN.search(text)))
 
 
-def _is_value_of_whole_list(words: frozenset[str], value: object, row_count: int) -> bool:
+def _says_that_list_is_complete(words: frozenset[str], value: object, row_count: int) -> bool:
     """True if a field with these words of paging in its name has this value only together with a complete list of
     `row_count` rows. A list with as many rows as the page size may have a next page.
     """

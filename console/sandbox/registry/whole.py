@@ -26,7 +26,7 @@ from console.sandbox.registry.words import (
 
 FIRST_ASSIGNMENT_DAY = date(2015, 10, 5)
 """The day on which the publisher assigned the first numbers: those of all corporations that existed then."""
-ROWS_PER_MERGER_CHAIN = 200
+ROWS_PER_GROUP_WITH_MERGER_CHAIN = 200
 """In each group of this number of rows there is a chain of mergers: three consecutive rows, of which the first is
 merged into the second, and the second into the third. The third corporation is open.
 """
@@ -188,7 +188,7 @@ class InventedRegistry:
             )
             if (
                 g < SPECIAL_ROW_RANDOM_NUMBER_LIMIT
-                or position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP
+                or position % ROWS_PER_GROUP_WITH_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP
             ):
                 line = self._make_special_line(line, position, g)
             lines.append(line)
@@ -199,8 +199,9 @@ class InventedRegistry:
         `random_number` selects the change."""
         row = RegistryRow(*next(csv.reader((line,))))
         next_number = self.make_number_at(position) if position < self.rows else None
-        if position % ROWS_PER_MERGER_CHAIN in _MERGER_CHAIN_POSITIONS_IN_GROUP:
-            is_end = next_number is None or position % ROWS_PER_MERGER_CHAIN == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
+        position_in_group = position % ROWS_PER_GROUP_WITH_MERGER_CHAIN
+        if position_in_group in _MERGER_CHAIN_POSITIONS_IN_GROUP:
+            is_end = next_number is None or position_in_group == _MERGER_CHAIN_POSITIONS_IN_GROUP[-1]
             return (
                 line
                 if next_number is None or is_end

@@ -96,7 +96,7 @@ _GIVEN_UP_CLAIM_CONDITION = and_(
     credit_checks.c.client_id + 0 == bindparam("client"),  # not by an index: SQLite would read all checks of a client
     _HAS_LOST_RENEWAL_CONDITION,
 )
-_LOST_RENEWALS_QUERY = (
+_CHECKS_OF_LOST_RENEWALS_QUERY = (
     select(credit_checks.c.id, credit_checks.c.client_id, credit_checks.c.number_key)
     .where(credit_checks.c.number_key.in_(bindparam("numbers", expanding=True)), _HAS_LOST_RENEWAL_CONDITION)
     .order_by(credit_checks.c.id)
@@ -266,7 +266,7 @@ def find_checks_of_lost_renewals(conn: Connection, numbers: Collection[str]) -> 
     """Return the credit checks of these corporation numbers that gave up their claim for a renewal which doesn't
     exist or has failed. The result maps (client id, corporation number) to the id of the newest such credit check.
     This credit check blocks purchases for this client and number."""
-    rows = conn.execute(_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
+    rows = conn.execute(_CHECKS_OF_LOST_RENEWALS_QUERY, {"numbers": sorted(numbers)}) if numbers else ()
     return {(str(row.client_id), row.number_key): row.id for row in rows}
 
 

@@ -186,7 +186,7 @@ def _is_race_without_error_number(number: int | None, message: str) -> bool:
     )
 
 
-def is_conflict_in_own_chain(error: BaseException) -> bool:
+def is_conflict_in_own_audit_chain(error: BaseException) -> bool:
     """True if the transaction failed because another thread of this process wrote the next row of the process's audit
     chain first.
     """

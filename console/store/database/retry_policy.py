@@ -52,7 +52,7 @@ class RetryCounters:
             return was_connected and (self._unreachable_count == 1 or seconds < get_unreachable_retry_seconds(error))
         if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
             return False
-        if error_codes.is_conflict_in_own_chain(error):
+        if error_codes.is_conflict_in_own_audit_chain(error):
             self._chain_count += 1
             return self._chain_count <= MAX_RERUNS or seconds < OWN_CHAIN_RETRY_SECONDS
         self._race_count += 1

@@ -47,6 +47,7 @@ class RecordHeader(Surface):
         for copyable in (self.title, self.corporation_number):
             copyable.copied.connect(self.copied)
         self.badges: list[Badge] = []
+        self.badge_keys: tuple[str, ...] = ()
         self._notable_badge_word = ""
         self._badge_layout = FlowLayout()
         self._badge_row = make_flow_holder(self._badge_layout)
@@ -209,6 +210,7 @@ class RecordHeader(Surface):
 
     def _show_badges(self, badge_keys: tuple[str, ...]) -> None:
         state_key, certainty_key = badge_keys[:2]
+        self.badge_keys = badge_keys
         notable_key = state_key if certainty_key == "certainty.known" else certainty_key
         self._notable_badge_word = tokens().badges[notable_key].word(self._context.language)
         for badge in self.badges:
@@ -226,6 +228,37 @@ class RecordHeader(Surface):
     @Slot()
     def _go_to_next_record(self) -> None:
         self.step_requested.emit(1)
+
+
+class RecordTitleLine(Surface):
+    """One line with the title, the badges and the verdict of a record. A page shows it above its contents while the
+    header is scrolled out of sight, so that the person always sees which record the contents belong to. Screen
+    readers skip the line, because its texts are also in the header and in the explanation."""
+
+    is_decoration = True
+
+    def __init__(self, context: WindowContext) -> None:
+        super().__init__(edge="bottom")
+        self._language = context.language
+        self.title_label = ElidedLabel("", is_bold=True)
+        self.verdict_label = ElidedLabel("", "small", "muted")
+        self.badges: list[Badge] = []
+        margin = tokens().px("spacing", "page_margin")
+        self._row = make_row(self.title_label, self.verdict_label, gap_px=8, margins=(margin, 4, margin, 4))
+        self._row.setStretch(1, 1)
+        self.setLayout(self._row)
+        self.hide()
+
+    def show_record(self, title: str, badge_keys: tuple[str, ...], verdict: str) -> None:
+        """Show the title, the badges with the keys `badge_keys`, and the verdict of a record."""
+        self.title_label.show_text(title)
+        self.verdict_label.show_text(verdict)
+        for badge in self.badges:
+            self._row.removeWidget(badge)
+            discard_widget(badge)
+        self.badges = [Badge.from_badge_key(key, self._language) for key in badge_keys]
+        for position, badge in enumerate(self.badges, start=1):
+            self._row.insertWidget(position, badge)
 
 
 def make_explanation_form(context: WindowContext) -> ExplanationForm:

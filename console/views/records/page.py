@@ -26,7 +26,7 @@ from console.views.records import collaboration_actions as collaboration_actions
 from console.views.records import evidence_actions
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
-from console.views.records.header import RecordHeader, make_explanation_form, show_explanation
+from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
 from console.views.records.tabs import RecordTabs
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import WindowContext
@@ -85,8 +85,9 @@ def _list_widgets_of_part(part: QWidget | QLayout) -> list[QWidget]:
 class RecordPage(Page, Generic[ViewT]):
     """Base class of the pages that show one record. From top to bottom, a page has: header, sides (panels with the
     record's state in this database, at the provider and in the order), explanation, widgets for this kind of
-    record, tabs, action buttons. In a low window, everything above the action buttons scrolls. A subclass sets
-    `kind` and `action_names`, passes its tabs, and fills the widgets from the RecordView that it reads.
+    record, tabs, action buttons. In a low window, everything above the action buttons scrolls; while the header is
+    out of sight, a line above the contents has the title, the badges and the verdict. A subclass sets `kind` and
+    `action_names`, passes its tabs, and fills the widgets from the RecordView that it reads.
     """
 
     kind: ClassVar[str] = ""
@@ -133,6 +134,8 @@ class RecordPage(Page, Generic[ViewT]):
         self._contents_widget.setLayout(contents_layout)
         self.contents_area = PageScrollArea(self._contents_widget)  # the action buttons below it stay in sight
         self._contents_widget.installEventFilter(self)
+        self.title_line = RecordTitleLine(context)
+        self.add_content(self.title_line)
         self.add_content(self.contents_area, 1)
         self._contents = [
             widget
@@ -155,6 +158,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.tabs.related_record_requested.connect(self._open_related_record)
         self.tabs.tabs.currentChanged.connect(self.screen_state_changed)
         self.answers.clicked.connect(self.tabs.open_evidence_tab)
+        self.contents_area.verticalScrollBar().valueChanged.connect(self._show_title_line_if_scrolled)
         self.action_bar.action_requested.connect(self.run_action_on_record)
         for name in self.action_names:
             if name in SHORTCUT_BY_RECORD_ACTION:
@@ -339,6 +343,7 @@ class RecordPage(Page, Generic[ViewT]):
         our_name = view.record.company_name if isinstance(view.record, CreditCheck) else None
         self.head.show_registry_facts(view.corporation, our_name)
         show_explanation(self.form, view.explanation, self.context)
+        self.title_line.show_record(self.head.title.short_form, self.head.badge_keys, self.form.verdict)
         self.head.set_spoken_title(record_words.format_explanation(view.explanation, self.context)[0])
         self._announce_change()
         self._update_actions()
@@ -366,6 +371,13 @@ class RecordPage(Page, Generic[ViewT]):
                 if widget.parent() is None:
                     self.sides_strip.panels[panel_index].add_tool(widget)
         self.fit_panel_strips()
+
+    @Slot()
+    def _show_title_line_if_scrolled(self) -> None:
+        """Show the line with the title, the badges and the verdict while the header is scrolled out of sight, unless
+        another record is being read."""
+        is_head_hidden = self.contents_area.verticalScrollBar().value() >= self.head.height()
+        self.title_line.setVisible(self.view is not None and is_head_hidden)
 
     def fit_panel_strips(self) -> None:
         """Fit the panels with the record's states into the visible part of the page, because the page may be wider

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject
 from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
 from console.domain.person_state.retention import DRAFT_PREFIX
 from console.settings.named_values_file import JsonValue, NamedValues
-from console.views.runtime.stored_values import StoredValues, ValueSource
+from console.views.runtime.stored_values import StoredPersonValues, ValueSource
 from console.views.runtime.tasks import Runner
 
 SCREEN_VALUE_NAME, VISITS_VALUE_NAME = "screen", "visits"
@@ -31,7 +31,7 @@ class _ServiceValueSource:
         return self.call(lambda services: services.person_state.change_entries(changes))
 
 
-class PersonValues(StoredValues):
+class PersonValues(StoredPersonValues):
     """The stored values of the acting person: last screen, visited records, drafts and unanswered request ids.
     `bind_call` is a function that gets a service call and the name of a person, and returns a function that runs the
     call as this person."""
@@ -65,10 +65,10 @@ class PersonValues(StoredValues):
 
     def list_drafts(self) -> tuple[Draft, ...]:
         """Return the drafts of the person, the oldest first. A draft that this program can't read is left out."""
-        entries = {name: StoredValues.get_value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
+        entries = {name: StoredPersonValues.get_value(self, name) for name in self.list_value_names(DRAFT_PREFIX)}
         return list_drafts(entries, self._now())
 
     def find_draft(self, draft_name: str) -> Draft | None:
         """Return the draft that is stored under this name; None if no draft is stored, or if the stored draft is
         older than DRAFT_RETENTION."""
-        return parse_draft(StoredValues.get_value(self, draft_name), self._now())
+        return parse_draft(StoredPersonValues.get_value(self, draft_name), self._now())

@@ -6,11 +6,11 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from console.settings.person_files import make_preferences_file
-from console.views.runtime.stored_values import StoredValues, ValueSource
+from console.views.runtime.stored_values import StoredPersonValues, ValueSource
 from console.views.runtime.tasks import Runner
 
 
-class Preferences(StoredValues):
+class Preferences(StoredPersonValues):
     """The preferences of the acting person, stored in a file below the folder `home`. A stored value that isn't valid
     counts as not set."""
 

@@ -27,7 +27,7 @@ class ValueSource(Protocol):
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues: ...
 
 
-class StoredValues(QObject):
+class StoredPersonValues(QObject):
     """The stored values of the acting person, by name. Use this object from the GUI thread only. The subclass
     determines the file of the values.
 

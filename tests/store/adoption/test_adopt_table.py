@@ -420,7 +420,7 @@ class TableReader:
         self.reads = 0
         self._database = database
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._read_until_over)
+        self._thread = threading.Thread(target=self._read_until_stopped)
 
     def __enter__(self) -> "TableReader":
         self._thread.start()
@@ -430,7 +430,7 @@ class TableReader:
         self._over.set()
         self._thread.join()
 
-    def _read_until_over(self) -> None:
+    def _read_until_stopped(self) -> None:
         while not self._over.wait(0.01):
             with self._database.read() as conn:
                 conn.exec_driver_sql(f"SELECT count(*) FROM {TABLE_NAME}").scalar_one()

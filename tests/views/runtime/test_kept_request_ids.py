@@ -17,7 +17,7 @@ from tests.support.inline_runner import InlineRunner
 NOTE_ATTEMPT = ("note", "payment", 5, "called")
 
 
-class StoredValues:
+class RemainingValues:
     """The stored values that remain when a process ends."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ def get_sent_id(attempts: AttemptRequestIds) -> str:
 
 
 def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
-    disk = StoredValues()
+    disk = RemainingValues()
     first = get_sent_id(disk.restart_process())
     assert get_sent_id(disk.restart_process()) == first
     assert disk.restart_process().get_request_id((*NOTE_ATTEMPT, "other")) != first
@@ -67,7 +67,7 @@ def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
     ],
 )
 def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) -> None:
-    disk = StoredValues()
+    disk = RemainingValues()
     attempts = disk.restart_process()
     first = get_sent_id(attempts)
     attempts.end_attempt(NOTE_ATTEMPT, first, failure)
