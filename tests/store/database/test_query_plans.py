@@ -225,7 +225,9 @@ def test_views_of_people_use_the_indexes_of_their_tables(
     """A query on the views for people, which mask the payer's name, reads no more whole tables and sorts no more
     often than the same query on the tables."""
     events = {
-        f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(source.walk_events(conn, kind, "5"))
+        f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(
+            source.iterate_events(conn, kind, "5")
+        )
         for kind in ("payment", "refund")
         for source in history.list_history_sources(kind)
     }
