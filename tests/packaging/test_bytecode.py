@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.assertion import rewrite
+from hypothesis import configuration
 
 from tests.support import bytecode
 
@@ -53,3 +54,17 @@ def test_a_file_with_a_syntax_error_is_skipped_by_the_compiler(project: Path, py
     (project / "broken.py").write_text("def half(:\n")
     bytecode.compile_all([project], pytestconfig, processes=1)
     assert len(_list_compiled(project)) == 2
+
+
+def test_the_constants_of_each_file_are_stored_for_the_workers(project: Path, pytestconfig: pytest.Config) -> None:
+    """Hypothesis finds the constants of a file, from which it draws examples, under the hash of its source.
+    It draws none from tests.
+    """
+    before = configuration.storage_directory("x").path.parent
+    configuration.set_hypothesis_home_dir(project / "home")
+    try:
+        bytecode.compile_all([project], pytestconfig, processes=2)
+    finally:
+        configuration.set_hypothesis_home_dir(before)
+    stored = [file.read_text("utf-8") for file in (project / "home" / "constants").iterdir()]
+    assert [Path(text.split()[2]).name for text in stored] == ["helper.py"]

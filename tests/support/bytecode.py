@@ -1,6 +1,6 @@
 """Compiles the program and its tests once, before the worker processes of a whole test run start. Otherwise each
 worker process would compile every file itself, because all of them import the files at the same time and in the same
-order.
+order. For the same reason Hypothesis reads the constants of each file once, from which it draws examples.
 """
 
 import compileall
@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from _pytest.assertion import rewrite
+from hypothesis.internal.constants_ast import constants_from_module, is_local_module_file
 
 _SOURCE_FOLDERS = ("console", "tests")
 _REWRITTEN_FILE_PATTERNS = ("test_*.py", "conftest.py")
@@ -48,6 +50,7 @@ def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) 
 
 def _compile_files(files: Sequence[Path], config: pytest.Config) -> None:
     for file in files:
+        _store_constants(file)
         if any(fnmatch.fnmatch(file.name, pattern) for pattern in _REWRITTEN_FILE_PATTERNS):
             with suppress(SyntaxError):  # whoever imports it says so
                 _compile_rewritten(file, config)
@@ -64,3 +67,13 @@ def _compile_rewritten(file: Path, config: pytest.Config) -> None:
     if rewrite._read_pyc(file, compiled) is None and rewrite.try_makedirs(folder):
         source_hash, code = rewrite._rewrite_test(file, config)
         rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, source_hash, compiled)
+
+
+def _store_constants(file: Path) -> None:
+    """Let Hypothesis read the constants in the file and store them in its folder, as it does when a worker process
+    has imported the file. It leaves out tests, and has no public function for this.
+    """
+    if is_local_module_file(str(file)):
+        module = ModuleType(file.stem)
+        module.__file__ = str(file)
+        constants_from_module(module)
