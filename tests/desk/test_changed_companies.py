@@ -24,9 +24,10 @@ from console.views.purchase.dialog import PurchaseDialog
 from console.views.queues.companies_page import ChangedCompaniesPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TAB_NAMES, QueueTabs
+from console.views.queues.tabs import QueueTabs
 from console.views.registry.facts_view import CorporationFactsView
 from console.views.runtime.routes import (
+    QUEUE_TAB_NAMES,
     AlertsRoute,
     ChangedCompaniesRoute,
     HomeRoute,

@@ -13,8 +13,7 @@ from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.money.order_page import OrderPage
 from console.views.queues.notices_page import UnmatchedNoticesPage
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TAB_NAMES
-from console.views.runtime.routes import QueuesRoute, UnmatchedNoticesRoute
+from console.views.runtime.routes import QUEUE_TAB_NAMES, QueuesRoute, UnmatchedNoticesRoute
 from console.views.widgets.controls.inputs import MultiLineEdit
 from tests.desk.conftest import OpenWindow
 from tests.desk.window_desks import WindowTestDesks

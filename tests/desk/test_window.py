@@ -5,7 +5,9 @@ import subprocess
 import sys
 import textwrap
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 import pytest
@@ -19,6 +21,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
 from console.services.guarded.database_rollback import require_alert_of_restored_server
+from console.views.app.command_palette import CommandPalette
 from console.views.app.main import WindowOpener
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.about_dialog import open_about_dialog
@@ -31,9 +34,9 @@ from console.views.notifications.dialog import NotificationsDialog
 from console.views.purchase.dialog import PurchaseDialog
 from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.queues.page import QueuesPage
-from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.runtime.routes import (
+    QUEUE_TAB_NAMES,
     AdminRoute,
     AlertsRoute,
     AuditRoute,
@@ -268,6 +271,33 @@ def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) 
     next(action for action in people.actions() if action.data() == ("person", "lead-b")).trigger()
     assert person.opening.context.operator == "lead-b"
     assert get_accessible_name(person.frame.top_bar.operator) == "lead-b"
+
+
+def test_the_search_box_and_the_daily_pages_are_prepared(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Soon after the first page, the window builds the search box and imports the pages that people use every day.
+    Then it prepares nothing more.
+    """
+    imported: list[str] = []
+
+    def record_import(name: str) -> ModuleType:
+        imported.append(name)
+        return import_module(name)
+
+    monkeypatch.setattr("console.views.app.window_controller.import_module", record_import)
+    person = open_window()
+    controller = person.opening.controller
+    assert controller is not None
+    first_pages = [*imported]
+    assert person.frame.findChild(CommandPalette) is None
+    controller._preparation_timer.setInterval(0)
+    person.wait_until(lambda: not controller._preparation_timer.isActive())
+    assert person.frame.findChild(CommandPalette) is not None
+    assert imported[len(first_pages) :] == [
+        *("console.views.queues.page", "console.views.lookup.page", "console.views.credit_checks.page"),
+        *("console.views.money.payment_page", "console.views.approvals.page", "console.views.alerts.page"),
+    ]
 
 
 def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: Console) -> None:

@@ -18,9 +18,8 @@ import console.views
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.queues.page import QueuesPage
-from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.note_dialog import NoteDialog
-from console.views.runtime.routes import PaymentRoute, QueuesRoute
+from console.views.runtime.routes import RECORD_QUEUE_NAMES, PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import install_accessibility
 from console.views.widgets.base import TitleLabel
@@ -124,7 +123,7 @@ def test_queues_show_the_deciding_columns(
     records the provider is also visible.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", *size)) as stage:
-        for queue in QUEUE_NAMES:
+        for queue in RECORD_QUEUE_NAMES:
             stage.show_route(QueuesRoute(queue))
             table = stage.find(QueuesPage).table
             assert table.horizontalScrollBar().maximum() == 0, queue
@@ -145,7 +144,7 @@ def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplicati
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
         stage.settle()
-        for size, queue in product(SIZES[1:], QUEUE_NAMES):
+        for size, queue in product(SIZES[1:], RECORD_QUEUE_NAMES):
             stage.window.resize(*size)
             stage.show_route(QueuesRoute(queue))
             assert stage.find(QueuesPage).table.horizontalScrollBar().maximum() == 0, (size, queue)

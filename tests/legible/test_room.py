@@ -22,10 +22,10 @@ from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
-from console.views.queues.rows import QUEUE_NAMES
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION
 from console.views.records.page import RecordPage
 from console.views.runtime.routes import (
+    RECORD_QUEUE_NAMES,
     AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
@@ -65,7 +65,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
     the sidebar is shown again.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
-        for queue in QUEUE_NAMES:
+        for queue in RECORD_QUEUE_NAMES:
             stage.show_route(QueuesRoute(queue))
             check_visible_rows(stage.find(QueuesPage).table, queue)
             check_causes(stage, stage.find(QueuesPage))

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
@@ -17,15 +18,14 @@ from console.views.app.appearance_choices import (
     apply_and_store_text_size,
     apply_and_store_theme,
 )
-from console.views.exports.list_export import EXPORT_SHORTCUT, ListExporter
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY, WindowFrame
-from console.views.help.command_keys import SHORTCUT_BY_COMMAND
+from console.views.help.command_keys import EXPORT_SHORTCUT, SHORTCUT_BY_COMMAND
 from console.views.links.routes import find_link_to_route
 from console.views.pages.no_right_page import find_needed_right
 from console.views.presenters.saved_views import format_record_count, get_saved_view_icon
-from console.views.queues.tabs import QUEUE_TAB_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
+    QUEUE_TAB_NAMES,
     LookupRoute,
     QueuesRoute,
     ReconcileRunsRoute,
@@ -35,6 +35,9 @@ from console.views.runtime.routes import (
 )
 from console.views.theme.design_tokens import Language
 from console.wording.sentences import catalogue as wording
+
+if TYPE_CHECKING:  # importing it takes longer than the rest of this module
+    from console.views.exports.list_export import ListExporter
 
 RECENT_COMMANDS_VALUE_NAME = "commands"
 """Name of the value of the person's state with the names of the commands that the person used last."""
@@ -240,16 +243,15 @@ def _parse_corporation_number(text: str) -> str:
 
 
 def _make_export_command(frame: WindowFrame) -> WindowCommand:
-    page = frame.current_page
-    exporter = getattr(page, "exporter", None)
+    exporter: ListExporter | None = getattr(frame.current_page, "exporter", None)
 
     def find_refusal() -> str:
-        if isinstance(exporter, ListExporter) and exporter.can_export:
+        if exporter is not None and exporter.can_export:
             return ""
         return frame.context.translate("reason.no_list")
 
     def choose_export_path() -> None:
-        if isinstance(exporter, ListExporter):
+        if exporter is not None:
             exporter.choose_export_path()
 
     return WindowCommand(

@@ -1,13 +1,13 @@
 """The controller of the whole window after the services are open. It connects the pages, keyboard shortcuts,
 search box, menus and dialogs, and handles closing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
 
@@ -87,13 +87,16 @@ _PAGE_CLASS_BY_ROUTE: dict[type, tuple[str, str]] = {
 }
 
 
-def import_page_class(route: Route) -> Callable[[WindowContext], Page]:
+def import_page_class(route_class: type[Route]) -> Callable[[WindowContext], Page]:
     """Import the module of the page that shows routes of this class, and return the page's class."""
-    module, name = _PAGE_CLASS_BY_ROUTE[type(route)]
+    module, name = _PAGE_CLASS_BY_ROUTE[route_class]
     page_class: Callable[[WindowContext], Page] = getattr(import_module(module), name)
     return page_class
 
 
+_PREPARATION_INTERVAL_MS = 1_000
+"""Time between the opening of the first page and the first preparation for later, and between two preparations."""
+_ROUTES_OF_PREPARED_PAGES = (QueuesRoute, LookupRoute, CreditCheckRoute, PaymentRoute, ApprovalsRoute, AlertsRoute)
 _CONNECTION_TOAST_TOPIC = "connection"  # of the toasts about the database and the worker
 
 
@@ -158,10 +161,14 @@ class WindowController(QObject):
         self.context.command_requested.connect(self._run_command)
         self.context.ask_password = self._open_password_dialog
         self.context.acting_call_began.connect(self._prepare_busy_dialog)
+        imports = [partial(import_page_class, route) for route in _ROUTES_OF_PREPARED_PAGES]
+        self._preparations: Iterator[Callable[[], object]] = iter((lambda: self.command_palette, *imports))
+        self._preparation_timer = QTimer(self, interval=_PREPARATION_INTERVAL_MS)
+        self._preparation_timer.timeout.connect(self._run_next_preparation)
         self._connect_bars()
 
     def _make_page(self, route: Route) -> Page:
-        return import_page_class(route)(self.context)
+        return import_page_class(type(route))(self.context)
 
     def _connect_bars(self) -> None:
         """Connect the signals of the top bar and the status bar. Discard the search box and the menu of the acting
@@ -227,6 +234,17 @@ class WindowController(QObject):
     def _open_first_page(self) -> None:
         self.frame.show_route(self.frame.current_route or HomeRoute())
         self.link_handler.open_received_link()
+        self._preparation_timer.start()
+
+    @Slot()
+    def _run_next_preparation(self) -> None:
+        """Build the search box, or import the next page that people use every day, so that its first opening takes
+        little longer than later ones. A preparation takes up to 60 ms, during which the window handles no key."""
+        prepare = next(self._preparations, None)
+        if prepare is None:
+            self._preparation_timer.stop()
+        else:
+            prepare()
 
     def _open_password_dialog(self, request: PasswordRequest) -> None:
         from console.views.sign_in.password_dialog import open_password_dialog
@@ -522,5 +540,6 @@ class WindowController(QObject):
     @Slot()
     def _stop_timers(self) -> None:
         self.background_refresh.stop_timers()
+        self._preparation_timer.stop()
         self.idle_lock.stop()
         self.notifications.desktop_tray.remove_icon()

@@ -29,7 +29,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_CARD_KIND, ApprovalCard, make_proposal_card, make_refund_card
-from console.views.exports.list_export import EXPORT_SHORTCUT
+from console.views.help.command_keys import EXPORT_SHORTCUT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef

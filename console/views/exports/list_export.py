@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, FileFormat, WrittenExport
 from console.views.exports.background_file import BackgroundFileWriter, ProgressCallback
+from console.views.help.command_keys import EXPORT_SHORTCUT
 from console.views.pages.base import Page, PageHead
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
@@ -20,7 +21,6 @@ from console.views.widgets.window.save_file import ask_for_save_path
 if TYPE_CHECKING:
     from console.app import Console
 
-EXPORT_SHORTCUT = "Ctrl+E"
 EXPORT_KEY_HINTS = (((EXPORT_SHORTCUT,), "key.export"), PRINT_KEY_HINT)
 _EXPORT_FILE_FORMATS = [file_format.value for file_format in FileFormat]
 

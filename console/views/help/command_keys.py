@@ -1,4 +1,4 @@
-"""The keyboard shortcuts that work in the whole window."""
+"""The keyboard shortcuts that work in the whole window, and the one of every list."""
 
 from collections.abc import Mapping
 
@@ -15,3 +15,5 @@ SHORTCUT_BY_COMMAND: Mapping[str, str] = {
     "quit": "Ctrl+Q",
 }
 """The shortcut of each command of the window that has one, by the command's name."""
+EXPORT_SHORTCUT = "Ctrl+E"
+"""The shortcut that exports the list of the current page or dialog."""

@@ -33,7 +33,7 @@ from console.views.queues.cause_groups import (
 from console.views.queues.column_choice import ColumnChoice, arrange_columns
 from console.views.queues.filter_bar import QueueFilterBar
 from console.views.queues.new_arrivals import QueueArrivals
-from console.views.queues.rows import QUEUE_NAMES, QueueListQuery, QueueRow
+from console.views.queues.rows import QueueListQuery, QueueRow
 from console.views.queues.selection_bar import QueueSelection
 from console.views.queues.shown_view import SAVE_VIEW_SHORTCUT, VIEW_MENU_SHORTCUT, ShownSavedView
 from console.views.queues.tabs import QueueTabs, list_queue_sentences
@@ -41,7 +41,7 @@ from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import QueuesRoute, Route
+from console.views.runtime.routes import RECORD_QUEUE_NAMES, QueuesRoute, Route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -213,7 +213,7 @@ class QueuesPage(Page):
             return
         if isinstance(route, QueuesRoute) and route.name:
             self.shown_saved_view.leave_view()
-        if isinstance(route, QueuesRoute) and route.name in QUEUE_NAMES and route.name != self.queue:
+        if isinstance(route, QueuesRoute) and route.name in RECORD_QUEUE_NAMES and route.name != self.queue:
             self.tabs.show_queue(route.name)
             self._show_queue(route.name)
         elif not self._table_by_key:
@@ -263,7 +263,7 @@ class QueuesPage(Page):
         if has_filter:
             self.filter.show_filter(str(text or ""), "" if order == DEFAULT_SORT_ORDER else format_sort_order(order))
         self._stored_row_key = tuple(ref) if isinstance(ref, list) else None
-        if queue in QUEUE_NAMES and queue != self.queue:
+        if queue in RECORD_QUEUE_NAMES and queue != self.queue:
             self.tabs.show_queue(str(queue))
             self._show_queue(str(queue))
         elif has_filter:
@@ -285,7 +285,7 @@ class QueuesPage(Page):
         doesn't understand, and show a bar that names them."""
         content_before = self._make_view_content()
         parsed_view = parse_view(view.content, self.context.operator)
-        is_known = view.content.queue in QUEUE_NAMES
+        is_known = view.content.queue in RECORD_QUEUE_NAMES
         problems = set(parsed_view.problems)
         known_terms = [term for term in view.content.filter.split() if term not in problems]
         sort = "" if parsed_view.order == DEFAULT_SORT_ORDER else format_sort_order(parsed_view.order)

@@ -27,7 +27,6 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
 DISAGREEMENT_QUEUE = "disagree"
 QUEUES_GROUPED_BY_WORK_STATE = frozenset({"unknown"})
 _ROWS_PER_SEARCHED_PAGE = 1_000

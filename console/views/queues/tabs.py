@@ -5,13 +5,11 @@ from PySide6.QtCore import QSignalBlocker, Signal, Slot
 
 from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
 from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
-from console.views.queues.rows import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import make_queue_route
+from console.views.runtime.routes import QUEUE_TAB_NAMES, make_queue_route
 from console.views.widgets.controls.tabs import TabBar
 from console.wording.sentences import catalogue as wording
 
-QUEUE_TAB_NAMES = (*QUEUE_NAMES, NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME)
 _QUEUES_WITH_OWN_PAGE = frozenset({NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME})
 
 

@@ -7,6 +7,10 @@ from typing import Any, TypeAlias
 from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
 from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
 
+RECORD_QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
+QUEUE_TAB_NAMES = (*RECORD_QUEUE_NAMES, NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME)
+"""All queues in the order of their tabs. The last two have no records, and pages of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class HomeRoute:

@@ -14,7 +14,6 @@ from console.domain.records import Certainty, Work, WorkState
 from console.views.queues.cause_groups import CauseRow, make_grouped_table_columns
 from console.views.queues.column_choice import arrange_columns
 from console.views.queues.rows import (
-    QUEUE_NAMES,
     QueueListQuery,
     QueueRow,
     make_heading_function,
@@ -22,6 +21,7 @@ from console.views.queues.rows import (
     make_queue_columns,
     make_row_reader,
 )
+from console.views.runtime.routes import RECORD_QUEUE_NAMES
 from tests.views.invented_checks import NOW, QueueServices, make_check, make_queue_item, make_window_context
 from tests.views.invented_payments import make_payment, make_refund
 
@@ -89,7 +89,7 @@ def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) ->
     assert (cells["company"], cells["name"]) == ("2 0104 0190 7731", f"Refund R-{row.item.record.id}")
 
 
-@pytest.mark.parametrize("queue", QUEUE_NAMES)
+@pytest.mark.parametrize("queue", RECORD_QUEUE_NAMES)
 def test_no_default_column_repeats_another(queue: str, appearance: object) -> None:
     """No default column of a queue repeats another one. The company's column has the number if the name is unknown,
     and the record's column has the kind. A queue that is defined by the certainty has no column for it, and a queue
