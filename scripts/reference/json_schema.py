@@ -108,7 +108,7 @@ def _read_answer_shape(reader: Reader, name: str, command: Any) -> Shape:
     if not isinstance(command, ServiceCommand):
         return _read_written_shape(command)
     shape = reader.read_call(Const(command.build_json), [_get_value_shape(command)], {})
-    return _add_repetition(shape) if _takes_request_id(name) else shape
+    return _add_answer_to_repeated_request(shape) if _takes_request_id(name) else shape
 
 
 def _get_value_shape(command: "ServiceCommand[Any]") -> Shape:
@@ -124,7 +124,7 @@ def _get_value_shape(command: "ServiceCommand[Any]") -> Shape:
     return Typed(next(iter(read_hints(make).values())))
 
 
-def _add_repetition(shape: Shape) -> Shape:
+def _add_answer_to_repeated_request(shape: Shape) -> Shape:
     return make_one_of([merge([part, Obj({"duplicate": Const(True)})]) for part in list_alternatives(shape)])
 
 

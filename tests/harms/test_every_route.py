@@ -48,7 +48,7 @@ SELECT_REQUESTS_SQL = (
 )
 """The query of the desk requests: no account may change them."""
 _STATE_COLUMNS = ("status", "state", "certainty", "proposed")
-_KINDS = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
+_VALUES_BY_COLUMN_TYPE = {"int": _NUMBERS, "decimal": _NUMBERS, "double": _NUMBERS, "date": _TIMES}
 _ENGINES = ["mariadb", "galera", *(["mysql"] if os.environ.get(server_fixtures.MYSQL_URL_VARIABLE) else [])]
 _SET_CHECKS_OFF_SQL = (
     "SET SESSION sql_mode = '', foreign_key_checks = 0, unique_checks = 0, group_concat_max_len = 4"
@@ -157,7 +157,7 @@ def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:
     """Yield SQL values that an attacker writes into a column of this type: NULL, states for a state column, and
     `count` further values, which depend on the name of the column.
     """
-    choice = next((values for part, values in _KINDS.items() if part in kind), _TEXTS)
+    choice = next((values for part, values in _VALUES_BY_COLUMN_TYPE.items() if part in kind), _TEXTS)
     first = zlib.crc32(column.encode())
     yield "NULL"
     if column in _STATE_COLUMNS:

@@ -46,7 +46,7 @@ class AuditRootWriter:
         the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if an earlier root already
         covers all these entries."""
         covered_rows = audit_roots.read_covered_rows(tx.conn)
-        if covered_rows.root_last_id >= newest_id:
+        if covered_rows.last_id_of_newest_root >= newest_id:
             return 0
         now, heads = audit_roots.list_heads_to_store(tx.conn, covered_rows, newest_id)
         for facts in audit_roots.make_root_details(now, heads):

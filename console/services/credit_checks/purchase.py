@@ -396,7 +396,7 @@ class _PurchaseAttempt:
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[CheckReport]) -> None:
         outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter_source.get_capabilities())
 
-    def convert_exception(self, error: Exception) -> Exception:
+    def make_exception_to_raise(self, error: Exception) -> Exception:
         if isinstance(error, OutcomeUnrecorded):
             error.detail["record"] = last_known_record.build_credit_check(error.claimed, None)
         return error
@@ -437,7 +437,7 @@ PURCHASE_ACTION: GuardedAction[_PurchaseAttempt, outcomes.PurchaseSettler, Check
     claim=_PurchaseAttempt.claim,
     call=_PurchaseAttempt.call,
     record=_PurchaseAttempt.record,
-    convert_exception=_PurchaseAttempt.convert_exception,
+    make_exception_to_raise=_PurchaseAttempt.make_exception_to_raise,
     make_result=_PurchaseAttempt.make_result,
     settle=outcomes.PurchaseSettler.settle,
     record_lapse=outcomes.PurchaseSettler.record_lapse,

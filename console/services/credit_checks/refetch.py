@@ -229,7 +229,7 @@ class _RefetchAttempt:
         record_exists = record is not None
         tx.call_after_commit(lambda: setattr(self, "_is_recorded", record_exists))
 
-    def convert_exception(self, error: Exception) -> Exception:
+    def make_exception_to_raise(self, error: Exception) -> Exception:
         if isinstance(error, StaleRow):
             return self._make_unrecorded_error(ErrorCode.DATABASE_LOCKED, DatabaseLockedProblem.LOST_EVERY_RACE)
         if isinstance(error, ConsoleError) and self._has_begun:
@@ -301,7 +301,7 @@ REFETCH_ACTION: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResu
     claim=_RefetchAttempt.claim,
     call=_RefetchAttempt.call,
     record=_RefetchAttempt.record,
-    convert_exception=_RefetchAttempt.convert_exception,
+    make_exception_to_raise=_RefetchAttempt.make_exception_to_raise,
     make_result=_RefetchAttempt.make_result,
     settle=None,
     record_lapse=record_reading_lapse,

@@ -68,7 +68,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     - `claim` repeats the checks and writes the claim, in the first transaction (tx1).
     - `call` calls the provider, while no transaction is open.
     - `record` writes the outcome into the record, in the second transaction (tx2).
-    - `convert_exception` gets an exception of the pipeline and returns the exception to raise.
+    - `make_exception_to_raise` gets an exception of the pipeline and returns the exception to raise.
     - `make_result` returns the result, or raises the error that the recorded outcome means.
 
     Steps after the process of the attempt has ended, each in a separate transaction:
@@ -89,7 +89,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     claim: Callable[[AttemptT, Transaction, str], ClaimedRecord]
     call: Callable[[AttemptT, ClaimedRecord], Outcome[AnswerT]]
     record: Callable[[AttemptT, Transaction, ClaimedRecord, Outcome[AnswerT]], None]
-    convert_exception: Callable[[AttemptT, Exception], Exception]
+    make_exception_to_raise: Callable[[AttemptT, Exception], Exception]
     make_result: Callable[[AttemptT, ClaimedOperation, Outcome[AnswerT]], ResultT]
     settle: Callable[[SettlerT, Transaction, str, Outcome[AnswerT], str | None], bool] | None
     record_lapse: Callable[[SettlerT, Transaction, Operation], None]
@@ -158,7 +158,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         try:
             return self._pipeline.run(self._bind_attempt(attempt), progress)
         except (ConsoleError, StaleRow) as failure:
-            error = self.action.convert_exception(attempt, failure)
+            error = self.action.make_exception_to_raise(attempt, failure)
             if error is failure:
                 raise
             raise error from failure

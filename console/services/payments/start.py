@@ -454,7 +454,7 @@ class _StartAttempt:
 
     # The end of a start
 
-    def convert_exception(self, error: Exception) -> Exception:
+    def make_exception_to_raise(self, error: Exception) -> Exception:
         if isinstance(error, OutcomeUnrecorded):
             error.detail["record"] = self._find_payment(error.claimed.subject.id)
         return error
@@ -488,7 +488,7 @@ START_PAYMENT_ACTION: GuardedAction[_StartAttempt, ServiceContext, StartedPaymen
     claim=_StartAttempt.claim,
     call=_StartAttempt.call,
     record=_StartAttempt.record,
-    convert_exception=_StartAttempt.convert_exception,
+    make_exception_to_raise=_StartAttempt.make_exception_to_raise,
     make_result=_StartAttempt.make_result,
     settle=settle_late_start,
     record_lapse=write_start_lapse,

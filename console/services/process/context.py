@@ -101,7 +101,7 @@ def get_executed_desk_request_id() -> str | None:
     return None if request is None else request.id
 
 
-_request_binding: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
+_binding_of_writes_to_request_id: ContextVar[RequestBinding | None] = ContextVar("request", default=None)
 
 
 @contextmanager
@@ -111,11 +111,11 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
     request id. Yield the binding, which shows whether such a write was committed.
     """
     binding = RequestBinding(owned_request)
-    token = _request_binding.set(binding)
+    token = _binding_of_writes_to_request_id.set(binding)
     try:
         yield binding
     finally:
-        _request_binding.reset(token)
+        _binding_of_writes_to_request_id.reset(token)
 
 
 @contextmanager
@@ -518,7 +518,7 @@ class ServiceContext:
         Do nothing if the call has no request id, or if `operation_id` is None and a transaction of the same call has
         already stored a record. Raises in_progress if another call holds the request id now.
         """
-        request_binding = _request_binding.get()
+        request_binding = _binding_of_writes_to_request_id.get()
         if request_binding is None or (
             operation_id is None and (request_binding.is_committed or request_binding.storing_transaction is tx)
         ):

@@ -106,7 +106,7 @@ class RelatedRecordCompleter:
             conn,
             {check.corporation_number for check in checks if check.state is CheckState.ERROR or check.is_superseded},
         )
-        finds_purchases = not unknown_ids or self._can_find_purchases()
+        finds_purchases = not unknown_ids or self._has_provider_a_call_to_find_purchases()
         contradicting_answers = _read_contradicting_answers(conn, credit_checks.CREDIT_CHECK_KIND, checks)
         for check in checks:
             is_failed, pair = check.state is CheckState.ERROR, (check.client_id, check.corporation_number)
@@ -132,7 +132,7 @@ class RelatedRecordCompleter:
         is_approved = isinstance(record, Refund) and record.state is RefundState.APPROVED
         return is_approved or action == OPEN_REFUND_ACTION or action in STOPPED_ACTIONS
 
-    def _can_find_purchases(self) -> bool:
+    def _has_provider_a_call_to_find_purchases(self) -> bool:
         """True if the provider of credit checks has a call that finds a purchase with an unknown outcome. Also True
         if this desk has no settings for that provider, because the desk then can't check this."""
         try:

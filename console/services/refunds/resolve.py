@@ -97,8 +97,8 @@ class RefundResolver:
         person: str,
     ) -> str | None:
         """Ask the provider about the refund and store its answer, even if the decision is refused afterwards. A
-        definite answer settles the refund. Such an answer must confirm the decision of `person` that the refund's
-        state is `state`; otherwise this method raises evidence_mismatch.
+        definite answer settles the refund as the provider says. If it contradicts the decision of `person` that the
+        refund's state is `state`, this method then raises evidence_mismatch.
 
         Without a definite answer, two people must agree: return "second_person" if the second person must still
         decide, and None if the refund is settled. `number` is the refund's id at the provider that the person gave,

@@ -215,7 +215,7 @@ class _SubmissionAttempt:
 
     # The end of a submission
 
-    def convert_exception(self, error: Exception) -> Exception:
+    def make_exception_to_raise(self, error: Exception) -> Exception:
         if isinstance(error, OutcomeUnrecorded):
             error.detail["record"] = last_known_record.build_refund(self._pair.refund, error.claimed, None)
         return error
@@ -252,7 +252,7 @@ REFUND_SUBMISSION_ACTION: GuardedAction[_SubmissionAttempt, ServiceContext, Refu
     claim=_SubmissionAttempt.claim,
     call=_SubmissionAttempt.call,
     record=_SubmissionAttempt.record,
-    convert_exception=_SubmissionAttempt.convert_exception,
+    make_exception_to_raise=_SubmissionAttempt.make_exception_to_raise,
     make_result=_SubmissionAttempt.make_result,
     audits_ending=True,
     settle=settle_late_answer,

@@ -87,12 +87,12 @@ _AUDIT_ROWS_BY_ID_QUERY = select(audit_log.c.id, audit_log.c.session, audit_log.
 
 @dataclass(frozen=True, slots=True)
 class RowsCoveredByRoots:
-    """Ends of two ranges of row ids: the last id that the newest root covers (`root_last_id`), and the last id that
-    the previous root covers (`previous_root_last_id`).
+    """Ends of two ranges of row ids: the last id that the newest root covers (`last_id_of_newest_root`), and the last
+    id that the previous root covers (`last_id_of_previous_root`).
     """
 
-    previous_root_last_id: int = 0
-    root_last_id: int = 0
+    last_id_of_previous_root: int = 0
+    last_id_of_newest_root: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class _AuditRoot:
         """True if the range of this root begins at or before `end_id`, the last id that earlier roots cover, and
         ends before the root's own row."""
         return (
-            0 <= self.covered.previous_root_last_id <= end_id
-            and self.covered.previous_root_last_id <= self.covered.root_last_id < self.row_id
+            0 <= self.covered.last_id_of_previous_root <= end_id
+            and self.covered.last_id_of_previous_root <= self.covered.last_id_of_newest_root < self.row_id
         )
 
     def has_newest_heads(self, conn: Connection, after_id: int, up_to_id: int) -> bool:
@@ -162,7 +162,7 @@ def compute_oldest_uncovered_age_seconds(
     the roots themselves aren't counted. `covered_rows`: the ends of the ranges that the last root covers. The present
     time is the server's, or `now` on SQLite.
     """
-    at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": covered_rows.root_last_id})
+    at = conn.scalar(_OLDEST_UNCOVERED_ROW_QUERY, {"after": covered_rows.last_id_of_newest_root})
     return None if at is None else (convert_to_naive_utc(read_current_time(conn, now)) - at).total_seconds()
 
 
@@ -176,15 +176,17 @@ def list_heads_to_store(
     The new range ends at the row `last_id` or earlier, because one root covers about ROWS_PER_ROOT new ids at most.
     If there is no row to cover, the result is (`covered_rows`, ()).
     """
-    first_id = conn.scalar(_FIRST_AUDIT_ID_AFTER_QUERY, {"after": covered_rows.root_last_id})  # ids have gaps
+    first_id = conn.scalar(
+        _FIRST_AUDIT_ID_AFTER_QUERY, {"after": covered_rows.last_id_of_newest_root}
+    )  # ids have gaps
     if first_id is None or first_id > last_id:
         return covered_rows, ()
     up_to_id = conn.scalar(_LAST_AUDIT_ID_QUERY, {"up_to_id": min(first_id + ROWS_PER_ROOT, last_id)})
     rows = conn.execute(
-        _NEWEST_CHAIN_HEADS_QUERY, {"after": covered_rows.previous_root_last_id, "up_to_id": up_to_id}
+        _NEWEST_CHAIN_HEADS_QUERY, {"after": covered_rows.last_id_of_previous_root, "up_to_id": up_to_id}
     )
     newest_heads = tuple(ChainHead(str(row.session), int(row.seq), int(row.id), str(row.hash)) for row in rows)
-    return RowsCoveredByRoots(covered_rows.root_last_id, int(up_to_id)), newest_heads
+    return RowsCoveredByRoots(covered_rows.last_id_of_newest_root, int(up_to_id)), newest_heads
 
 
 def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHead]) -> Iterator[Mapping[str, object]]:
@@ -194,8 +196,8 @@ def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHea
     for i in range(0, len(heads), HEADS_PER_ROW):
         stored_heads = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
         yield {
-            "since": covered_rows.previous_root_last_id,
-            "upto": covered_rows.root_last_id,
+            "since": covered_rows.last_id_of_previous_root,
+            "upto": covered_rows.last_id_of_newest_root,
             "root": _compute_json_digest(stored_heads),
             "heads": stored_heads,
         }
@@ -230,18 +232,18 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
         if (
             root is None
             or not root.has_valid_range(end_id)
-            or not root.has_newest_heads(conn, checked_end_id, root.covered.previous_root_last_id)
+            or not root.has_newest_heads(conn, checked_end_id, root.covered.last_id_of_previous_root)
         ):
             yield row_id, "forged"
             continue
         end_id, checked_end_id, previous_root = (
-            max(end_id, root.covered.root_last_id),
-            root.covered.previous_root_last_id,
+            max(end_id, root.covered.last_id_of_newest_root),
+            root.covered.last_id_of_previous_root,
             root,
         )
         yield from _find_head_faults(conn, root.heads)
     if previous_root is not None and not previous_root.has_newest_heads(
-        conn, previous_root.covered.previous_root_last_id, previous_root.covered.root_last_id
+        conn, previous_root.covered.last_id_of_previous_root, previous_root.covered.last_id_of_newest_root
     ):
         yield previous_root.row_id, "forged"
 
@@ -255,7 +257,11 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
         account and ranges of row ids. A row without a readable root gets a separate key.
         """
         row_id, session, person, root = row
-        return (session, person, root.covered.previous_root_last_id, root.covered.root_last_id) if root else (row_id,)
+        return (
+            (session, person, root.covered.last_id_of_previous_root, root.covered.last_id_of_newest_root)
+            if root
+            else (row_id,)
+        )
 
     for _, rows in groupby(_read_root_rows(conn, writers), make_root_key):
         rows_of_root = list(rows)

@@ -169,10 +169,10 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
             since = audit_roots.read_covered_rows(conn)
             _, found = audit_roots.list_heads_to_store(
                 conn,
-                audit_roots.RowsCoveredByRoots(since.previous_root_last_id, since.previous_root_last_id),
-                since.root_last_id,
+                audit_roots.RowsCoveredByRoots(since.last_id_of_previous_root, since.last_id_of_previous_root),
+                since.last_id_of_newest_root,
             )
-        assert 0 < since.previous_root_last_id < since.root_last_id
+        assert 0 < since.last_id_of_previous_root < since.last_id_of_newest_root
         assert bought._context.session in {head.chain for head in found}
 
 
@@ -246,7 +246,7 @@ def test_a_root_written_by_a_person_covers_no_rows(
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
-            assert audit_roots.read_covered_rows(conn).root_last_id >= forged
+            assert audit_roots.read_covered_rows(conn).last_id_of_newest_root >= forged
         gone = delete_last_row(place, bought._context.session)
         assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
@@ -300,7 +300,12 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
     told = [[head.chain, head.seq, head.row_id, head.hash] for each in found for head in keep(each)]
     digest = sha256(json.dumps(told, separators=(",", ":")).encode()).hexdigest()
     return json.dumps(
-        {"since": covers.previous_root_last_id, "upto": covers.root_last_id, "root": digest, "heads": told}
+        {
+            "since": covers.last_id_of_previous_root,
+            "upto": covers.last_id_of_newest_root,
+            "root": digest,
+            "heads": told,
+        }
     )
 
 
@@ -384,7 +389,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
         ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
-            assert audit_roots.read_covered_rows(conn).root_last_id == newest
+            assert audit_roots.read_covered_rows(conn).last_id_of_newest_root == newest
         assert find_root_fault(other) is None
 
 

@@ -46,7 +46,9 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     assert heard == [5]
 
 
-def test_a_plan_estimates_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_estimates_the_time_of_the_rows_that_would_run(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The estimated time (seconds) of a bulk run's plan counts only the rows that would run, also after the plan is
     limited to the first rows.
     """

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
-from console.domain.records import PurchaseRequest
+from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
 from tests.support.places import Place
@@ -34,18 +34,26 @@ def test_a_desk_with_another_store_key_refuses_a_refetch(place: Place, sandbox: 
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
 def test_a_refetch_with_a_failed_part_stores_the_other_part(place: Place, sandbox: Sandbox, step: str) -> None:
-    """One of the parts that a re-fetch reads (detail, PDF) fails: the error names that part, and the other part is
-    stored.
+    """A record lacks its result and its PDF. One of the parts that a re-fetch reads (detail, PDF) fails in our own
+    program: the error names that part, and the other part is stored.
     """
+    sandbox.control.add_fault("no_result", call="purchase", number=NUMBERS[0])
+    for call in ("detail", "pdf"):
+        sandbox.control.add_fault("status:500", call=call)
     with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
+        assert set(bought.incomplete) == {"result", "pdf"}
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
     failed = refused.value.detail["failed"]
     assert isinstance(failed, list)
     assert [part["part"] for part in failed] == [step.removeprefix("before_")]
     assert refused.value.exit_status == 5
-    assert "record" in refused.value.detail
+    assert isinstance(stored := refused.value.detail["record"], CreditCheck)
+    # The answer with the PDF has the result, too.
+    assert stored.incomplete == (() if step == "before_detail" else ("pdf",))
+    with place.open_desk(sandbox) as console:
+        assert console.credit_checks.read_credit_check(bought.id).record.incomplete == stored.incomplete
 
 
 def test_a_store_key_that_decrypts_nothing_is_a_setting_error(place: Place, sandbox: Sandbox) -> None:

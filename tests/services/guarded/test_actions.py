@@ -153,7 +153,7 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
         claim=claim_gift,
         call=lambda gift, _subject: gift.provider.send_gift(),
         record=lambda _gift, tx, subject, outcome: write_outcome(tx, subject.id, outcome),
-        convert_exception=add_gift_to_error,
+        make_exception_to_raise=add_gift_to_error,
         make_result=make_result,
         settle=settle_gift,
         record_lapse=write_lapse,

@@ -69,7 +69,7 @@ def read_refusal(act: Callable[[], Refund]) -> object:
     return refusal.code, refusal.detail["reason"]
 
 
-NOT_ALLOWED_ERROR = ("not_allowed", "unknown_refund")
+UNKNOWN_REFUND_REFUSAL = ("not_allowed", "unknown_refund")
 
 
 def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
@@ -79,10 +79,10 @@ def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     acknowledge_case(desk)
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[1])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (
         REFERENCES_FROM_OTHER_SYSTEMS[1],
         None,
@@ -99,7 +99,7 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     assert read_open_case(desk).observed == "BACKOFFICE-01"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
     acknowledge_case(desk)
@@ -163,7 +163,7 @@ def test_an_acknowledged_refund_without_an_amount_stops_the_next_refund(desk: Re
     payment = desk.make_paid_payment(minor=50_000, provider="atom")
     refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     acknowledge_case(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
@@ -225,7 +225,7 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
     for _ in REFERENCES_FROM_OTHER_SYSTEMS:
         if (
-            read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+            read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
             and read_open_case(desk).acknowledged_by is None
         ):
             acknowledge_case(desk)
@@ -233,7 +233,7 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
         if seen >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
             break
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[6])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     acknowledge_case(desk)
     desk.approve_refund(refund)
     assert len(desk.list_provider_keys(payment)) == 8
@@ -244,9 +244,9 @@ def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
     payment = desk.make_paid_payment(minor=50_000)
     refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     case = read_open_case(desk)
-    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == UNKNOWN_REFUND_REFUSAL
     assert read_open_case(desk) == case
 
 
@@ -293,7 +293,7 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
     )
     assert desk.vendors.get_adapter("paypay").refund(order).found is not None
     request = desk.request_refund(second, "700")
-    assert read_refusal(lambda: desk.approve_refund(request)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(request)) == UNKNOWN_REFUND_REFUSAL
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
     assert desk.read_refund(refund) == refund
 

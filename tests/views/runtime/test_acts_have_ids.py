@@ -82,10 +82,10 @@ def find_calls(source: Path) -> tuple[FoundCall, ...]:
     """Return the calls of services in a module, each as the service, the method, the call, and the parameters of the
     function that contains the call.
     """
-    return tuple(_iterate_calls(ast.parse(source.read_text()), ()))
+    return tuple(_iterate_service_calls(ast.parse(source.read_text()), ()))
 
 
-def _iterate_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
+def _iterate_service_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
     if isinstance(node, ast.Lambda | ast.FunctionDef):
         parameters = tuple(argument.arg for argument in node.args.args)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -97,7 +97,7 @@ def _iterate_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found
         ):
             yield target.attr, node.func.attr, node, parameters
     for child in ast.iter_child_nodes(node):
-        yield from _iterate_calls(child, parameters)
+        yield from _iterate_service_calls(child, parameters)
 
 
 @cache
