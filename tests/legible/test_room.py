@@ -450,7 +450,10 @@ def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
             if line.isVisible():
                 assert line.title_label.plain == page.head.title.short_form
                 assert [badge.word for badge in line.badges] == [badge.word for badge in page.head.badges]
+                assert all(badge.isVisible() for badge in line.badges)
                 assert line.verdict_label.plain == page.form.verdict
+                assert line.verdict_label.isVisible()
+                assert scroll_bar.value() == scroll_bar.maximum()
                 assert line.geometry().bottom() < page.contents_area.geometry().top()
                 assert find_faults() == [], route
             scroll_bar.setValue(0)
@@ -461,6 +464,27 @@ def test_a_scrolled_record_keeps_its_title_badges_and_verdict_visible(
         assert line.isVisible()
         stage.show_route(CreditCheckRoute(stage.desk.list_checks("complete")[-1].id))
         assert stage.find(RecordPage).title_line.isHidden()
+
+
+def test_a_narrow_window_keeps_the_whole_title_of_a_scrolled_record(qapp: QApplication, tmp_path: Path) -> None:
+    """In a narrow window at the largest text size, the line above a scrolled record leaves out the verdict and a
+    badge, and has the whole title.
+    """
+    with open_stage(tmp_path / "desk", WindowLook("en", "light", 960, 700, scale=2.0)) as stage:
+        stage.show_route(PaymentRoute(stage.desk.list_payments("refund_unknown")[-1].id))
+        page = stage.find(RecordPage)
+        scroll_bar = page.contents_area.verticalScrollBar()
+        scroll_bar.setValue(scroll_bar.maximum())
+        stage.settle()
+        line = page.title_line
+        assert line.isVisible()
+        assert line.title_label.width() >= line.title_label.sizeHint().width()
+        assert not line.verdict_label.isVisible()
+        assert line.badges[0].isVisible()
+        stage.window.resize(1920, 700)
+        stage.settle()
+        assert line.verdict_label.isVisible()
+        assert all(badge.isVisible() for badge in line.badges)
 
 
 def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordPageRoute, find_position_in_trail
 from console.views.theme.design_tokens import tokens
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import ElidedLabel, Surface, TextLabel, discard_widget, make_row
 from console.views.widgets.controls.buttons import IconButton, LinkButton
 from console.views.widgets.display.badge import Badge
@@ -20,6 +21,9 @@ from console.views.widgets.display.record_parts import ExplanationForm
 from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 from console.wording import registry as registry_words
 from console.wording.sentences import catalogue as wording
+
+_MIN_VERDICT_PX = 120
+"""The width at text size 1 that a long verdict needs in the line above a scrolled record."""
 
 
 class RecordHeader(Surface):
@@ -232,8 +236,9 @@ class RecordHeader(Surface):
 
 class RecordTitleLine(Surface):
     """One line with the title, the badges and the verdict of a record. A page shows it above its contents while the
-    header is scrolled out of sight, so that the person always sees which record the contents belong to. Screen
-    readers skip the line, because its texts are also in the header and in the explanation."""
+    header is scrolled out of sight, so that the person always sees which record the contents belong to. In a narrow
+    window it leaves out the verdict, then the last badges, before it cuts the title. Screen readers skip the line,
+    because its texts are also in the header and in the explanation."""
 
     is_decoration = True
 
@@ -246,6 +251,7 @@ class RecordTitleLine(Surface):
         margin = tokens().px("spacing", "page_margin")
         self._row = make_row(self.title_label, self.verdict_label, gap_px=8, margins=(margin, 4, margin, 4))
         self._row.setStretch(1, 1)
+        self._row.addStretch()
         self.setLayout(self._row)
         self.hide()
 
@@ -259,6 +265,21 @@ class RecordTitleLine(Surface):
         self.badges = [Badge.from_badge_key(key, self._language) for key in badge_keys]
         for position, badge in enumerate(self.badges, start=1):
             self._row.insertWidget(position, badge)
+        self._fit_to_width()
+
+    def _fit_to_width(self) -> None:
+        """Show as many badges as fit beside the whole title, and the verdict if enough of it fits beside them."""
+        margins, gap = self._row.contentsMargins(), self._row.spacing()
+        free_width = self.width() - margins.left() - margins.right() - self.title_label.sizeHint().width()
+        for badge in self.badges:
+            free_width -= gap + badge.sizeHint().width()
+            badge.setVisible(free_width >= 0)
+        min_verdict_width = min(_MIN_VERDICT_PX * current_appearance().scale, self.verdict_label.sizeHint().width())
+        self.verdict_label.setVisible(free_width >= gap + min_verdict_width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_to_width()
 
 
 def make_explanation_form(context: WindowContext) -> ExplanationForm:

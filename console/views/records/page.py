@@ -375,9 +375,18 @@ class RecordPage(Page, Generic[ViewT]):
     @Slot()
     def _show_title_line_if_scrolled(self) -> None:
         """Show the line with the title, the badges and the verdict while the header is scrolled out of sight, unless
-        another record is being read."""
-        is_head_hidden = self.contents_area.verticalScrollBar().value() >= self.head.height()
-        self.title_line.setVisible(self.view is not None and is_head_hidden)
+        another record is being read. The end of the contents stays in sight, although the line takes room above
+        them."""
+        scroll_bar = self.contents_area.verticalScrollBar()
+        must_show_line = self.view is not None and scroll_bar.value() >= self.head.height()
+        if must_show_line == self.title_line.isVisibleTo(self):
+            return
+        was_at_end = scroll_bar.value() == scroll_bar.maximum()
+        self.title_line.setVisible(must_show_line)
+        layout = self.layout()
+        if must_show_line and was_at_end and layout is not None:
+            layout.activate()
+            scroll_bar.setValue(scroll_bar.maximum())
 
     def fit_panel_strips(self) -> None:
         """Fit the panels with the record's states into the visible part of the page, because the page may be wider
