@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from console.cli.json_output import results as cli_json
 from console.cli.process.command import ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import RECORD_KINDS, is_blank, make_usage_error
+from console.cli.process.parser import RECORD_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
+from console.domain.annotations.person_texts import is_blank
 from console.domain.process import interrupts
 
 if TYPE_CHECKING:

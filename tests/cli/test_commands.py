@@ -220,7 +220,7 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
 
 
 @pytest.mark.parametrize(
-    "evidence", ["", "   ", "missing-file.pdf", "missing.XLSX", ".", "/dev/null", "pipe", "link"]
+    "evidence", ["", "   ", "\u3000", "missing-file.pdf", "missing.XLSX", ".", "/dev/null", "pipe", "link"]
 )
 def test_evidence_that_says_nothing_is_refused(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: str

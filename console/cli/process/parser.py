@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from console.cli.process.help_pages import HelpPageFormatter, Translate
 from console.domain import calendar_days
+from console.domain.annotations.person_texts import is_blank
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
@@ -216,21 +217,21 @@ def _refuse_unusable_texts(args: argparse.Namespace) -> None:
         is_path = name in _PATH_ARGUMENTS or (name == "to" and args.command != "incidents")
         if name != "text" and any("\0" in text for text in texts):
             raise make_usage_error(f"{name}: the text contains a null character")
-        if is_path and any(map(is_blank, texts)):
+        if is_path and any(map(_is_blank_utf8, texts)):
             raise make_usage_error(f"{name}: a name of a file or folder is needed")
 
 
-def is_blank(text: str) -> bool:
-    """Return True if the text has no visible character: it is empty, or has only white space and invisible
-    characters. Bytes that are not UTF-8 count as visible, because another check refuses them."""
-    return _is_utf8(text) and not any(character.isprintable() and not character.isspace() for character in text)
+def _is_blank_utf8(text: str) -> bool:
+    """Return True if the text has no visible character. Bytes that are not UTF-8 count as visible, because another
+    check refuses them."""
+    return _is_utf8(text) and is_blank(text)
 
 
 def _parse_identifier(text: str) -> str:
     """Return the text: an id, a name or another text by which the command finds a record. Raises ArgumentTypeError
     for a blank text, such as the value of an unset shell variable: an error message that quotes a blank text would be
     hard to understand."""
-    if is_blank(text):
+    if _is_blank_utf8(text):
         raise argparse.ArgumentTypeError("a value is needed")
     return text
 

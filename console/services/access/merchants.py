@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass
 
+from console.domain.annotations.person_texts import strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -58,7 +59,10 @@ class MerchantService:
         connected account may not change the merchant.
         """
         return self._request_ids.act_once(
-            "db merchant", request_id, (provider, reason), lambda: self._set_merchant(provider, reason.strip())
+            "db merchant",
+            request_id,
+            (provider, reason),
+            lambda: self._set_merchant(provider, strip_invisible(reason)),
         )
 
     def _set_merchant(self, provider: str, reason: str) -> MerchantChange:

@@ -6,6 +6,7 @@ from console.domain.access.read_only import (
     SWITCH_KIND,
     ReadOnlySwitch,
 )
+from console.domain.annotations.person_texts import strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -49,7 +50,7 @@ class ReadOnlySwitchService:
         )
 
     def _change_switch(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
-        context, text = self._context, reason.strip()
+        context, text = self._context, strip_invisible(reason)
         with refusals.audit_refusals(context, AuditAction.READ_ONLY_SET, scope[:40], kind=SWITCH_KIND):
             person = context.require_right("set_read_only").name
             if scope not in self.list_scopes():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from console.domain.annotations.person_texts import is_blank, strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
@@ -503,10 +504,10 @@ def make_unconfirmed_error(
 
 def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonEvidence:
     """Return a person's evidence with the person's reason: the content of the file if `proof` is a path, otherwise
-    the text `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
-    LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is empty or too long.
+    the text `proof` in UTF-8. Raises no_evidence if the evidence has no visible character, is unreadable or larger
+    than LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is blank or too long.
     """
-    if reason is not None and not 0 < len(reason.words.strip()) <= LONGEST_DECISION_REASON_CHARACTERS:
+    if reason is not None and not 0 < len(strip_invisible(reason.words)) <= LONGEST_DECISION_REASON_CHARACTERS:
         raise ConsoleError(
             ErrorCode.USAGE,
             {"problem": UsageProblem.INVALID_DECISION_REASON, "longest": LONGEST_DECISION_REASON_CHARACTERS},
@@ -523,6 +524,6 @@ def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonE
         content = proof.encode("utf-8", errors="replace")
     if len(content) > LARGEST_EVIDENCE_BYTES:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_EVIDENCE_BYTES})
-    if not content.strip():
+    if is_blank(content.decode("utf-8", errors="replace")):
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "empty"})
-    return PersonEvidence(content, None if reason is None else replace(reason, words=reason.words.strip()))
+    return PersonEvidence(content, None if reason is None else replace(reason, words=strip_invisible(reason.words)))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from console.domain.access.permissions import is_same_person
+from console.domain.annotations.person_texts import strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, NotAllowedReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
@@ -213,7 +214,7 @@ class RefundDecisionService:
         the maker; stale_view if the refund's version is not `expected_version`; already_decided if the refund has
         expired or doesn't wait for a decision; in_progress while a process sends the refund.
         """
-        reason_text = reason.strip()
+        reason_text = strip_invisible(reason)
         if not reason_text or len(reason_text) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
                 ErrorCode.USAGE,

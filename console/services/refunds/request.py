@@ -8,6 +8,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, has_right, is_same_person
 from console.domain.access.read_only import is_action_stopped, make_switch_facts
+from console.domain.annotations.person_texts import strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import (
     AlreadyDecidedReason,
@@ -303,7 +304,7 @@ class RefundRequestService:
         with self._context.database.read() as conn:
             payment = refund_records.require_payment(conn, request.payment_id)
         amount_minor = parse_amount(request.amount, payment)
-        reason, ticket = request.reason.strip(), (request.ticket or "").strip() or None
+        reason, ticket = strip_invisible(request.reason), strip_invisible(request.ticket or "") or None
         needs_text = request.reason_code in (None, RefundReason.OTHER)
         if (needs_text and not reason) or len(reason) > LONGEST_REASON_CHARACTERS:
             raise ConsoleError(
