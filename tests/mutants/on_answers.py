@@ -11,6 +11,7 @@ _DENIED_BUT_BOUGHT_TESTS = (
 )
 _DUE_PAYMENTS_TESTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED_PURCHASES_TESTS = "tests/services/credit_checks/test_listed_purchases.py"
+_OTHER_AMOUNT_TESTS = "tests/services/payments/test_other_amounts.py"
 _OTHER_MERCHANT_TESTS = "tests/services/payments/test_other_merchant.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
 _REVERSED_AMOUNT_TESTS = (
@@ -60,6 +61,57 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         ("tests/services/payments/test_start.py::test_a_late_code_stops_the_next_payment_and_needs_a_person",),
         "sqlite",
+    ),
+    *(
+        Mutant(
+            f"money of another amount or payment: {name}",
+            (Change(file, old, new),),
+            (f"{_OTHER_AMOUNT_TESTS}::{test}",),
+        )
+        for name, file, old, new, test in (
+            (
+                "another attempt ends its outcome",
+                "console/domain/payments/report_rules.py",
+                "not is_newer or keeps_other_amount_unknown(payment, report)",
+                "not is_newer",
+                "test_an_attempt_over_the_requested_amount_ends_no_other_amount",
+            ),
+            (
+                "the right amount hides it",
+                "console/domain/payments/report_rules.py",
+                "if has_other_failed_amount or _may_be_second_payment(payment, report, report_source):",
+                "if has_other_failed_amount:",
+                "test_a_wrong_and_a_right_transfer_leave_a_case",
+            ),
+            (
+                "people book the requested amount",
+                "console/services/payments/resolve.py",
+                "if read_report is not None else find_other_paid_amount(payment)",
+                "if read_report is not None else None",
+                "test_people_book_the_amount_of_the_banks_notice",
+            ),
+            (
+                "an answer without data replaces the reason",
+                "console/services/payments/probe.py",
+                "payment.error_code not in (reason, OTHER_AMOUNT_REASON)",
+                "payment.error_code != reason",
+                "test_people_book_the_amount_of_a_callback_that_no_read_finds",
+            ),
+            (
+                "a decision closes the case that its answer opens",
+                "console/services/payments/resolve.py",
+                "cases.close_cases_by_id(tx.conn, earlier_case_ids, now)",
+                "cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)",
+                "test_a_decision_closes_no_case_that_its_own_answer_opens",
+            ),
+            (
+                "the daily file closes the case about it",
+                "console/services/reconciliation/apply_row.py",
+                '        self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")\n',
+                "",
+                "test_a_second_capture_in_the_daily_file_stays_open",
+            ),
+        )
     ),
     Mutant(
         "an order whose expired payment was perhaps paid gets another code",

@@ -93,6 +93,14 @@ class ReconciledDay:
         )
         assert not result.is_refused
 
+    def make_line(self, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
+        """Return a line of PayPay's daily file with the provider's id, the provider's state, the hour, the amount and
+        our payment number.
+        """
+        from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
+
+        return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{self.day}T{hour}:00:00+09:00,{minor},,x,{number},"
+
     def reconcile_day(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
         """Reconcile this day, and return the report."""
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)

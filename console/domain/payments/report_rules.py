@@ -22,6 +22,12 @@ LONGEST_TIME_SINCE_PAID = timedelta(days=10 * 366)
 """A time of payment that is longer ago than this is an error of the provider's answer."""
 
 
+OTHER_AMOUNT_REASON = "other_amount"
+"""Reason for which a payment's outcome is unknown: the provider has reported it as paid, with another amount than the
+requested one.
+"""
+
+
 class PaidTimeProblem(StrEnum):
     """The reason for which the time of payment in a provider's report can't be right: it lies in the future
     (IN_FUTURE), before this program began the payment (BEFORE_BEGIN), or longer ago than LONGEST_TIME_SINCE_PAID
@@ -90,7 +96,7 @@ def compute_report_effect(
     is_newer = payment.told_at is None or at >= payment.told_at
     if report.state in PAID_STATES:
         return _compute_success_effect(payment, report, report_source, is_newer=is_newer)
-    if not is_newer:
+    if not is_newer or keeps_other_amount_unknown(payment, report):
         return ReportEffect(is_newest=False)
     if report.state is PaymentState.PAYMENT_FAILED:
         return _compute_failure_effect(payment, report, report_source)
@@ -101,11 +107,32 @@ def compute_report_effect(
     )
 
 
+def keeps_other_amount_unknown(payment: Payment, report: PaymentReport) -> bool:
+    """True if the payment's outcome is unknown because the provider has reported another amount as paid, and this
+    report of no payment says nothing about that amount. Then the outcome stays unknown: a failed or open attempt over
+    the requested amount doesn't give the paid money back.
+    """
+    return find_other_paid_amount(payment) is not None and report.amount != find_other_paid_amount(payment)
+
+
+def find_other_paid_amount(payment: Payment) -> Money | None:
+    """Return the amount that the provider has reported as paid, if the payment's outcome is unknown because this
+    amount isn't the requested one; otherwise None. Also None if the reported amount is in another currency, because
+    such an amount isn't stored.
+    """
+    is_other_amount_unknown = payment.certainty is Certainty.UNKNOWN and payment.error_code == OTHER_AMOUNT_REASON
+    if not is_other_amount_unknown or payment.provider_minor in (None, payment.asked_minor):
+        return None
+    return make_stored_money(payment.provider_minor, payment.currency)
+
+
 def _compute_success_effect(
     payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
     """Return the effect of a report that the payment was paid. `is_newer` is True if the report is newer than the
     stored report."""
+    if payment.state is PaymentState.REVERSED and _is_report_of_second_payment(payment, report):
+        return _make_effect_of_second_payment(report)
     if payment.state is PaymentState.REVERSED:
         return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
@@ -120,7 +147,7 @@ def _compute_success_effect(
         and report_source is not ReportSource.PEOPLE
     ):
         return ReportEffect(
-            unknown_reason="other_amount",
+            unknown_reason=OTHER_AMOUNT_REASON,
             case_rule=WorkReason.AMOUNT_DIFFERS,
             case_observed=_format_reported_state_and_amount(report),
             is_newest=is_newer,
@@ -130,9 +157,9 @@ def _compute_success_effect(
         *_find_further_capture_case(report),
     )
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
-    if has_newer_failure and payment.provider_minor not in (None, report.amount.minor):
-        amount_text = f"{payment.provider_minor} {payment.currency}"
-        case_rule, observed = WorkReason.CONTRADICTED, f"{payment.provider_state} {amount_text}"
+    has_other_failed_amount = has_newer_failure and payment.provider_minor not in (None, report.amount.minor)
+    if has_other_failed_amount or _may_be_second_payment(payment, report, report_source):
+        case_rule, observed = WorkReason.CONTRADICTED, _format_stored_state_and_amount(payment)
     elif has_newer_failure:  # so the payment was reversed
         path, case_rule, observed = (
             (*path, *find_payment_path(path[-1], PaymentState.REVERSED)),
@@ -147,9 +174,8 @@ def _compute_repeated_success_effect(
 ) -> ReportEffect:
     """Return the effect of a report from `report_source` that a payment was paid, if the payment is already paid in
     our database. `is_newer` is True if the report is newer than the stored report."""
-    id_at_provider, stored_id = report.provider_payment_id, payment.provider_payment_id
-    if id_at_provider is not None and stored_id is not None and id_at_provider != stored_id:
-        return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=id_at_provider, is_newest=False)
+    if _is_report_of_second_payment(payment, report):
+        return _make_effect_of_second_payment(report)
     if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report, is_newest=is_newer)
     case_rule, observed = _find_further_capture_case(report)
@@ -158,6 +184,35 @@ def _compute_repeated_success_effect(
         case_rule=case_rule,
         case_observed=observed,
         is_newest=is_newer,
+    )
+
+
+def _may_be_second_payment(payment: Payment, report: PaymentReport, report_source: ReportSource) -> bool:
+    """True if the provider has reported another amount as paid before this report of success, and both may be
+    payments of their own. They are one payment if a read replaces an earlier read: each states what the provider has
+    stored at its time. A notice is about one payment, so a later report doesn't correct it.
+    """
+    other_amount = find_other_paid_amount(payment)
+    is_read_after_read = report_source is ReportSource.READ and payment.last_event_id is None
+    return (
+        other_amount not in (None, report.amount)
+        and report_source is not ReportSource.PEOPLE
+        and not is_read_after_read
+    )
+
+
+def _is_report_of_second_payment(payment: Payment, report: PaymentReport) -> bool:
+    """True if the report has a provider's payment id, and the payment has another one."""
+    return None not in (report.provider_payment_id, payment.provider_payment_id) and _is_report_of_another_attempt(
+        payment, report
+    )
+
+
+def _make_effect_of_second_payment(report: PaymentReport) -> ReportEffect:
+    """Return the effect of a report that a further payment was made for the same order: a case, and no change of our
+    state."""
+    return ReportEffect(
+        case_rule=WorkReason.PAID_TWICE, case_observed=report.provider_payment_id or "", is_newest=False
     )
 
 
@@ -239,6 +294,10 @@ def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True)
         case_observed=_format_reported_state_and_amount(report),
         is_newest=is_newest,
     )
+
+
+def _format_stored_state_and_amount(payment: Payment) -> str:
+    return f"{payment.provider_state} {payment.provider_minor} {payment.currency}"
 
 
 def _format_reported_state_and_amount(report: PaymentReport) -> str:

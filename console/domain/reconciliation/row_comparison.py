@@ -85,8 +85,8 @@ def _compare_paid_row(payment: Payment, row: HistoryRow) -> RowComparisonResult:
     was_paid = payment.state in PAID_STATES or payment.state is PaymentState.REVERSED
     # People may have decided that it is completed without the provider's id; a row brings it.
     adds_id_at_provider = payment.provider_payment_id is None and row.provider_payment_id is not None
-    if was_paid and not adds_id_at_provider and row.provider_payment_id not in (None, payment.provider_payment_id):
-        return _DIFFERENT_STATE_RESULT  # our payment id was paid twice at the provider
+    if find_id_of_second_payment(payment, row) is not None:
+        return _DIFFERENT_STATE_RESULT
     if row.amount != make_stored_money(payment.captured_minor if was_paid else payment.asked_minor, payment.currency):
         return RowComparisonResult(
             ReconciliationVerdict.DIFFERENT_AMOUNT, RowAction.CASE if was_paid else RowAction.APPLY
@@ -101,6 +101,19 @@ def _compare_paid_row(payment: Payment, row: HistoryRow) -> RowComparisonResult:
         if is_settled and not adds_id_at_provider
         else RowComparisonResult(ReconciliationVerdict.MATCHED, RowAction.APPLY)
     )
+
+
+def find_id_of_second_payment(payment: Payment, row: HistoryRow) -> str | None:
+    """Return the provider's payment id in a row of its history, if the row and the stored payment are two payments
+    with the same number: both were paid, under different ids. Otherwise return None."""
+    is_second_payment = (
+        row.merchant_payment_id in (None, payment.merchant_payment_id)
+        and row.state in PAID_STATES
+        and (payment.state in PAID_STATES or payment.state is PaymentState.REVERSED)
+        and payment.provider_payment_id is not None
+        and row.provider_payment_id not in (None, payment.provider_payment_id)
+    )
+    return row.provider_payment_id if is_second_payment else None
 
 
 def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> RowComparisonResult:

@@ -14,7 +14,7 @@ from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment
-from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.report_rules import OTHER_AMOUNT_REASON, ReportSource
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
@@ -38,7 +38,7 @@ PAYMENT_KIND = payments.PAYMENT_KIND
 PROBE_ACTION = AuditAction.PAYMENT_PROBE
 USABLE_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Outcome classes of a provider's answer that contains the payment's state."""
-ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", "other_amount", "other_currency")
+ANSWER_MISMATCH_REASONS = ("other_id", "other_payment", OTHER_AMOUNT_REASON, "other_currency")
 """Outcome reasons of an answer that does not fit the question: it is about another payment, amount or currency."""
 _REASONS_WITHOUT_PAYMENT = ("provider_error", "bad_question", "other_id", "not_found")
 """Outcome reasons of answers with HTTP status 2xx that can't contain the payment of the question."""
@@ -274,14 +274,19 @@ class PaymentProber:
             return
         if current_payment.state in PAID_STATES:
             self._open_contradiction_case(tx, current_payment, "not_found")
-        elif current_payment.certainty is Certainty.UNKNOWN:
-            payments.change_payment(tx.conn, current_payment, context.now(), error_code="not_found")
+        else:
+            self._store_reason_if_unknown(tx, current_payment, "not_found")
 
     def _open_contradiction_case(self, tx: Transaction, payment: Payment, observed: str) -> None:
         expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
-        if payment.certainty is Certainty.UNKNOWN and payment.error_code != observed:
-            payments.change_payment(tx.conn, payment, self._context.now(), error_code=observed)
+        self._store_reason_if_unknown(tx, payment, observed)
         payment_work.open_case(self._context, tx, payment.id, WorkReason.CONTRADICTED, observed, expected)
+
+    def _store_reason_if_unknown(self, tx: Transaction, payment: Payment, reason: str) -> None:
+        """Store the reason for which the payment's outcome is still unknown. The reason that the provider has
+        reported another amount as paid stays, because that amount is still the only one that may be booked."""
+        if payment.certainty is Certainty.UNKNOWN and payment.error_code not in (reason, OTHER_AMOUNT_REASON):
+            payments.change_payment(tx.conn, payment, self._context.now(), error_code=reason)
 
     # Next probe
 
@@ -359,7 +364,7 @@ def find_report(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     report = outcome.found
     if report is None or outcome.kind in USABLE_OUTCOME_CLASSES:
         return report
-    return report if outcome.reason == "other_amount" and report.state in PAID_STATES else None
+    return report if outcome.reason == OTHER_AMOUNT_REASON and report.state in PAID_STATES else None
 
 
 def may_contain_payment(reason: str | None, status: int | None) -> bool:

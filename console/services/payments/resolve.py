@@ -2,6 +2,7 @@
 decision; otherwise two people must agree.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from console.domain.money import make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
-from console.domain.payments.report_rules import ReportSource
+from console.domain.payments.report_rules import (
+    OTHER_AMOUNT_REASON,
+    ReportSource,
+    find_other_paid_amount,
+    keeps_other_amount_unknown,
+)
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.reason import ForeignText
-from console.domain.records import Certainty, OperationState
+from console.domain.records import Certainty, OperationState, WorkReason
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_payment_decision_refusal,
@@ -117,7 +123,12 @@ class PaymentResolver:
         doesn't have it."""
         asked_at, answer = read_question_time(self._context), self._payment_prober.ask_provider(payment)
         report = find_report(answer) if answer is not None else None
-        if answer is not None and report is not None and answer.reason != "other_amount":
+        if (
+            answer is not None
+            and report is not None
+            and answer.reason != OTHER_AMOUNT_REASON
+            and (report.state in PAID_STATES or not keeps_other_amount_unknown(payment, report))
+        ):
             sourced_report = ReportWithSource(report, asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, answer)
             return self._settle_by_provider_answer(payment, target, proof, person, sourced_report)
         if answer is not None:
@@ -192,22 +203,29 @@ class PaymentResolver:
         evidence.add_person_evidence(
             tx.conn, (PAYMENT_KIND, payment.id), payment.operation_id, person, proof, context.now()
         )
+        earlier_case_ids = cases.list_open_case_ids(tx.conn, PAYMENT_KIND, payment.id)
         effect = apply_report(context, tx, payment, sourced_report).effect
         if not _has_decided_outcome(payment_work.require_payment(tx, payment.id).state, target):
             return "unknown"
         if effect != "unknown":
-            self._close_cases(tx, payment.id)
+            self._close_decided_cases(tx, payment.id, earlier_case_ids, target)
             context.record_audit(
                 tx, RESOLVE_ACTION, payment.id, {"as": target.value, "by": "read"}, kind=PAYMENT_KIND
             )
         return effect
 
-    def _close_cases(self, tx: Transaction, payment_id: int) -> None:
-        """Close the payment's cases and proposals and set its next work. Work that sets the payment's order to paid
-        is not replaced.
+    def _close_decided_cases(
+        self, tx: Transaction, payment_id: int, earlier_case_ids: Collection[int], target: PaymentState
+    ) -> None:
+        """Close the cases that people knew when they decided (`earlier_case_ids`) and the proposals, and set the
+        payment's next work. A case that the same transaction has opened stays open, such as one about a second
+        payment in the provider's answer. Exception: a case about the reversal that was decided (`target`). Work that
+        sets the payment's order to paid is not replaced.
         """
         context, now = self._context, self._context.now()
-        cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)
+        cases.close_cases_by_id(tx.conn, earlier_case_ids, now)
+        if target is PaymentState.REVERSED:
+            cases.close_case(tx.conn, WorkReason.REVERSED, PAYMENT_KIND, payment_id, now)
         approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)
         current_payment = payment_work.require_payment(tx, payment_id)
         if current_payment.work.reason != payment_work.MOVE_ORDER_REASON:
@@ -274,13 +292,14 @@ class PaymentResolver:
         provider. `id_at_provider` is the provider's payment id, None if it isn't known. `proposer` is the name of the
         first person."""
         context, now = self._context, self._context.now()
+        earlier_case_ids = cases.list_open_case_ids(tx.conn, PAYMENT_KIND, payment.id)
         if target is PaymentState.COMPLETED and payment.state not in PAID_STATES:
             self._book_amount(tx, payment, answer, id_at_provider, now)
         else:
             self._end_payment(tx, payment, target, now)
             if target is PaymentState.COMPLETED and payment.order_id is not None:
                 tx.call_after_commit(lambda: order_status.set_order_paid_after_payment(context, payment.id))
-        self._close_cases(tx, payment.id)
+        self._close_decided_cases(tx, payment.id, earlier_case_ids, target)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is PaymentState.COMPLETED else OperationState.FAILED
             journal.settle_operation(tx.conn, payment.operation_id, state, _make_outcome_of_decision(), now)
@@ -296,12 +315,15 @@ class PaymentResolver:
         id_at_provider: str | None,
         now: datetime,
     ) -> None:
-        """Book a payment that people have decided to be completed. The booked amount is the amount in the provider's
-        answer, or the requested amount if the answer contains none. If `id_at_provider` is None, the payment can't be
-        refunded until a later read at the provider has given it the provider's payment id.
+        """Book a payment that people have decided to be completed. The booked amount is the amount that the provider
+        states as paid in its answer, or has stated before, or the requested amount if it has stated none. If
+        `id_at_provider` is None, the payment can't be refunded until a later read at the provider has given it the
+        provider's payment id.
         """
-        read_report = answer.found if answer is not None and find_report(answer) is not None else None
-        amount = read_report.amount if read_report is not None else None
+        read_report = find_report(answer) if answer is not None else None
+        if read_report is not None and read_report.state not in PAID_STATES:
+            read_report = None
+        amount = read_report.amount if read_report is not None else find_other_paid_amount(payment)
         report = PaymentReport(
             payment.merchant_payment_id,
             id_at_provider,

@@ -21,15 +21,17 @@ from console.domain.reconciliation.row_comparison import (
     CASE_RULE_BY_VERDICT,
     RowAction,
     compare_row,
+    find_id_of_second_payment,
     format_own_state,
     format_provider_state,
     will_report_change_payment,
 )
-from console.domain.records import WorkState
+from console.domain.records import WorkReason, WorkState
 from console.domain.tasks.records import ReconciliationDifference, ReconciliationVerdict
 from console.services.payment_intake.import_payment import PaymentImporter
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report
+from console.services.payments.listed_facts import end_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -102,6 +104,7 @@ class HistoryRowApplier:
         if finding.verdict is ReconciliationVerdict.MATCHED:
             self.close_cases(tx, current_payment, _PAYMENT_CASE_RULES)
             return None
+        self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")
         is_settled = compare_row(current_payment, row).verdict is ReconciliationVerdict.MATCHED
         self.open_case(
             tx,
@@ -114,6 +117,19 @@ class HistoryRowApplier:
         return ReconciliationDifference(
             row.key, finding.verdict, payment.id, own_text, format_provider_state(row), case_opened=True
         )
+
+    def _open_case_if_paid_twice(self, tx: Transaction, payment: Payment, row: HistoryRow, expected: str) -> None:
+        """Open a case about a further payment if the row has the number of our payment, which is paid, and another id
+        at the provider. It stays open when the row of our own payment, in this run or a later one, closes the cases
+        about differences.
+        """
+        further_id = find_id_of_second_payment(payment, row)
+        if further_id is None:
+            return
+        context, rule = self._context, WorkReason.PAID_TWICE
+        observed = end_case_that_lacks_a_fact(context, tx, payment.id, rule, [further_id]).case_text
+        if observed is not None:
+            payment_work.open_case(context, tx, payment.id, rule, observed, expected)
 
     def open_case(
         self, tx: Transaction, payment: Payment, rule: str, observed: str, expected: str, *, is_settled: bool

@@ -50,6 +50,27 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
     )
 
 
+def list_open_case_ids(conn: Connection, kind: str, subject_id: int) -> tuple[int, ...]:
+    """Return the ids of the open cases about a record, oldest case first."""
+    is_open_case = (
+        table.c.subject_kind == kind,
+        table.c.subject_id == subject_id,
+        table.c.resolved_at.is_(None),
+        _CASE_ALERT_CONDITION,
+    )
+    return tuple(conn.scalars(select(table.c.id).where(*is_open_case).order_by(table.c.id)))
+
+
+def close_cases_by_id(conn: Connection, ids: Collection[int], now: datetime) -> None:
+    """Mark the open cases with these ids as resolved, because a person has decided."""
+    if ids:
+        conn.execute(
+            update(table)
+            .where(table.c.id.in_(sorted(ids)), table.c.resolved_at.is_(None), _CASE_ALERT_CONDITION)
+            .values(resolved_at=convert_to_naive_utc(now))
+        )
+
+
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
     """Mark the open case of one rule about a record as resolved. If there is no such case, nothing is changed."""
     is_same_case = (

@@ -347,8 +347,8 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
     reconciled_day.announce_file()
     files = reconciled_day.scene.console.reconciliation._daily_file_stores["paypay"]
     lines = (
-        f"{_make_line(reconciled_day, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
-        f"{_make_line(reconciled_day, '0477', '返金完了', 12, -500, 'ORD-1')}\n"
+        f"{reconciled_day.make_line('0477', '取引完了', 12, 3300, 'ORD-1')}\n"
+        f"{reconciled_day.make_line('0477', '返金完了', 12, -500, 'ORD-1')}\n"
     )
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
@@ -481,16 +481,7 @@ def test_a_longer_file_needs_no_more_memory(reconciled_day: ReconciledDay, monke
 
 def _make_failed_line(days: ReconciledDay, number: int) -> str:
     """Return a line about a failed payment."""
-    return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
-
-
-def _make_line(days: ReconciledDay, theirs: str, word: str, hour: int, minor: int, number: str) -> str:
-    """Return a line of the daily file with the provider's id, the provider's state, the hour, the amount and our
-    payment number.
-    """
-    from console.sandbox.environment.credentials import PAYPAY_MERCHANT_ID
-
-    return f"{theirs},{PAYPAY_MERCHANT_ID},x,,,,{word},{days.day}T{hour}:00:00+09:00,{minor},,x,{number},"
+    return days.make_line(f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
 
 @pytest.mark.engines("sqlite")
