@@ -10,6 +10,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceI
 from console.domain.recovery.decidable import is_decidable_check
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.presenters import credit_checks as words
+from console.views.presenters import records as case_words
 from console.views.runtime.context import WindowContext
 from console.views.theme.design_tokens import Tone
 from console.views.widgets.display.record_parts import DocumentSummary, RecordSideState
@@ -266,11 +267,13 @@ def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tu
 
 def format_differences(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
     """Return a sentence with the changes from the version `before` of a credit check to the version `after`:
-    fields, and missing parts. Return "" if there are no changes."""
+    fields, missing parts, and the next step (the work) with its reason. Return "" if there are no changes."""
     changes = find_changed_fields(before, after)
     texts = {name: [_format_field_value(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
         texts["work"] = [_format_missing_parts(before, context), _format_missing_parts(after, context)]
+    elif (before.work.state, before.work.reason) != (after.work.state, after.work.reason):
+        texts["work"] = [case_words.format_work_with_reason(record.work, context) for record in (before, after)]
     return context.translate("record.changed", changes=texts) if texts else ""
 
 

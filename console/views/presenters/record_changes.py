@@ -27,7 +27,7 @@ def format_probed_changes(before: object, after: object, context: WindowContext)
     record."""
     if isinstance(before, CreditCheck) and isinstance(after, CreditCheck):
         return format_differences(before, after, context)
-    return _format_changes(before, after, context, _format_probed_values)
+    return _format_changes(before, after, context, _format_probed_values_and_work)
 
 
 def _format_changes(
@@ -61,6 +61,13 @@ def _format_probed_values(record: Payment | Refund | Order, context: WindowConte
                 "provider_refund_id": record.provider_refund_id or wording.NO_VALUE
             }
     return {}
+
+
+def _format_probed_values_and_work(record: Payment | Refund | Order, context: WindowContext) -> dict[str, str]:
+    """Return the texts of the fields that a probe may change, and the text of the next step with its reason, by the
+    name of the field. For a record whose mismatch has ended, only the next step differs."""
+    work_text = case_words.format_work_with_reason(record.work, context)
+    return _format_probed_values(record, context) | {"work": work_text}
 
 
 def _format_all_values(record: Payment | Refund | Order, context: WindowContext) -> dict[str, str]:

@@ -9,7 +9,7 @@ from console.domain.explanations.records import explain_record as explain_record
 from console.domain.payments.records import Order, Payment
 from console.domain.payments.service_results import OrderDetails, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
-from console.domain.records import Certainty, CreditCheck, Operation, WorkState, is_attempt_overdue
+from console.domain.records import Certainty, CreditCheck, Operation, Work, WorkState, is_attempt_overdue
 from console.domain.service_results import CertaintyBadge, Explanation, WorkBadge
 from console.domain.views.any_record import CreditCheckDetails
 from console.views.runtime.context import WindowContext
@@ -180,6 +180,16 @@ def format_next_attempt_time(record: ShownRecord, context: WindowContext) -> str
     if is_attempt_overdue(record.work, now):
         return context.translate("record.next_overdue")
     return wording.format_short_instant(due_at, now)
+
+
+def format_work_with_reason(work: Work, context: WindowContext) -> str:
+    """Return the text of a record's next step (its work) as it is stored: the word for its state, and in parentheses
+    the text for its reason, if it has one."""
+    work_word = wording.get_badge_word(f"work.{work.state}", context.language)
+    if not work.reason:
+        return work_word
+    reason_text = wording.format_cause(work.reason, context.translate)
+    return context.translate("record.work_with_reason", work=work_word, reason=reason_text)
 
 
 def is_record_open(record: ShownRecord) -> bool:

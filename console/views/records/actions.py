@@ -401,7 +401,8 @@ def _get_probed_values(record: ShownRecord | Operation) -> tuple[object, ...]:
         "credit_check_id", "result", "expired_at", "payment_ids", "provider_payment_id", "provider_refund_id",
         "provider_refunded_minor", "error_code",
     )  # fmt: skip
-    return tuple(getattr(record, name, None) for name in field_names)
+    work_values = (record.work.state, record.work.reason) if not isinstance(record, Operation) else ()
+    return (*(getattr(record, name, None) for name in field_names), *work_values)
 
 
 def _make_paid_order_toast(context: WindowContext, order: Order) -> Toast:

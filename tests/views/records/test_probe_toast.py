@@ -78,6 +78,44 @@ def test_a_change_names_state_and_record(name: str) -> None:
     assert toast.tone == "good"
 
 
+CONTRADICTED_WORK = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)
+ENDED_MISMATCHES: dict[str, tuple[ShownRecord, ShownRecord]] = {
+    "credit check": (make_check(work=CONTRADICTED_WORK), make_check()),
+    "payment": (replace(make_payment(), work=CONTRADICTED_WORK), replace(make_payment(), work=Work())),
+    "refund": (replace(make_refund(), work=CONTRADICTED_WORK), replace(make_refund(), work=Work())),
+    "order": (replace(ORDER, work=CONTRADICTED_WORK), replace(ORDER, work=Work())),
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "changes"),
+    [
+        ("ja", "作業: 要対応（提供元と不一致） → 対応不要"),
+        ("en", "Work: Needs a person (Provider differs) → Nothing to do"),
+    ],
+)
+@pytest.mark.parametrize("name", ENDED_MISMATCHES)
+def test_the_end_of_a_mismatch_is_a_change(name: str, language: Literal["ja", "en"], changes: str) -> None:
+    """If the provider's new answer agrees with the record again, only the next step and its reason change. The toast
+    lists this change and doesn't say that nothing changed.
+    """
+    context = make_window_context()
+    context.language = language
+    before, after = ENDED_MISMATCHES[name]
+    toast = make_probe_toast(context, before, after)
+    assert toast.message != context.translate("record.no_change", at=context.now())
+    assert toast.detail == f"{case_words.format_record_title(after, context)}: {changes}"
+
+
+def test_another_reason_of_the_next_step_is_a_change() -> None:
+    """If a probe changes only the reason for which a person must look at the record, the toast lists both reasons."""
+    context = make_window_context()
+    context.language = "en"
+    before = make_check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.PROBES_ENDED))
+    toast = make_probe_toast(context, before, replace(before, work=CONTRADICTED_WORK))
+    assert "Needs a person (Automatic probes ended) → Needs a person (Provider differs)" in toast.detail
+
+
 @pytest.mark.parametrize("is_new", [True, False])
 def test_an_answer_that_contradicts_the_record_is_shown_as_a_warning(*, is_new: bool) -> None:
     """If the provider's answer contradicts the record, the toast has a red "not equal" icon, even if the probe only
@@ -85,8 +123,9 @@ def test_an_answer_that_contradicts_the_record_is_shown_as_a_warning(*, is_new: 
     """
     context = make_window_context()
     context.language = "en"
-    after = make_check(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED))
+    after = make_check(work=CONTRADICTED_WORK)
     toast = make_probe_toast(context, make_check() if is_new else after, after)
     assert toast.message == context.translate("dialog.probe.contradicted")
     assert (toast.icon_name, toast.tone) == ("not_equal", "bad")
-    assert toast.detail == case_words.format_record_title(after, context)
+    change = ": Work: Nothing to do → Needs a person (Provider differs)" if is_new else ""
+    assert toast.detail == f"{case_words.format_record_title(after, context)}{change}"
