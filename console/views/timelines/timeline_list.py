@@ -1,6 +1,7 @@
 """The timeline of a record: one entry per event, newest first."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
@@ -87,6 +88,10 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.doubleClicked.connect(self._toggle_group)
 
     def show_lines(self, lines: Sequence[TimelineLine]) -> None:
+        """Show these lines in place of the present ones. The scroll position stays, and the current line stays
+        current, as `_restore_current_line` describes."""
+        old_lines, old_row = self._model.lines, self.currentIndex().row()
+        scroll_position = self.verticalScrollBar().value()
         self._lines = lines
         self._longest_time = max((item.time_text for item in lines), key=len, default="")
         if self._repeated_event_texts is None:
@@ -94,6 +99,32 @@ class TimelineList(RememberedCurrentItem, QListView):
         else:
             self._model.show_lines(group_repeated_lines(lines, self._repeated_event_texts, self._opened_groups))
         self._fit_height()
+        if old_row >= 0:
+            self._restore_current_line(old_lines, old_row)
+        if scroll_position > 0:
+            self.executeDelayedItemsLayout()
+            self.verticalScrollBar().setValue(scroll_position)
+
+    def _restore_current_line(self, old_lines: Sequence[GroupedLine], old_row: int) -> None:
+        """Make a line current after the model has got new lines, because Qt then has no current line. `old_lines` are
+        the lines before, and `old_row` is the row of the line that was current. The same event stays current. If it
+        isn't shown any more, the line in the same row becomes current, or the last line if there are fewer.
+
+        If the two versions have no event in common, the list shows another record by now. Then a list without the
+        keyboard focus gets no current line."""
+        old_keys, new_keys = _list_line_keys(old_lines), _list_line_keys(self._model.lines)
+        group = old_lines[old_row].group
+        same_rows = [row for row, key in enumerate(new_keys) if key == old_keys[old_row]]
+        same_rows += [row for row, item in enumerate(self._model.lines) if group is not None and item.group == group]
+        if not new_keys or not (self.hasFocus() or same_rows or set(old_keys) & set(new_keys)):
+            return
+        index = self._model.index(same_rows[0] if same_rows else min(old_row, len(new_keys) - 1))
+        if not self.hasFocus():
+            self._remembered_index = QPersistentModelIndex(index)
+        elif same_rows:
+            self._set_index_without_signals(index)  # a screen reader doesn't read the same line again
+        else:
+            self.setCurrentIndex(index)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self._toggle_group(self.currentIndex()):
@@ -220,6 +251,19 @@ class _TimelineDelegate(QStyledItemDelegate):
             else:
                 lines += [[(line, "muted")] for line in wrap_text(item.detail, width)]
         return lines
+
+
+def _list_line_keys(lines: Sequence[GroupedLine]) -> list[tuple[Hashable, ...]]:
+    """Return a key for each line by which its event is found again among later lines: its time, person and text, and
+    the number of equal events below it, because new events are added above. The secondary text isn't part of the key:
+    it contains the number of repetitions of a group."""
+    count_by_event = Counter[tuple[Hashable, ...]]()
+    keys: list[tuple[Hashable, ...]] = []
+    for item in reversed(lines):
+        event = (item.line.full_time or item.line.time_text, item.line.actor_text, item.line.action_text)
+        keys.append((*event, count_by_event[event]))
+        count_by_event[event] += 1
+    return keys[::-1]
 
 
 def _get_line_height() -> int:

@@ -551,6 +551,78 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     assert list_timeline_lines() == ["15:55 took it", *closed]
 
 
+@pytest.mark.parametrize("has_focus", [True, False])
+def test_the_current_line_stays_when_a_timeline_is_read_again(
+    show_widget: ShowWidget, qtbot: QtBot, *, has_focus: bool
+) -> None:
+    """If the lines of a timeline are shown again, the same event stays current, even if new events are above it or if
+    an equal event is above it, and the list stays scrolled. If the event isn't shown any more, the line in the same
+    row becomes current, or the last line.
+    """
+    timeline, other_widget = TimelineList("Timeline"), KeyButton("Other", "")
+    window = QWidget()
+    window.setLayout(make_column(timeline, other_widget))
+    window.resize(600, 260)
+    show_widget(window)
+    lines = [*(make_line(50 - at, f"step {at}") for at in range(20)), make_line(5, "asked"), make_line(5, "asked")]
+    timeline.show_lines(lines)
+
+    def focus_line(row: int) -> None:
+        timeline.setFocus()
+        timeline.setCurrentIndex(timeline.model().index(row, 0))
+        if not has_focus:
+            other_widget.setFocus()
+        QApplication.processEvents()
+
+    focus_line(21)
+    scroll_bar = timeline.verticalScrollBar()
+    scroll_position = scroll_bar.value()
+    assert scroll_position > 0
+    timeline.show_lines(list(lines))
+    QApplication.processEvents()
+    assert (timeline.currentIndex().row(), scroll_bar.value()) == (21, scroll_position)
+    timeline.show_lines([make_line(59, "asked"), *lines[:20], make_line(5, "asked"), *lines[20:]])
+    QApplication.processEvents()
+    assert (timeline.currentIndex().row(), scroll_bar.value()) == (23, scroll_position)
+    timeline.show_lines(lines)
+    focus_line(4)
+    timeline.show_lines([*lines[:4], *lines[5:]])
+    assert timeline.currentIndex().row() == 4
+    timeline.show_lines(lines[:3])
+    assert timeline.currentIndex().row() == 2
+    assert timeline.hasFocus() == has_focus
+    timeline.setFocus()
+    QTest.keyClick(timeline, Qt.Key.Key_Up)
+    assert timeline.currentIndex().row() == 1
+
+
+def test_a_timeline_of_another_record_has_no_current_line(show_widget: ShowWidget) -> None:
+    """A timeline without the keyboard focus that gets the events of another record begins at its first line."""
+    timeline = TimelineList("Timeline")
+    timeline.show_lines([make_line(50 - at, f"step {at}") for at in range(5)])
+    timeline.setCurrentIndex(timeline.model().index(3, 0))
+    timeline.show_lines([make_line(30 - at, f"answer {at}") for at in range(5)])
+    assert not timeline.currentIndex().isValid()
+    show_widget(timeline)
+    timeline.setFocus()
+    QApplication.processEvents()
+    assert timeline.currentIndex().row() == 0
+
+
+def test_a_repeated_event_stays_current_when_it_occurs_again(qtbot: QtBot) -> None:
+    """If the current line stands for repeated events, and the event occurs once more, the line of the group stays
+    current.
+    """
+    timeline = TimelineList("Timeline", repeated_event_texts=REPEATED_EVENT_TEXTS)
+    qtbot.addWidget(timeline)
+    lines = [make_line(40, "bought"), *(make_line(30 - at, "no PDF") for at in range(3)), make_line(5, "a")]
+    timeline.show_lines(lines)
+    timeline.setCurrentIndex(timeline.model().index(1, 0))
+    timeline.show_lines([make_line(50, "took it"), lines[0], make_line(31, "no PDF"), *lines[1:]])
+    assert timeline.currentIndex().row() == 2
+    assert "4 times" in timeline.currentIndex().data()
+
+
 def test_a_too_long_pasted_text_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
     """A pasted text of ten megabytes is refused with a sentence, and no part of it gets into the field. It would stop
     the window for half a minute.
