@@ -28,7 +28,7 @@ from console.views.widgets.window.search_box import SearchBox
 from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
-from tests.legible.ink import measure_label_ink
+from tests.legible.ink import measure_label_ink, record_drawn_texts
 from tests.support.announcements import collect_announcements
 
 ShowWidget = Callable[[QWidget], QWidget]
@@ -102,6 +102,38 @@ def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: 
     assert chosen == ["queues", "home"]
     spoken = bar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken == "Queues, 12, Alt+2"
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+@pytest.mark.parametrize(("scale", "has_shortcut"), [(1.0, True), (2.0, False)])
+@pytest.mark.parametrize("count", ["", "3"])
+def test_a_shortcut_is_never_painted_over_the_name_of_its_entry(
+    appearance: Appearance,
+    show_widget: ShowWidget,
+    scale: float,
+    count: str,
+    *,
+    has_shortcut: bool,
+    is_current: bool,
+) -> None:
+    """If an entry of the sidebar has too little room for its shortcut, as at a text size of 200 %, the shortcut isn't
+    painted. The name and the count stay, and nothing is painted over the name.
+    """
+    appearance.set_text_scale(scale)
+    bar = Sidebar(
+        [SidebarEntry("admin", "settings", "Administration", "Alt+9", count), SidebarEntry("home", "home", "Home")],
+        "Screens",
+    )
+    bar.mark_current_entry("admin" if is_current else "home")
+    show_widget(bar)
+    with record_drawn_texts() as drawn_texts:
+        bar.grab()
+    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    assert ("Alt+9" in ink_by_text) == (has_shortcut and not count)
+    assert count in {"", *ink_by_text}
+    name_right = ink_by_text["Administration"].right()
+    assert name_right < bar.viewport().width()
+    assert all(ink.left() > name_right for text, ink in ink_by_text.items() if text in {"Alt+9", "3"})
 
 
 def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBot) -> None:

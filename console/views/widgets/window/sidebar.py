@@ -195,7 +195,8 @@ class Sidebar(RememberedCurrentItem, QListView):
 
 
 class _SidebarDelegate(QStyledItemDelegate):
-    """Paints the entries of the sidebar: icon, name, count and shortcut."""
+    """Paints the entries of the sidebar: icon, name, count and shortcut. An entry with too little room has no
+    shortcut."""
 
     def __init__(self, bar: Sidebar) -> None:
         super().__init__(bar)
@@ -245,9 +246,10 @@ class _SidebarDelegate(QStyledItemDelegate):
             + 8
             + current_appearance().font_metrics("body", is_bold=is_current_entry).horizontalAdvance(name_runs)
         )
-        has_room = name_right + 6 + count_width + 18 + shortcut_width <= right_x
-        if entry.count and (entry.is_nested or not has_room):
-            shortcut_width = -18  # too little room for both: the count is drawn at the position of the shortcut
+        count_and_gap_width = count_width + 18 if entry.count else 0
+        has_room = name_right + 6 + count_and_gap_width + shortcut_width <= right_x
+        if not has_room or (entry.is_nested and entry.count):
+            shortcut_width = -18  # too little room for the shortcut: a count is drawn in its place
         else:
             painter.setFont(current_appearance().font("caption"))
             painter.setPen(colour("muted"))
