@@ -19,6 +19,7 @@ from console.domain.reason import Reason
 from console.domain.records import TimelineEntry, WorkReason
 from console.domain.setting_problems import SettingProblem
 from console.providers.http import failure_classes as failures
+from console.services.refunds import late_outcomes
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.catalogue import read_sentences
 from scripts import word_use
@@ -197,6 +198,15 @@ def test_every_reason_of_an_outcome_has_a_word() -> None:
     reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
+
+
+def test_every_reported_state_of_a_refund_has_words() -> None:
+    """The reason of an outcome that comes from the provider's report about a refund has words for each state that
+    the provider reports.
+    """
+    reasons = {f"seen_{state.value}" for state in late_outcomes._OUTCOME_CLASS_OF_STATE}
+    assert len(reasons) == 3
+    assert {reason for reason in reasons if f"cause.{reason}" not in WORDS} == set()
 
 
 CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database", "registry_order", "schema_mismatch")
