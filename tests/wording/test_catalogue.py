@@ -16,6 +16,7 @@ from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_
 from console.domain.payments.provider_registry import ProviderTraits, list_providers_of_type
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import LeaseHolder, TimelineEntry
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.resource_paths import resources_dir
 from console.wording.audit_words import format_record_reference
 from console.wording.sentences import catalogue as wording
@@ -210,6 +211,18 @@ def test_the_most_particular_message_wins() -> None:
         format_error_message(rebuild_error(ErrorCode.NOT_ALLOWED, {"reason": "never heard of"}), "en")
         == EN["error.not_allowed"]
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("about", ["credit-check", "payment", "refund"])
+def test_a_decision_of_two_people_is_not_a_refusal_of_the_provider(language: str, about: str) -> None:
+    """If two people have decided that a call took no effect, the message names their decision and doesn't say that
+    the provider refused.
+    """
+    detail = {"reason": RESOLVED_BY_PEOPLE_CAUSE, "about": about}
+    message = format_error_message(rebuild_error(ErrorCode.PROVIDER_REFUSED, detail), language)
+    assert message.startswith({"ja": "2 人の確認により", "en": "Two people decided that the "}[language])
+    assert re.search("refused|拒否", message) is None
 
 
 def test_a_holder_is_named_with_the_time() -> None:

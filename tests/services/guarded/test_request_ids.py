@@ -19,6 +19,7 @@ from console.services.guarded import answer_serialization as kept_answers
 from console.services.guarded import request_ids
 from console.services.guarded.answer_serialization import CallAnswer
 from console.store.operations.request_ids import ANSWER_RETENTION
+from console.wording.sentences.catalogue import format_error_message
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import FIRST_PERSON, Place
@@ -302,6 +303,8 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
     again = require_no_effect(place, vendor, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("provider_refused", 5, True)
+    assert "Two people decided" in format_error_message(again, "en")
+    assert "2 人の確認により「購入なし」と決定" in format_error_message(again, "ja")
     assert vendor.charges == []
 
 
