@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.audit.actions import AuditAction
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
 from console.domain.recovery.decision_reasons import PersonEvidence
@@ -44,10 +45,10 @@ def process_holder(place: Place) -> HoldingProcess:
     return HoldingProcess(place.get_account_name("op-a"), "desk-1", "host", 7, "session-1")
 
 
-def make_operation(key: str = "key-1", subject: int = 1) -> NewOperation:
-    return NewOperation(
-        str(uuid.uuid4()), "credit-check.purchase", "credit-check", subject, "1", NUMBER, key, "fingerprint"
-    )
+def make_operation(
+    key: str = "key-1", subject: int = 1, action: str = AuditAction.CREDIT_CHECK_PURCHASE
+) -> NewOperation:
+    return NewOperation(str(uuid.uuid4()), action, "credit-check", subject, "1", NUMBER, key, "fingerprint")
 
 
 def begin_operation(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
@@ -77,6 +78,25 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
 
     with ThreadPoolExecutor(8) as threads:
         assert sum(threads.map(begin_key, range(8))) == 1
+
+
+def test_a_lapsed_operation_is_unfinished_only_if_it_may_have_cost_money(
+    databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: ManualClock
+) -> None:
+    """While its lease lives, each calling operation is unfinished. After the end of the lease, a purchase is listed
+    as unknown, and a re-fetch is no longer listed, because it has failed."""
+    here, there = databases
+    begin_operation(here, make_operation("key-1"), process_holder)
+    begin_operation(here, make_operation("key-2", 2, AuditAction.CREDIT_CHECK_REFETCH), process_holder)
+
+    def list_unfinished() -> set[tuple[int | None, str]]:
+        with there.read() as conn:
+            found = journal.list_unfinished_operations(conn, operator=process_holder.operator)
+        return {(operation.subject_id, operation.state.value) for operation in found}
+
+    assert list_unfinished() == {(1, "calling"), (2, "calling")}
+    hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
+    assert list_unfinished() == {(1, "unknown")}
 
 
 def test_only_the_holder_ends_an_operation(

@@ -274,6 +274,12 @@ def find_with_state_after_lapse(conn: Connection, operation_id: str) -> Operatio
     row = conn.execute(_EFFECTIVE_OPERATION_QUERY, {"operation_id": operation_id}).first()
     if row is None:
         return None
+    return _make_operation_after_lapse(row)
+
+
+def _make_operation_after_lapse(row: Sequence[Any]) -> Operation:
+    """Return the operation of a row of `_OPERATION_COLUMNS` and a last column that is true if the lease has expired.
+    A `calling` operation with an expired lease is returned with the state that `mark_lapsed` will write."""
     *columns, has_lease_expired = row
     operation = _make_operation(columns)
     if operation.state is not OperationState.CALLING or not has_lease_expired:
@@ -312,17 +318,26 @@ def list_unfinished_operations(
     conn: Connection, limit: int = 500, *, operator: str | None = None
 ) -> tuple[Operation, ...]:
     """Return at most `limit` operations in state `calling` or `unknown`, oldest first. With `operator`, return only
-    the operations of this person."""
+    the operations of this person.
+
+    An operation that is stored as `calling` but has an expired lease counts with the state that `mark_lapsed` will
+    write: it is returned as `unknown`, or left out if it only reads, because it has then failed.
+    """
     open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
+    is_open_after_lapse = or_(
+        operations.c.state == OperationState.UNKNOWN.value,
+        _LIVE_LEASE_CONDITION,
+        operations.c.action.in_(MONEY_ACTION_BY_KIND.values()),
+    )
     query = (
-        select(*_OPERATION_COLUMNS)
-        .where(operations.c.state.in_(open_states))
+        select(*_OPERATION_COLUMNS, not_(_LIVE_LEASE_CONDITION))
+        .where(operations.c.state.in_(open_states), is_open_after_lapse)
         .order_by(operations.c.started_at)
         .limit(limit)
     )
     if operator is not None:
         query = query.where(operations.c.operator == operator)
-    return unreadable_rows.read_readable_rows("operations", conn.execute(query), _make_operation)
+    return unreadable_rows.read_readable_rows("operations", conn.execute(query), _make_operation_after_lapse)
 
 
 def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from console.app import Console
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.payments.states import RefundState
 from console.domain.records import PurchaseRequest, Work, WorkState
+from console.domain.recovery.left_open import LeftOpenReason
 from console.domain.views.any_record import QueueItem
 from console.store.database.engine import Database
 from console.store.payments import orders, payments
@@ -157,6 +159,21 @@ def test_a_refund_of_an_ended_process_is_unknown_at_once(console: Console, conne
     (work,) = console.recovery.list_unfinished_operations()
     assert isinstance(work.record, Refund)
     assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
+
+
+def test_an_ended_process_leaves_open_only_what_may_have_cost_money(
+    place: Place, console: Console, connection: Connection
+) -> None:
+    """If the process of a call has ended, both lists of unfinished operations show the call in its later state at
+    once: a purchase is unknown, and a re-fetch, which only reads, has failed and is not listed.
+    """
+    for subject, action in enumerate((AuditAction.CREDIT_CHECK_PURCHASE, AuditAction.CREDIT_CHECK_REFETCH), 1):
+        lapsed = make_operation_row(subject, action, "calling") | {"operator": place.get_account_name("op-a")}
+        connection.execute(insert(operations), lapsed)
+    (work,) = console.recovery.list_unfinished_operations()
+    assert (work.operation.subject_id, work.operation.state) == (1, "unknown")
+    left_open = [(item.reason, item.id) for item in console.left_open.list_items()]
+    assert left_open == [(LeftOpenReason.OPERATION, "1")]
 
 
 def test_an_invalid_cursor_is_refused(console: Console) -> None:
