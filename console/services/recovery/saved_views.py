@@ -31,12 +31,14 @@ from console.domain.queues.saved_views import (
 )
 from console.domain.records import Person
 from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.recovery.queues import make_queue_choice, require_known_queue
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
+from console.store.operations.request_ids import RequestIdUse
 from console.store.queues import queues, saved_views, view_counts
 
 _SAVE_VIEW_RIGHT, _CHANGE_TEAM_VIEW_RIGHT = "save_view", "change_team_view"
@@ -145,7 +147,9 @@ class SavedViewService:
         largest number of views is reached. Raises not_allowed if the acting person may not save this view.
         """
         arguments = (view_name, is_team, content, may_replace)
-        return self._request_ids.act_once("view save", request_id, arguments, lambda: self._store_view(*arguments))
+        return self._request_ids.act_once(
+            "view save", request_id, arguments, lambda: self._store_view(*arguments), self._find_view_of_earlier_call
+        )
 
     def rename_view(self, id: int, view_name: str, *, request_id: str | None = None) -> SavedView:
         """Change the name of a view, and return the view. Raises not_found if there is no such view, and the errors
@@ -231,7 +235,19 @@ class SavedViewService:
 
                 return context.write(replace_changed_view)
 
-        return self._request_ids.act_once(command, request_id, arguments, change_view)
+        return self._request_ids.act_once(
+            command, request_id, arguments, change_view, self._find_view_of_earlier_call
+        )
+
+    def _find_view_of_earlier_call(self, request_id_use: RequestIdUse) -> CallAnswer | None:
+        """Return the view that an earlier call with this request id stored or changed, in its present form; None if
+        that call wrote none. The transaction that writes a view also stores the view's id in the request id's row,
+        so this answers a call whose process was killed before it could store its answer."""
+        if request_id_use.subject_kind != VIEW_KIND or request_id_use.subject_id is None:
+            return None
+        with self._context.database.read() as conn:
+            view = saved_views.find(conn, int(request_id_use.subject_id))
+        return None if view is None else CallAnswer(view)
 
     def _replace_view(
         self, tx: Transaction, action: AuditAction, view: SavedView, changed_view: SavedView, person: Person

@@ -16,10 +16,12 @@ from console.domain.payments.limits import (
     make_limit_subject,
 )
 from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
+from console.store.operations.request_ids import RequestIdUse
 from console.store.payments import limit_changes
 
 
@@ -52,7 +54,36 @@ class RefundLimitService:
         `request_id` None, a repeated call isn't recognised.
         """
         arguments = (name, currency, value)
-        return self._request_ids.act_once("limits set", request_id, arguments, lambda: self._set_limit(*arguments))
+        return self._request_ids.act_once(
+            "limits set",
+            request_id,
+            arguments,
+            lambda: self._set_limit(*arguments),
+            lambda request_id_use: self._find_limit_of_earlier_call(request_id_use, *arguments),
+        )
+
+    def _find_limit_of_earlier_call(
+        self, request_id_use: RequestIdUse, limit_name: str, currency: str, limit_value: int
+    ) -> CallAnswer | None:
+        """Return the limit that an earlier call with this request id proposed or set, in its present form; None if
+        that call wrote nothing. While the acting person's proposal is open, the limit contains it. The transaction
+        that writes a proposal or a limit also stores the limit in the request id's row, so this answers a call whose
+        process was killed before it could store its answer.
+        """
+        if request_id_use.subject_kind != LIMIT_KIND:
+            return None
+        context = self._context
+        with context.database.read() as conn:
+            limit = Limit(limit_name, currency, limit_changes.find_limit_value(conn, limit_name, currency))
+            proposers = limit_changes.find_proposers(
+                conn,
+                make_limit_subject(limit_name, currency, limit.value),
+                limit_value,
+                read_current_time(conn, context.now()),
+                includes_unlisted=context.allows_names_without_operator_row,
+            )
+        own_names = [proposer for proposer in proposers if is_same_person(proposer, context.operator or "")]
+        return CallAnswer(replace(limit, proposed=limit_value, proposed_by=own_names[0]) if own_names else limit)
 
     def _set_limit(self, limit_name: str, currency: str, limit_value: int) -> Limit:
         context = self._context

@@ -5,6 +5,7 @@ however the first call ended.
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.money import Money
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
+from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest, Work
 from console.services.guarded import answer_serialization as kept_answers
 from console.services.guarded import request_ids
@@ -359,6 +361,69 @@ def test_a_repeat_without_a_stored_answer_gets_the_record(
             assert buy_check(console) == record  # found in the record, and kept from now on
         assert require_no_effect(place, vendor, lambda: buy_check(console)) == record
     assert vendor.count_charges(NUMBER) == 1
+
+
+def save_view(console: Console) -> SavedView:
+    return console.saved_views.save_view("kv", False, ViewContent("error"), request_id="v1")
+
+
+@pytest.mark.expects_log("an answer that could not be kept is told")
+def test_a_repeat_without_a_stored_answer_gets_the_saved_view(
+    place: Place, vendor: LedgerVendor, clock: ManualClock
+) -> None:
+    """The answer to a stored view couldn't be stored: the repeat gets the view, although its name is taken now. The
+    same call with another request id is refused.
+    """
+    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:1:raise") as console:
+        view = save_view(console)
+        assert call_for_refusal(lambda: save_view(console)).code == "in_progress"
+        clock.at += timedelta(minutes=2)
+        assert save_view(console) == view  # found by the view's id, and kept from now on
+        assert require_no_effect(place, vendor, lambda: save_view(console)) == view
+        other = call_for_refusal(
+            lambda: console.saved_views.save_view("kv", False, ViewContent("error"), request_id="v2")
+        )
+        assert (other.code, other.detail["problem"]) == ("usage", "view_name_taken")
+
+
+@pytest.mark.expects_log("an answer that could not be kept is told")
+def test_a_repeat_without_a_stored_answer_does_not_rename_again(
+    place: Place, vendor: LedgerVendor, clock: ManualClock
+) -> None:
+    """The answer to a renamed view couldn't be stored: the repeat doesn't undo a later renaming, but gets the view
+    with its present name.
+    """
+    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:2:raise") as console:
+        view = save_view(console)
+        assert console.saved_views.rename_view(view.id, "second", request_id="v2").name == "second"
+        third = console.saved_views.rename_view(view.id, "third")
+        clock.at += timedelta(minutes=2)
+        assert console.saved_views.rename_view(view.id, "second", request_id="v2") == third
+
+
+@pytest.mark.engines("sqlite")  # on a server, administrators use no request ids
+@pytest.mark.expects_log("an answer that could not be kept is told")
+@pytest.mark.parametrize("decision", ["open", "confirmed"])
+def test_a_repeat_without_a_stored_answer_gets_the_limit(
+    place: Place, vendor: LedgerVendor, clock: ManualClock, decision: str
+) -> None:
+    """The answer to a proposed limit couldn't be stored: the repeat gets the proposal, and is not refused as a second
+    decision of the same person. If another administrator has set the limit meanwhile, the repeat gets the new value.
+    """
+    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:1:raise") as console:
+        set_limit = partial(console.limits.set_limit, "per_refund", "JPY", 77)
+        limit = set_limit(request_id="v3")
+        assert (limit.proposed, limit.proposed_by) == (77, FIRST_PERSON)
+        assert call_for_refusal(lambda: set_limit(request_id="v3")).code == "in_progress"
+        if decision == "confirmed":
+            with console.acting_as("lead-b"):
+                limit = set_limit()
+            assert (limit.value, limit.proposed) == (77, None)
+        clock.at += timedelta(minutes=2)
+        assert set_limit(request_id="v3") == limit
+        assert require_no_effect(place, vendor, lambda: set_limit(request_id="v3")) == limit
+        if decision == "open":
+            assert call_for_refusal(lambda: set_limit(request_id="v4")).code == "same_person"
 
 
 def test_a_process_that_slept_past_its_lease_does_not_act(
