@@ -22,6 +22,7 @@ from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, ENDED_WITHOUT_MONEY_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
 from console.domain.payments.records import Order, OrderState, Payment
+from console.domain.payments.report_rules import find_other_paid_amount
 from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import PaymentState
 from console.domain.process import log_events
@@ -314,7 +315,8 @@ class _StartAttempt:
         that remains on its account; read_only while a read-only switch stops the start.
 
         Raises outcome_unknown if the order has a payment with an unknown outcome at this provider. Also raises
-        outcome_unknown if a payment at any provider ended unpaid in our database and may have been paid after that.
+        outcome_unknown if a payment at any provider ended unpaid in our database and may have been paid after that,
+        or if a provider has reported another amount of a payment as paid.
 
         Raises in_progress in four cases: the order has an open payment at this provider; a payment of the order ended
         unpaid in our database while its provider says otherwise; a notice reports a payment of the order that the
@@ -331,7 +333,8 @@ class _StartAttempt:
             if has_ended_unpaid and payment.certainty is Certainty.KNOWN:
                 facts["reason"] = InProgressReason.OTHER_PAYMENT_CONTRADICTED
                 raise ConsoleError(ErrorCode.IN_PROGRESS, facts)
-            if payment.provider != self._provider and not has_ended_unpaid:
+            is_at_other_provider = payment.provider != self._provider
+            if is_at_other_provider and not has_ended_unpaid and find_other_paid_amount(payment) is None:
                 continue
             if payment.certainty is Certainty.UNKNOWN:
                 raise ConsoleError(

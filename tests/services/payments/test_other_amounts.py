@@ -108,6 +108,15 @@ def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code
     assert call_for_refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
 
 
+def test_another_amount_at_one_provider_stops_a_code_of_another_provider(scene: PaymentDesk) -> None:
+    """The bank reports 5,000 yen as paid for an order of 3,300. Until a person has settled that, no provider gives
+    the order a code.
+    """
+    order = scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "e1", "5000", -60)
+    assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
+
+
 # Decisions of people
 
 
