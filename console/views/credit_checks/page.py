@@ -114,9 +114,14 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
     def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
         """Show a bar which says that another person has changed the record. `before` and `details` are the data
         before and after the change, and the bar names the fields in which they differ. A button in the bar shows the
-        old and new values of these fields. `last_entry` is the newest entry of the timeline."""
-        context, changed_names = self.context, facts.find_changed_fields(before.record, details.record)
-        fields = context.translate("record.changed_fields", fields=list(changed_names))
+        old and new values of these fields. `last_entry` is the newest entry of the timeline; if no field differs, the
+        bar says what this entry reports."""
+        context = self.context
+        changed_values = facts.format_changed_values(before.record, details.record, context)
+        if not changed_values:
+            super().show_change(before, details, last_entry)
+            return
+        fields = context.translate("record.changed_fields", fields=list(changed_values))
         button = self.make_difference_button(facts.format_differences(before.record, details.record, context))
         actor_name = words.get_actor_name(last_entry.actor, context)
         self.show_change_bar(

@@ -258,7 +258,7 @@ def _find_last_event_time(details: CreditCheckDetails, action: AuditAction) -> d
     return next((entry.at for entry in reversed(details.timeline) if entry.what == action), None)
 
 
-def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
+def _find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tuple[object, object]]:
     """Return the fields that differ between two versions of a credit check: by the name of the field, the value in
     `before` and the value in `after`. Only the fields of _COMPARED_CREDIT_CHECK_FIELDS are compared."""
     pairs = {name: (getattr(before, name), getattr(after, name)) for name in _COMPARED_CREDIT_CHECK_FIELDS}
@@ -266,15 +266,23 @@ def find_changed_fields(before: CreditCheck, after: CreditCheck) -> dict[str, tu
 
 
 def format_differences(before: CreditCheck, after: CreditCheck, context: WindowContext) -> str:
-    """Return a sentence with the changes from the version `before` of a credit check to the version `after`:
-    fields, missing parts, and the next step (the work) with its reason. Return "" if there are no changes."""
-    changes = find_changed_fields(before, after)
+    """Return a sentence with the changes from the version `before` of a credit check to the version `after` (see
+    `format_changed_values`). Return "" if there are no changes."""
+    texts = format_changed_values(before, after, context)
+    return context.translate("record.changed", changes=texts) if texts else ""
+
+
+def format_changed_values(before: CreditCheck, after: CreditCheck, context: WindowContext) -> dict[str, list[str]]:
+    """Return the changes from the version `before` of a credit check to the version `after`: fields, missing parts,
+    and the next step (the work) with its reason. By the name of the field, the result has the text before and the
+    text after the change."""
+    changes = _find_changed_fields(before, after)
     texts = {name: [_format_field_value(name, value, context) for value in pair] for name, pair in changes.items()}
     if before.incomplete != after.incomplete and "pdf_file_path" not in changes:
         texts["work"] = [_format_missing_parts(before, context), _format_missing_parts(after, context)]
     elif (before.work.state, before.work.reason) != (after.work.state, after.work.reason):
         texts["work"] = [case_words.format_work_with_reason(record.work, context) for record in (before, after)]
-    return context.translate("record.changed", changes=texts) if texts else ""
+    return texts
 
 
 def _format_missing_parts(record: CreditCheck, context: WindowContext) -> str:

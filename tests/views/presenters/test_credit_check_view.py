@@ -189,3 +189,11 @@ def test_a_changed_field_is_described_in_words() -> None:
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence
     assert facts.format_differences(CHECK_WITHOUT_PDF, CHECK_WITHOUT_PDF, make_window_context()) == ""
+
+
+def test_a_changed_next_step_is_named_among_the_changed_values() -> None:
+    """If only the next step of a credit check has changed, it is the one changed value."""
+    settled = replace(CHECK_WITHOUT_PDF, work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
+    values = facts.format_changed_values(CHECK_WITHOUT_PDF, settled, make_window_context())
+    assert list(values) == ["work"]
+    assert values["work"][0] != values["work"][1]
