@@ -22,7 +22,7 @@ _REWRITTEN_FILE_PATTERNS = ("test_*.py", "conftest.py")
 """Name patterns of the files whose assertions pytest rewrites. It stores their bytecode under names of its own."""
 
 
-@pytest.hookimpl
+@pytest.hookimpl(trylast=True)  # after Hypothesis has begun: before that, the use of its folder is an error
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Compile all files if this process starts worker processes for a run of all tests."""
     config = session.config
