@@ -702,8 +702,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/domain/payments/report_rules.py",
-                "    if has_newer_failure and payment.provider_minor not in (None, report.amount.minor):\n",
-                "    if False:\n",
+                "has_newer_failure and payment.provider_minor not in (None, report.amount.minor)\n",
+                "False\n",
             ),
         ),
         (_REVERSED_AMOUNT_TESTS,),
