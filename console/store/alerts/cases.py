@@ -7,7 +7,7 @@ resolves them, when the order and its payments agree again.
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 
 from console.domain.tasks.records import AlertRule
 from console.store.alerts import alerts
@@ -15,6 +15,11 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.schema.core import alerts as table
 
 _CASE_ALERT_CONDITION = table.c.rule_id.not_in([rule.value for rule in AlertRule])
+
+
+def _make_open_alert_conditions(kind: str, subject_id: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions for the open alerts about one record."""
+    return table.c.subject_kind == kind, table.c.subject_id == subject_id, table.c.resolved_at.is_(None)
 
 
 def open_case(
@@ -27,12 +32,7 @@ def open_case(
 
 def find_open_case_id(conn: Connection, rule: str, kind: str, subject_id: int) -> int | None:
     """Return the id of the newest open case of a rule about this record; None if there is none."""
-    is_same_case = (
-        table.c.subject_kind == kind,
-        table.c.subject_id == subject_id,
-        table.c.resolved_at.is_(None),
-        table.c.rule_id == rule,
-    )
+    is_same_case = (*_make_open_alert_conditions(kind, subject_id), table.c.rule_id == rule)
     return conn.scalar(select(table.c.id).where(*is_same_case).order_by(table.c.id.desc()).limit(1))
 
 
@@ -40,24 +40,14 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
     """Mark all open cases about a record as resolved, because the contradiction has ended or a person has decided."""
     conn.execute(
         update(table)
-        .where(
-            table.c.subject_kind == kind,
-            table.c.subject_id == subject_id,
-            table.c.resolved_at.is_(None),
-            _CASE_ALERT_CONDITION,
-        )
+        .where(*_make_open_alert_conditions(kind, subject_id), _CASE_ALERT_CONDITION)
         .values(resolved_at=convert_to_naive_utc(now))
     )
 
 
 def list_open_case_ids(conn: Connection, kind: str, subject_id: int) -> tuple[int, ...]:
     """Return the ids of the open cases about a record, oldest case first."""
-    is_open_case = (
-        table.c.subject_kind == kind,
-        table.c.subject_id == subject_id,
-        table.c.resolved_at.is_(None),
-        _CASE_ALERT_CONDITION,
-    )
+    is_open_case = (*_make_open_alert_conditions(kind, subject_id), _CASE_ALERT_CONDITION)
     return tuple(conn.scalars(select(table.c.id).where(*is_open_case).order_by(table.c.id)))
 
 
@@ -73,12 +63,7 @@ def close_cases_by_id(conn: Connection, ids: Collection[int], now: datetime) -> 
 
 def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
     """Mark the open case of one rule about a record as resolved. If there is no such case, nothing is changed."""
-    is_same_case = (
-        table.c.subject_kind == kind,
-        table.c.subject_id == subject_id,
-        table.c.resolved_at.is_(None),
-        table.c.rule_id == rule,
-    )
+    is_same_case = (*_make_open_alert_conditions(kind, subject_id), table.c.rule_id == rule)
     conn.execute(
         update(table).where(*is_same_case, _CASE_ALERT_CONDITION).values(resolved_at=convert_to_naive_utc(now))
     )
