@@ -85,9 +85,9 @@ def _add_alert(facts: Facts) -> Facts:
 
 
 def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
-    """Return the facts with one more alert, of rule A, about a paid order without a planted fault. The alert was
-    raised `waited` after the payment was known as paid, and just before the order was set to paid."""
-    paid = next(row for row in facts["payments"] if _is_completed_without_planted_fault(facts, row))
+    """Return the facts with one more alert, of rule A, about a paid order without a planted fault and without an alert.
+    The alert was raised `waited` after the payment was known as paid, and just before the order was set to paid."""
+    paid = next(row for row in facts["payments"] if _is_completed_without_alert(facts, row))
     order = _get_order(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)
     facts = _change_row(facts, "payments", lambda one: one is paid, booked_at=raised - waited)
@@ -98,9 +98,11 @@ def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True
     })  # fmt: skip
 
 
-def _is_completed_without_planted_fault(facts: Facts, payment: Row) -> bool:
+def _is_completed_without_alert(facts: Facts, payment: Row) -> bool:
     order = _get_order(facts, payment)
-    return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in facts.planted
+    # On a busy machine the day itself has alerts about orders set to paid late.
+    alerted = {*facts.planted, *(row["order_no"] for row in facts["alerts"])}
+    return _is_completed(payment) and order["status"] == "paid" and order["merch_txn_id"] not in alerted
 
 
 def _is_completed(row: Row) -> bool:
@@ -185,7 +187,8 @@ def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, what: str) -> No
 
 
 def test_an_alert_about_an_order_set_to_paid_late_is_no_fault(ended_day: EndedDay) -> None:
-    """If the grace period passed before the program set an order to paid, an alert about this order is right. The
-    oracle reports only that the messages about the alert are missing."""
-    wrong = oracle.find_faults(_add_late_alert(ended_day.facts, ended_day.facts.grace))
+    """If the grace period passed before the program set two orders to paid, an alert about each of them is right. The
+    oracle reports only that the messages about these alerts are missing."""
+    one_late = _add_late_alert(ended_day.facts, ended_day.facts.grace)
+    wrong = oracle.find_faults(_add_late_alert(one_late, one_late.grace))
     assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}
