@@ -85,8 +85,9 @@ def _add_alert(facts: Facts) -> Facts:
 
 
 def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
-    """Return the facts with one more alert, of rule A, about a paid order without a planted fault and without an alert.
-    The alert was raised `waited` after the payment was known as paid, and just before the order was set to paid."""
+    """Return the facts with one more alert, of rule A, about a paid order that has neither a planted fault nor an
+    alert. The alert was raised `waited` after the payment was known as paid, and just before the order was set to
+    paid."""
     paid = next(row for row in facts["payments"] if _is_completed_without_alert(facts, row))
     order = _get_order(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)

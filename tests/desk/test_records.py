@@ -11,16 +11,20 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.home.page import HomePage
 from console.views.lookup.page import LookupPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
+from console.views.pages.fitted_table import FittedTable
 from console.views.queues import new_arrivals
 from console.views.queues.page import QueuesPage
+from console.views.queues.rows import QueueRow
 from console.views.records.evidence_wizard import EvidenceForm
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import CreditCheckRoute, LookupRoute, PaymentRoute, QueuesRoute
+from console.views.runtime.routes import CreditCheckRoute, HomeRoute, LookupRoute, PaymentRoute, QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
@@ -294,6 +298,46 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: O
     person.wait_until(lambda: page.view is not None and page.view.record.id == ids[0])
     person.press("Esc")
     person.wait_for_page(QueuesPage)
+
+
+@pytest.mark.parametrize(
+    ("list_route", "page_class"),
+    [(QueuesRoute("unknown"), QueuesPage), (HomeRoute(), HomePage)],
+    ids=["queue", "home"],
+)
+def test_going_back_from_a_later_record_makes_its_row_current(
+    open_window: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    list_route: QueuesRoute | HomeRoute,
+    page_class: type[QueuesPage | HomePage],
+) -> None:
+    """After Enter on a row and the key ] for the next records, Esc returns to the list with the row of the last shown
+    record as the current row.
+    """
+    ids = {buy_unknown(console, sandbox, number).id for number in NUMBERS[:3]}
+    person = open_window()
+    person.frame.show_route(list_route)
+    table = person.wait_for_page(page_class).table
+    person.wait_until(lambda: table.rows.rowCount() >= len(ids) and read_current_id(table) in ids)
+    first_id = read_current_id(table)
+    table.setFocus()
+    person.press("Return")
+    page = person.wait_for_page(CreditCheckPage)
+    person.press("]", times=2)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == page.route.id)
+    assert page.route.id in ids - {first_id}
+    person.press("Esc")
+    assert read_current_id(table) == page.route.id
+    person.wait_until_read()
+    assert read_current_id(table) == page.route.id
+
+
+def read_current_id(table: FittedTable) -> int | None:
+    """Return the id of the record in the current row of the list; None if no row is current."""
+    row = table.current_item
+    item = row.item if isinstance(row, QueueRow) else row
+    return item.record.id if isinstance(item, QueueItem) else None
 
 
 def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:

@@ -28,9 +28,11 @@ from console.views.runtime.routes import (
     LookupRoute,
     QueuesRoute,
     ReconcileRoute,
+    RecordPageRoute,
     ReportsRoute,
     Route,
     TrainingRoute,
+    get_record_ref,
 )
 from console.views.sign_in.hide_contents import CoveredWindow, WindowCover
 from console.views.theme.design_tokens import tokens
@@ -249,12 +251,15 @@ class WindowFrame(CoveredWindow):
     @Slot()
     def go_back(self) -> None:
         """Open the previous route of the history; do nothing if there is no previous route. The list of the page has
-        the same scroll position as before, and the focus returns to the widget that had it."""
+        the same scroll position as before, and the focus returns to the widget that had it. If the person comes back
+        from a record of this list, its row is the current row, also after the keys "[" and "]"."""
         if len(self._history) > 1:
-            self._history.pop()
+            left_route = self._history.pop().route
             history_entry = self._history[-1]
             self._show_page(history_entry.route)
             page, focus = self.current_page, history_entry.focus
+            if page is not None and isinstance(left_route, RecordPageRoute) and left_route.trail:
+                page.go_to_record(get_record_ref(left_route))
             if page is not None and focus is not None and shiboken6.isValid(focus) and page.can_focus(focus):
                 focus.setFocus(Qt.FocusReason.OtherFocusReason)
 

@@ -348,6 +348,9 @@ class HomePage(Page):
         )
         self.context.navigate(case_words.make_record_route(queue_item.record, trail, "queues"))
 
+    def go_to_record(self, ref: RecordRef) -> None:
+        self.table.go_to_item(lambda item: _make_queue_item_ref(item) == ref)
+
     @Slot()
     def _open_unfinished_operation(self) -> None:
         record = self._shown_work.record if self._shown_work else None

@@ -14,7 +14,7 @@ from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, Q
 from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import Route
+from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
@@ -448,6 +448,10 @@ class Page(QWidget):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self._adapt_to_window_height()
+
+    def go_to_record(self, ref: RecordRef) -> None:
+        """Make the row of this record the current row. Called when the person returns from the page of a record that
+        was opened from this page. Implemented by the pages that give the route of a record a trail."""
 
     @property
     def lower_bars(self) -> list[QWidget]:

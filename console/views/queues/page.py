@@ -41,7 +41,7 @@ from console.views.records import evidence_bundle
 from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import RECORD_QUEUE_NAMES, QueuesRoute, Route
+from console.views.runtime.routes import RECORD_QUEUE_NAMES, QueuesRoute, RecordRef, Route
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, make_column, make_row
@@ -679,6 +679,10 @@ class QueuesPage(Page):
             table.repaint_ages()
 
     # -- actions
+
+    def go_to_record(self, ref: RecordRef) -> None:
+        if self.current_row is None or case_words.make_record_ref(self.current_row.record) != ref:
+            self.table.go_to_item(lambda row: _get_row_key(row) == ref)
 
     @Slot()
     def open_current_record(self) -> None:

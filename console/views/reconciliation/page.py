@@ -31,7 +31,7 @@ from console.views.reconciliation.actions import RECONCILE_RIGHT, Reconciliation
 from console.views.reconciliation.header import DifferenceFooter, RunHeader, can_resume_run, make_run_state_bar
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
-from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute
+from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, RecordRef
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
@@ -383,6 +383,13 @@ class ReconcilePage(Page):
         if not self.route.run:  # "Back" then returns to this run, even if a newer one has begun
             self.context.replacement_requested.emit(ReconcileRoute(self.run_details.item.id))
         self.context.navigate(PaymentRoute(item.payment.id, trail, "reconcile"))
+
+    def go_to_record(self, ref: RecordRef) -> None:
+        current = self.current_difference
+        if current is None or current.payment is None or ("payment", current.payment.id) != ref:
+            self.table.go_to_item(
+                lambda row: isinstance(row, DifferenceItem) and row.payment is not None and row.payment.id == ref[1]
+            )
 
     @Slot()
     def _probe_current_payment(self) -> None:
