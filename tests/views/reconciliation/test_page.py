@@ -192,7 +192,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
 
 def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     """Opening a difference shows its payment. From there the person can go to the other payments of the list, and
-    back to this run.
+    back to this run, at the payment that was shown last.
     """
     page = show_page(make_view())
     routes, replaced = record_requested_routes(page.context), list[Route]()
@@ -201,6 +201,9 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     page.footer.open_button.click()
     assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
     assert replaced == [ReconcileRoute(3)]
+    page.go_to_record(("payment", 2))
+    shown = page.current_difference
+    assert shown is not None and shown.payment is not None and shown.payment.id == 2
 
 
 def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFunction) -> None:
