@@ -1040,8 +1040,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             Change(
                 "console/services/recovery/operations.py",
                 '            refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)\n'
-                "            refuse_decision_against_answer(entry, operation)\n",
-                "            refuse_decision_against_answer(entry, operation)\n",
+                "            refuse_decision_against_answer(self._context, entry, operation.id, operation)\n",
+                "            refuse_decision_against_answer(self._context, entry, operation.id, operation)\n",
             ),
         ),
         ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",),
@@ -1105,5 +1105,89 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         ("tests/services/refunds/test_probes.py::test_a_refund_that_is_reported_with_another_amount_is_not_denied",),
+    ),
+    Mutant(
+        "a restored purchase counts as newer than a lost renewal of it",
+        (
+            Change(
+                "console/services/recovery/operations.py",
+                "            None if is_id_used else intent.record_id,\n            intent.at,\n",
+                "            None if is_id_used else intent.record_id,\n",
+            ),
+            Change(
+                "console/services/credit_checks/purchase.py",
+                "sent_at = _find_sending_time(conn, live_check) or live_check.created_at",
+                "sent_at = live_check.created_at",
+            ),
+        ),
+        (
+            (
+                "tests/services/credit_checks/test_vanished_claims.py::"
+                "test_a_restored_purchase_frees_no_later_lost_renewal"
+            ),
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "two people deny a purchase although another desk could not deliver its answer",
+        (
+            Change(
+                "console/services/guarded/desk_answers.py",
+                "if not has_answer and operation_id is not None:",
+                "if False and operation_id is not None:",
+            ),
+        ),
+        (
+            (
+                "tests/services/credit_checks/test_vanished_claims.py::"
+                "test_no_desk_denies_an_answer_that_another_desk_could_not_deliver"
+            ),
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "after a lapse any earlier screen decides as the second person",
+        (
+            Change(
+                "console/services/guarded/second_person.py",
+                " or record.version != version + 1 or record.work.attempt:\n        return False",
+                ":\n        return False\n    if record.error_code:\n        return True",
+            ),
+        ),
+        (
+            (
+                "tests/services/credit_checks/test_killed_processes.py::"
+                "test_a_lapse_makes_no_earlier_screen_a_second_decision"
+            ),
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "a renewal that is answered with an earlier id counts as bought",
+        (
+            Change(
+                "console/services/credit_checks/purchase.py",
+                "if outcome.found is not None and outcome.found.credit_check_id in self._earlier_ids:",
+                "if False:",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_ids_of_people.py::test_a_renewal_answered_with_an_earlier_id_is_unknown",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "a person settles an unknown purchase with the id of an earlier one",
+        (
+            Change(
+                "console/services/credit_checks/resolve.py",
+                "        return EvidenceMismatchReason.BOUGHT_BEFORE\n",
+                "        return None\n",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_ids_of_people.py::test_a_check_that_was_bought_before_is_another_purchase",
+        ),
+        "sqlite",
     ),
 )

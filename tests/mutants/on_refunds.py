@@ -216,8 +216,8 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/guarded/desk_answers.py",
-                "    if entry is not None and entry.proves_effect:\n",
-                "    if entry is None and record is None:\n",
+                "    has_answer = entry is not None and entry.proves_effect\n",
+                "    has_answer = False\n",
             ),
         ),
         ("tests/services/credit_checks/test_vanished_claims.py",),

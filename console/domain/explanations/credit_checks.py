@@ -150,7 +150,7 @@ def _explain_unknown_check(
     roles = tuple(sorted(ROLES_BY_RIGHT["resolve"]))
     if record.work.reason == WorkReason.LAPSED:
         reason = "why.lapsed"
-    elif record.error_code in ("other_number", "bad_id"):
+    elif record.error_code in ("other_number", "bad_id", "earlier_id"):
         reason = "why.answer_does_not_fit"
     else:
         reason = "why.no_answer"

@@ -212,13 +212,18 @@ def may_report_be_of_purchase_sent_at(report: CheckReport, sent_at: datetime | N
     not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day."""
     first_day, purchase_day = find_first_possible_day(sent_at), report.purchase_date
     is_late_enough = first_day is None or purchase_day is None or purchase_day >= first_day
-    return is_late_enough and not _has_expired(report, now)
+    return is_late_enough and not _has_expired(report, sent_at, now)
 
 
-def _has_expired(report: CheckReport, now: datetime) -> bool:
+def _has_expired(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:
     """True if the listed purchase has expired at `now`. A statement of AlarmBox that it has or hasn't expired
-    decides; without such a statement, its expiration date decides.
+    decides; without such a statement, its expiration date decides. An expiration date that isn't after the purchase
+    date is wrong and decides nothing. Without a purchase date nobody can see whether the expiration date is wrong: it
+    then decides only if it was over at `sent_at`, the time of the purchase that people deny (None: at `now`).
     """
+    last_valid_day, purchase_day = report.expiration_date, report.purchase_date
     if report.expired is not None:
         return report.expired
-    return report.expiration_date is not None and get_end_of_day(report.expiration_date) <= now
+    if last_valid_day is None or (purchase_day is not None and last_valid_day <= purchase_day):
+        return False
+    return get_end_of_day(last_valid_day) <= (now if purchase_day is not None or sent_at is None else sent_at)

@@ -64,9 +64,11 @@ another corporation (its number follows)."""
 _READING_CONTRADICTIONS = (UNKNOWN_AT_PROVIDER, OTHER_CORPORATION, *READING_REASONS_THAT_OPEN_CASE)
 """First words of the description of each case that a read of the detail or PDF has opened. A later read whose report
 names the right corporation closes such a case."""
-_ANSWER_MISMATCH_REASONS = ("other_number", "bad_id")
-"""Reasons of an unknown outcome whose answer does not fit the purchase: another corporation number, or an unusable
-id."""
+EARLIER_ID_REASON = "earlier_id"
+"""Reason of the unknown outcome of a renewal that AlarmBox has answered with the id of an earlier credit check."""
+_ANSWER_MISMATCH_REASONS = ("other_number", "bad_id", EARLIER_ID_REASON)
+"""Reasons of an unknown outcome whose answer does not fit the purchase: another corporation number, an unusable id,
+or the id of an earlier credit check."""
 
 _NOT_BOUGHT_OUTCOME_CLASSES = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
 """Classes of answers which prove that the provider has not sold the credit check."""

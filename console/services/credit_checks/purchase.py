@@ -5,7 +5,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import chain
 from typing import TypeAlias
@@ -217,6 +217,8 @@ class _PurchaseAttempt:
         self._checked_at = context.now()
         self._expired_purchase: tuple[int, int] | None = None
         """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
+        self._earlier_ids: frozenset[int] = frozenset()
+        """For a renewal, AlarmBox's ids of all earlier credit checks of the client and corporation number."""
 
     def prepare(self) -> None:
         """Before the operation begins, raise an error if the purchase must not be tried. This is the case if the
@@ -306,8 +308,13 @@ class _PurchaseAttempt:
         if live_check is not None:
             live_record = joined_reads.find_record(conn, live_check.id) or live_check
             self._refuse_blocking_credit_check(conn, live_record)
-        for intent in check_records.list_lost_purchases(self._context, conn, number, client):
-            if live_check is not None and live_check.created_at is not None and live_check.created_at > intent.at:
+        lost_purchases = check_records.list_lost_purchases(self._context, conn, number, client)
+        sent_at = None
+        if lost_purchases and live_check is not None:
+            # Not `created_at` alone: in older databases this may be the time of a restore.
+            sent_at = _find_sending_time(conn, live_check) or live_check.created_at
+        for intent in lost_purchases:
+            if sent_at is not None and sent_at > intent.at:
                 continue  # this renews a newer credit check than the lost one, and AlarmBox has said that it expired
             raise make_lost_purchase_error(intent)
         refuse_if_read_only(conn, CREDIT_CHECK_PROVIDER)
@@ -381,6 +388,11 @@ class _PurchaseAttempt:
             tx.conn, client, number, operation_id, now, superseded_check.id if superseded_check else None
         )
         if superseded_check is not None:
+            self._earlier_ids = frozenset(
+                check.credit_check_id
+                for check in credit_checks.find_by_number(tx.conn, number)
+                if check.client_id == client and check.credit_check_id is not None
+            )
             replaced_check = credit_checks.find(tx.conn, superseded_check.id)
             if replaced_check is not None:
                 credit_checks.change_record(tx.conn, replaced_check, now, superseded_by=record_id)
@@ -391,7 +403,12 @@ class _PurchaseAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[CheckReport]:
-        return self._adapter_source.get_adapter().buy_check(self._request)
+        """Buy at AlarmBox. If AlarmBox answers a renewal with the id of an earlier credit check, nobody knows whether
+        it has sold a new one: the outcome is then UNKNOWN, and a person must look."""
+        outcome = self._adapter_source.get_adapter().buy_check(self._request)
+        if outcome.found is not None and outcome.found.credit_check_id in self._earlier_ids:
+            return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=outcomes.EARLIER_ID_REASON, found=None)
+        return outcome
 
     def record(self, tx: Transaction, subject: ClaimedRecord, outcome: Outcome[CheckReport]) -> None:
         outcomes.record_outcome(self._context, tx, subject.id, outcome, self._adapter_source.get_capabilities())

@@ -4,6 +4,7 @@ a success is stored, a read at the provider must confirm it."""
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from console.domain.annotations.person_texts import is_blank, strip_invisible
@@ -35,14 +36,18 @@ from console.providers.credit_checks.provider import CreditCheckReader
 from console.services.audit import refusals
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
-from console.services.credit_checks.listed_purchases import ListOutcome, refuse_denial_of_listed_purchase
+from console.services.credit_checks.listed_purchases import (
+    ListOutcome,
+    find_first_possible_day,
+    refuse_denial_of_listed_purchase,
+)
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
-from console.services.guarded.second_person import PersonDecision, decide_with_second_person
+from console.services.guarded.second_person import PersonDecision, decide_with_second_person, is_version_decidable
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.settings.private_files import open_ordinary_file
@@ -168,10 +173,8 @@ class PurchaseResolver:
         Raises not_found for an unknown credit check, stale_view if its version is not the expected version,
         in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
         record = check_records.read_current_credit_check(self._context, record_id)
-        if (
-            expected_version is not None
-            and expected_version != record.version
-            and not self._is_last_change_lapse(record_id)
+        if expected_version is not None and not is_version_decidable(
+            self._context, CREDIT_CHECK_KIND, record, expected_version
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
@@ -196,21 +199,13 @@ class PurchaseResolver:
             raise make_undecidable_error(record)
         return record
 
-    def _is_last_change_lapse(self, record_id: int) -> bool:
-        """True if the last change of the credit check only recorded that its operation has lapsed (its process ended
-        during the call to the provider). Such a change raises the version, but a person who has read the credit check
-        before it may still decide: the older version on the person's screen is accepted."""
-        with self._context.database.read() as conn:
-            record = credit_checks.find(conn, record_id)
-        return record is not None and record.error_code == "lapsed"
-
     def _refuse_decision_against_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
-        """Refuse the decision that the unknown credit check was not bought if `entry`, the entry of this desk's spool
-        about the purchase, has AlarmBox's answer that it was bought. Raises stale_view if that answer has settled the
-        credit check since `record` was read, otherwise evidence_mismatch.
+        """Refuse the decision that the unknown credit check was not bought if a desk has AlarmBox's answer that it
+        was bought. `entry` is the entry of this desk's spool about the purchase. Raises stale_view if that answer has
+        settled the credit check since `record` was read, otherwise evidence_mismatch.
         """
         try:
-            refuse_decision_against_answer(entry, record)
+            refuse_decision_against_answer(self._context, entry, record.operation_id, record)
         except ConsoleError:
             current_record = check_records.read_current_credit_check(self._context, record.id)
             if current_record.version != record.version:
@@ -301,15 +296,9 @@ class PurchaseResolver:
         fit the credit check, leave the credit check unchanged and return the reason.
         """
         context = self._context
-        mismatch = self._find_report_mismatch(tx, record, report)
-        if (
-            mismatch is None
-            and proof is not None
-            and outcomes.had_reported_check_expired_before(report, record.created_at)
-        ):
-            mismatch = (
-                EvidenceMismatchReason.EXPIRED_BEFORE
-            )  # it could be renewed at once, beside the unknown purchase
+        mismatch = self._find_report_mismatch(tx, record, report, is_id_of_person=proof is not None)
+        if mismatch is None and proof is not None:
+            mismatch = find_time_mismatch(report, record.created_at)
         if mismatch is None and proof is not None:
             evidence.add_person_evidence(
                 tx.conn,
@@ -343,12 +332,14 @@ class PurchaseResolver:
             )
 
     def _find_report_mismatch(
-        self, tx: Transaction, record: CreditCheck, report: CheckReport
+        self, tx: Transaction, record: CreditCheck, report: CheckReport, *, is_id_of_person: bool = True
     ) -> EvidenceMismatchReason | None:
         """Return the reason why the provider's report doesn't fit the credit check: it is about another corporation,
-        or another credit check in our database has the report's id. Return None if the report fits."""
-        if report.corporation_number != record.corporation_number:
-            return EvidenceMismatchReason.OTHER_NUMBER
+        or another credit check in our database has the report's id. Return None if the report fits. `is_id_of_person`
+        is False if the id is from AlarmBox's own answer to the purchase."""
+        mismatch = find_number_mismatch(report, record.corporation_number, is_id_of_person=is_id_of_person)
+        if mismatch is not None:
+            return mismatch
         owners = check_records.find_credit_checks_with_id_at_provider(self._context, tx, report.credit_check_id)
         is_used = any(owner.id != record.id for owner in owners)
         return EvidenceMismatchReason.USED_BY_OTHER_RECORD if is_used else None
@@ -480,6 +471,34 @@ class PurchaseResolver:
 def _get_operator_name(context: ServiceContext) -> str:
     """Return the name of the acting person."""
     return context.make_holder().operator
+
+
+def find_number_mismatch(
+    report: CheckReport, corporation_number: str | None, *, is_id_of_person: bool
+) -> EvidenceMismatchReason | None:
+    """Return the reason why AlarmBox's report can't be about a purchase of this corporation number: it names another
+    number, or none. Return None if it names this number. A report without a number also fits if `is_id_of_person` is
+    False: AlarmBox itself has then given the report's id to the purchase.
+    """
+    if report.corporation_number is None:
+        return EvidenceMismatchReason.NO_NUMBER if is_id_of_person else None
+    return None if report.corporation_number == corporation_number else EvidenceMismatchReason.OTHER_NUMBER
+
+
+def find_time_mismatch(report: CheckReport, sent_at: datetime | None) -> EvidenceMismatchReason | None:
+    """Return the reason why the credit check in AlarmBox's report, whose id a person has stated, can't be the
+    purchase that was sent at `sent_at`: it had expired by then, or was bought before. Return None if it can be the
+    purchase, or if `sent_at` is None, because nobody knows the time.
+
+    With an earlier purchase, the purchase that was sent would be forgotten, and the corporation could be renewed
+    while it is valid.
+    """
+    if outcomes.had_reported_check_expired_before(report, sent_at):
+        return EvidenceMismatchReason.EXPIRED_BEFORE
+    first_day = find_first_possible_day(sent_at)
+    if first_day is not None and report.purchase_date is not None and report.purchase_date < first_day:
+        return EvidenceMismatchReason.BOUGHT_BEFORE
+    return None
 
 
 def make_unconfirmed_error(

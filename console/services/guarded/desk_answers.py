@@ -1,18 +1,23 @@
 """Answers of providers that prevent people from deciding that an operation did not happen. There are three sorts:
 
-- An answer that is in the desk's spool but not in the database, because the database could not store it or was
-  restored to an earlier state.
+- An answer that is in the spool of a desk but not in the database, because the database could not store it or was
+  restored to an earlier state. Another desk knows of it by the audit entries about its failed delivery.
 - An answer that says "not found" although it contains the record that people deny.
 - An answer that a cache had stored before the request, so that the provider's own answer may be hidden.
 """
 
+from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord
+from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT
 from console.domain.setting_problems import SettingProblem
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.process.context import ServiceContext
+from console.store.audit import trail as audit
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations.lost_operations import OPERATION_KIND
 from console.store.spool.spool import SpoolEntry
 
 
@@ -34,15 +39,31 @@ def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> S
     return entry
 
 
-def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
-    """Refuse a person's decision that an operation did not happen: raise evidence_mismatch (detail.reason
-    `answer_on_desk`) if this desk's spool has the provider's answer that the operation did happen; otherwise do
-    nothing. `entry` is the spool's entry about the operation (None: the spool has no entry, and nothing is refused),
-    `record` the record about which the person decides."""
-    if entry is not None and entry.proves_effect:
+def refuse_decision_against_answer(
+    context: ServiceContext, entry: SpoolEntry | None, operation_id: str | None, record: AnyRecord
+) -> None:
+    """Refuse a person's decision that the operation `operation_id` did not happen: raise evidence_mismatch
+    (detail.reason `answer_on_desk`) if a desk has the provider's answer that the operation did happen; otherwise do
+    nothing. `entry` is the entry of this desk's spool about the operation (None: the spool has no entry), `record`
+    the record about which the person decides. The answer of another desk is known if that desk has tried to deliver
+    it to the database."""
+    has_answer = entry is not None and entry.proves_effect
+    if not has_answer and operation_id is not None:
+        with context.database.read() as conn:
+            has_answer = _has_undelivered_answer_with_effect(conn, operation_id)
+    if has_answer:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.ANSWER_ON_DESK}
         )
+
+
+def _has_undelivered_answer_with_effect(conn: Connection, operation_id: str) -> bool:
+    """True if a desk has written an audit entry that it could not deliver the provider's answer about the operation,
+    and this answer says that the operation happened or that the provider has accepted it."""
+    return any(
+        entry.what == AuditAction.OPERATION_UNDELIVERED and entry.detail.get("outcome") in OUTCOME_CLASSES_WITH_EFFECT
+        for entry in audit.list_entries_of_subject(conn, OPERATION_KIND, operation_id)
+    )
 
 
 def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:

@@ -10,7 +10,8 @@ from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import EvidenceMismatchReason, NotAllowedReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import AnyRecord, NotAllowedDetail
-from console.domain.records import Person
+from console.domain.payments.records import Refund
+from console.domain.records import CreditCheck, Person
 from console.domain.recovery.decision_reasons import PersonEvidence
 from console.domain.recovery.records import WaitingProposal
 from console.services.process.context import ServiceContext, require_confirmation
@@ -101,6 +102,20 @@ def decide_with_second_person(
     facts = {**propose(proof_id), **replacement_facts}
     context.record_audit(tx, AuditAction(f"{kind}.resolve_proposed"), subject_id, facts, kind=kind)
     return True
+
+
+def is_version_decidable(context: ServiceContext, kind: str, record: CreditCheck | Refund, version: int) -> bool:
+    """True if a person may decide about the record after having read this version of it: it is the present version,
+    or the only change since then recorded that the operation has lapsed (its process ended during the call to the
+    provider). Such a change raises the version, but what the person read said the same. A person who has not seen an
+    open proposal, or a later probe, may not decide.
+    """
+    if version == record.version:
+        return True
+    if record.error_code != "lapsed" or record.version != version + 1 or record.work.attempt:
+        return False
+    with context.database.read() as conn:
+        return approvals.find_open_proposal(conn, kind, str(record.id)) is None
 
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:

@@ -34,7 +34,13 @@ from console.services.credit_checks.listed_purchases import ListOutcome, refuse_
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.probe import CreditCheckProber
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES
-from console.services.credit_checks.resolve import PurchaseResolver, make_unconfirmed_error, read_proof
+from console.services.credit_checks.resolve import (
+    PurchaseResolver,
+    find_number_mismatch,
+    find_time_mismatch,
+    make_unconfirmed_error,
+    read_proof,
+)
 from console.services.credit_checks.view import read_timeline
 from console.services.guarded.desk_answers import (
     find_own_spool_entry,
@@ -268,7 +274,7 @@ class OperationRecovery:
             if error.code not in _ERROR_CODES_WITHOUT_DEFINITE_ANSWER:
                 raise
             refuse_denial_of_unclear_answer(str(error.detail.get("reason")), operation)
-            refuse_decision_against_answer(entry, operation)
+            refuse_decision_against_answer(self._context, entry, operation.id, operation)
             return self._record_no_effect_decision(entry, operation, person_evidence, person)
         if has_happened:
             raise ConsoleError(
@@ -305,7 +311,7 @@ class OperationRecovery:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
-        refuse_decision_against_answer(entry, operation)
+        refuse_decision_against_answer(self._context, entry, operation.id, operation)
         self._refuse_denial_of_listed_purchase(entry, operation)
         self._refuse_denial_of_named_purchase(entry, operation)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
@@ -362,7 +368,8 @@ class OperationRecovery:
         """Read the purchase with AlarmBox's id `id_at_provider`. If the answer confirms the purchase, insert the lost
         credit check of the spool entry again. `person_evidence` is None for a probe. Return the credit check.
 
-        Raises evidence_mismatch if the answer is about another corporation, or if another record has this id. Raises
+        Raises evidence_mismatch if the answer is about another corporation or, for an id that this desk doesn't have
+        from AlarmBox, names no corporation or was bought before; also if another record has this id. Raises
         already_purchased if the corporation has another live credit check of the same client that had not expired
         when the lost purchase was sent. Raises the errors of `make_unconfirmed_error` if the answer has no report.
         """
@@ -373,18 +380,15 @@ class OperationRecovery:
         if report is None or outcome.kind is not OutcomeClass.SUCCEEDED:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome, has_report=False))
             raise make_unconfirmed_error(lost_operation, outcome, is_decision=person_evidence is not None)
-        if report.corporation_number != intent.corporation_number:
+        is_id_of_person = id_at_provider != entry.id_at_provider
+        mismatch = find_number_mismatch(report, intent.corporation_number, is_id_of_person=is_id_of_person)
+        if mismatch is None and is_id_of_person:
+            mismatch = find_time_mismatch(report, intent.at)
+        if mismatch is not None:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
-            raise ConsoleError(
-                ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": EvidenceMismatchReason.OTHER_NUMBER}
-            )
+            raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": mismatch})
 
         def insert_credit_check_and_evidence(tx: Transaction) -> int:
-            if person_evidence is not None and outcomes.had_reported_check_expired_before(report, intent.at):
-                raise ConsoleError(
-                    ErrorCode.EVIDENCE_MISMATCH,
-                    {"record": lost_operation, "reason": EvidenceMismatchReason.EXPIRED_BEFORE},
-                )
             if check_records.find_credit_checks_with_id_at_provider(context, tx, id_at_provider):
                 raise ConsoleError(
                     ErrorCode.EVIDENCE_MISMATCH,
@@ -455,6 +459,7 @@ class OperationRecovery:
             context.now(),
             live_check.id if live_check else None,
             None if is_id_used else intent.record_id,
+            intent.at,
         )
         superseded_check = credit_checks.find(tx.conn, live_check.id) if live_check else None
         if superseded_check is not None:

@@ -10,8 +10,9 @@ execute its action.
 from collections.abc import Callable, Iterable
 
 from console.domain.access.permissions import is_same_person
-from console.domain.error_reasons import OutcomeUnknownReason
+from console.domain.error_reasons import AlreadyPurchasedReason, OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
+from console.domain.errors.details import AlreadyPurchasedDetail
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
 from console.domain.payments.provider_messages import StartedPayment
 from console.domain.payments.records import Payment, Refund
@@ -19,6 +20,7 @@ from console.domain.payments.service_results import StartResult
 from console.domain.payments.states import RefundState
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, CheckState, CreditCheck, EvidenceItem, Operation
+from console.domain.recovery.decidable import is_denied_but_bought
 from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_valid_note
@@ -57,6 +59,9 @@ def make_purchase_answer_finder(context: ServiceContext) -> AnswerFinder:
             return _make_unknown_outcome_answer(operation, record)
         if record.state is CheckState.SUCCESS:
             return CallAnswer(record)
+        if is_denied_but_bought(record):  # as a new purchase is refused: AlarmBox may have charged this one
+            detail: AlreadyPurchasedDetail = {"record": record, "reason": AlreadyPurchasedReason.DENIED_BUT_BOUGHT}
+            return CallAnswer(error=ConsoleError(ErrorCode.ALREADY_PURCHASED, detail))
         return None if _was_never_sent(request_id_use, answers) else _make_refusal_answer(operation, record)
 
     return find_answer

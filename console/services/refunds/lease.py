@@ -8,6 +8,7 @@ from console.domain.records import WorkReason
 from console.domain.recovery.decidable import is_decidable_refund, make_undecidable_error
 from console.services.guarded.leases import hold_lease
 from console.services.guarded.operation import OperationSettler
+from console.services.guarded.second_person import is_version_decidable
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
 from console.services.refunds.records import RefundWithPayment
@@ -51,7 +52,9 @@ class RefundLeaseService:
     def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
         pair = refund_records.read_refund_with_payment(self._context, refund_id)
         refund = pair.refund
-        if expected_version is not None and expected_version != refund.version and refund.error_code != "lapsed":
+        if expected_version is not None and not is_version_decidable(
+            self._context, refunds.REFUND_KIND, refund, expected_version
+        ):
             raise refund_records.make_stale_view_error(refund, expected_version)
         with self._context.database.read() as conn:
             refund_records.refuse_running_submission(conn, refund)

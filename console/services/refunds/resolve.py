@@ -124,7 +124,8 @@ class RefundResolver:
             _refuse_denial_of_reported_refund(outcome, refund)
         # Only for a refund that is being sent: a refund that the provider has accepted may still fail.
         if state is RefundState.FAILED and refund.state is RefundState.SUBMITTING:
-            refuse_decision_against_answer(find_own_spool_entry(context, refund.operation_id), refund)
+            entry = find_own_spool_entry(context, refund.operation_id)
+            refuse_decision_against_answer(context, entry, refund.operation_id, refund)
         is_proposed = context.write(lambda tx: self._write_decision(tx, refund, state, number, proof, person))
         return "second_person" if is_proposed else None
 

@@ -139,8 +139,9 @@ class DueTasks:
         the case, close it and return True, so that the delivery is tried again. `kind` is the kind of the
         record that the answer is about.
         """
-        context, subject = self._context, entry.intent.record_id or 0
+        context = self._context
         with context.database.read() as conn:
+            subject = _find_subject_of_delivery_case(conn, entry)
             delivery_cases = [
                 case
                 for case in alerts.find_by_subject(conn, kind, subject)
@@ -176,9 +177,8 @@ class DueTasks:
             if failure_count % MAX_FAILED_DELIVERIES == 0:
                 number = f" {entry.id_at_provider}" if entry.id_at_provider is not None else ""
                 observed = f"{intent.operation_id} {facts['outcome'] or reason}{number}"
-                cases.open_case(
-                    tx.conn, UNDELIVERED_ANSWER_RULE, kind, intent.record_id or 0, observed, reason, context.now()
-                )
+                subject = _find_subject_of_delivery_case(tx.conn, entry)
+                cases.open_case(tx.conn, UNDELIVERED_ANSWER_RULE, kind, subject, observed, reason, context.now())
 
         context.write(write_failure)
         return 0
@@ -382,6 +382,16 @@ def _choose_work_of_adopted_row(record: CreditCheck, *, is_readable: bool, is_du
     if record.credit_check_id is None and record.state is not CheckState.ERROR:
         return Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
     return Work()
+
+
+def _find_subject_of_delivery_case(conn: Connection, entry: SpoolEntry) -> int:
+    """Return the id of the record that a case about the spooled answer is about: the record of the answer's
+    operation, or 0 if the database has lost this operation. The record's former id is not used then, because a
+    restored database gives the ids of lost records to new records, which may belong to another company. All answers
+    of one kind whose operation is lost share the id 0: while their case waits for a person, none of them is
+    delivered."""
+    operation = journal.find(conn, entry.intent.operation_id)
+    return operation.subject_id or 0 if operation is not None else 0
 
 
 @contextmanager

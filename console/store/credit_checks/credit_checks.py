@@ -405,6 +405,7 @@ def insert_pending_check(
     now: datetime,
     renewed_id: int | None,
     restored_id: int | None = None,
+    sent_at: datetime | None = None,
 ) -> int:
     """Insert a pending credit check that holds the claim of its client and number, and return its id. Raises
     IntegrityError if another live credit check holds the claim.
@@ -412,8 +413,10 @@ def insert_pending_check(
     `renewed_id`: id of the credit check that the new one renews, None if it renews none.
     `restored_id`: the id that the credit check had before the database lost its row; None: the database assigns an
     id.
+    `sent_at`: the time at which the purchase of a lost credit check was sent, which becomes its time of creation;
+    None: `now`.
     """
-    at = convert_to_naive_utc(now)
+    at, created_at = convert_to_naive_utc(now), convert_to_naive_utc(sent_at or now)
     row = {
         "client_id": int(client_id),
         "corporation_number": corporation_number,
@@ -423,8 +426,8 @@ def insert_pending_check(
         "operation_id": operation_id,
         "renews": renewed_id,
         "dates_zone": None,  # an adopted table has another default
-        "asked_at": at,
-        "created_at": at,
+        "asked_at": created_at,
+        "created_at": created_at,
         "changed_at": at,
         "state_since": at,
     }

@@ -2,17 +2,19 @@
 this purchase.
 """
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import pytest
 
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
-from console.domain.records import PurchaseRequest
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.places import Place
-from tests.support.refusals import call_for_refusal_code
+from tests.support.quick_desks import ManualClock
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 (NUMBER,) = invent_numbers(1, seed=84)
 
@@ -40,3 +42,60 @@ def test_a_check_that_had_expired_before_is_another_purchase(place: Place) -> No
         settled = console.recovery.resolve("credit-check", record.id, "success", "on their screen", 2).record
         assert (settled.state, vendor.count_charges(NUMBER)) == ("success", 2)
         assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "not_expired"
+
+
+def test_a_check_that_was_bought_before_is_another_purchase(
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock
+) -> None:
+    """A person settles an unknown purchase with the id of a valid credit check that was bought long before the
+    purchase was sent. The decision is refused, because the purchase that was sent would be forgotten. Nor does this
+    id restore a purchase that the database has lost.
+    """
+    vendor.charges.append(Charge(1, NUMBER, "1", hand_clock.today() - timedelta(days=200), None))
+    with place.desk(vendor, hand_clock) as console:
+        vendor.behaviour = "silent_after_charge"
+        error = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
+        record = error.detail["record"]
+        assert isinstance(record, CreditCheck)
+        error = call_for_refusal(lambda: console.recovery.resolve("credit-check", record.id, "success", "seen", 1))
+        assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "bought_before")
+        place.sql("DELETE FROM hansha_alarmbox_credit_checks", "DELETE FROM operations")
+        operation_id = record.operation_id or ""
+        error = call_for_refusal(lambda: console.recovery.resolve("operation", operation_id, "success", "seen", 1))
+        assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "bought_before")
+        restored = console.recovery.resolve("operation", operation_id, "success", "seen", 2).record
+        assert isinstance(restored, CreditCheck)
+        assert (restored.state, restored.credit_check_id) == ("success", 2)
+
+
+@dataclass
+class RepeatingVendor(LedgerVendor):
+    """A simulated AlarmBox that answers a further purchase of a number with the id of the first one."""
+
+    def report_charge(self, charge: Charge) -> CheckReport:
+        return super().report_charge(next(other for other in self.charges if other.number == charge.number))
+
+
+def test_a_renewal_answered_with_an_earlier_id_is_unknown(place: Place, hand_clock: ManualClock) -> None:
+    """AlarmBox answers a renewal with the id of the expired credit check. The renewal is unknown and needs a person:
+    with another id it is bought, and two people can decide that it was not, after which the number can be renewed.
+    """
+    vendor = RepeatingVendor(today=hand_clock.today)
+    with place.desk(vendor, hand_clock) as console:
+        console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        hand_clock.at += timedelta(days=370)
+        renewal = PurchaseRequest(NUMBER, "1", renew=True)
+        error = call_for_refusal(lambda: console.credit_checks.purchase(renewal))
+        record = error.detail["record"]
+        assert isinstance(record, CreditCheck)
+        assert (error.code, record.certainty, record.work.reason) == (
+            "outcome_unknown",
+            "unknown",
+            "answer_does_not_fit",
+        )
+        error = call_for_refusal(lambda: console.recovery.resolve("credit-check", record.id, "success", "seen", 1))
+        assert error.detail["reason"] == "used_by_other_record"
+        console.recovery.resolve("credit-check", record.id, "error", "no second charge on their screen")
+        with place.open_console_of_person(console, "lead-b") as lead:
+            lead.recovery.resolve("credit-check", record.id, "error", "the bill has one charge")
+        assert call_for_refusal_code(lambda: console.credit_checks.purchase(renewal)) == "outcome_unknown"

@@ -73,3 +73,28 @@ def test_an_operation_of_an_ended_process_lapses_with_its_lease(
     assert read_operation_state(console, record) == ("unknown", "lapsed")
     console.recovery.run_all_tasks()
     assert read_operation_state(console, record) == ("unknown", "lapsed")
+
+
+def test_a_lapse_makes_no_earlier_screen_a_second_decision(
+    console: Console, vendor: LedgerVendor, clock: ManualClock, place: Place
+) -> None:
+    """Two people have the version before the lapse was stored on their screens. The first may still decide, because
+    the lapse changed nothing that they read. The second has not seen the first person's proposal: their decision from
+    this version is refused, and from the new version it counts.
+    """
+    with simulate_crash(console._context) as vanish:
+        vendor.during = vanish
+        with pytest.raises(SimulatedCrash):
+            console.credit_checks.purchase(PURCHASE_REQUEST)
+    clock.at += timedelta(minutes=5)
+    (seen,) = console.lookup.find_records(NUMBER).credit_checks
+    console.recovery.run_all_tasks()  # stores the lapse
+    proposed = console.recovery.resolve("credit-check", seen.id, "error", "no charge", None, seen.version)
+    assert isinstance(proposed.record, CreditCheck)
+    assert (proposed.awaiting, proposed.record.version) == ("second_person", seen.version + 2)
+    with place.open_console_of_person(console, "lead-b") as lead:
+        for version in (seen.version, seen.version + 1):
+            with pytest.raises(ConsoleError, match="stale_view"):
+                lead.recovery.resolve("credit-check", seen.id, "error", "no charge", None, version)
+        decided = lead.recovery.resolve("credit-check", seen.id, "error", "y", None, proposed.record.version)
+    assert (decided.awaiting, decided.record.state) == (None, "error")

@@ -528,3 +528,30 @@ def test_a_denied_lost_purchase_that_is_listed_later_stops_the_next_one(
     assert (bought.state, bought.credit_check_id, bought.operation_id) == (CheckState.SUCCESS, 1, operation_id)
     again = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     assert again.detail["record"] == bought
+
+
+@dataclass
+class WrongExpiryVendor(ListingVendor):
+    """A simulated AlarmBox that reports an expiration date on the day of the purchase, which can't be right."""
+
+    def report_charge(self, charge: Charge) -> CheckReport:
+        return replace(super().report_charge(charge), expiration_date=charge.day, expired=None)
+
+
+@pytest.mark.parametrize("is_dated", [True, False], ids=["purchase date", "no purchase date"])
+def test_a_wrong_expiration_date_in_the_list_frees_no_claim(
+    place: Place, hand_clock: ManualClock, *, is_dated: bool
+) -> None:
+    """A listed purchase whose expiration date isn't after its purchase date counts as valid, so people can't deny the
+    unknown purchase, on the next day either. The same holds if AlarmBox states no purchase date.
+    """
+    vendor = WrongExpiryVendor(today=hand_clock.today, undated=set() if is_dated else {1})
+    vendor.behaviour = "silent_after_charge"
+    with place.desk(vendor, hand_clock) as console:
+        record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))).detail[
+            "record"
+        ]
+        assert isinstance(record, CreditCheck)
+        hand_clock.at += timedelta(days=1)
+        error = call_for_refusal(lambda: console.recovery.resolve("credit-check", record.id, "error", "x"))
+        assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "listed_purchase")

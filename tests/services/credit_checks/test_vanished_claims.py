@@ -4,7 +4,7 @@ the same corporation number again.
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -12,10 +12,10 @@ import pytest
 from console.app import Console, open_health_checks
 from console.domain.errors import ConsoleError
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
-from console.domain.records import CreditCheck, Operation, PurchaseRequest
+from console.domain.records import CheckReport, CreditCheck, Operation, PurchaseRequest
 from console.domain.service_results import OperationDetails
 from tests.support.invented import invent_numbers
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.ledger_vendor import Charge, LedgerVendor
 from tests.support.lost_operations import store_lost_operations
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -407,3 +407,79 @@ def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     assert len(vendor.charges) == 1
     console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
     assert buy_check(console).state == "success"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a loss is an error in the log")
+def test_a_restored_purchase_frees_no_later_lost_renewal(
+    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+) -> None:
+    """The database has lost a purchase and its renewal, and a probe restores the purchase: another renewal is refused
+    because of the lost one, although the purchase was restored later than the renewal was sent. The restored record
+    has the time at which its purchase was sent.
+    """
+    bought = buy_check(console)
+    clock.at += timedelta(days=370)
+    renewed = buy_check(console, renew=True)
+    for record in (bought, renewed):
+        delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+    clock.at += timedelta(days=1)
+    restored = console.recovery.probe("operation", bought.operation_id or "")
+    assert isinstance(restored, CreditCheck)
+    assert restored.created_at is not None
+    assert bought.created_at is not None
+    assert abs(restored.created_at - bought.created_at) < timedelta(seconds=1)
+    error = call_for_refusal(lambda: buy_check(console, renew=True))
+    assert (error.code, error.detail.get("operation_id")) == ("already_purchased", renewed.operation_id)
+    restored = console.recovery.probe("operation", renewed.operation_id or "")
+    assert isinstance(restored, CreditCheck)
+    assert (restored.state, restored.credit_check_id, vendor.count_charges(ONE)) == ("success", 2, 2)
+
+
+@pytest.mark.expects_log("answers that can't be recorded")
+def test_no_desk_denies_an_answer_that_another_desk_could_not_deliver(
+    console: Console, vendor: LedgerVendor, place: Place, clock: ManualClock
+) -> None:
+    """The database goes back while a purchase runs, and the desk can't deliver the answer: another desk then refuses
+    the decision that the purchase was not made, because the audit trail says that the first desk has the answer.
+    """
+
+    def lose_rows_and_report_loss() -> None:
+        place.sql("DELETE FROM hansha_alarmbox_credit_checks", "DELETE FROM operations")
+        store_lost_operations(console._context, console._context.spool.read_entries(console._context.database_id))
+
+    vendor.during = lose_rows_and_report_loss
+    operation_id = call_for_refusal(lambda: buy_check(console)).detail["operation_id"]
+    vendor.during = lambda: None
+    console.recovery.run_all_tasks()
+    with place.desk(vendor, clock, desk=1) as other_desk:
+        error = call_for_refusal(lambda: other_desk.recovery.resolve("operation", str(operation_id), "error", "x"))
+    assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
+    restored = console.recovery.probe("operation", str(operation_id))
+    assert isinstance(restored, CreditCheck)
+    assert (restored.state, vendor.count_charges(ONE)) == ("success", 1)
+
+
+@dataclass
+class NumberlessVendor(LedgerVendor):
+    """A simulated AlarmBox whose reports have no corporation number."""
+
+    def report_charge(self, charge: Charge) -> CheckReport:
+        return replace(super().report_charge(charge), corporation_number=None)
+
+
+def test_a_report_without_a_number_restores_only_the_answered_purchase(place: Place, clock: ManualClock) -> None:
+    """AlarmBox's report names no corporation. A lost purchase is restored with the id in AlarmBox's answer to this
+    purchase. The id that a person states proves nothing.
+    """
+    vendor = NumberlessVendor(today=clock.today)
+    with place.desk(vendor, clock) as desk:
+        bought = buy_check(desk)
+        delete_rows(place, bought, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
+        vendor.buy_check(PurchaseRequest(ONE, "1"))  # by hand, on AlarmBox's screen
+        operation_id = bought.operation_id or ""
+        error = call_for_refusal(lambda: desk.recovery.resolve("operation", operation_id, "success", "seen", 2))
+        assert (error.code, error.detail["reason"]) == ("evidence_mismatch", "no_number")
+        restored = desk.recovery.probe("operation", operation_id)
+        assert isinstance(restored, CreditCheck)
+        assert (restored.state, restored.credit_check_id) == ("success", 1)

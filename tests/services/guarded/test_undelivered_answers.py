@@ -13,7 +13,7 @@ from console.services.tasks.due_tasks import MAX_FAILED_DELIVERIES, UNDELIVERED_
 from tests.services.credit_checks.test_purchase_breaks import break_writes, delete_row
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import Place
+from tests.support.places import CHECKS_TABLE, Place
 from tests.support.quick_desks import ManualClock
 from tests.support.refusals import call_for_refusal
 
@@ -109,3 +109,29 @@ def test_a_failed_database_is_no_delivery_attempt(
     run_due_tasks(console, 1)
     (found,) = console.lookup.find_records(NUMBERS[0]).credit_checks
     assert found.state == "success"
+
+
+def test_a_case_about_a_lost_operation_is_not_about_a_later_record(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
+    """The database has lost a purchase and gives its id to the purchase of another company. The case about the answer
+    that can't be delivered is not about this company's record.
+    """
+    reset_ids = "DELETE FROM sqlite_sequence"
+    if place.engine != "sqlite":
+        reset_ids = f"ALTER TABLE {CHECKS_TABLE} AUTO_INCREMENT = 1"
+
+    def lose_rows_and_ids() -> None:
+        place.sql(f"DELETE FROM {CHECKS_TABLE}", "DELETE FROM operations", reset_ids)
+
+    vendor.during = lose_rows_and_ids
+    lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1")))
+    vendor.during = lambda: None
+    other = console.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
+    entry = console._context.spool.find(str(lost.detail["operation_id"]))
+    assert entry is not None
+    assert entry.intent.record_id == other.id
+    run_due_tasks(console, MAX_FAILED_DELIVERIES)
+    (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_ANSWER_RULE]
+    assert (alert.subject_kind, alert.subject_id) == ("credit-check", 0)
+    assert entry.intent.operation_id in alert.observed

@@ -203,7 +203,9 @@ def test_a_difference_opens_its_payment(show_page: ShowPageFunction) -> None:
     assert replaced == [ReconcileRoute(3)]
     page.go_to_record(("payment", 2))
     shown = page.current_difference
-    assert shown is not None and shown.payment is not None and shown.payment.id == 2
+    assert shown is not None
+    assert shown.payment is not None
+    assert shown.payment.id == 2
 
 
 def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPageFunction) -> None:
