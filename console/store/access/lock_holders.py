@@ -123,7 +123,9 @@ _MYSQL_SQL = _ProcedureSqlParts(
     lock_waits_query=f"SELECT {_WAIT_COLUMNS} FROM performance_schema.data_lock_waits i"  # noqa: S608  # constants
     " JOIN information_schema.innodb_trx w ON w.trx_id = i.requesting_engine_transaction_id"
     " JOIN information_schema.innodb_trx b ON b.trx_id = i.blocking_engine_transaction_id",
-    lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');"
+    # QUOTE('%'): MySQL's information_schema shows a doubled quote of a procedure as a single one, so the stored text
+    # would always differ from this one, and each upgrade would create the procedure again.
+    lock_account="SET @console_statement = CONCAT('ALTER USER ', QUOTE(account), '@', QUOTE('%'), ' ACCOUNT LOCK');"
     " PREPARE locks_account FROM @console_statement; EXECUTE locks_account; DEALLOCATE PREPARE locks_account;",
     # A session that sets `timestamp` forges `time`: a time ahead makes it negative, and an old one makes it long.
     wait_start="l.wait_started",
