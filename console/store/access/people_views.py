@@ -30,6 +30,7 @@ from console.domain.evidence.timeline import MIN_MASKED_TEXT_LENGTH
 from console.domain.payments.limits import LIMIT_KIND
 from console.domain.payments.records import MIN_PARTLY_SHOWN_PAYER_LENGTH, SHOWN_PAYER_SUFFIX_LENGTH
 from console.domain.payments.unmasking import UNMASKED_SECONDS
+from console.domain.reports.daily_close import DAILY_CLOSE_KIND
 from console.store.database.server import make_people_database_name
 from console.store.schema import core as schema
 
@@ -79,8 +80,10 @@ _JOIN_PAYMENT_OF_INCIDENT_SQL = " LEFT JOIN {0}.alerts alert ON alert.id = m.inc
     "alert.subject_kind", "alert.subject_id"
 )
 """SQL that joins the payment of the first alert of an incident, which gives the incident its id."""
-_RECORD_KINDS = ("credit-check", "order", "payment", "refund", "operation")
-"""Kinds of records whose audit entries every reader may see, because the screens show the history of these records.
+_KINDS_WITH_HISTORY = ("credit-check", "order", "payment", "refund", "operation", DAILY_CLOSE_KIND)
+"""Kinds of subjects whose audit entries every reader may see, because the screens show the history of these subjects.
+A daily close is compared with the first close of its day, whoever wrote it. The list of audit entries has only one's
+own entries for a person who isn't an auditor.
 """
 
 
@@ -191,7 +194,7 @@ def _make_is_own_name_sql(column: str) -> str:
 
 def _make_table_views() -> Mapping[str, _PeopleView]:
     """Return the definition of every view except SAME_PAYER_VIEW, by the name of the view."""
-    kinds = ", ".join(f"'{kind}'" for kind in _RECORD_KINDS)
+    kinds = ", ".join(f"'{kind}'" for kind in _KINDS_WITH_HISTORY)
     # The name is compared within the condition for each column: the server may join another person's row first.
     may_see_entry = (
         f"(p.name = {_ACCOUNT_NAME_SQL} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"

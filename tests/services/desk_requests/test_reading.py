@@ -4,6 +4,7 @@ mode.
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from console.app import Console, open_console
 from console.cli.servers.demo import SAMPLE_SEED, render_sample_report_pdf
 from console.demo.samples import generate_checks, generate_payments, write_samples
+from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import mask_payer
 from console.sandbox.alarmbox import companies
@@ -19,7 +21,7 @@ from console.settings.settings import load_settings
 from tests.support import payment_desks
 from tests.support.desks import MovedClock
 from tests.support.places import Place, ServerPlace
-from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode
+from tests.support.team_mode import end_team_mode, execute_desk_requests, start_team_mode, use_team_mode
 
 QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
 TABLE_BY_KIND = {
@@ -110,6 +112,25 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
             text = text.replace(payer, str(mask_payer(payer)))
         seen[name] = _VARYING_FACT_PATTERN.sub(r"\1=…", text)
     return seen
+
+
+def test_a_desk_in_team_mode_reads_the_first_close_of_another_person(
+    place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
+) -> None:
+    """The daily close of a day that another person has closed names this person and the time. The list of audit
+    entries still has only one's own entries.
+    """
+    place, day = place_with_records, (clock.now().astimezone(JST) - timedelta(days=1)).date()
+    assert isinstance(place, ServerPlace)
+    end_team_mode(place, "op-a")
+    with place.open_desk(sandbox, clock) as writer:
+        writer.daily_closes.write("paypay", day, tmp_path / "first.xlsx", "en")
+    with use_team_mode(place, "lead-b"), place.open_desk(sandbox, clock, person="lead-b", desk=2) as desk:
+        close = desk.reports.read_daily_close("paypay", day)
+        assert close.first_close is not None
+        assert close.first_close.person == place.get_account_name("op-a")
+        assert (close.first_close.is_comparable, close.changes) == (True, ())
+        assert {entry.who for entry in desk.audit.list_entries(1_000)} <= {place.get_account_name("lead-b")}
 
 
 def test_a_desk_in_team_mode_reads_the_same_data(
