@@ -35,6 +35,23 @@ def get_end_of_day(day: date) -> datetime:
     return datetime.combine(day, _END_OF_DAY_IN_UTC, UTC)
 
 
+def get_utc_span(first_day: date, last_day: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
+    the time zone `zone`. A first instant before the year 1 in UTC becomes the first instant of the year 1.
+    """
+    start, end = (datetime.combine(day, time(), zone) for day in (first_day, last_day + timedelta(days=1)))
+    return convert_to_local(start, UTC), end.astimezone(UTC)
+
+
+def list_days_of_span(start: datetime, end: datetime, zone: tzinfo) -> tuple[date, ...]:
+    """Return the calendar days of the time zone `zone` that contain a part of the time from the instant `start` to
+    the instant `end` (not included), the first one first.
+    """
+    first_day = convert_to_local(start, zone).date()
+    last_day = convert_to_local(end - timedelta(microseconds=1), zone).date()
+    return tuple(first_day + timedelta(days=number) for number in range((last_day - first_day).days + 1))
+
+
 def convert_to_local(at: datetime, zone: tzinfo) -> datetime:
     """Return the date and time in `zone` (aware) at an aware instant. If it is outside of the years 1 to 9999, return
     the first or the last second of these years: other programs store 9999-12-31 23:59:59 for "without end".

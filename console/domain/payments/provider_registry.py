@@ -112,6 +112,12 @@ def get_time_zone(provider_name: str) -> timezone:
     return provider.time_zone if provider else JST
 
 
+def lacks_history(provider_name: str) -> bool:
+    """True if the provider has no history, so that a reconciliation asks it about each of our payments."""
+    provider = find_provider(provider_name)
+    return provider is not None and provider.history_source is HistoryKind.EACH_PAYMENT
+
+
 def get_reversible_days(provider_name: str) -> int | None:
     """Return the number of days in which the payer's bank may reverse a payment of this provider; None if a success
     is final.

@@ -8,18 +8,18 @@ probe. A difference that remains opens a case for a person. The reconciliation c
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import JST
+from console.domain.calendar_days import JST, get_utc_span, list_days_of_span
 from console.domain.clock import is_in_future
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import (
-    HistoryKind,
     find_provider,
     get_time_zone,
+    lacks_history,
     list_provider_names,
     list_providers_of_type,
 )
@@ -237,7 +237,7 @@ class ReconciliationService:
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
-        phase = OWN_ROWS_PHASE if _lacks_history(provider) else PROVIDER_ROWS_PHASE
+        phase = OWN_ROWS_PHASE if lacks_history(provider) else PROVIDER_ROWS_PHASE
         run_id = reconciliations.open_run(
             tx.conn, provider, first_day, last_day, context.make_holder().operator, now, phase
         )
@@ -307,7 +307,7 @@ class ReconciliationService:
     ) -> HistorySource | None:
         """Return the provider's history of these days; None if the provider has no history. `contents` are the daily
         files as `_read_daily_file_contents` returns them; a history made of notices doesn't use them."""
-        if _lacks_history(provider):
+        if lacks_history(provider):
             return None
         if (files := self._daily_file_stores.get(provider)) is not None:
             return FileHistory(files.daily, files.merchant_id, contents)
@@ -428,7 +428,8 @@ class ReconciliationService:
 
     def _find_comparable_days(self, provider: str) -> list[date]:
         """Return the days that can be compared now: for a provider with daily files the announced days, otherwise
-        yesterday if it has payments or notices.
+        yesterday if a Japanese day of which it has a part has payments or notices. The daily close of such a Japanese
+        day needs all days of the provider that have a part of it, also a day without payments.
         """
         now = self._context.now()
         with self._context.database.read() as conn:
@@ -436,26 +437,19 @@ class ReconciliationService:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
                 return [date.fromisoformat(day) for day in our_records.list_announced_days(conn, provider, since)]
             day = now.astimezone(get_time_zone(provider)).date() - timedelta(days=1)
-            begins_at, until = _make_utc_span(provider, day, day)
+            japanese_days = list_days_of_span(*_make_utc_span(provider, day, day), JST)
+            begins_at, until = get_utc_span(japanese_days[0], japanese_days[-1], JST)
             find_events = (
-                our_records.list_begun_payments if _lacks_history(provider) else our_records.list_events_of_source
+                our_records.list_begun_payments if lacks_history(provider) else our_records.list_events_of_source
             )
             return [day] if find_events(conn, provider, (begins_at, 0), until, 1) else []
-
-
-def _lacks_history(provider: str) -> bool:
-    """True if the provider has no history, so that the reconciliation asks it about each of our payments."""
-    plugin = find_provider(provider)
-    return plugin is not None and plugin.history_source is HistoryKind.EACH_PAYMENT
 
 
 def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[datetime, datetime]:
     """Return the first instant of `first_day` and the first instant after `last_day`, in UTC. The days are those of
     the provider's time zone.
     """
-    zone = get_time_zone(provider)
-    begins_at = datetime.combine(first_day, time(), zone).astimezone(UTC)
-    return begins_at, datetime.combine(last_day + timedelta(days=1), time(), zone).astimezone(UTC)
+    return get_utc_span(first_day, last_day, get_time_zone(provider))
 
 
 def _is_day_over(provider: str, day: date, at: datetime) -> bool:

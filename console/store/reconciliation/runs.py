@@ -1,6 +1,6 @@
 """Rows of reconciliation runs (progress and counts) and of the differences that the runs found."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -52,17 +52,19 @@ _DIFFERENCE_ROW_ID_QUERY = select(reconciliation_rows.c.id).where(
     reconciliation_rows.c.run_id == bindparam("of_run_id"),
     reconciliation_rows.c.row_key == bindparam("difference_key"),
 )
+_DIFFERENCES_QUERY = select(
+    reconciliation_rows.c.row_key,
+    reconciliation_rows.c.verdict,
+    reconciliation_rows.c.payment_id,
+    reconciliation_rows.c.ours,
+    reconciliation_rows.c.theirs,
+    reconciliation_rows.c.case_opened,
+    reconciliation_rows.c.id,
+)
 _DIFFERENCE_ROWS_QUERY = (
-    select(
-        reconciliation_rows.c.row_key,
-        reconciliation_rows.c.verdict,
-        reconciliation_rows.c.payment_id,
-        reconciliation_rows.c.ours,
-        reconciliation_rows.c.theirs,
-        reconciliation_rows.c.case_opened,
-        reconciliation_rows.c.id,
+    _DIFFERENCES_QUERY.where(
+        reconciliation_rows.c.run_id == bindparam("of_run_id"), reconciliation_rows.c.id > bindparam("after")
     )
-    .where(reconciliation_rows.c.run_id == bindparam("of_run_id"), reconciliation_rows.c.id > bindparam("after"))
     .order_by(reconciliation_rows.c.id)
     .limit(_LIMIT_PARAMETER)
 )
@@ -76,9 +78,9 @@ class ReconciliationRun:
     """A reconciliation of one provider over a range of days. In the phase `theirs` it reads the provider's history,
     then in the phase `ours` the records of this console.
 
-    `from_day` and `to_day` are the first and the last compared day in Japan. `state` is RUN_RUNNING, RUN_DONE or
-    RUN_FAILED; `reason` is the code of the reason for which the run failed (None if it hasn't). `asked_by` is the
-    person or worker who started it.
+    `from_day` and `to_day` are the first and the last compared day in the provider's time zone. `state` is
+    RUN_RUNNING, RUN_DONE or RUN_FAILED; `reason` is the code of the reason for which the run failed (None if it
+    hasn't). `asked_by` is the person or worker who started it.
 
     `position` is the place at which an interrupted run continues, `evidence_id` the evidence of the first file that
     it has read. The other fields count the compared rows about payments and refunds by their result: equal
@@ -227,12 +229,27 @@ def list_differences(
     query = _DIFFERENCE_ROWS_QUERY
     if len(verdicts) < len(ReconciliationVerdict) - 1:  # all verdicts except "matched", which has no rows
         query = query.where(reconciliation_rows.c.verdict.in_(sorted(verdicts)))
-    differences = conn.execute(query, {"of_run_id": run_id, "after": after_id, "limit": limit})
+    return select_differences(conn, query, {"of_run_id": run_id, "after": after_id, "limit": limit})
+
+
+def get_all_differences_query() -> Select[Any]:
+    """Return the query of all differences with the columns of a `ReconciliationDifference`. The caller adds
+    conditions to it.
+    """
+    return _DIFFERENCES_QUERY
+
+
+def select_differences(
+    conn: Connection, query: Select[Any], values: Mapping[str, object] | None = None
+) -> tuple[ReconciliationDifference, ...]:
+    """Run a query that the caller has made from `get_all_differences_query()`, with the values of its parameters, and
+    return its differences.
+    """
     return tuple(
         ReconciliationDifference(
             key, ReconciliationVerdict(verdict), payment, our_text, their_text, bool(case), row_id
         )
-        for key, verdict, payment, our_text, their_text, case, row_id in differences
+        for key, verdict, payment, our_text, their_text, case, row_id in conn.execute(query, values or {})
     )
 
 
