@@ -31,11 +31,15 @@ class UnfinishedFile:
         digest = hashlib.file_digest(self.file, "sha256")  # type: ignore[arg-type]  # a binary file; the stub asks for its buffer
         return self.file.tell(), digest.hexdigest()
 
-    def publish(self) -> None:
-        """Write the content to the disk (fsync) and give the file its final name. Raises FileExistsError if the
-        name exists already, and another OSError if the content or the name can't be written."""
+    def write_to_disk(self) -> None:
+        """Write the content to the disk (fsync). Raises OSError if it can't be written."""
         self.file.flush()
         os.fsync(self.file.fileno())
+
+    def publish(self) -> None:
+        """Write the content to the disk and give the file its final name. Raises FileExistsError if the name exists
+        already, and another OSError if the content or the name can't be written."""
+        self.write_to_disk()
         if self.temporary_path is None:
             os.link(f"/proc/self/fd/{self.file.fileno()}", self.final_path, src_dir_fd=0, follow_symlinks=True)
         else:

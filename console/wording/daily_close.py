@@ -39,8 +39,9 @@ def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language
     if reason is NotFinalReason.STILL_UNKNOWN:
         still_unknown = sum(record.settled_at is None for record in close.unknown_records)
         return translate(f"close.point.{reason}", language, n=still_unknown)
-    if reason is NotFinalReason.NOT_RECONCILED and close.reconciliation is not None:
-        return translate("close.point.reconciled_early", language, id=close.reconciliation.run_id)
+    run_id = None if close.reconciliation is None else close.reconciliation.early_run_id
+    if reason is NotFinalReason.NOT_RECONCILED and run_id is not None:
+        return translate("close.point.reconciled_early", language, id=run_id)
     return translate(f"close.point.{reason}", language)
 
 
@@ -54,9 +55,11 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
     if run is None:
         yield translate("close.reconciliation.none", language)
     else:
+        key = "close.reconciliation.own_days" if run.has_differences_of_day else "close.reconciliation"
+        ids = translate("close.id_separator", language).join(map(str, run.run_ids))
         days = {"first": run.from_day.isoformat(), "last": run.to_day.isoformat()}
         counts = {"matched": run.matched, "n": run.difference_count}
-        yield translate("close.reconciliation", language, id=run.run_id, **days, **counts)
+        yield translate(key, language, ids=ids, **days, **counts)
     yield _format_first_close(close, language)
     if not close.is_complete:
         yield translate("close.capped", language)
@@ -64,9 +67,12 @@ def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
 
 def _format_first_close(close: DailyClose, language: str) -> str:
     """Return the sentence with the time at which the day was closed for the first time."""
-    if close.first_close is None:
+    first_close = close.first_close
+    if first_close is None:
         return translate("close.first", language)
-    facts = {"at": format_instant(close.first_close.at), "person": close.first_close.person}
+    facts = {"at": format_instant(first_close.at), "person": first_close.person}
+    if not first_close.is_comparable:
+        return translate("close.incomparable", language, **facts)
     return translate("close.changed" if close.changes else "close.unchanged", language, **facts)
 
 

@@ -8,6 +8,7 @@ from console.domain.reports.daily_close import (
     DailyClose,
     DailyCloseChange,
     DailyCloseMoney,
+    FirstClose,
     UnknownRecord,
 )
 from console.domain.reports.refund_funnel import CountAndSum
@@ -26,12 +27,18 @@ def build_daily_close_json(close: DailyClose) -> JsonObject:
         "reconciliation": None
         if close.reconciliation is None
         else _build_reconciliation_run_json(close.reconciliation),
-        "first": None
-        if close.first_close is None
-        else {"at": format_instant(close.first_close.at), "who": close.first_close.person},
+        "first": None if close.first_close is None else _build_first_close_json(close.first_close),
         "changes": [_build_close_change_json(change) for change in close.changes],
         "complete": close.is_complete,
         "read_at": format_instant(close.read_at),
+    }
+
+
+def _build_first_close_json(first_close: FirstClose) -> JsonObject:
+    return {
+        "at": format_instant(first_close.at),
+        "who": first_close.person,
+        "comparable": first_close.is_comparable,
     }
 
 
@@ -60,6 +67,7 @@ def _build_reconciliation_run_json(run: CloseReconciliation) -> JsonObject:
     counts = ("matched", "imported", "missing_there", "different_state", "different_amount", "refused")
     return {
         "run": run.run_id,
+        "runs": list(run.run_ids),
         "from": run.from_day.isoformat(),
         "to": run.to_day.isoformat(),
         **{name: getattr(run, name) for name in counts},

@@ -2,10 +2,13 @@
 the day, and the changes since the first close of this day.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from hashlib import sha256
+from typing import Any
 
 from console.domain.reconciliation.service_results import DifferenceItem
 from console.domain.reports.refund_funnel import CountAndSum
@@ -13,6 +16,11 @@ from console.domain.reports.refund_funnel import CountAndSum
 DAILY_SUM_NAMES = ("captured", "refunded", "reversed", "unknown_opening", "unknown_closing")
 """Names of the sums of a daily close, in the order in which its tables show them."""
 DAILY_CLOSE_KIND = "daily-close"
+MAX_STORED_UNKNOWN_NAMES = 300
+"""Largest number of records with an unknown outcome whose names the facts of a close contain. With this number the
+facts have at most about 12,000 characters, so the audit trail stores them uncut.
+"""
+_UNKNOWN_NAME_PATTERN = re.compile("(payment|refund) [0-9]{1,18}")
 Facts = Mapping[str, object]
 
 
@@ -29,9 +37,10 @@ class NotFinalReason(StrEnum):
 class DailyCloseMoney:
     """Numbers and sums of the payments and refunds of one currency in a daily close.
 
-    - `captured`: payments that were paid on the day, without reversed ones and those whose outcome is unknown
+    - `captured`: payments that were paid on the day, without those whose outcome is unknown. Of a payment that has
+      been reversed since, only the refunded amount is in this sum
     - `refunded`: refunds that were completed on the day
-    - `reversed`: payments that were reversed on the day, whenever they were paid
+    - `reversed`: payments that were reversed on the day, whenever they were paid, without their refunded amounts
     - `unknown_opening`: payments and refunds whose outcome was unknown at the first instant of the day;
       `unknown_closing`: those whose outcome was unknown at the first instant after the day. If the outcome is known
       now, the record may also be in another sum.
@@ -78,11 +87,18 @@ class UnknownRecord:
 
 @dataclass(frozen=True, slots=True)
 class CloseReconciliation:
-    """The newest complete reconciliation that compared the day. It has the counts of payments at the time of the run,
-    the number of unreadable rows, and the first 1,000 differences with their present cases.
+    """The newest complete reconciliation runs that compared the day, with the counts of payments at the time of the
+    runs, the number of unreadable rows, and the first 1,000 differences with their present cases.
+
+    It is one run, or several if the provider's days begin at another time than Japanese days. `run_ids` are their
+    ids, the newest last. If the provider is asked about each payment, `has_differences_of_day` is True: then the
+    differences and their counts are those of the payments of the Japanese day, and `matched` is the number of all
+    payments that agree of the runs' days. Otherwise all counts are those of the runs' days.
+
+    `early_run_id` is a run that began before the end of the part of the day that it compared; None if there is none.
     """
 
-    run_id: int
+    run_ids: tuple[int, ...]
     from_day: date
     to_day: date
     matched: int
@@ -92,6 +108,13 @@ class CloseReconciliation:
     different_amount: int
     refused: int
     differences: tuple[DifferenceItem, ...] = ()
+    has_differences_of_day: bool = False
+    early_run_id: int | None = None
+
+    @property
+    def run_id(self) -> int:
+        """The id of the newest run."""
+        return self.run_ids[-1]
 
     @property
     def difference_count(self) -> int:
@@ -104,11 +127,13 @@ class DailyCloseChange:
     """A difference between the first close of a day and a later close of this day.
 
     - `what`: the kind of difference. It is the name of a sum (one of DAILY_SUM_NAMES, in `currency`); or `unknown`,
-      if a record was added to or removed from the records with an unknown outcome; or `reconciliation`, if the result
-      of the reconciliation has changed
+      if a record was added to or removed from the records with an unknown outcome; or `unknown_records`, if these
+      records have changed and are too many to be named; or `reconciliation`, if the result of the reconciliation has
+      changed
     - `before` and `after`: the values in the first and in the later close; None if that close has no value. A sum is
       a number and an amount, with zeros if it is missing. The value of `unknown` is a text such as `payment 17`, that
-      of `reconciliation` a text such as `120 / 3` (agreeing payments / differences)
+      of `unknown_records` a text such as `1202 / 5c1f3a90` (number of the records / beginning of the SHA-256 of their
+      names), that of `reconciliation` a text such as `120 / 3` (agreeing payments / differences)
     - `number`: the number of the payment that an `unknown` change is about; None for the other changes, or if the
       database no longer has the payment
     """
@@ -132,18 +157,20 @@ class DailyCloseChange:
 @dataclass(frozen=True, slots=True)
 class FirstClose:
     """The first close of the day that was written to a file: the time at which, and the person by whom, it was
-    written."""
+    written. `is_comparable` is False if its audit entry lacks figures, so that the changes since then aren't known:
+    an earlier version of the program cut the entry of a close with many unknown outcomes."""
 
     at: datetime
     person: str
+    is_comparable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class DailyClose:
     """The close of a provider's day, computed from the present records at `read_at`. `money` has the sums of each
     currency, `open_points` the reasons for which the close isn't final, `changes` the changes since the first close
-    of the day. `reconciliation` is None if no complete run compared the day, `first_close` if the day was never
-    closed before.
+    of the day. `reconciliation` is None if no complete run compared a part of the day, `first_close` if the day was
+    never closed before.
 
     `is_complete` is True if the close has searched all calls for outcomes that were unknown at the end of the day and
     are known now. It is False if there are too many calls for that.
@@ -164,10 +191,6 @@ class DailyClose:
     def is_final(self) -> bool:
         """True if nothing of the day is open (`open_points` is empty)."""
         return not self.open_points
-
-    def copy_with_changes(self, changes: tuple[DailyCloseChange, ...]) -> "DailyClose":
-        """Return a copy of the close with `changes` as the changes since the first close of the day."""
-        return replace(self, changes=changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +213,18 @@ def make_close_subject(provider: str, day: date) -> str:
 
 def make_close_facts(close: DailyClose) -> Facts:
     """Return the facts of a close that its audit entry stores. `compare_close_facts` compares a later close with
-    them."""
+    them. Of the records with an unknown outcome they have the first MAX_STORED_UNKNOWN_NAMES names, and the number
+    and the SHA-256 of all names, because an audit entry has a limited length."""
     run = close.reconciliation
+    unknown_names = [record.name for record in close.unknown_records]
     return {
         "money": {
             money.currency: {name: [money.get_sum(name).count, money.get_sum(name).minor] for name in DAILY_SUM_NAMES}
             for money in close.money
         },
-        "unknown": [record.name for record in close.unknown_records],
+        "unknown": unknown_names[:MAX_STORED_UNKNOWN_NAMES],
+        "unknown_count": len(unknown_names),
+        "unknown_sha256": _hash_names(unknown_names),
         "reconciliation": None if run is None else format_reconciliation(run),
         "final": close.is_final,
     }
@@ -208,52 +235,85 @@ def format_reconciliation(run: CloseReconciliation) -> str:
     return f"{run.matched} / {run.difference_count}"
 
 
-def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...]:
+def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...] | None:
     """Return the changes from the facts `first_facts` of the day's first close to the facts `present_facts` of a
     later close. The sequence is: the changed sums per currency, the removed and added records with an unknown
     outcome, the change of the reconciliation's result.
+
+    Return None if facts are missing or malformed, so that the closes can't be compared: an entry may be cut, and the
+    people's accounts may write entries about closes themselves.
     """
+    first, present = _parse_facts(first_facts), _parse_facts(present_facts)
+    if first is None or present is None:
+        return None
     changes = []
-    first_sums, present_sums = (_read_sums(facts) for facts in (first_facts, present_facts))
     for currency, name in sorted(
-        first_sums.keys() | present_sums.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
+        first.sums.keys() | present.sums.keys(), key=lambda key: (key[0], DAILY_SUM_NAMES.index(key[1]))
     ):
-        first_sum, present_sum = (
-            first_sums.get((currency, name), CountAndSum()),
-            present_sums.get((currency, name), CountAndSum()),
-        )
+        first_sum, present_sum = (facts.sums.get((currency, name), CountAndSum()) for facts in (first, present))
         if first_sum != present_sum:
             changes.append(DailyCloseChange(name, currency, first_sum, present_sum))
-    first_unknown, present_unknown = (
-        _convert_to_text_list(facts.get("unknown")) for facts in (first_facts, present_facts)
-    )
-    changes += [DailyCloseChange("unknown", before=name) for name in first_unknown if name not in present_unknown]
-    changes += [DailyCloseChange("unknown", after=name) for name in present_unknown if name not in first_unknown]
-    if first_facts.get("reconciliation") != present_facts.get("reconciliation"):
-        first_reconciliation, present_reconciliation = (
-            facts.get("reconciliation") for facts in (first_facts, present_facts)
-        )
-        changes.append(
-            DailyCloseChange(
-                "reconciliation",
-                before=None if first_reconciliation is None else str(first_reconciliation),
-                after=None if present_reconciliation is None else str(present_reconciliation),
-            )
-        )
+    changes += _compare_unknown_records(first, present)
+    if first.reconciliation != present.reconciliation:
+        changes.append(DailyCloseChange("reconciliation", before=first.reconciliation, after=present.reconciliation))
     return tuple(changes)
 
 
-def _read_sums(facts: Facts) -> dict[tuple[str, str], CountAndSum]:
-    """Return the sums in the stored facts of a close, by currency and name of the sum. A name that is not one of
-    DAILY_SUM_NAMES is left out."""
-    money_of_currencies = facts.get("money")
-    return {
-        (str(currency), name): CountAndSum(int(sums[name][0]), int(sums[name][1]))
-        for currency, sums in (money_of_currencies.items() if isinstance(money_of_currencies, Mapping) else ())
-        for name in DAILY_SUM_NAMES
-        if name in sums
-    }
+@dataclass(frozen=True, slots=True)
+class _CloseFacts:
+    """The stored facts of a close: its sums by currency and name, the names of records with an unknown outcome, the
+    number and the SHA-256 of all such names, and the result of the reconciliation."""
+
+    sums: Mapping[tuple[str, str], CountAndSum]
+    unknown_names: tuple[str, ...]
+    unknown_count: int
+    unknown_sha256: str
+    reconciliation: str | None
 
 
-def _convert_to_text_list(value: object) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list | tuple) else []
+def _compare_unknown_records(first: _CloseFacts, present: _CloseFacts) -> list[DailyCloseChange]:
+    """Return a change for each record with an unknown outcome that was removed or added. If not all names are stored,
+    return at most one change, of the kind `unknown_records`."""
+    if first.unknown_sha256 == present.unknown_sha256:
+        return []
+    if any(len(facts.unknown_names) < facts.unknown_count for facts in (first, present)):
+        before, after = (f"{facts.unknown_count} / {facts.unknown_sha256[:8]}" for facts in (first, present))
+        return [DailyCloseChange("unknown_records", before=before, after=after)]
+    removed_names = [name for name in first.unknown_names if name not in present.unknown_names]
+    added_names = [name for name in present.unknown_names if name not in first.unknown_names]
+    return [
+        *(DailyCloseChange("unknown", before=name) for name in removed_names),
+        *(DailyCloseChange("unknown", after=name) for name in added_names),
+    ]
+
+
+def _parse_facts(facts: Facts) -> _CloseFacts | None:
+    """Return the stored facts of a close; None if facts are missing or malformed. An entry of an earlier version has
+    the names of all records with an unknown outcome, but neither their number nor their SHA-256."""
+    stored: Mapping[str, Any] = facts
+    try:
+        sums = {
+            (str(currency), name): CountAndSum(int(values[name][0]), int(values[name][1]))
+            for currency, values in stored["money"].items()
+            for name in DAILY_SUM_NAMES
+        }
+        unknown_names = tuple(map(str, stored["unknown"]))
+        unknown_count = int(stored.get("unknown_count", len(unknown_names)))
+        reconciliation = stored["reconciliation"]
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        return None
+    if not all(map(_UNKNOWN_NAME_PATTERN.fullmatch, unknown_names)):
+        return None
+    unknown_sha256 = str(stored.get("unknown_sha256", _hash_names(unknown_names)))
+    return _CloseFacts(
+        sums,
+        unknown_names,
+        unknown_count,
+        unknown_sha256,
+        None if reconciliation is None else str(reconciliation),
+    )
+
+
+def _hash_names(names: Collection[str]) -> str:
+    """Return the hexadecimal SHA-256 of the names, independent of their sequence."""
+    return sha256("\n".join(sorted(names)).encode()).hexdigest()

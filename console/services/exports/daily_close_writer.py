@@ -1,7 +1,7 @@
 """Write the daily close of a provider to a file, and an audit entry about it. The program compares later closes of
 the same day with this audit entry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from console.services.audit import refusals
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.services.process.new_file import open_new_file
 
 _DAILY_CLOSE_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
@@ -40,8 +41,9 @@ class DailyCloseWriter:
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
         """Write the daily close of the provider and day to the new file `path`, whose suffix names the format (PDF or
-        XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete;
-        only the present user of the machine can read it. Return a description of the file.
+        XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete
+        and the entry is written; only the present user of the machine can read it. If it can't get its name, a second
+        audit entry says so, and the first one counts as no close. Return a description of the file.
 
         Raises not_found for an unknown provider; no_operator if no name of a person is configured; not_allowed if the
         acting person has no right to read; usage (file_exists) if the file exists, (document_format) for another
@@ -59,20 +61,31 @@ class DailyCloseWriter:
             else:
                 write_document_workbook(draft.file, document)
             size, sha256 = draft.compute_length_and_sha256()
-            facts = {
-                **make_close_facts(daily_close),
+            file_facts = {
                 "provider": provider,
                 "day": day.isoformat(),
                 "format": document_format.value,
                 "sha256": sha256,
             }
-            self._context.write(
-                lambda tx: self._context.record_audit(
-                    tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=DAILY_CLOSE_KIND
-                )
-            )
-            draft.publish()
+            draft.write_to_disk()  # before the entry: a full disk is found here
+            self._write_audit_entry(subject, {**make_close_facts(daily_close), **file_facts})
+            try:
+                draft.publish()
+            except OSError as error:
+                code = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
+                with log_and_suppress("audit of a daily close without a file"):
+                    self._write_audit_entry(subject, file_facts, result="failed", reason=code)
+                raise
             return WrittenDailyClose(str(draft.final_path), size, sha256, daily_close)
+
+    def _write_audit_entry(
+        self, subject: str, facts: Mapping[str, object], *, result: str = "done", reason: ErrorCode | None = None
+    ) -> None:
+        self._context.write(
+            lambda tx: self._context.record_audit(
+                tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=DAILY_CLOSE_KIND, result=result, reason=reason
+            )
+        )
 
 
 def _parse_document_format(path: Path) -> DocumentFormat:

@@ -1,13 +1,15 @@
 """Make the daily close of a provider (its money on one Japanese day), and compare it with the first close of the
 same day that the audit trail contains."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.calendar_days import JST, get_end_of_day
+from console.domain.calendar_days import JST, get_utc_span, list_days_of_span
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.payments.provider_registry import get_time_zone, lacks_history
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.records import AuditEntry
 from console.domain.reports.daily_close import (
@@ -32,6 +34,7 @@ from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import ReconciliationRun
 from console.store.reports import daily_close as store
+from console.store.reports.daily_close import ProviderDay
 from console.store.reports.provider_success import list_providers
 
 MAX_LISTED_DIFFERENCES = 1_000
@@ -50,23 +53,26 @@ def read_daily_close(conn: Connection, provider: str, day: date, now: datetime) 
     period = Period(day, day)
     unknown_at_start, has_all_at_start = store.list_records_with_unknown_outcome(conn, provider, period.start)
     unknown_at_end, has_all_at_end = store.list_records_with_unknown_outcome(conn, provider, min(period.end, now))
-    run = store.find_complete_run_of_day(conn, provider, day)
-    first_entry = _find_first_close_entry(conn, provider, day)
+    provider_days = _read_provider_days(conn, provider, period)
     close = DailyClose(
         provider,
         day,
         _read_money_per_currency(conn, provider, period, unknown_at_start, unknown_at_end),
         unknown_at_end,
-        None if run is None else _read_reconciliation(conn, run),
-        _list_reasons_why_not_final(day, unknown_at_end, run, now),
+        _read_reconciliation(conn, provider, provider_days, period),
+        _list_reasons_why_not_final(period, unknown_at_end, provider_days, now),
         now,
-        None if first_entry is None else FirstClose(first_entry.at, first_entry.who),
         is_complete=has_all_at_start and has_all_at_end,
     )
+    first_entry = _find_first_close_entry(conn, provider, day)
     if first_entry is None:
         return close
     changes = compare_close_facts(first_entry.detail, make_close_facts(close))
-    return close.copy_with_changes(_add_payment_numbers(conn, provider, changes))
+    return replace(
+        close,
+        first_close=FirstClose(first_entry.at, first_entry.who, is_comparable=changes is not None),
+        changes=_add_payment_numbers(conn, provider, changes or ()),
+    )
 
 
 def _add_payment_numbers(
@@ -123,35 +129,100 @@ def _sum_unknown_records(records: tuple[UnknownRecord, ...]) -> dict[str, CountA
     return sums
 
 
-def _read_reconciliation(conn: Connection, run: ReconciliationRun) -> CloseReconciliation:
-    differences = reconciliations.list_differences(
-        conn, run.id, 0, MAX_LISTED_DIFFERENCES, VERDICTS_OF_PART[PART_ALL]
+def _read_provider_days(conn: Connection, provider: str, period: Period) -> tuple[ProviderDay, ...]:
+    """Return the days of the provider's time zone that have a part of the period, the first one first, each with its
+    reconciliation run. A Japanese day has parts of two Indian days."""
+    zone = get_time_zone(provider)
+    return tuple(
+        ProviderDay(*get_utc_span(day, day, zone), store.find_complete_run_of_day(conn, provider, day))
+        for day in list_days_of_span(period.start, period.end, zone)
     )
+
+
+def _read_reconciliation(
+    conn: Connection, provider: str, provider_days: Sequence[ProviderDay], period: Period
+) -> CloseReconciliation | None:
+    """Return the results of the runs of these days of the provider, added together; None if no day has a run."""
+    runs = sorted({day.run.id: day.run for day in provider_days if day.run is not None}.values(), key=_get_run_id)
+    if not runs:
+        return None
+    has_differences_of_day = lacks_history(provider)
+    if has_differences_of_day:
+        counts = store.count_differences_by_verdict(conn, provider_days, period)
+        differences = store.list_differences_in_period(conn, provider_days, period, MAX_LISTED_DIFFERENCES)
+    else:
+        counts = {name: sum(getattr(run, name) for run in runs) for name in reconciliations.COUNT_COLUMNS}
+        counts["refused"] = sum(our_records.count_refused_rows(conn, run.id) for run in runs)
+        differences = tuple(
+            difference
+            for run in runs
+            for difference in reconciliations.list_differences(
+                conn, run.id, 0, MAX_LISTED_DIFFERENCES, VERDICTS_OF_PART[PART_ALL]
+            )
+        )[:MAX_LISTED_DIFFERENCES]
     return CloseReconciliation(
-        run.id, run.from_day, run.to_day, run.matched, run.imported, run.missing_there, run.different_state,
-        run.different_amount, our_records.count_refused_rows(conn, run.id), read_difference_items(conn, differences),
-    )  # fmt: skip
+        tuple(run.id for run in runs),
+        min(run.from_day for run in runs),
+        max(run.to_day for run in runs),
+        sum(run.matched for run in runs),
+        counts.get("imported", 0),
+        counts.get("missing_there", 0),
+        counts.get("different_state", 0),
+        counts.get("different_amount", 0),
+        counts.get("refused", 0),
+        read_difference_items(conn, differences),
+        has_differences_of_day=has_differences_of_day,
+        early_run_id=_find_early_run_id(provider_days, period),
+    )
+
+
+def _get_run_id(run: ReconciliationRun) -> int:
+    return run.id
+
+
+def _find_early_run_id(provider_days: Sequence[ProviderDay], period: Period) -> int | None:
+    """Return the id of the first run that began before the end of the part of the period that its day has, so that it
+    hasn't compared the rest of this part; None if there is none."""
+    early_runs = (
+        day.run for day in provider_days if day.run is not None and day.run.begun_at < min(day.end, period.end)
+    )
+    return next((run.id for run in early_runs), None)
 
 
 def _list_reasons_why_not_final(
-    day: date, unknown_at_end: tuple[UnknownRecord, ...], run: ReconciliationRun | None, now: datetime
+    period: Period, unknown_at_end: tuple[UnknownRecord, ...], provider_days: Sequence[ProviderDay], now: datetime
 ) -> tuple[NotFinalReason, ...]:
-    """Return the reasons why the close isn't final; empty if it is final. `unknown_at_end` are the records whose
-    outcome was unknown at the end of the day. `run` is the last reconciliation run of the day, None if there is none.
-    A run that began before the end of the day hasn't compared the rest of the day.
+    """Return the reasons why the close isn't final; empty if it is final. `period` is the Japanese day,
+    `unknown_at_end` are the records whose outcome was unknown at its end, and `provider_days` are the provider's days
+    that have a part of it. Each of them needs a complete run.
     """
-    end = get_end_of_day(day)
     is_open_by_reason = {
-        NotFinalReason.DAY_RUNNING: now < end,
+        NotFinalReason.DAY_RUNNING: now < period.end,
         NotFinalReason.STILL_UNKNOWN: any(record.settled_at is None for record in unknown_at_end),
-        NotFinalReason.NOT_RECONCILED: run is None or run.begun_at < end,
+        NotFinalReason.NOT_RECONCILED: any(day.run is None for day in provider_days)
+        or _find_early_run_id(provider_days, period) is not None,
     }
     return tuple(reason for reason, is_open in is_open_by_reason.items() if is_open)
 
 
 def _find_first_close_entry(conn: Connection, provider: str, day: date) -> AuditEntry | None:
-    """Return the first audit entry about a written daily close of this provider and day; None if there is none."""
-    entries = trail.list_entries_of_subject(conn, DAILY_CLOSE_KIND, make_close_subject(provider, day))
-    return next(
-        (entry for entry in entries if entry.what == AuditAction.DAILY_CLOSE_WRITTEN and entry.result == "done"), None
-    )
+    """Return the first audit entry about a written daily close of this provider and day; None if there is none.
+
+    The entry is written before the file gets its name. If the file then couldn't get its name, the same person has a
+    later entry with the same SHA-256 that says so, and the earlier entry is about no close.
+    """
+    written_entries: list[AuditEntry] = []
+    for entry in trail.list_entries_of_subject(conn, DAILY_CLOSE_KIND, make_close_subject(provider, day)):
+        if entry.what != AuditAction.DAILY_CLOSE_WRITTEN:
+            continue
+        if entry.result == "done":
+            written_entries.append(entry)
+        elif "sha256" in entry.detail:
+            same_file_entries = [
+                earlier
+                for earlier in written_entries
+                if (earlier.who, earlier.detail.get("sha256")) == (entry.who, entry.detail["sha256"])
+            ]
+            if same_file_entries:
+                written_entries.remove(same_file_entries[-1])
+    return next(iter(written_entries), None)

@@ -8,23 +8,24 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, OperationState, WorkState
 from console.domain.reports.daily_close import UnknownRecord
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
+from console.domain.tasks.records import ReconciliationDifference
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.operations import journal
 from console.store.reconciliation import runs
 from console.store.reconciliation.runs import ReconciliationRun
+from console.store.reports.kept_money import make_kept_money_sql
 from console.store.reports.time_to_truth import (
     has_more_operations,
     list_lapsed_operations,
     make_newest_operations_subquery,
 )
 from console.store.schema.payments import payments, refunds
-from console.store.schema.worker import reconciliations
+from console.store.schema.worker import reconciliation_rows, reconciliations
 
 MAX_OPERATIONS = 20_000
 """Limit of two reads. For each kind of record, at most this number of operations are read to find outcomes that
@@ -37,7 +38,19 @@ _KNOWN_CERTAINTY, _UNKNOWN_CERTAINTY = Certainty.KNOWN.value, Certainty.UNKNOWN.
 _ALL_WORK_STATES = [
     state.value for state in WorkState
 ]  # names each value, so that the index of states is read by a range
+_DIFFERENCES_AND_PAYMENTS = reconciliation_rows.outerjoin(payments, payments.c.id == reconciliation_rows.c.payment_id)
 SumByCurrency = Mapping[str, CountAndSum]
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderDay:
+    """A calendar day of the provider's time zone: its first instant, the first instant after it, and the newest
+    complete reconciliation run that compared it, None if there is none.
+    """
+
+    start: datetime
+    end: datetime
+    run: ReconciliationRun | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +65,20 @@ class _UnknownPeriod:
 
 def sum_captured_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were paid in the
-    period. Payments that have been reversed since, or have an unknown outcome now, are left out. Uses the index of
-    (provider, paid_at)."""
-    query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
-        payments.c.provider == provider,
-        *_make_period_conditions(payments.c.paid_at, period),
-        payments.c.certainty == _KNOWN_CERTAINTY,
-        payments.c.status.in_([str(state) for state in PAID_STATES]),
+    period. Payments with an unknown outcome now are left out. Of a payment that has been reversed since, only the
+    refunded amount is summed. Uses the index of (provider, paid_at)."""
+    is_kept, kept_minor = make_kept_money_sql(payments.c)
+    query = select(payments.c.currency, func.count(), func.sum(kept_minor)).where(
+        payments.c.provider == provider, *_make_period_conditions(payments.c.paid_at, period), is_kept
     )
     return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
 def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were reversed in
-    the period."""
-    query = select(payments.c.currency, func.count(), func.sum(payments.c.captured_minor)).where(
+    the period. The reversed amount of a payment is its captured amount without the refunded amount."""
+    reversed_minor = payments.c.captured_minor - payments.c.refunded_minor
+    query = select(payments.c.currency, func.count(), func.sum(reversed_minor)).where(
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN_CERTAINTY,
         payments.c.work_state.in_(_ALL_WORK_STATES),
@@ -231,7 +243,8 @@ def _make_record_query(kind: str, provider: str, ids: Collection[int]) -> Select
 
 
 def find_complete_run_of_day(conn: Connection, provider: str, day: date) -> ReconciliationRun | None:
-    """Return the newest complete run of the provider that compared this day; None if there is none."""
+    """Return the newest complete run of the provider that compared this day of the provider's time zone; None if
+    there is none."""
     query = runs.get_all_rows_query().where(
         reconciliations.c.provider == provider,
         reconciliations.c.state == runs.RUN_DONE,
@@ -239,3 +252,53 @@ def find_complete_run_of_day(conn: Connection, provider: str, day: date) -> Reco
         reconciliations.c.to_day >= day.isoformat(),
     )
     return next(iter(runs.select_runs(conn, query.order_by(reconciliations.c.id.desc()).limit(1))), None)
+
+
+def count_differences_by_verdict(
+    conn: Connection, provider_days: Collection[ProviderDay], period: Period
+) -> Mapping[str, int]:
+    """Return, by verdict, the number of the differences of `list_differences_in_period`, without a limit."""
+    conditions = _make_difference_conditions(provider_days, period)
+    query = select(reconciliation_rows.c.verdict, func.count()).select_from(_DIFFERENCES_AND_PAYMENTS)
+    return {
+        verdict: int(count)
+        for verdict, count in conn.execute(query.where(*conditions).group_by(reconciliation_rows.c.verdict))
+    }
+
+
+def list_differences_in_period(
+    conn: Connection, provider_days: Collection[ProviderDay], period: Period, limit: int
+) -> tuple[ReconciliationDifference, ...]:
+    """Return at most `limit` differences that the runs of these days of a provider found, sorted by id. The provider
+    has no history, so the runs ask about each payment that began on these days. A difference is returned if its
+    payment was paid in the period; if it isn't paid, if it began in the period; and if its payment isn't known.
+    """
+    query = runs.get_all_differences_query().select_from(_DIFFERENCES_AND_PAYMENTS)
+    query = query.where(*_make_difference_conditions(provider_days, period))
+    return runs.select_differences(conn, query.order_by(reconciliation_rows.c.id).limit(limit))
+
+
+def _make_difference_conditions(
+    provider_days: Collection[ProviderDay], period: Period
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions of `list_differences_in_period`. A run of several days may be the newest run of only
+    one of them. Of such a run only the payments that began on this day count, because a newer run has compared the
+    others again.
+    """
+    compared_days = [(day, day.run.id) for day in provider_days if day.run is not None]
+    payment_time = func.coalesce(payments.c.paid_at, payments.c.begun_at)
+    return (
+        reconciliation_rows.c.run_id.in_({run_id for _, run_id in compared_days}),
+        or_(
+            payments.c.begun_at.is_(None),
+            *(
+                and_(
+                    reconciliation_rows.c.run_id == run_id,
+                    payments.c.begun_at >= convert_to_naive_utc(day.start),
+                    payments.c.begun_at < convert_to_naive_utc(day.end),
+                )
+                for day, run_id in compared_days
+            ),
+        ),
+        or_(payment_time.is_(None), and_(*_make_period_conditions(payment_time, period))),
+    )

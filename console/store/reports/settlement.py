@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, select
 
-from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from console.domain.reports.periods import Period
 from console.store.database.instants import convert_to_naive_utc
 from console.store.reports.day_numbers import make_day_number_sql
+from console.store.reports.kept_money import make_kept_money_sql
 from console.store.schema.payments import payments, refunds
 
 MAX_ROWS = 20_000
@@ -36,12 +36,14 @@ class DaySum:
 
 def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum]:
     """Return the sums of the provider's payments that were paid in the period, by day and currency. Only the
-    newest MAX_ROWS payments are read. Payments with an unknown outcome and reversed payments are not summed."""
+    newest MAX_ROWS payments are read. Payments with an unknown outcome are not summed, and of a reversed payment only
+    the refunded amount is summed."""
     paid_sums = (
         select(
             payments.c.paid_at,
             payments.c.currency,
             payments.c.captured_minor,
+            payments.c.refunded_minor,
             payments.c.status,
             payments.c.certainty,
         )
@@ -55,12 +57,10 @@ def sum_payments(conn: Connection, provider: str, period: Period) -> list[DaySum
         .subquery()
     )
     number = make_day_number_sql(paid_sums.c.paid_at, period.days).label("number")
-    is_paid = (paid_sums.c.certainty == Certainty.KNOWN.value) & paid_sums.c.status.in_(
-        [str(state) for state in PAID_STATES]
-    )
+    is_kept, kept_minor = make_kept_money_sql(paid_sums.c)
     columns = (
-        func.sum(case((is_paid, 1), else_=0)).label("total"),
-        func.sum(case((is_paid, paid_sums.c.captured_minor), else_=0)).label("minor"),
+        func.sum(case((is_kept, 1), else_=0)).label("total"),
+        func.sum(case((is_kept, kept_minor), else_=0)).label("minor"),
         func.count().label("rows_read"),
     )
     query = select(number, paid_sums.c.currency, *columns).group_by(number, paid_sums.c.currency)

@@ -33,7 +33,7 @@ def make_daily_close_document(close: DailyClose, context: TextContext) -> Export
     tables = [_make_money_table(close, context), _make_unknown_record_table(close, context)]
     if close.reconciliation is not None:
         tables.append(_make_difference_table(close, context))
-    if close.first_close is not None:
+    if close.first_close is not None and close.first_close.is_comparable:
         tables.append(_make_change_table(close, context))
     return ExportDocument(
         format_daily_close_title(close, language),

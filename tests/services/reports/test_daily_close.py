@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -20,13 +21,17 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
+from console.domain.payments.states import PaymentState
 from console.domain.process import interrupts
 from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, NotFinalReason
 from console.domain.reports.refund_funnel import CountAndSum
+from console.domain.reports.settlement import SettlementDay
 from console.sandbox import start_sandbox
 from console.services.exports.pdf_document import write_pdf_document
+from console.services.payments.apply_report import apply_report
 from console.store.reports import daily_close as store
 from console.wording.daily_close import format_daily_close_state
+from tests.services.payments.test_apply_report import make_report
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import ManualClock
@@ -149,15 +154,47 @@ def insert_day(rows: ReportRows) -> None:
 
 
 def insert_run(
-    rows: ReportRows, place: Place, state: str, day: date = YESTERDAY, begun_at: datetime = NOW, **counts: int
+    rows: ReportRows,
+    place: Place,
+    state: str,
+    day: date = YESTERDAY,
+    begun_at: datetime = NOW,
+    *,
+    to_day: date | None = None,
+    provider: str = "paypay",
+    **counts: int,
 ) -> None:
-    """Insert a reconciliation run of the day in this state and with these counts."""
+    """Insert a reconciliation run of the day, or of the days until `to_day`, in this state and with these counts."""
     for table in ("reconciliations", "reconciliation_rows"):
         place.drop_table_triggers(table)
-    days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
+    days = {"from_day": day.isoformat(), "to_day": (to_day or day).isoformat()}
     ended = {"ended_at": NOW} if state != "running" else {}
     begun = {"begun_at": begun_at, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
-    rows.insert_row("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
+    rows.insert_row("reconciliations", {"provider": provider, **days, "state": state, **begun, **ended, **counts})
+
+
+def test_a_refunded_and_reversed_payment_is_counted_as_in_the_ledger(desk: RefundDesk) -> None:
+    """A payment was refunded in part, and then the payer's bank took back the rest: the close and the settlement have
+    the same difference as the provider's ledger, and the reversed sum is the provider's.
+    """
+    payment = desk.make_paid_payment("ORD-1", 3_300)
+    refund = desk.request_refund(payment, "1000")
+    desk.approve_refund(refund)
+    assert desk.probe_refund(refund).state == "completed"
+    desk.control.payments_control.change_payment_state("paypay", "ORD-1", "reversed", notify=False)
+    payment = desk.read_payment(payment.id)
+    report = make_report(PaymentState.PAYMENT_FAILED, 0, provider_payment_id=payment.provider_payment_id)
+    report = replace(report, true_at=desk.context.now())
+    desk.context.database.write(lambda tx: apply_report(desk.context, tx, payment, report))
+    assert desk.read_payment(payment.id).state is PaymentState.REVERSED
+    today = desk.context.now().astimezone(JST).date()
+    ledger = desk.control.payments_control.read_payment("paypay", "ORD-1")
+    (money,) = desk.console.reports.read_daily_close("paypay", today).money
+    assert (money.reversed, money.refunded) == (CountAndSum(1, ledger["reversed_minor"]), CountAndSum(1, 1_000))
+    left_there = ledger["captured_minor"] - ledger["refunded_minor"] - ledger["reversed_minor"]
+    assert (money.captured, money.net_minor, left_there) == (CountAndSum(1, 1_000), 0, 0)
+    (series,) = desk.console.reports.read_settlement().series
+    assert series.days[-1] == SettlementDay(today, 1, 1_000, 1, 1_000)
 
 
 def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(

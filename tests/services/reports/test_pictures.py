@@ -110,8 +110,8 @@ def test_payments_and_refunds_count_for_their_japanese_day(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Payments count for the Japanese day on which they were paid, and refunds for the day of their completion. Each
-    currency and each provider is counted separately. Reversed and unknown payments, and accepted refunds, do not
-    count.
+    currency and each provider is counted separately. Unknown payments and accepted refunds do not count, and of
+    reversed payments only the refunded part counts.
     """
     rows, midnight = ReportRows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
@@ -131,12 +131,13 @@ def test_payments_and_refunds_count_for_their_japanese_day(
     rows.insert_refund(
         "completed", NOW, payment_id=ids[4], **{**done, "currency": "INR", "work_state": "needs_review"}
     )
+    rows.insert_payment("paypay", "reversed", NOW, paid_at=midnight - SECOND, refunded_minor=300, **paid)
     series = {(one.provider, one.currency): one for one in console.reports.read_settlement().series}
     counted = {key: [day for day in one.days if day.payments or day.refunds] for key, one in series.items()}
     assert counted == {
         ("atom", "JPY"): [SettlementDay(YESTERDAY, 0, 0, 1, 1_000)],
         ("paypay", "INR"): [SettlementDay(TODAY, 1, 99, 1, 1_000)],
-        ("paypay", "JPY"): [SettlementDay(YESTERDAY, 1, 3_300), SettlementDay(TODAY, 1, 3_300, 1, 1_000)],
+        ("paypay", "JPY"): [SettlementDay(YESTERDAY, 2, 3_600), SettlementDay(TODAY, 1, 3_300, 1, 1_000)],
     }
     assert counted["atom", "JPY"][0].net_minor == -1_000
     assert all(one.is_complete for one in series.values())

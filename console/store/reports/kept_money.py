@@ -1,0 +1,25 @@
+"""SQL of the money that a payment has brought in and that no reversal has taken back, for the sums of reports."""
+
+from sqlalchemy import ColumnElement, and_, case, or_
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
+
+from console.domain.payments.consistency import PAID_STATES
+from console.domain.payments.states import PaymentState
+from console.domain.records import Certainty
+
+PaymentColumns = ReadOnlyColumnCollection[str, ColumnElement[object]]
+
+
+def make_kept_money_sql(columns: "PaymentColumns") -> tuple[ColumnElement[bool], ColumnElement[int]]:
+    """Return two SQL expressions of a payment: the condition that money was kept, and its amount in minor units.
+    `columns` are the columns of the table of payments or of a subquery of it.
+
+    Of a paid payment the whole captured amount was kept. Of a reversed payment only the refunded amount was kept: the
+    payer's bank took back the rest, and the refund itself is in the sum of refunds. An unknown outcome keeps nothing.
+    """
+    is_reversed = columns["status"] == PaymentState.REVERSED.value
+    is_paid = columns["status"].in_([str(state) for state in PAID_STATES])
+    condition = and_(
+        columns["certainty"] == Certainty.KNOWN.value, or_(is_paid, and_(is_reversed, columns["refunded_minor"] > 0))
+    )
+    return condition, case((is_reversed, columns["refunded_minor"]), else_=columns["captured_minor"])
