@@ -738,8 +738,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 PURCHASE_FILE,
-                "        if (live_credit_check.id, live_credit_check.credit_check_id) != self._expired_purchase:\n",
-                "        if live_credit_check.credit_check_id is None:\n",
+                "(earlier_check.id, earlier_check.credit_check_id) not in self._expired_purchases",
+                "earlier_check.credit_check_id is None",
             ),
         ),
         (f"{PIPELINE_TESTS}::test_a_renewal_made_by_another_desk_is_not_repeated",),
@@ -1188,6 +1188,18 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             "tests/services/credit_checks/test_ids_of_people.py::test_a_check_that_was_bought_before_is_another_purchase",
         ),
+        "sqlite",
+    ),
+    Mutant(
+        "an expired row is renewed although its duplicate is valid",
+        (
+            Change(
+                PURCHASE_FILE,
+                "(live_credit_check, *_list_other_duplicates(conn, live_credit_check)):",
+                "(live_credit_check,):",
+            ),
+        ),
+        ("tests/services/adoption/test_rows_left_open.py::test_no_row_is_renewed_while_its_duplicate_may_be_valid",),
         "sqlite",
     ),
 )

@@ -22,7 +22,7 @@ from console.domain.errors.details import NotExpiredDetail, ProviderAnswerFacts
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
 from console.domain.recovery.decidable import find_refetch_refusal, has_expired, is_denied_but_bought
 from console.domain.service_results import PurchasePlan, RefetchResult
 from console.providers.credit_checks.provider import CreditCheckReader
@@ -215,8 +215,8 @@ class _PurchaseAttempt:
         self._context, self._request, self._adapter_source = context, request, adapter_source
         self._refetch_service, self._progress = refetch_service, progress
         self._checked_at = context.now()
-        self._expired_purchase: tuple[int, int] | None = None
-        """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
+        self._expired_purchases: frozenset[tuple[int, int | None]] = frozenset()
+        """The id and AlarmBox's id of each credit check about which AlarmBox has said that it has expired."""
         self._earlier_ids: frozenset[int] = frozenset()
         """For a renewal, AlarmBox's ids of all earlier credit checks of the client and corporation number."""
 
@@ -230,67 +230,86 @@ class _PurchaseAttempt:
         reader = self._adapter_source.get_adapter().make_reader()
         compare_denied_purchases(self._context, reader, self._request.client_id, self._request.corporation_number)
         if self._request.renew:
-            self._expired_purchase = self._find_expired_purchase(reader)
+            self._expired_purchases = self._find_expired_purchases(reader)
         self._checked_at = self._context.now()
 
-    def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:
-        """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
-        valid. The renewal is possible if the provider says that the earlier credit check has expired, or if the
-        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return the earlier
-        credit check's id in our database and its id at the provider, because the answer allows the renewal of this
-        credit check only. If the method `check` will refuse the renewal anyway, don't ask the provider, and return
-        None. The stored row alone is no proof of the expiry: a renewal costs money again, and a database account that
-        may write credit checks could change the id at the provider in the row.
+    def _find_expired_purchases(self, reader: CreditCheckReader) -> frozenset[tuple[int, int | None]]:
+        """Ask the provider about the earlier credit check and its duplicates, and refuse the renewal if one of them
+        may still be valid. Return their ids in our database, each with its id at the provider, because the answers
+        allow the renewal of these credit checks only. If the method `check` will refuse the renewal anyway, ask
+        nothing about the credit check of the refusal.
 
-        Raises not_expired if the provider says that the earlier credit check has not expired;
-        provider_answer_unusable if the stored id or the answer belongs to another credit check, or if the dates in
-        the answer can't be those of a purchase that was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the
-        error of the read (`find_read_error_code`) if the provider gave no report.
+        A duplicate is a row of another application for the same client and corporation number. It can be a later
+        purchase than the credit check that holds the claim.
+
+        Raises the errors of `_has_asked_whether_expired`.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
             live_check = credit_checks.find_purchase_blocker(conn, request.client_id, request.corporation_number)
-            is_shared = live_check is not None and _is_id_of_another_purchase(conn, live_check)
-            sent_at = None if live_check is None else _find_sending_time(conn, live_check)
-        if (
-            live_check is None
-            or live_check.credit_check_id is None
-            or live_check.expired_at is None
-            or live_check.expired_at > context.now()
-        ):
-            return None  # There is no row, or it has not expired by our dates: `check` raises the right refusal.
+            duplicates = () if live_check is None else _list_other_duplicates(conn, live_check)
+        earlier_checks = () if live_check is None else (live_check, *duplicates)
+        return frozenset(
+            (earlier_check.id, earlier_check.credit_check_id)
+            for earlier_check in earlier_checks
+            if self._has_asked_whether_expired(reader, earlier_check)
+        )
+
+    def _has_asked_whether_expired(self, reader: CreditCheckReader, earlier_check: CreditCheck) -> bool:
+        """Ask the provider about a credit check that has expired by our dates, and return True. Return False, without
+        a call, for any other credit check: `check` then raises the right refusal. The stored row alone is no proof of
+        the expiry: a renewal costs money again, and a database account that may write credit checks could change the
+        id at the provider in the row.
+
+        The renewal is possible if the provider says that the credit check has expired, or if the provider no longer
+        shows it and it is old enough to have expired (`_may_have_expired`). Raises not_expired if the provider says
+        that the credit check has not expired; provider_answer_unusable if the stored id or the answer belongs to
+        another credit check, or if the dates in the answer can't be those of a purchase that was made less than
+        SHORTEST_CREDIT_CHECK_VALIDITY ago; and the error of the read (`find_read_error_code`) if the provider gave no
+        report.
+        """
+        context = self._context
+        if earlier_check.credit_check_id is None or not has_expired(earlier_check, context.now()):
+            return False
+        with context.database.read() as conn:
+            is_shared = _is_id_of_another_purchase(conn, earlier_check)
+            sent_at = _find_sending_time(conn, earlier_check)
         if is_shared:
             raise make_outcome_error(
-                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_record"}
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": earlier_check, "reason": "other_record"}
             )
-        outcome = reader.read_detail(live_check.credit_check_id)
+        outcome = reader.read_detail(earlier_check.credit_check_id)
         report = outcome.found
-        context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, live_check, outcome))
+        context.write(lambda tx: outcomes.store_answer_before_renewal(context, tx, earlier_check, outcome))
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            if _is_no_longer_shown(outcome) and _may_have_expired(live_check, context.now()):
-                return live_check.id, live_check.credit_check_id
-            detail: ProviderAnswerFacts = {"record": live_check, "reason": outcome.reason, "status": outcome.status}
+            if _is_no_longer_shown(outcome) and _may_have_expired(earlier_check, context.now()):
+                return True
+            detail: ProviderAnswerFacts = {
+                "record": earlier_check,
+                "reason": outcome.reason,
+                "status": outcome.status,
+            }
             raise make_outcome_error(find_read_error_code(outcome), detail)
-        if report.corporation_number not in (None, live_check.corporation_number):
+        if report.corporation_number not in (None, earlier_check.corporation_number):
             raise make_outcome_error(
-                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": live_check, "reason": "other_number"}
+                ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"record": earlier_check, "reason": "other_number"}
             )
         if outcomes.had_reported_check_expired_before(report, sent_at) and not _may_have_expired(
-            live_check, context.now()
+            earlier_check, context.now()
         ):
             raise make_outcome_error(
                 ErrorCode.PROVIDER_ANSWER_UNUSABLE,
-                {"record": live_check, "reason": EvidenceMismatchReason.EXPIRED_BEFORE},
+                {"record": earlier_check, "reason": EvidenceMismatchReason.EXPIRED_BEFORE},
             )
-        valid_until = outcomes.compute_valid_until(report, live_check)
+        valid_until = outcomes.compute_valid_until(report, earlier_check)
         is_date_over = valid_until is not None and valid_until <= context.now()
         # The provider's statement takes precedence over its date, in both directions.
         if not (is_date_over if report.expired is None else report.expired):
-            facts: NotExpiredDetail = {"record": live_check}
+            facts: NotExpiredDetail = {"record": earlier_check}
             if report.expired is None:  # the date is missing: a date that is over would not be refused
                 facts = _add_reason_of_missing_date(facts, valid_until, can_refetch=False)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts if is_date_over else {**facts, "expired_at": valid_until})
-        return live_check.id, live_check.credit_check_id
+        return True
 
     def make_lease_name(self) -> str | None:
         return f"alarmbox_credit_check_{self._request.client_id}" if self._context.settings.uses_leases else None
@@ -334,18 +353,19 @@ class _PurchaseAttempt:
         purchase is the renewal of this credit check."""
         request = self._request
         if not is_denied_but_bought(blocking_credit_check):
-            self._refuse_live_credit_check(blocking_credit_check)
+            self._refuse_live_credit_check(conn, blocking_credit_check)
         # An earlier renewal may have been decided as not made: then the expired credit check has its claim again.
         denied_checks = credit_checks.find_denied_but_bought(conn, (request.corporation_number,))
         if pair_checks := denied_checks.get((request.client_id, request.corporation_number)):
             reason = AlreadyPurchasedReason.DENIED_BUT_BOUGHT
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
-    def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
+    def _refuse_live_credit_check(self, conn: Connection, live_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of this credit check, which has the claim; return normally if the purchase is a
         permitted renewal of the credit check. Raises already_purchased if the purchase isn't a renewal of a
-        successful credit check, or if another renewal was faster; not_expired if the credit check has not expired."""
-        # Without the provider's id nobody can ask whether it has expired (`_require_expired`).
+        successful credit check, if another renewal was faster, or if a duplicate of the credit check is or may be a
+        valid purchase; not_expired if the credit check has not expired."""
+        # Without the provider's id nobody can ask whether it has expired (`_has_asked_whether_expired`).
         if (
             not self._request.renew
             or live_credit_check.state.value != "success"
@@ -366,11 +386,15 @@ class _PurchaseAttempt:
             facts: NotExpiredDetail = {"record": live_credit_check, "expired_at": expired_at}
             facts = _add_reason_of_missing_date(facts, expired_at, can_refetch=can_refetch)
             raise ConsoleError(ErrorCode.NOT_EXPIRED, facts)
-        if (live_credit_check.id, live_credit_check.credit_check_id) != self._expired_purchase:
-            # Another renewal was faster, and its dates are over: nobody has asked AlarmBox about that purchase.
-            raise ConsoleError(
-                ErrorCode.ALREADY_PURCHASED, {"record": live_credit_check, "expired_at": live_credit_check.expired_at}
-            )
+        for earlier_check in (live_credit_check, *_list_other_duplicates(conn, live_credit_check)):
+            if (earlier_check.id, earlier_check.credit_check_id) not in self._expired_purchases or not has_expired(
+                earlier_check, self._context.now()
+            ):
+                # Another renewal was faster, and its dates are over: nobody has asked AlarmBox about that purchase.
+                # Or a duplicate is still valid, or nobody can ask AlarmBox about it.
+                raise ConsoleError(
+                    ErrorCode.ALREADY_PURCHASED, {"record": earlier_check, "expired_at": earlier_check.expired_at}
+                )
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
@@ -469,6 +493,18 @@ def _find_sending_time(conn: Connection, record: CreditCheck) -> datetime | None
     credit check in the meantime; None for a credit check of another application."""
     operation = None if record.operation_id is None else journal.find(conn, record.operation_id)
     return None if operation is None else operation.started_at
+
+
+def _list_other_duplicates(conn: Connection, record: CreditCheck) -> tuple[CreditCheck, ...]:
+    """Return the duplicates of the credit check that were bought or may have been bought, except those with the same
+    id at the provider, which are the same purchase."""
+    return tuple(
+        other_check
+        for other_check in credit_checks.find_by_number(conn, record.corporation_number)
+        if other_check.duplicate_of == record.id
+        and other_check.state is not CheckState.ERROR
+        and (other_check.credit_check_id is None or other_check.credit_check_id != record.credit_check_id)
+    )
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:

@@ -12,10 +12,11 @@ from console.app import Console
 from console.domain.calendar_days import JST
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.views.any_record import ResolveResult
+from tests.services.adoption.test_rows_by_others import insert_as_other_application
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import CHECKS_TABLE, Place
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 
 NUMBER, OTHER = invent_numbers(2, seed=83)
 
@@ -193,3 +194,37 @@ def test_a_row_that_no_due_task_has_adopted_cannot_be_resolved(console: Console,
     assert call_for_refusal_code(make_resolve_call(console, found.id, "error")) == "nothing_to_resolve"
     console.recovery.run_all_tasks()
     assert make_resolve_call(console, found.id, "error")().awaiting == "second_person"
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        {},
+        {"credit_check_id": 2, "status": "success"},
+        {"credit_check_id": 2, "status": "success", "expired_at": "2095-04-01 00:00:00"},
+    ],
+    ids=["open", "bought, no date", "bought, valid"],
+)
+def test_no_row_is_renewed_while_its_duplicate_may_be_valid(
+    console: Console, place: Place, vendor: LedgerVendor, duplicate: dict[str, object]
+) -> None:
+    """An expired row holds the claim, and the other application has added another row for the same corporation. While
+    that duplicate is open, is valid or has no date, no renewal is made. The way out: two people decide about an open
+    duplicate, and a re-fetch gets the date of a bought one.
+    """
+    dates = {"purchased_at": "2024-04-01 00:00:00", "expired_at": "2025-04-01 00:00:00"}
+    row = insert_as_other_application(place, NUMBER, credit_check_id=1, status="success", **dates)
+    console.recovery.run_all_tasks()
+    other_row = insert_as_other_application(place, f"T{NUMBER}", **duplicate)
+    console.recovery.run_all_tasks()
+    assert read_record(console, other_row).duplicate_of == row
+    error = call_for_refusal(lambda: buy_check(console, renew=True))
+    assert (error.code, error.detail["record"].id) == ("already_purchased", other_row)  # type: ignore[union-attr]
+    assert vendor.count_charges(NUMBER) == 2
+    if duplicate:
+        console.credit_checks.refetch(other_row)
+    else:
+        assert make_resolve_call(console, other_row, "error")().awaiting == "second_person"
+        with place.open_console_of_person(console, "lead-b") as lead:
+            make_resolve_call(lead, other_row, "error")()
+    assert buy_check(console, renew=True).credit_check_id == 4
