@@ -26,6 +26,7 @@ from console.domain.desk_requests.records import (
 from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process import interrupts
+from console.services.desk_requests.answer_masking import mask_payers_in_answer
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
 from console.services.desk_requests.locked_requests import LockedRequests
@@ -341,9 +342,10 @@ class RequestExecutor:
         )
 
     def _make_answer(self, taken_request: TakenDeskRequest) -> str:
-        """Run the command of a desk request and return its answer as JSON. An exception other than ConsoleError is
-        logged and becomes the error internal_error. Raises Interrupted if a signal asks this process to end
-        before the command has started.
+        """Run the command of a desk request and return its answer as JSON, with masked payers. An exception of the
+        command other than ConsoleError is logged and becomes the error internal_error. Raises Interrupted if a signal
+        asks this process to end before the command has started, and the error of the database if the payers can't be
+        read: the next worker that takes the request finds the same answer under the request id.
         """
         with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
             answer = self._run_command_and_make_answer(taken_request)
@@ -351,6 +353,7 @@ class RequestExecutor:
                 interrupts.raise_if_interrupt_pending()
                 self.clock.sleep(self.scale.scale_seconds(REQUEST_RETRY_SECONDS))
                 answer = self._run_command_and_make_answer(taken_request)
+            answer = mask_payers_in_answer(self._context, answer)
         return _serialize_answer(answer, is_repetition=repeats.is_repetition)
 
     def _run_command_and_make_answer(self, taken_request: TakenDeskRequest) -> CallAnswer:

@@ -130,7 +130,7 @@ def act_as(person_name: str | None) -> Iterator[None]:
         _acting_name.reset(token)
 
 
-_KINDS_WITH_PAYERS = frozenset({"payment", "refund", "order", "alert"})
+_KINDS_WITH_PAYERS = frozenset({"payment", "refund", "order", "alert", "incident"})
 """Kinds of records whose audit entries must not name a payer."""
 
 

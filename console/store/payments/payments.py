@@ -64,6 +64,9 @@ _PAYERS_QUERIES = {
 _SUBJECT_OF_ALERT_QUERY = select(alerts.c.subject_kind, alerts.c.subject_id).where(
     alerts.c.id == bindparam("record_id")
 )
+_KINDS_OF_ALERTS = ("alert", "incident")
+KINDS_WITH_PAYERS = frozenset({*_PAYERS_QUERIES, *_KINDS_OF_ALERTS})
+"""Kinds of records that may have payers (see `list_payers_of_record`)."""
 _DUE_PAYMENTS_QUERY = compare_and_swap.make_due_query(
     payments, _PAYMENTS_QUERY.where(payments.c.provider.not_in(bindparam("excluded_providers", expanding=True)))
 )
@@ -117,13 +120,16 @@ def find(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = froze
 
 def list_payers_of_record(conn: Connection, kind: str, record_id: int | str) -> tuple[str, ...]:
     """Return the payers of a record, as their provider names them. `kind` is the kind of the record: payment, refund
-    (the payer of its payment), order (the payers of all its payments) or alert (the payers of the record that the
-    alert is about)."""
-    if kind == "alert":
+    (the payer of its payment), order (the payers of all its payments), alert (the payers of the record that the alert
+    is about) or incident (the payers of its first alert, whose id is the incident's id). Records of other kinds have
+    no payers."""
+    if kind in _KINDS_OF_ALERTS:
         subject = conn.execute(_SUBJECT_OF_ALERT_QUERY, {"record_id": str(record_id)}).first()
-        if subject is None or subject.subject_kind not in _PAYERS_QUERIES:
+        if subject is None:
             return ()
         kind, record_id = subject
+    if kind not in _PAYERS_QUERIES:
+        return ()
     return tuple(conn.scalars(_PAYERS_QUERIES[kind], {"record_id": str(record_id)}))
 
 
