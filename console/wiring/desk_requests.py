@@ -291,34 +291,42 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     ),
     "probe": DeskRequestForm((str, str), _make_record_facts),
     "resolve": DeskRequestForm(
-        (str, str, str, str | Path, str | None, int | None, StatedReason | None), _make_decision_facts
+        (str, str, str, str | Path, str | None, int | None, StatedReason | None), _make_decision_facts, words_index=6
     ),
     "take": DeskRequestForm((str, int), _make_record_facts),
     "give up": DeskRequestForm((str, int), _make_record_facts),
-    "hand over": DeskRequestForm((str, int, str), _make_record_facts),
-    "note": DeskRequestForm((str, int, str), _make_record_facts),
-    "unmask": DeskRequestForm((str, int, str), _make_record_facts),
+    "hand over": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
+    "note": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
+    "unmask": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
     "payment start": DeskRequestForm((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
     "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
     "order move": DeskRequestForm((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
-    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts),
+    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts, words_index=0),
     "refund approve": DeskRequestForm((int, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "refund reject": DeskRequestForm((int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund reject": DeskRequestForm(
+        (int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND), words_index=1
+    ),
     "refund withdraw": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "refund submit": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
-    "bulk freeze": DeskRequestForm((str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts),
+    "bulk freeze": DeskRequestForm(
+        (str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts, words_index=2
+    ),
     "bulk stop": DeskRequestForm((int,), _make_empty_facts),
     "bulk discard": DeskRequestForm((int,), _make_empty_facts),
-    "alerts ack": DeskRequestForm((int, str), _make_empty_facts),
+    "alerts ack": DeskRequestForm((int, str), _make_empty_facts, words_index=1),
     "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
-    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm((int, str, str), _read_hand_over_facts),
-    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm((int, datetime, str), _read_incident_facts),
+    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm(
+        (int, str, str), _read_hand_over_facts, words_index=2
+    ),
+    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm(
+        (int, datetime, str), _read_incident_facts, words_index=2
+    ),
     **{
         _format_incident_command_name(action): DeskRequestForm((int,), _read_incident_facts)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _format_incident_command_name(action): DeskRequestForm((int, str), _read_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int, str), _read_incident_facts, words_index=1)
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
@@ -328,7 +336,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
     "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
-    "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts),
+    "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, words_index=2),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),
     "bulk run": DeskRequestForm((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),

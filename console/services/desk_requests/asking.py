@@ -30,6 +30,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
+from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import (
     LISTED_REQUEST_AGE_SECONDS,
@@ -38,6 +39,7 @@ from console.services.desk_requests.own_requests import (
     withdraw,
 )
 from console.services.desk_requests.waiting import get_current_wait
+from console.services.desk_requests.words import strip_words
 from console.services.guarded import answer_serialization
 from console.services.guarded.operation import StepReporter
 from console.services.guarded.request_ids import (
@@ -166,15 +168,24 @@ class RemoteRequestIdService(RequestIdService):
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
         """Return the desk request to store, and the content of the file among `arguments`, None if the arguments have
-        no file."""
-        facts = self._form_by_command[command].read_facts(self._context, arguments)
-        file_content = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
-        json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
-        text = json.dumps([answer_serialization.serialize_value(value) for value in json_values], ensure_ascii=False)
-        if len(text.encode()) > LONGEST_ARGUMENTS_BYTES:
+        no file. Raises usage for arguments that are too long or that the worker would refuse, such as an integer that
+        doesn't fit the database.
+        """
+        form = self._form_by_command[command]
+        sent_arguments = strip_words(arguments, form.words_index)
+        file = next((part for part in arguments if isinstance(part, Path)), None)
+        file_content = None if file is None else _read_file_content(file)
+        try:
+            text = _format_arguments(sent_arguments)
+            is_too_long = len(text.encode()) > LONGEST_ARGUMENTS_BYTES
+            read_arguments(text, form.argument_types, file)
+        except ValueError as malformed:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS}) from malformed
+        if is_too_long:
             raise ConsoleError(
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS, "longest": LONGEST_ARGUMENTS_BYTES}
             )
+        facts = form.read_facts(self._context, sent_arguments)
         request = NewDeskRequest(
             id=make_request_id(),
             action=command,
@@ -304,6 +315,12 @@ def _make_unanswered_request_error() -> ConsoleError:
     """Return the error outcome_unknown about a desk request whose answer this desk didn't get: a worker may still
     execute the request."""
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
+
+
+def _format_arguments(arguments: tuple[object, ...]) -> str:
+    """Return the arguments of a command as JSON text, with a placeholder in place of a file."""
+    json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
+    return json.dumps([answer_serialization.serialize_value(value) for value in json_values], ensure_ascii=False)
 
 
 def _read_file_content(path: Path) -> bytes:

@@ -46,11 +46,13 @@ them.
 @dataclass(frozen=True, slots=True)
 class DeskRequestForm:
     """The required content of a desk request for one command. `argument_types`: the types of the command's arguments;
-    `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns.
+    `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns;
+    `words_index`: the index of the argument with the person's words, None if the command has none.
     """
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader
+    words_index: int | None = None
 
 
 CommandRunner = Callable[[CommandCall], object]

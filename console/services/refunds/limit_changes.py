@@ -54,6 +54,11 @@ class RefundLimitService:
         `request_id` None, a repeated call isn't recognised.
         """
         arguments = (name, currency, value)
+        if not 0 <= value <= LARGEST_LIMIT:  # before a desk request is made, which has room for smaller numbers only
+            raise ConsoleError(
+                ErrorCode.INVALID_AMOUNT,
+                {"amount": str(value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
+            )
         return self._request_ids.act_once(
             "limits set",
             request_id,
@@ -94,11 +99,6 @@ class RefundLimitService:
             is_known = limit_name in (*LIMIT_NAMES, *list_condition_names())
             if not is_known or len(currency) != 3 or not (currency.isascii() and currency.isupper()):
                 raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": LIMIT_KIND, "id": f"{limit_name} {currency}"})
-            if not 0 <= limit_value <= LARGEST_LIMIT:
-                raise ConsoleError(
-                    ErrorCode.INVALID_AMOUNT,
-                    {"amount": str(limit_value)[:40], "currency": currency, "problem": AmountProblem.WRONG_FORM},
-                )
             return context.write(lambda tx: self._propose_or_set_limit(tx, limit_name, currency, limit_value, person))
 
     def _propose_or_set_limit(

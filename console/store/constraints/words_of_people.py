@@ -24,8 +24,10 @@ def has_words_of_person_sql(column: str, path: str) -> str:
     both ends. The typed text is at `path` (a JSON path) in the arguments of the desk request `r`. The condition is
     false if the request has no such text.
 
-    The services remove white space at both ends of a person's words (`str.strip`) before they store them. So the
-    condition is true if the argument contains the stored words, and has only white space before and after them.
+    The services remove white space at both ends of a person's words before they store them. So the condition is true
+    if the argument contains the stored words, and has only white space before and after them. The services also
+    remove other invisible characters, but a desk does so, too, before it sends the words
+    (`services/desk_requests/words.py`).
     """
     words, text = f"CONVERT({column} USING utf8mb4) COLLATE utf8mb4_bin", _make_argument_sql(path)
     rest = f"CONCAT(LEFT({text}, LOCATE({words}, {text}) - 1), SUBSTRING({text}, LOCATE({words}, {text})"

@@ -20,12 +20,23 @@ from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
 
 TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\ for\n日本語 😀'
+INVISIBLE = "\u200b\ufeff\u2060\u200f\u2800\u3164\ue000\U000e007f"
+"""Invisible characters that a server doesn't know as white space: among them a byte order mark, a mark of the writing
+direction, the fillers of Braille and Hangul, a character for private use and the end of a flag.
+"""
 ALERT_ID = 77
 
 
-def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+@pytest.mark.parametrize(
+    ("typed", "ticket"),
+    [(TYPED, " T-1 "), (f"{INVISIBLE}\n{WORDS} {INVISIBLE}", f"{INVISIBLE}T-1{INVISIBLE}")],
+    ids=["white space", "invisible characters"],
+)
+def test_a_worker_stores_exactly_the_typed_texts(
+    place: Place, sandbox: Sandbox, clock: MovedClock, typed: str, ticket: str
+) -> None:
     """A worker executes each command that has texts: the database contains exactly the texts that the person typed,
-    without white space at both ends.
+    without white space and invisible characters at both ends.
     """
     extra = {"REFUND_COOLING_OFF_SECONDS": "0", **make_settings(sandbox.url)}
     start_team_mode(place, "op-a", "lead-b")
@@ -45,35 +56,59 @@ def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox,
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         desk.payments.probe(paid.id)
-        desk.recovery.add_note("payment", paid.id, TYPED)
+        desk.recovery.add_note("payment", paid.id, typed)
         desk.recovery.take("payment", paid.id)
-        desk.recovery.hand_over("payment", paid.id, TYPED)
+        desk.recovery.hand_over("payment", paid.id, typed)
         probed = scene.find_payment("paypay", "ORD-1")
         assert probed is not None
-        run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), TYPED)
+        run = desk.bulk.create_run("note", (ChosenRecord("payment", paid.id, probed.version),), typed)
         desk.bulk.run(run.id)
         assert place.sql("SELECT words, COUNT(*) FROM notes GROUP BY words") == [(WORDS, 3)]
-        incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), TYPED)
+        incident = desk.incidents.snooze(ALERT_ID, clock.now() + timedelta(hours=1), typed)
         desk.incidents.wake(incident.id)
-        desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), TYPED)
-        desk.incidents.resolve(incident.id, TYPED)
-        desk.incidents.reopen(incident.id, TYPED)
+        desk.incidents.hand_over(incident.id, place.get_account_name("lead-b"), typed)
+        desk.incidents.resolve(incident.id, typed)
+        desk.incidents.reopen(incident.id, typed)
         assert place.sql("SELECT DISTINCT words FROM incident_steps WHERE words IS NOT NULL") == [(WORDS,)]
-        assert desk.alerts.acknowledge(ALERT_ID, TYPED).note == WORDS
-        assert checker.incidents.reopen(ALERT_ID, TYPED).steps[-1].words == WORDS
+        assert desk.alerts.acknowledge(ALERT_ID, typed).note == WORDS
+        assert checker.incidents.reopen(ALERT_ID, typed).steps[-1].words == WORDS
         assert place.sql("SELECT acknowledged_by, acknowledged_at, note FROM alerts") == [(None, None, None)]
-        checker.read_only_switches.set_switch("atom", True, TYPED)
+        checker.read_only_switches.set_switch("atom", True, typed)
         assert place.sql("SELECT reason FROM read_only_switches") == [(WORDS,)]
         asked = desk.refunds.request(
-            RefundRequest(paid.id, "1000", TYPED, ticket=" T-1 ", reason_code=RefundReason.WRONG_AMOUNT)
+            RefundRequest(paid.id, "1000", typed, ticket=ticket, reason_code=RefundReason.WRONG_AMOUNT)
         )
         assert (asked.reason, asked.ticket) == (WORDS, "T-1")
         with answer_password_prompts(place, "lead-b"):
-            declined = checker.refunds.reject(asked.id, TYPED)
+            declined = checker.refunds.reject(asked.id, typed)
         assert declined.declined_because == WORDS
         asked = desk.refunds.request(RefundRequest(paid.id, "500", "", reason_code=RefundReason.RETURNED))
         assert asked.reason == ""
         desk.refunds.withdraw(asked.id)
+
+
+def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, sandbox: Sandbox) -> None:
+    """A repeated call with the same request id and the same typed text gets the first answer. This also holds if the
+    first call came from a desk of an earlier version, which sent white space around the words unchanged.
+    """
+    start_team_mode(place, "op-a")
+    (number,) = invent_numbers(1, seed=31)
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        execute_desk_requests(worker),
+    ):
+        check = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+        for request_id, typed in (("mine-1", f"called{INVISIBLE}"), ("mine-2", " called\n")):
+            first, second = (
+                desk.recovery.add_note("credit-check", check.id, typed, request_id=request_id) for _ in range(2)
+            )
+            assert (first.words, second) == ("called", first)
+        sent = place.sql(
+            "SELECT JSON_UNQUOTE(JSON_EXTRACT(args, '$[2]')) FROM requests WHERE action = 'note' ORDER BY id"
+        )
+        assert sent == [("called",), ("called",), (" called\n",), (" called\n",)]
+        assert place.sql("SELECT COUNT(*) FROM notes") == [(2,)]
 
 
 def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
@@ -112,6 +147,7 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     start_team_mode(place, "op-a")
     given = (
         (TYPED, StatedReason(DecisionReason.NOT_LISTED, TYPED)),
+        (f"{INVISIBLE}a bill{INVISIBLE}", StatedReason(DecisionReason.NOT_LISTED, f"{WORDS}{INVISIBLE}")),
         ("number 7\nis on the bill", None),
         ("[not_listed] by a script", None),
     )
@@ -130,6 +166,7 @@ def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: S
     kept = dict(place.sql("SELECT body, summary FROM evidence WHERE source = 'person'"))
     assert kept == {
         TYPED: f"[not_listed] {WORDS}",
+        f"{INVISIBLE}a bill{INVISIBLE}": f"[not_listed] {WORDS}",
         "number 7\nis on the bill": "number 7\nis on the bill",
         "[not_listed] by a script": " [not_listed] by a script",
     }
