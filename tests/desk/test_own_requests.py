@@ -220,7 +220,7 @@ def test_an_answer_that_this_desk_never_got_is_marked(
     person.wait_until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
     assert spool.list_own_requests(console._context.database_id) == frozenset()
-    spool.store_own_request(asked, console._context.database_id, "")
+    spool.store_own_request(asked, console._context.database_id)
     purchase.reject()
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("requests")

@@ -207,12 +207,6 @@ def make_request_id() -> str:
     return _make_uuid_version_7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 
-def make_oldest_request_id(age_seconds: float) -> str:
-    """Return the smallest id that a desk request of at most this age (seconds) can have: an id that contains the
-    instant `age_seconds` ago, and zeros in place of the random bits."""
-    return _make_uuid_version_7(time.time_ns() // 1_000_000 - int(age_seconds * 1000), 0)
-
-
 def make_withdrawal_id(request_id: str) -> str:
     """Return the id of the desk request that withdraws the request with the id `request_id`. The id is computed from
     `request_id`, so a repeated withdrawal has the same id and adds no second row. A desk that waits for the answer to

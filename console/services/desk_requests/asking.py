@@ -17,7 +17,6 @@ from console.domain.desk_requests.records import (
     DeskRequestProgress,
     DeskRequestState,
     NewDeskRequest,
-    make_oldest_request_id,
     make_request_id,
 )
 from console.domain.error_reasons import (
@@ -33,7 +32,6 @@ from console.domain.process import interrupts
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import (
-    LISTED_REQUEST_AGE_SECONDS,
     find_exit_status_and_version,
     parse_stored_answer,
     withdraw,
@@ -136,9 +134,7 @@ class RemoteRequestIdService(RequestIdService):
         with interrupts.defer_signals():  # the worker executes the request even if this desk doesn't wait
             interrupts.raise_if_interrupt_pending()
             with log_and_suppress("remembering a desk request"):
-                context.spool.store_own_request(
-                    request.id, context.database_id, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS)
-                )
+                context.spool.store_own_request(request.id, context.database_id)
             self._store_request(request, file_content, password)
             answer_text = self._await_answer(request.id, progress)
             with log_and_suppress("forgetting a desk request"):

@@ -3,14 +3,14 @@ request."""
 
 import json
 
-from console.domain.desk_requests.records import OwnRequest, OwnRequestState, StoredRequest, make_oldest_request_id
+from console.domain.desk_requests.records import OwnRequest, OwnRequestState, StoredRequest
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import UniqueViolation
 from console.store.desk_requests import requests
 
-LISTED_REQUEST_AGE_SECONDS = 24 * 3600.0
+LISTED_REQUEST_AGE_SECONDS = 24 * 3600
 """Age in seconds of the oldest request in the list. The answer to a request id is stored for the same time."""
 MAX_LISTED_REQUESTS = 200
 _LONGEST_VERSION_CHARACTERS = 40
@@ -63,16 +63,14 @@ class OwnDeskRequestService:
         self._context = context
 
     def list_recent(self) -> tuple[OwnRequest, ...]:
-        """Return the acting person's desk requests of the last 24 hours, newest first, at most
+        """Return the acting person's desk requests of the last 24 hours by the server's clock, newest first, at most
         MAX_LISTED_REQUESTS; empty if no worker acts for this person."""
         context = self._context
         if not context.acts_through_worker:
             return ()
         ids_sent_from_here = context.spool.list_own_requests(context.database_id)
         with context.database.read() as conn:
-            stored_requests = requests.list_own_requests(
-                conn, make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS), MAX_LISTED_REQUESTS
-            )
+            stored_requests = requests.list_own_requests(conn, LISTED_REQUEST_AGE_SECONDS, MAX_LISTED_REQUESTS)
         return tuple(
             _make_own_request(stored_request, is_from_this_desk=stored_request.id in ids_sent_from_here)
             for stored_request in stored_requests

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS
 from console.domain.calendar_days import JST
-from console.domain.desk_requests.records import make_oldest_request_id
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 from console.domain.lookup.query import SearchQuery, parse_search
@@ -49,7 +48,7 @@ _MAX_PREFIX_MATCHES = 200
 """Largest number of records that a search with conditions reads for each column whose values begin with the search's
 words."""
 _LONGEST_ID_CHARACTERS = 64
-_MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600.0
+_MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600
 """Largest age in seconds of the acting person's desk request that a search finds by its id. The answer to a request
 id is stored for the same time.
 """
@@ -211,9 +210,7 @@ class GlobalSearch:
         if not _may_be_operation_or_request_id(search_text) or not _may_person_have_request_ids(person):
             return
         subject = (
-            requests.find_subject_of_own_request(
-                conn, make_oldest_request_id(_MAX_DESK_REQUEST_AGE_SECONDS), search_text
-            )
+            requests.find_subject_of_own_request(conn, _MAX_DESK_REQUEST_AGE_SECONDS, search_text)
             if reads_views(conn)
             else request_ids.find_subject(conn, self._context.operator or "", search_text)
         )

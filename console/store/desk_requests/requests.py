@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Integer,
     MetaData,
     and_,
     bindparam,
@@ -246,6 +247,19 @@ _REQUEST_PROGRESS_QUERY = select(
     .exists()
     .label("withdrawn"),
 ).where(_own_requests.c.id == bindparam("desk_request_id"))
+_OLDEST_LISTED_TIME = func.timestampadd(
+    literal_column("SECOND"), -bindparam("age_seconds", type_=Integer), literal_column("UTC_TIMESTAMP(6)")
+)
+"""SQL expression: the instant `age_seconds` ago by the server's clock. It is constant within a statement, unlike
+_NOW_SQL, so that the server can search an index for it.
+"""
+_IS_RECENT_OWN_REQUEST_CONDITION = and_(
+    _own_requests.c.asked_hour >= func.to_seconds(_OLDEST_LISTED_TIME).op("DIV")(3600),
+    _own_requests.c.at >= _OLDEST_LISTED_TIME,
+)
+"""SQL condition: the server stored the request of the connected account at most `age_seconds` ago. The request's id
+has the time of its desk's clock, which may be wrong. The index ix_requests_who finds the hours of `asked_hour`.
+"""
 _LONGEST_LISTED_RESULT_BYTES = 64 * 1024
 """Length (bytes) of the longest answer that a list of requests reads; a longer answer is left out (NULL)."""
 _OWN_REQUESTS_QUERY = (
@@ -262,27 +276,24 @@ _OWN_REQUESTS_QUERY = (
             (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_BYTES, _own_requests.c.result)
         ).label("result"),
     )
-    .where(
-        _own_requests.c.id >= bindparam("first_id"),
-        _own_requests.c.action.not_in((AUDIT_REQUEST_ACTION, WITHDRAW_ACTION)),
-    )
-    .order_by(_own_requests.c.id.desc())
+    .where(_IS_RECENT_OWN_REQUEST_CONDITION, _own_requests.c.action.not_in((AUDIT_REQUEST_ACTION, WITHDRAW_ACTION)))
+    .order_by(_own_requests.c.at.desc(), _own_requests.c.id.desc())
     .limit(bindparam("limit"))
 )
 _SUBJECT_OF_OWN_REQUEST_QUERY = (
     select(_own_requests.c.subject_kind, _own_requests.c.subject_id)
     .where(
-        _own_requests.c.id >= bindparam("first_id"),
+        _IS_RECENT_OWN_REQUEST_CONDITION,
         or_(
             _own_requests.c.id == bindparam("request_or_act_id"),
             _own_requests.c.request_id == bindparam("request_or_act_id"),
         ),
     )
-    .order_by(_own_requests.c.id.desc())
+    .order_by(_own_requests.c.at.desc(), _own_requests.c.id.desc())
     .limit(1)
 )
 _OWN_WITHDRAWALS_QUERY = select(_own_requests.c.subject_id, _own_requests.c.at).where(
-    _own_requests.c.id >= bindparam("first_id"), _own_requests.c.action == WITHDRAW_ACTION
+    _IS_RECENT_OWN_REQUEST_CONDITION, _own_requests.c.action == WITHDRAW_ACTION
 )
 _STORED_REQUEST_QUERY = make_locking_read(
     select(_own_requests.c.id).where(_own_requests.c.id == bindparam("desk_request_id"))
@@ -361,12 +372,14 @@ def read_progress(conn: Connection, desk_request_id: str) -> DeskRequestProgress
     )
 
 
-def list_own_requests(conn: Connection, oldest_id: str, limit: int) -> tuple[StoredRequest, ...]:
-    """Return the desk requests of the connected account with ids from `oldest_id` on (ids grow with time), newest
-    first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that no worker took
-    in time is returned as lapsed, also if its desk withdrew it afterwards so that no worker can take it.
+def list_own_requests(conn: Connection, age_seconds: int, limit: int) -> tuple[StoredRequest, ...]:
+    """Return the desk requests that the connected account has stored within the last `age_seconds` by the server's
+    clock, newest first and at most `limit`. Requests for audit entries and withdrawals are left out. A request that
+    no worker took in time is returned as lapsed, also if its desk withdrew it afterwards so that no worker can take
+    it.
     """
-    withdrawn_at = {row.subject_id: row.at for row in conn.execute(_OWN_WITHDRAWALS_QUERY, {"first_id": oldest_id})}
+    withdrawals = conn.execute(_OWN_WITHDRAWALS_QUERY, {"age_seconds": age_seconds})
+    withdrawn_at = {row.subject_id: row.at for row in withdrawals}
     return tuple(
         StoredRequest(
             row.id, row.at, row.action, row.subject_kind, row.subject_id,
@@ -376,18 +389,19 @@ def list_own_requests(conn: Connection, oldest_id: str, limit: int) -> tuple[Sto
                 is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
             ), row.result,
         )
-        for row in conn.execute(_OWN_REQUESTS_QUERY, {"first_id": oldest_id, "limit": limit})
+        for row in conn.execute(_OWN_REQUESTS_QUERY, {"age_seconds": age_seconds, "limit": limit})
     )  # fmt: skip
 
 
-def find_subject_of_own_request(conn: Connection, oldest_id: str, request_or_act_id: str) -> tuple[str, str] | None:
+def find_subject_of_own_request(conn: Connection, age_seconds: int, request_or_act_id: str) -> tuple[str, str] | None:
     """Return the kind and id of the record that a desk request is about. Return None if there is no such desk
     request, or if it is about no record. `request_or_act_id` is the id of the desk request, or the request id of the
-    acting call for which the desk sent it. The function searches only the desk requests of the connected database
-    account with an id from `oldest_id` on. If several of them match, it uses the newest one.
+    acting call for which the desk sent it. The function searches only the desk requests that the connected database
+    account has stored within the last `age_seconds` by the server's clock. If several of them match, it uses the
+    newest one.
     """
     row = conn.execute(
-        _SUBJECT_OF_OWN_REQUEST_QUERY, {"first_id": oldest_id, "request_or_act_id": request_or_act_id}
+        _SUBJECT_OF_OWN_REQUEST_QUERY, {"age_seconds": age_seconds, "request_or_act_id": request_or_act_id}
     ).first()
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 

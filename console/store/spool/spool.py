@@ -110,6 +110,8 @@ _UPGRADES_SQL = (
 )
 NEWEST_SPOOL_VERSION = 1 + len(_UPGRADES_SQL)
 """Version of the file that this program writes."""
+MAX_OWN_REQUESTS = 1_000
+"""Largest number of desk requests without an answer whose ids a desk keeps; more than a list of requests shows."""
 SPOOL_TABLES = ("intents", "desk", "anchors", "asked_requests")
 _FIRST_VERSION_WITH_PREPARED_STATE = 4
 _UNSENT_ENTRY_CONDITION = "state IN ('prepared', 'void')"
@@ -528,14 +530,20 @@ class Spool:
 
     # Desk requests whose answer hasn't come
 
-    def store_own_request(self, desk_request_id: str, database_id: str, oldest_needed_id: str) -> None:
-        """Store the id of a desk request that this desk sends to a worker. Ids of desk requests grow with the time;
-        stored ids that are smaller than `oldest_needed_id` are deleted. The writes aren't synced to the disk: they
-        survive the end of the process, but not a power cut.
+    def store_own_request(self, desk_request_id: str, database_id: str) -> None:
+        """Store the id of a desk request that this desk sends to a worker. If more than MAX_OWN_REQUESTS ids are
+        stored then, those with the earliest times are deleted; the age of an id isn't used, because this desk's clock
+        may have been wrong. The writes aren't synced to the disk: they survive the end of the process, but not a
+        power cut.
         """
-        self._file.write("DELETE FROM asked_requests WHERE id < ?", (oldest_needed_id,), is_durable=False)
         self._file.write(
             "INSERT OR IGNORE INTO asked_requests VALUES (?, ?)", (desk_request_id, database_id), is_durable=False
+        )
+        self._file.write(
+            "DELETE FROM asked_requests WHERE id <="
+            " (SELECT id FROM asked_requests ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            (MAX_OWN_REQUESTS,),
+            is_durable=False,
         )
 
     def forget_own_request(self, desk_request_id: str) -> None:

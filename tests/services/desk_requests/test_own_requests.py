@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
+from sqlalchemy import Connection
 
 from console.app import Console
 from console.domain.desk_requests.records import (
@@ -14,7 +16,6 @@ from console.domain.desk_requests.records import (
     NewDeskRequest,
     OwnRequest,
     OwnRequestState,
-    make_oldest_request_id,
     make_request_id,
     make_withdrawal_id,
 )
@@ -52,12 +53,14 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
     entries, withdrawals, and requests older than a day.
     """
     desk, worker, other = desk_worker_and_other
-    old = NewDeskRequest(make_oldest_request_id(LISTED_REQUEST_AGE_SECONDS + 60), "probe", "[]")
+    old = NewDeskRequest(make_request_id(), "probe", "[]")
     entry = NewDeskRequest(make_request_id(), AUDIT_REQUEST_ACTION, "{}")
     for more in (old, entry):
         desk._context.write(lambda tx, more=more: requests.insert_request(tx, more, "desk"))  # type: ignore[misc]  # bound
     lapsed, withdrawn, taken, waiting = (store_request(desk, subject=str(number)) for number in range(4))
     place.sql(f"UPDATE requests SET expires_at = expires_at - INTERVAL 2 MINUTE WHERE id IN ('{lapsed}', '{old.id}')")
+    age_sql = f"INTERVAL {LISTED_REQUEST_AGE_SECONDS + 60} SECOND"
+    place.sql(f"UPDATE requests SET at = at - {age_sql} WHERE id = '{old.id}'")
     assert desk.own_requests.withdraw(withdrawn)
     row = take_next_request(worker)
     assert row is not None
@@ -75,6 +78,69 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
     )
     assert not desk.own_requests.withdraw(taken)
     assert list_own_requests(desk)[taken].state is OwnRequestState.TAKEN
+
+
+def test_a_request_of_a_desk_with_a_late_clock_is_listed(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of a desk is 25 hours behind while it stores and withdraws requests, then it is put right. By the
+    server's clock the requests are new: each desk of the person lists them in the order in which they were stored,
+    and a search finds them.
+    """
+    start_team_mode(place, "op-a")
+    true_time = time.time_ns
+    with place.open_desk(sandbox) as desk, place.open_desk(sandbox, person="op-a", desk=2) as other_desk:
+        early = store_request(desk)
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time_ns", lambda: true_time() - 25 * 3600 * 10**9)
+            withdrawn, waiting = store_request(desk, subject="2"), store_request(desk, subject="3")
+            assert desk.own_requests.withdraw(withdrawn)
+        assert waiting < early
+        states = {
+            early: OwnRequestState.WAITING,
+            withdrawn: OwnRequestState.WITHDRAWN,
+            waiting: OwnRequestState.WAITING,
+        }
+        for each_desk in (desk, other_desk):
+            listed = list_own_requests(each_desk)
+            assert {id: request.state for id, request in listed.items()} == states
+            assert list(listed) == [waiting, withdrawn, early]
+        with desk.database.read() as conn:
+            assert requests.find_subject_of_own_request(conn, 24 * 3600, waiting) == ("credit-check", "3")
+            assert requests.find_subject_of_own_request(conn, 0, waiting) is None
+
+
+def test_the_list_reads_only_the_newest_rows_of_the_person(place: Place, sandbox: Sandbox) -> None:
+    """The table has many requests of other people and old ones of the person: the server finds the person's requests
+    of the last day in an index, and reads no other rows.
+    """
+    start_team_mode(place, "op-a", "lead-b")
+    with place.open_desk(sandbox) as desk, place.open_desk(sandbox, person="lead-b", desk=2) as other:
+        own_id = store_request(desk)
+        for _ in range(8):
+            store_request(other)
+        place.drop_table_triggers("requests")
+        for number in range(2, 9):
+            place.sql(
+                "INSERT INTO requests (id, who, at, expires_at, action, args, state) SELECT UUID(), who,"
+                f" IF(id = '{own_id}' OR at < UTC_TIMESTAMP() - INTERVAL 1 DAY, at - INTERVAL {number} DAY, at),"
+                " expires_at, action, args, 'ended' FROM requests"
+            )
+        with desk.database.read() as conn:
+            before = count_read_rows(conn)
+            listed = requests.list_own_requests(conn, LISTED_REQUEST_AGE_SECONDS, 200)
+            found = requests.find_subject_of_own_request(conn, LISTED_REQUEST_AGE_SECONDS, own_id)
+            read_rows = count_read_rows(conn) - before
+    assert [request.id for request in listed] == [own_id]
+    assert found == ("credit-check", "1")
+    assert place.sql("SELECT COUNT(*) > 1000 FROM requests") == [(1,)]
+    assert read_rows < 30
+
+
+def count_read_rows(conn: Connection) -> int:
+    """Return the number of rows and index entries that the server has read for this connection so far."""
+    rows = conn.exec_driver_sql("SHOW SESSION STATUS LIKE 'Handler_read%%'")
+    return sum(int(count) for name, count in rows if name != "Handler_read_rnd_deleted")
 
 
 def test_a_repeated_withdrawal_adds_no_row(

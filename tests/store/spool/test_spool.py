@@ -23,6 +23,7 @@ from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertai
 from console.domain.records import CheckReport
 from console.settings.private_files import make_private_file
 from console.store.spool import answer_codec as answers
+from console.store.spool import spool as spool_module
 from console.store.spool.answer_codec import Answer
 from console.store.spool.cipher import Cipher
 from console.store.spool.file_identity import IDENTITY_FILE_NAME
@@ -503,13 +504,15 @@ def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: P
     assert spool._file.read("PRAGMA user_version") == [(6,)]
 
 
-def test_own_desk_requests_are_deleted_when_old_or_answered(spool: Spool) -> None:
-    """The spool stores each of this desk's own desk requests once for each database, and deletes a request when it is
-    old or answered.
+def test_own_desk_requests_are_deleted_when_many_or_answered(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spool stores each of this desk's own desk requests once for each database. It deletes a request when it is
+    answered, and the earliest one when there are too many.
     """
-    for request in ("a", "b", "c", "c"):
-        spool.store_own_request(request, DATABASE, "")
-    spool.store_own_request("d", "another", "b")
+    monkeypatch.setattr(spool_module, "MAX_OWN_REQUESTS", 3)
+    for request in ("b", "a", "c", "c"):
+        spool.store_own_request(request, DATABASE)
+    assert sorted(spool.list_own_requests(DATABASE)) == ["a", "b", "c"]
+    spool.store_own_request("d", "another")
     spool.forget_own_request("c")
     assert sorted(spool.list_own_requests(DATABASE)) == ["b"]
     assert sorted(spool.list_own_requests("another")) == ["d"]
