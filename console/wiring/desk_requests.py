@@ -316,17 +316,19 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "alerts ack": DeskRequestForm((int, str), _make_empty_facts, words_index=1),
     "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
     _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm(
-        (int, str, str), _read_hand_over_facts, words_index=2
+        (int, str, str), _read_hand_over_facts, words_index=2, has_changing_facts=True
     ),
     _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm(
-        (int, datetime, str), _read_incident_facts, words_index=2
+        (int, datetime, str), _read_incident_facts, words_index=2, has_changing_facts=True
     ),
     **{
-        _format_incident_command_name(action): DeskRequestForm((int,), _read_incident_facts)
+        _format_incident_command_name(action): DeskRequestForm((int,), _read_incident_facts, has_changing_facts=True)
         for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
     },
     **{
-        _format_incident_command_name(action): DeskRequestForm((int, str), _read_incident_facts, words_index=1)
+        _format_incident_command_name(action): DeskRequestForm(
+            (int, str), _read_incident_facts, words_index=1, has_changing_facts=True
+        )
         for action in _INCIDENT_ACTIONS_WITH_REASON
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
@@ -335,7 +337,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "view restore": DeskRequestForm((int,), _make_facts_function_for_kind(VIEW_KIND)),
     "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
-    "limits set": DeskRequestForm((str, str, int), _make_limit_facts),
+    "limits set": DeskRequestForm((str, str, int), _make_limit_facts, has_changing_facts=True),
     "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, words_index=2),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),

@@ -12,6 +12,8 @@ _SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store
 _ASKED, _ABOUT = "tests/harms/test_requests_of_people.py", "tests/harms/test_request_subjects.py"
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
 _HOSTILE_REQUESTS_TESTS = "tests/services/desk_requests/test_hostile_requests.py"
+_LATE_REQUESTS_TESTS = "tests/services/desk_requests/test_late_requests.py"
+_DISABLED_PEOPLE_TESTS = "tests/services/desk_requests/test_disabled_people.py"
 _LOCKED_REQUESTS_TESTS = "tests/services/desk_requests/test_locked_requests.py"
 _REQUEST_COUNTS_TESTS = "tests/services/desk_requests/test_request_counts.py"
 _LOCK_HOLDERS_FILE = "console/store/access/lock_holders.py"
@@ -72,8 +74,8 @@ ON_HARMS: tuple[Mutant, ...] = (
         "return f\"(me = account OR {exists_sql(f'requests r", "return f\"(TRUE OR {exists_sql(f'requests r",
         f"{_ASKED}::test_a_request_for_another_action_is_no_vote"),
     _make_mutant("a worker acts for who asked another worker, or long ago", _REQUESTS,
-        "AND CAST(r.taken_by AS BINARY) = account\"\n    f\" AND {is_live_lease_sql('r')} AND p.disabled_at",
-        "AND TRUE\"\n    f\" AND p.disabled_at",
+        "AND CAST(r.taken_by AS BINARY) = account\"\n    f\" AND {is_live_lease_sql('r')}\"\n",
+        "AND TRUE\"\n",
         f"{_ASKED}::test_the_worker_alone_stores_no_approval_of_a_person"),
     _make_mutant("a decision with the password settles any record", _SQL,
         " AND {is_request_about_sql(repr(kind), subject_id)}\"", "\"",
@@ -91,13 +93,31 @@ ON_HARMS: tuple[Mutant, ...] = (
         "(OLD.state = 'asked' AND OLD.expires_at > {UTC_NOW_SQL}", "(OLD.state = 'asked'",
         f"{_ASKED}::test_the_worker_alone_stores_no_approval_of_a_person"),
     _make_mutant("a request names any record beside its arguments", _EXECUTION,
-        "if self._form_by_command[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(",
-        "if not self._form_by_command[taken_request.action].read_facts(self._context, arguments) "
-        "and DeskRequestFacts(",
+        "        if present_facts == stored_facts:\n", "        if present_facts:\n",
         f"{_HOSTILE_REQUESTS_TESTS}::test_a_request_whose_columns_contradict_its_arguments_is_refused"),
     _make_mutant("a request that ends each worker is executed for ever", _EXECUTION,
-        "if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:\n", "if taken_request.fencing_token:\n",
+        "if taken_request.fencing_token > MAX_EXECUTIONS_PER_REQUEST:\n", "if not taken_request.fencing_token:\n",
         f"{_HOSTILE_REQUESTS_TESTS}::test_a_request_that_ends_every_worker_is_given_up"),
+    _make_mutant("a request that no worker began is executed late", _QUEUE,
+        "_ABANDONED_REQUEST_CONDITION = and_(_TAKEN_AND_LEFT_CONDITION, _MAY_BE_EXECUTED_CONDITION)",
+        "_ABANDONED_REQUEST_CONDITION = and_(_TAKEN_AND_LEFT_CONDITION, True)",
+        f"{_LATE_REQUESTS_TESTS}::test_a_request_that_no_worker_began_is_not_run_late"),
+    _make_mutant("a request that was begun is executed again hours later", _EXECUTION,
+        "            elif taken_request.is_late:\n", "            elif not taken_request:\n",
+        f"{_LATE_REQUESTS_TESTS}::test_a_begun_request_is_executed_again_only_shortly_after_its_time"),
+    _make_mutant("the database lets a worker begin late", _REQUESTS,
+        "f\" OR OLD.expires_at > {UTC_NOW_SQL} OR {_MAY_HAVE_BEGUN_SQL}\"", "\" OR TRUE\"",
+        f"{_LATE_REQUESTS_TESTS}::test_the_database_refuses_late_executions"),
+    _make_mutant("a request that was begun lapses", _REQUESTS,
+        "AND NOT {_MAY_HAVE_BEGUN_SQL})", "AND TRUE)",
+        f"{_LATE_REQUESTS_TESTS}::test_the_database_refuses_late_executions"),
+    _make_mutant("a worker acts for a disabled person", _REQUESTS,
+        "[:-1]} AND p.disabled_at IS NULL)\"", "[:-1]})\"",
+        f"{_DISABLED_PEOPLE_TESTS}::test_the_database_accepts_only_audit_entries_for_a_disabled_person"),
+    _make_mutant("audit entries of a disabled person are lost", "console/store/constraints/server_triggers.py",
+        "_make_person_assignment(desk_requests.REQUESTER_SQL_ALSO_IF_DISABLED)",
+        "_make_person_assignment(desk_requests.REQUESTER_SQL)",
+        f"{_DISABLED_PEOPLE_TESTS}::test_openings_of_a_disabled_person_reach_the_trail"),
     _make_mutant("one person's requests come before everybody's", _QUEUE,
         ".order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)",
         ".order_by(_open_requests.c.at, _open_requests.c.id)",

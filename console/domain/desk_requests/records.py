@@ -15,6 +15,11 @@ from console.domain.errors import ConsoleError
 
 LONGEST_WAIT_FOR_WORKER_SECONDS = 60
 """Seconds for which a desk request waits for a worker. After this time no worker executes the request."""
+TAKEOVER_MARGIN_SECONDS = 60
+"""Seconds after the end of a request's wait in which a worker that takes the request over still executes its command,
+if an earlier worker has begun it. After that, a worker only answers the request: the desk no longer waits, or soon
+stops.
+"""
 PRESENCE_LEASE_NAME = "desk_requests"
 """Name of the lease that a worker holds while it executes desk requests. By this lease the desks see that a worker is
 running."""
@@ -43,6 +48,10 @@ ACTIONS_WITH_PASSWORD = frozenset({"limits set", "refund approve", "refund rejec
 """Actions of desk requests that always need the person's password. The action `resolve` of a second person needs the
 password too, but only the worker can find out if a request comes from the second person.
 """
+ACTIONS_WITHOUT_REQUEST_ID = frozenset({"audit verify", "run due"})
+"""Actions of desk requests that a worker executes without storing a request id, so that the database can't know if a
+worker has begun them.
+"""
 LONGEST_ARGUMENTS_BYTES = 16 * 1024
 """Largest size (bytes) of a desk request's arguments as JSON."""
 LONGEST_FILE_PART_BYTES = 1024 * 1024
@@ -53,7 +62,7 @@ LARGEST_FILE_BYTES = 10 * 1024 * 1024
 
 class DeskRequestState(StrEnum):
     """Stored state of a desk request: WAITING for a worker, TAKEN by a worker, ENDED with an answer, or LAPSED
-    because no worker took it in time. ENDED and LAPSED are final."""
+    because no worker took it, or began its command, in time. ENDED and LAPSED are final."""
 
     WAITING = "asked"
     TAKEN = "taken"
@@ -88,7 +97,8 @@ class NewDeskRequest:
 class TakenDeskRequest:
     """A desk request that a worker has taken. `person` is the requester; `is_password_confirmed` is True if the
     person has typed the password for this request; `fencing_token` is the fencing token of the worker's lease on the
-    request. The other fields are those of `NewDeskRequest`.
+    request. `is_late`: the worker took the request over from another worker, and too late to execute its command
+    (TAKEOVER_MARGIN_SECONDS). The other fields are those of `NewDeskRequest`.
     """
 
     id: str
@@ -103,6 +113,7 @@ class TakenDeskRequest:
     subject_id: str | None = None
     amount_minor: int | None = None
     proposed: str | None = None
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,7 @@ class BulkRunService(BulkRunReader):
             request_id,
             (run_id, max_rows),
             lambda: self._execute_run(run_id, max_rows, progress, should_stop, should_leave),
+            continues_work=True,
         )
 
     def _execute_run(
@@ -206,7 +207,13 @@ class BulkRunService(BulkRunReader):
         that is not in the state running stays unchanged. This is also possible while a read-only switch stops the
         run's action, because stopping a run only prevents changes. Raises not_found if no run has this id,
         not_allowed if the acting person has no right to execute the run's action."""
-        return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
+        return self._request_ids.act_once(
+            "bulk stop",
+            request_id,
+            (run_id,),
+            lambda: self._stop_run(run_id),
+            make_bulk_run_answer_finder(self.read_run),
+        )
 
     def _stop_run(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND):
@@ -228,7 +235,11 @@ class BulkRunService(BulkRunReader):
         prevents changes. Raises not_found if no run has this id, in_progress if the run is in the state running, and
         not_allowed if the acting person is not the run's maker or has no right to execute the run's action."""
         return self._request_ids.act_once(
-            "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
+            "bulk discard",
+            request_id,
+            (run_id,),
+            lambda: self._discard_and_audit_refusal(run_id),
+            make_bulk_run_answer_finder(self.read_run),
         )
 
     def _discard_and_audit_refusal(self, run_id: int) -> BulkRun:

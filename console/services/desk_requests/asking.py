@@ -86,13 +86,15 @@ class RemoteRequestIdService(RequestIdService):
         act: Callable[[], T],
         find_answer: AnswerFinder = return_no_answer,
         progress: StepReporter | None = None,
+        *,
+        continues_work: bool = False,
     ) -> T:
         """Store a desk request for the command, wait for the worker, and return or raise its answer. A command
         without a DeskRequestForm only reads: this desk runs it by calling `act`.
 
         `command` is the name of the command, such as `refund approve`, and `arguments` are its arguments. `progress`
-        is called with the name of each step that the worker reports. `find_answer` is not used by this class, because
-        the worker finds the answers to repeated calls.
+        is called with the name of each step that the worker reports. `find_answer` and `continues_work` are not used
+        by this class, because the worker finds the answers to repeated calls.
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and

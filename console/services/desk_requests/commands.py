@@ -48,11 +48,13 @@ class DeskRequestForm:
     """The required content of a desk request for one command. `argument_types`: the types of the command's arguments;
     `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns;
     `words_index`: the index of the argument with the person's words, None if the command has none.
+    `has_changing_facts`: the facts depend also on a record that may change after the request was stored.
     """
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader
     words_index: int | None = None
+    has_changing_facts: bool = False
 
 
 CommandRunner = Callable[[CommandCall], object]

@@ -4,7 +4,7 @@ desks stored them, and store the answers."""
 import json
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from console.domain.desk_requests.records import (
 )
 from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason, PossibleRepeatReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.errors.details import StaleViewDetail
 from console.domain.process import interrupts
 from console.services.desk_requests.answer_masking import mask_payers_in_answer
 from console.services.desk_requests.arguments import read_arguments
@@ -34,8 +35,8 @@ from console.services.desk_requests.own_requests import parse_stored_answer
 from console.services.guarded import answer_serialization
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
-from console.services.guarded.request_ids import watch_for_repeated_request
-from console.services.process.context import ServiceContext, act_for_requester, require_confirmation
+from console.services.guarded.request_ids import ActNotAnswered, forbid_acting, watch_for_repeated_request
+from console.services.process.context import WORKER, ServiceContext, act_for_requester, require_confirmation
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.audit.trail import NewAuditEntry
 from console.store.database.engine import Transaction
@@ -176,7 +177,10 @@ class RequestExecutor:
             return False
         self._add_lease_beat(taken_request)
         try:
-            if taken_request.action == AUDIT_REQUEST_ACTION:
+            if (
+                taken_request.action == AUDIT_REQUEST_ACTION
+                and taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST
+            ):
                 self._write_requested_audit_entry(taken_request)
                 return True
             with interrupts.defer_signals():  # the answer is stored before the end of this process
@@ -246,16 +250,24 @@ class RequestExecutor:
         )
 
     def _execute_request(self, taken_request: TakenDeskRequest) -> bool:
-        """Execute a desk request and store its answer. If a signal asks this process to end before the command has
-        started, release the request, so that another worker can take it immediately, and return False."""
+        """Execute a desk request and store its answer. A late request is only answered, or marked as lapsed if no
+        worker has begun its command. If a signal asks this process to end before the command has started, release
+        the request, so that another worker can take it immediately, and return False."""
         try:
-            if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:
-                answer = self._make_answer(taken_request)
-            else:
+            if taken_request.fencing_token > MAX_EXECUTIONS_PER_REQUEST:
                 answer = self._answer_given_up_request(taken_request)
+            elif taken_request.is_late:
+                with forbid_acting():
+                    answer = self._make_answer(taken_request)
+            else:
+                answer = self._make_answer(taken_request)
         except interrupts.Interrupted:
             self._context.write(lambda tx: requests.end_lease(tx.conn, taken_request))
             return False
+        except ActNotAnswered:
+            if self._context.write(lambda tx: requests.mark_taken_request_lapsed(tx, taken_request)):
+                return True
+            answer = _serialize_answer(CallAnswer(error=_make_unknown_answer_error()))
         self._store_answer(taken_request, answer)
         return True
 
@@ -303,18 +315,51 @@ class RequestExecutor:
             "executions": taken_request.fencing_token - 1,
         }
         entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_GIVEN_UP, result="failed", detail=facts)
-        with act_for_requester(taken_request):
-            self._context.write(lambda tx: self._context.audit.record_all(tx, (entry,)))
-        return _serialize_answer(
-            CallAnswer(
-                error=ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
-            )
-        )
+        entries = (entry, self._make_entry_of_worker(taken_request, entry))
+        self._write_first_accepted_entry(taken_request, entries, ends_request=False)
+        return _serialize_answer(CallAnswer(error=_make_unknown_answer_error()))
+
+    def _make_entry_of_worker(self, taken_request: TakenDeskRequest, entry: NewAuditEntry) -> NewAuditEntry:
+        """Return the audit entry in the worker's own name, with the person of the desk request as a fact. It is the
+        last resort if the database refuses the entry in the person's name."""
+        own_name = self._context.database.account_name or WORKER
+        return replace(entry, person=own_name, detail={**entry.detail, "person": taken_request.person})
+
+    def _write_first_accepted_entry(
+        self, taken_request: TakenDeskRequest, entries: Iterable[NewAuditEntry], *, ends_request: bool
+    ) -> None:
+        """Write the first of the audit entries that the database accepts; with `ends_request`, also end the desk
+        request in the same transaction. If the database refuses all of them, only the log says so."""
+        any(self._is_entry_accepted(taken_request, entry, ends_request=ends_request) for entry in entries)
+
+    def _is_entry_accepted(
+        self, taken_request: TakenDeskRequest, entry: NewAuditEntry, *, ends_request: bool
+    ) -> bool:
+        """Write the audit entry; with `ends_request`, also end the desk request in the same transaction. Return False
+        if the database refuses the entry. An entry in the worker's own name is written without the person's request.
+        """
+
+        def write_entry(tx: Transaction) -> None:
+            self._context.audit.record_all(tx, (entry,))
+            if ends_request:
+                requests.store_answer(tx, taken_request, "")
+
+        is_own_entry = entry.person == self._context.database.account_name
+        try:
+            with act_for_requester(None if is_own_entry else taken_request):
+                self._context.write(write_entry)
+        except Exception as refusal:
+            if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
+                raise
+            _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
+            return False
+        return True
 
     def _write_requested_audit_entry(self, taken_request: TakenDeskRequest) -> None:
         """Write the audit entry that a desk request contains, in the name of its person, and end the request in the
         same transaction. If the entry is malformed or the database refuses the entry, write an entry about an
-        unreadable request instead.
+        unreadable request instead; if the database refuses every entry in the person's name, write this entry in the
+        worker's own name, with the person as a fact.
         """
         unreadable_entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
@@ -322,19 +367,11 @@ class RequestExecutor:
         except ValueError:
             entry = unreadable_entry
 
-        def write_entry_and_end_request(tx: Transaction, entry: NewAuditEntry) -> None:
-            facts = {**entry.detail, "request": taken_request.id, "worker": self._context.database.account_name}
-            self._context.audit.record_all(tx, (replace(entry, detail=facts),))
-            requests.store_answer(tx, taken_request, "")
-
-        with act_for_requester(taken_request):
-            try:
-                self._context.write(lambda tx: write_entry_and_end_request(tx, entry))
-            except Exception as refusal:
-                if isinstance(refusal, ConsoleError) and refusal.code in OWN_FAULT_ERROR_CODES:
-                    raise
-                _log.warning("desk request %s: its audit entry can't be written", taken_request.id, exc_info=True)
-                self._context.write(lambda tx: write_entry_and_end_request(tx, unreadable_entry))
+        facts = {"request": taken_request.id, "worker": self._context.database.account_name}
+        entries = (entry, unreadable_entry, self._make_entry_of_worker(taken_request, unreadable_entry))
+        self._write_first_accepted_entry(
+            taken_request, (replace(each, detail={**each.detail, **facts}) for each in entries), ends_request=True
+        )
 
     def _renew_request_lease(self, taken_request: TakenDeskRequest) -> None:
         self._context.write(
@@ -344,8 +381,9 @@ class RequestExecutor:
     def _make_answer(self, taken_request: TakenDeskRequest) -> str:
         """Run the command of a desk request and return its answer as JSON, with masked payers. An exception of the
         command other than ConsoleError is logged and becomes the error internal_error. Raises Interrupted if a signal
-        asks this process to end before the command has started, and the error of the database if the payers can't be
-        read: the next worker that takes the request finds the same answer under the request id.
+        asks this process to end before the command has started; ActNotAnswered within `forbid_acting` if only a run
+        of the command could answer the request; and the error of the database if the payers can't be read: the next
+        worker that takes the request finds the same answer under the request id.
         """
         with act_for_requester(taken_request), watch_for_repeated_request() as repeats:
             answer = self._run_command_and_make_answer(taken_request)
@@ -361,6 +399,8 @@ class RequestExecutor:
             return CallAnswer(self._run_command(taken_request))
         except ConsoleError as error:
             return CallAnswer(error=error)
+        except ActNotAnswered:
+            raise
         except Exception:
             _log.exception("desk request %s failed", taken_request.id)
             return CallAnswer(error=ConsoleError(ErrorCode.INTERNAL_ERROR))
@@ -372,7 +412,36 @@ class RequestExecutor:
             call = CommandCall(
                 arguments, lambda step: self._remember_latest_step(taken_request, step), taken_request.request_id
             )
-            return self._commands[taken_request.action](call)
+            refusal = self._find_refusal_of_facts(taken_request, arguments)
+            if refusal is None:
+                return self._commands[taken_request.action](call)
+            if refusal.code != ErrorCode.STALE_VIEW:
+                raise refusal
+            # An earlier worker may have executed the command, and its changes may be what differs now.
+            try:
+                with forbid_acting():
+                    return self._commands[taken_request.action](call)
+            except ActNotAnswered:
+                raise refusal from None
+
+    def _find_refusal_of_facts(
+        self, taken_request: TakenDeskRequest, arguments: tuple[Any, ...]
+    ) -> ConsoleError | None:
+        """Return the refusal of a desk request if the facts in its columns differ from its arguments; None if they
+        don't differ. The refusal is stale_view if the facts depend on a record that has changed since the request was
+        made, otherwise usage."""
+        form = self._form_by_command[taken_request.action]
+        stored_facts = DeskRequestFacts(
+            taken_request.subject_kind, taken_request.subject_id, taken_request.amount_minor, taken_request.proposed
+        )
+        present_facts = form.read_facts(self._context, arguments)
+        if present_facts == stored_facts:
+            return None
+        if not form.has_changing_facts or replace(present_facts, id=stored_facts.id) != stored_facts:
+            return _make_malformed_request_error()
+        changes = {"id": {"saw": stored_facts.id, "now": present_facts.id}}
+        detail: StaleViewDetail = {"about": present_facts.kind or "", "changed": changes}
+        return ConsoleError(ErrorCode.STALE_VIEW, detail)
 
     def _remember_latest_step(self, taken_request: TakenDeskRequest, step: str) -> None:
         """Keep the latest progress step of a desk request in memory until `store_progress_steps` stores it. A
@@ -383,9 +452,7 @@ class RequestExecutor:
     @contextmanager
     def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
         """Context manager: yield the arguments of the desk request; a file among the arguments exists until the end
-        of the block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
-        differ from the arguments.
-        """
+        of the block. Raises usage if the arguments don't fit the command."""
         with ExitStack() as stack:
             try:
                 with self._context.database.read() as conn:
@@ -397,13 +464,6 @@ class RequestExecutor:
             except (KeyError, ValueError) as malformed:
                 _log.info("desk request %s of %s is malformed: %s", taken_request.id, taken_request.person, malformed)
                 raise _make_malformed_request_error() from malformed
-            if self._form_by_command[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(
-                taken_request.subject_kind,
-                taken_request.subject_id,
-                taken_request.amount_minor,
-                taken_request.proposed,
-            ):
-                raise _make_malformed_request_error()
             yield arguments
 
 
@@ -411,6 +471,12 @@ def _make_malformed_request_error() -> ConsoleError:
     return ConsoleError(
         ErrorCode.USAGE, {"problem": UsageProblem.UNREADABLE_DESK_REQUEST, "worker_version": __version__}
     )
+
+
+def _make_unknown_answer_error() -> ConsoleError:
+    """Return the error outcome_unknown about a desk request that an earlier worker has begun: neither that worker nor
+    this one can give its answer."""
+    return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
 
 
 def _write_temporary_file(stack: ExitStack, content: bytes) -> Path:

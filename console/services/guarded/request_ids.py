@@ -86,8 +86,34 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
     """Return None. This is the default `find_answer` of `RequestIdService.act_once`: it suits functions `act` that
-    may run again, because they only read or return an existing record."""
+    may run again, because they only read or return an existing record. A test has the list of these functions."""
     return None
+
+
+def return_done(_: RequestIdUse) -> CallAnswer | None:
+    """Return the answer True. This is the `find_answer` of functions `act` that return True after their only write:
+    `find_answer` is called only if the call has written something."""
+    return CallAnswer(True)
+
+
+class ActNotAnswered(Exception):
+    """Raised within `forbid_acting` by a call of `act_once` whose answer is neither stored nor found from the record,
+    so that only a run of `act` could answer it."""
+
+
+_is_acting_forbidden: ContextVar[bool] = ContextVar("is_acting_forbidden", default=False)
+
+
+@contextmanager
+def forbid_acting() -> Iterator[None]:
+    """Context manager: within the block, `act_once` only returns or raises the answer to an earlier call with the
+    same request id, and raises ActNotAnswered if there is none. It still runs a function `act` that continues the
+    work that an earlier call has begun (`continues_work`)."""
+    token = _is_acting_forbidden.set(True)
+    try:
+        yield
+    finally:
+        _is_acting_forbidden.reset(token)
 
 
 @dataclass
@@ -148,18 +174,23 @@ class RequestIdService:
         act: Callable[[], T],
         find_answer: AnswerFinder = return_no_answer,
         progress: StepReporter | None = None,
+        *,
+        continues_work: bool = False,
     ) -> T:
         """Run `act` and store its answer under the request id. If the id was used before, return or raise the first
         call's answer.
 
         Without an id, `act` always runs. `act` is the function that does the work of the call; `command` and
         `arguments` identify the request. If the stored answer is missing or contains an unknown outcome,
-        `find_answer` finds the answer from the changed record. Raises the errors of `act` (with detail.duplicate if
-        the error is the stored answer); usage for a malformed id; possible_repeat if the id was used for another
+        `find_answer` finds the answer from the changed record. `continues_work`: a second run of `act` only continues
+        the work that the first run has begun. Raises the errors of `act` (with detail.duplicate if the error is the
+        stored answer); usage for a malformed id; possible_repeat if the id was used for another
         request within 24 hours; in_progress with the holder while the first call runs; not_allowed for auditors and
         admins on a database server.
         """
         if request_id is None:
+            if _is_acting_forbidden.get():
+                raise ActNotAnswered
             return act()
         person = self._context.operator or WORKER
         request = RequestKey(
@@ -167,7 +198,7 @@ class RequestIdService:
         )
         facts = {"command": command, "request_id": request_id}
         with refusals.audit_refusals(self._context, AuditAction.REQUEST_REPEATED, None, facts, kind=_REQUEST_ID_KIND):
-            id_or_answer = self._acquire_id_or_find_answer(request, find_answer)
+            id_or_answer = self._acquire_id_or_find_answer(request, find_answer, continues_work=continues_work)
         if isinstance(id_or_answer, HeldRequestId):
             with interrupts.defer_signals():  # the answer is stored under its id before a signal ends the process
                 return self._run_call(id_or_answer, act, find_answer)
@@ -200,22 +231,25 @@ class RequestIdService:
             raise ConsoleError(ErrorCode.NOT_ALLOWED, detail)
 
     def _acquire_id_or_find_answer(
-        self, request: RequestKey, find_answer: AnswerFinder
+        self, request: RequestKey, find_answer: AnswerFinder, *, continues_work: bool
     ) -> HeldRequestId | CallAnswer:
         """Acquire the request id for its first call and return the acquired id, or return the answer that an
-        earlier call has stored under it."""
-        context = self._context
+        earlier call has stored under it. Within `forbid_acting`, acquire it only if an earlier call has written
+        something and `continues_work` is True; otherwise raise ActNotAnswered."""
+        context, may_act = self._context, not _is_acting_forbidden.get()
         cache_answer = self._cache.announce_use(*_make_cache_key(request))
         if cache_answer.result is not None:
             # Another version of this program stored an unreadable answer: the answer is then built from the database.
             with suppress(ValueError):
                 return answer_serialization.deserialize_answer(cache_answer.result)
         self._refuse_roles_without_request_ids()
-        row = None if cache_answer.is_missing else self._find_row_of_request(request)
+        row = None if cache_answer.is_missing and may_act else self._find_row_of_request(request)
         while True:
             answer = None if row is None else self._find_answer(request, row, find_answer, cache_answer.epoch)
             if answer is not None:
                 return answer
+            if not (may_act or (continues_work and row is not None and row.has_unfinished_work)):
+                raise ActNotAnswered
             context.failpoints.reach("before_request_id")
             held_request = context.write(partial(self._acquire_id, request=request, expected_row=row))
             if held_request is not None:

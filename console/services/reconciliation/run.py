@@ -120,6 +120,7 @@ class ReconciliationService:
             None if dry_run else request_id,
             (provider, first_day, last_day),
             lambda: self._reconcile_days(provider, first_day, last_day, dry_run=dry_run),
+            continues_work=True,
         )
 
     def _reconcile_days(self, provider: str, first_day: date, last_day: date, *, dry_run: bool) -> ReconcileReport:

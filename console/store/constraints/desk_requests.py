@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from console.domain.access.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
 from console.domain.desk_requests.records import (
+    ACTIONS_WITHOUT_REQUEST_ID,
     AUDIT_REQUEST_ACTION,
     LARGEST_FILE_BYTES,
     LONGEST_ARGUMENTS_BYTES,
@@ -31,6 +32,7 @@ from console.store.constraints.sql_expressions import (
     is_allowed_step_sql,
     make_count_sql,
 )
+from console.store.operations.request_ids import USE_ANSWERED, USE_RUNNING
 
 MAX_WAITING_REQUESTS = 100
 """Largest number of requests of one person that wait for a worker at the same time. Requests for audit entries aren't
@@ -51,19 +53,35 @@ MAX_RESULT_CHARACTERS = 4 * 1024 * 1024
 """Longest answer (characters) that a worker may write into a desk request."""
 _ALLOWED_STATE_STEPS = {
     DeskRequestState.WAITING: (DeskRequestState.TAKEN, DeskRequestState.LAPSED),
-    DeskRequestState.TAKEN: (DeskRequestState.ENDED,),
+    DeskRequestState.TAKEN: (DeskRequestState.ENDED, DeskRequestState.LAPSED),
 }
 
-REQUESTER_SQL = (
+REQUESTER_SQL_ALSO_IF_DISABLED = (
     "(SELECT r.who FROM requests r JOIN operators p ON p.name = r.who"  # noqa: S608  # constants of this program
     f" WHERE r.id = {EXECUTED_REQUEST_SQL} AND r.state = 'taken' AND CAST(r.taken_by AS BINARY) = account"
-    f" AND {is_live_lease_sql('r')} AND p.disabled_at IS NULL"
+    f" AND {is_live_lease_sql('r')}"
     " AND EXISTS (SELECT 1 FROM operators w WHERE w.name = account AND w.disabled_at IS NULL"
     f" AND FIND_IN_SET('{WORKER}', REPLACE(w.roles, ' ', ''))))"
 )
-"""SQL expression: the name of the person for whom this session executes a desk request. NULL if the session's account
-isn't a worker's or executes no request.
+"""SQL expression: the name of the person for whom this session executes a desk request, also if the person has been
+disabled since. NULL if the session's account isn't a worker's or executes no request. Only the audit trail uses it:
+an entry says what the person did or requested before, and what has become of it.
 """
+REQUESTER_SQL = f"{REQUESTER_SQL_ALSO_IF_DISABLED[:-1]} AND p.disabled_at IS NULL)"
+"""SQL expression: the name of the person for whom this session executes a desk request. NULL if the session's account
+isn't a worker's or executes no request, or if the person is disabled.
+"""
+_ACTIONS_WITHOUT_REQUEST_ID_SQL = ", ".join(f"'{action}'" for action in sorted(ACTIONS_WITHOUT_REQUEST_ID))
+_MAY_HAVE_BEGUN_SQL = (
+    f"(OLD.action IN ({_ACTIONS_WITHOUT_REQUEST_ID_SQL}) OR "
+    + exists_sql(
+        "request_ids u WHERE u.person = OLD.who AND u.request_id = COALESCE(OLD.request_id, OLD.id)"
+        f" AND (u.state = '{USE_ANSWERED}' OR (u.state = '{USE_RUNNING}'"
+        f" AND (u.subject_kind IS NOT NULL OR {is_live_lease_sql('u')})))"
+    )
+    + ")"
+)
+"""SQL condition: a worker may have begun the command of the desk request OLD."""
 
 _HOUR_DECLARATION = f"DECLARE this_hour INT DEFAULT TO_SECONDS({UTC_NOW_SQL}) DIV 3600;"
 """SQL that declares the variable `this_hour`, the value of the column `asked_hour` of a request stored now."""
@@ -175,11 +193,22 @@ _REQUEST_UPDATE_RULES = (
     ),
     TriggerRule(
         f"{_IS_REQUEST_NEWLY_TAKEN_SQL} OR OLD.state <> 'taken' OR (NEW.fence = OLD.fence"
-        f" AND CAST(OLD.taken_by AS BINARY) = account AND {are_unchanged_sql('taken_by', 'worker')})",
+        " AND (CAST(OLD.taken_by AS BINARY) = account OR NEW.state = 'lapsed')"
+        f" AND {are_unchanged_sql('taken_by', 'worker')})",
         "only the worker that took a request changes it",
     ),
     TriggerRule(
         f"NEW.state <> 'lapsed' OR OLD.expires_at <= {UTC_NOW_SQL}", "a request lapses when its time is over"
+    ),
+    TriggerRule(
+        "NEW.state <> 'lapsed' OR OLD.state = 'asked'"
+        f" OR (NOT {is_live_lease_sql('OLD')} AND NOT {_MAY_HAVE_BEGUN_SQL})",
+        "a request that a worker has begun does not lapse",
+    ),
+    TriggerRule(
+        f"NEW.state <> 'taken' OR OLD.state <> 'taken' OR NOT {is_live_lease_sql('NEW')}"
+        f" OR {is_live_lease_sql('OLD')} OR OLD.expires_at > {UTC_NOW_SQL} OR {_MAY_HAVE_BEGUN_SQL}",
+        "a request that no worker has begun in its time is never executed",
     ),
     TriggerRule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
     TriggerRule(

@@ -5,7 +5,7 @@ too. The program creates the new trigger before it drops the old one, so the rul
 that creates the triggers owns them and is called the *schema account* in their rules.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -60,9 +60,19 @@ _ACCOUNT_DECLARATIONS = (
     f"DECLARE owner VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT {NAME_WITHOUT_HOST_SQL.format('CURRENT_USER()')};",
 )
 _PERSON_DECLARATION = f"DECLARE me VARCHAR(128) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT account;"
-_PERSON_ASSIGNMENT = (
-    f"IF @console_request IS NOT NULL THEN SET me = COALESCE({desk_requests.REQUESTER_SQL}, account); END IF;"
-)
+
+
+def _make_person_assignment(requester_sql: str) -> str:
+    """Return the SQL statement that sets the variable `me` to the person of the executed desk request, whose name the
+    SQL expression `requester_sql` finds; it leaves `me` unchanged if the expression is NULL."""
+    return f"IF @console_request IS NOT NULL THEN SET me = COALESCE({requester_sql}, account); END IF;"
+
+
+_PERSON_ASSIGNMENT = _make_person_assignment(desk_requests.REQUESTER_SQL)
+_OTHER_PERSON_ASSIGNMENTS: Mapping[tuple[str, TriggerEvent], str] = {
+    ("audit_log", "INSERT"): _make_person_assignment(desk_requests.REQUESTER_SQL_ALSO_IF_DISABLED)
+}
+"""The statements that replace _PERSON_ASSIGNMENT in the triggers of these tables and events."""
 _OPERATION_DECLARATION = (
     f"DECLARE op VARCHAR(36) {_TEXT_TYPE_IN_TRIGGERS} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
 )
@@ -99,7 +109,15 @@ class ServerTrigger:
 def make_all_triggers() -> tuple[ServerTrigger, ...]:
     """Return all triggers that a server database of this schema version must have."""
     own_triggers = (
-        ServerTrigger(table, event, _make_trigger_body(rules, assignments=_ASSIGNMENTS.get((table, event), "")))
+        ServerTrigger(
+            table,
+            event,
+            _make_trigger_body(
+                rules,
+                assignments=_ASSIGNMENTS.get((table, event), ""),
+                person_assignment=_OTHER_PERSON_ASSIGNMENTS.get((table, event), _PERSON_ASSIGNMENT),
+            ),
+        )
         for (table, event), rules in ALL_SERVER_RULES.items()
     )
     return (

@@ -8,7 +8,7 @@ Triggers set the person and the time of a new row, and refuse every change that 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -29,8 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.desk_requests.records import (
+    ACTIONS_WITHOUT_REQUEST_ID,
     AUDIT_REQUEST_ACTION,
     LONGEST_FILE_PART_BYTES,
+    TAKEOVER_MARGIN_SECONDS,
     WITHDRAW_ACTION,
     WITHDRAWN_REQUEST_KIND,
     DeskRequestProgress,
@@ -48,7 +50,8 @@ from console.store.database.lease_clock import lease_clock_id, make_is_live_cond
 from console.store.database.server import avoid_lock_waits
 from console.store.database.transaction import make_locking_read
 from console.store.operations.leases import HoldingProcess
-from console.store.schema.core import request_files, requests
+from console.store.operations.request_ids import USE_ANSWERED, USE_RUNNING
+from console.store.schema.core import request_files, request_ids, requests
 
 _MAX_TAKABLE_REQUESTS = 20
 """Largest number of requests that one search for the next request reads."""
@@ -59,7 +62,36 @@ _NOW_SQL: Any = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00
 
 _LIVE_LEASE_CONDITION = make_is_live_condition(requests.c.lease_clock, requests.c.lease_expires)
 _WAITING_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at > _NOW_SQL)
-_ABANDONED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
+_MAY_HAVE_BEGUN_CONDITION = or_(
+    requests.c.action.in_(sorted(ACTIONS_WITHOUT_REQUEST_ID)),
+    select(request_ids.c.person)
+    .where(
+        request_ids.c.person == requests.c.who,
+        request_ids.c.request_id == func.coalesce(requests.c.request_id, requests.c.id),
+        or_(
+            request_ids.c.state == USE_ANSWERED,
+            and_(
+                request_ids.c.state == USE_RUNNING,
+                or_(
+                    request_ids.c.subject_kind.is_not(None),
+                    make_is_live_condition(request_ids.c.lease_clock, request_ids.c.lease_expires),
+                ),
+            ),
+        ),
+    )
+    .correlate(requests)
+    .exists(),
+)
+"""SQL condition: a worker may have begun the command of a desk request. False if no worker has used the request's id,
+or if each use of the id has ended without writing or sending anything.
+"""
+_MAY_BE_EXECUTED_CONDITION = or_(requests.c.expires_at > _NOW_SQL, _MAY_HAVE_BEGUN_CONDITION)
+"""SQL condition: the time of a desk request isn't over, or a worker may have begun its command."""
+_TAKEN_AND_LEFT_CONDITION = and_(requests.c.state == DeskRequestState.TAKEN, not_(_LIVE_LEASE_CONDITION))
+_ABANDONED_REQUEST_CONDITION = and_(_TAKEN_AND_LEFT_CONDITION, _MAY_BE_EXECUTED_CONDITION)
+"""SQL condition: the worker that took a desk request has ended, or has given the request back, and another worker may
+take the request.
+"""
 _withdrawal_request = requests.alias("withdrawal")
 _WITHDRAWN_REQUEST_CONDITION = (
     select(_withdrawal_request.c.id)
@@ -171,6 +203,7 @@ _TAKEN_REQUEST_QUERY = select(
     requests.c.id, requests.c.who, requests.c.action, requests.c.args, func.coalesce(requests.c.request_id,
     requests.c.id), requests.c.evidence_sha256, requests.c.confirmed, requests.c.fence, requests.c.subject_kind,
     requests.c.subject_id, requests.c.amount_minor, requests.c.proposed,
+    requests.c.expires_at <= literal_column(f"{_NOW_SQL} - INTERVAL {TAKEOVER_MARGIN_SECONDS} SECOND"),
 ).where(requests.c.id == bindparam("desk_request_id"))  # fmt: skip
 _FENCE_QUERY = select(requests.c.fence).where(requests.c.id == bindparam("desk_request_id"))
 _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
@@ -180,7 +213,9 @@ _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
     _RUNNING_REQUEST_CONDITION,
 )
 _RENEW_REQUEST_LEASE_STATEMENT = (
-    update(requests).where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION).values(lease_expires=make_lease_expiry_sql())
+    update(requests)
+    .where(_REQUEST_TAKEN_BY_THIS_WORKER_CONDITION, or_(_LIVE_LEASE_CONDITION, _MAY_BE_EXECUTED_CONDITION))
+    .values(lease_expires=make_lease_expiry_sql())
 )
 _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
@@ -210,7 +245,14 @@ _END_REQUEST_STATEMENT = (
         progress=func.coalesce(bindparam("last_step"), requests.c.progress),
     )
 )
-_LAPSED_REQUEST_CONDITION = and_(requests.c.state == DeskRequestState.WAITING, requests.c.expires_at <= _NOW_SQL)
+_LAPSED_REQUEST_CONDITION = and_(
+    requests.c.expires_at <= _NOW_SQL,
+    or_(
+        requests.c.state == DeskRequestState.WAITING, and_(_TAKEN_AND_LEFT_CONDITION, not_(_MAY_HAVE_BEGUN_CONDITION))
+    ),
+)
+"""SQL condition: the time of a desk request is over, and certainly no worker has begun its command, or can begin it.
+"""
 # By its id: a search by state would wait for the transactions in which people insert requests.
 _MARK_REQUESTS_LAPSED_STATEMENT = (
     update(requests)
@@ -455,8 +497,8 @@ def take_next_request(
     only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
     """Take the next desk request with a lease of `lease_seconds` and return it; return None if no request can be
-    taken. First mark the requests that no worker took in time as lapsed. A request isn't taken while a worker
-    executes another request about the same record. The requests in `locked` are left out.
+    taken. First mark the requests that no worker took or began in time as lapsed. A request isn't taken while a
+    worker executes another request about the same record. The requests in `locked` are left out.
 
     The order is: each person's oldest request comes before any person's second one, and requests for audit entries
     come last. `served_people` are the people whose requests this worker has already taken, beginning with the person
@@ -475,7 +517,7 @@ def take_next_request(
         with _change_without_waiting(tx.conn, row.id, row.who):
             is_taken = _take_request(tx.conn, row.id, row.fence, holder, lease_seconds)
         if is_taken:
-            return TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": row.id}).one())
+            return _read_taken_request(tx.conn, row.id)
     return None
 
 
@@ -494,7 +536,7 @@ def take_locked_request(
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
         return None
-    taken = TakenDeskRequest(*tx.conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": desk_request_id}).one())
+    taken = _read_taken_request(tx.conn, desk_request_id)
     if tx.conn.execute(
         _OTHER_RUNNING_REQUEST_QUERY,
         {"desk_request_id": taken.id, "kind": taken.subject_kind, "subject": taken.subject_id},
@@ -529,6 +571,11 @@ def _take_request(
         return conn.execute(_TAKE_REQUEST_STATEMENT, values).rowcount == 1
     except IntegrityError:
         return False
+
+
+def _read_taken_request(conn: Connection, desk_request_id: str) -> TakenDeskRequest:
+    request = TakenDeskRequest(*conn.execute(_TAKEN_REQUEST_QUERY, {"desk_request_id": desk_request_id}).one())
+    return replace(request, is_late=bool(request.is_late))
 
 
 def _read_takable_requests(
@@ -587,7 +634,7 @@ def end_leases_of_workers(tx: Transaction, workers: Collection[str], account: st
 
 def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
     """Extend the lease of a taken desk request to `lease_seconds` from now. Return False if another worker has taken
-    the request meanwhile.
+    the request meanwhile, or if the lease and the request's time are over and no worker has begun its command.
     """
     return (
         conn.execute(
@@ -602,6 +649,14 @@ def end_lease(conn: Connection, taken_request: TakenDeskRequest) -> None:
     """End the lease of a desk request that this worker has taken but doesn't execute, so that another worker can
     take it."""
     conn.execute(_END_HELD_REQUEST_LEASE_STATEMENT, _make_held_request_parameters(taken_request))
+
+
+def mark_taken_request_lapsed(tx: Transaction, taken_request: TakenDeskRequest) -> bool:
+    """End the lease of a desk request that this worker has taken, and mark the request as lapsed. Return False, and
+    only end the lease, if a worker may have begun its command, or if another worker has taken the request meanwhile.
+    """
+    end_lease(tx.conn, taken_request)
+    return tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": taken_request.id}).rowcount == 1
 
 
 def write_progress(conn: Connection, taken_request: TakenDeskRequest, step: str) -> None:

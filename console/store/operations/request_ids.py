@@ -143,6 +143,11 @@ class RequestIdUse:
             self.age >= ANSWER_RETENTION and not (self.state == USE_RUNNING and self.has_live_lease)
         )
 
+    @property
+    def has_unfinished_work(self) -> bool:
+        """True if the action has written something and its process ended before it stored an answer."""
+        return self.state == USE_RUNNING and self.subject_kind is not None
+
 
 @dataclass(frozen=True, slots=True)
 class HeldRequestId:
