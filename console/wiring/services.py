@@ -116,7 +116,8 @@ class CreditCheckService:
             lambda: self._checks.refetch(
                 id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress
             ),
-            progress=progress,
+            record_answers.make_refetch_answer_finder(self._context),
+            progress,
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:

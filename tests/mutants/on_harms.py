@@ -14,6 +14,7 @@ _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/sto
 _HOSTILE_REQUESTS_TESTS = "tests/services/desk_requests/test_hostile_requests.py"
 _LATE_REQUESTS_TESTS = "tests/services/desk_requests/test_late_requests.py"
 _DISABLED_PEOPLE_TESTS = "tests/services/desk_requests/test_disabled_people.py"
+_TAKEOVER_TESTS = "tests/services/desk_requests/test_answers_after_takeover.py"
 _LOCKED_REQUESTS_TESTS = "tests/services/desk_requests/test_locked_requests.py"
 _REQUEST_COUNTS_TESTS = "tests/services/desk_requests/test_request_counts.py"
 _LOCK_HOLDERS_FILE = "console/store/access/lock_holders.py"
@@ -118,6 +119,12 @@ ON_HARMS: tuple[Mutant, ...] = (
         "_make_person_assignment(desk_requests.REQUESTER_SQL_ALSO_IF_DISABLED)",
         "_make_person_assignment(desk_requests.REQUESTER_SQL)",
         f"{_DISABLED_PEOPLE_TESTS}::test_openings_of_a_disabled_person_reach_the_trail"),
+    _make_mutant("a stored change is told as one by somebody else", _EXECUTION,
+        "            if refusal.code != ErrorCode.STALE_VIEW:\n", "            if refusal.code:\n",
+        f"{_TAKEOVER_TESTS}::test_the_second_administrator_gets_the_changed_limit"),
+    _make_mutant("a step of an incident is stored twice", "console/services/alerts/incidents.py",
+        "            self._find_incident_of_earlier_call,\n", "",
+        f"{_TAKEOVER_TESTS}::test_each_step_of_an_incident_is_stored_once"),
     _make_mutant("one person's requests come before everybody's", _QUEUE,
         ".order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)",
         ".order_by(_open_requests.c.at, _open_requests.c.id)",

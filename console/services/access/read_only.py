@@ -12,6 +12,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER, list_provider_names
 from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import read_only_switches
@@ -46,8 +47,21 @@ class ReadOnlySwitchService:
         """
         arguments = (scope, is_on, reason)
         return self._request_ids.act_once(
-            "read-only set", request_id, arguments, lambda: self._change_switch(*arguments)
+            "read-only set",
+            request_id,
+            arguments,
+            lambda: self._change_switch(*arguments),
+            lambda _: self._find_setting_of_earlier_call(scope),
         )
+
+    def _find_setting_of_earlier_call(self, scope: str) -> CallAnswer | None:
+        """Return the setting that an earlier call with the same request id has stored, for a call whose process was
+        killed before it could store its answer. Somebody may have set the switch again since."""
+        with self._context.database.read() as conn:
+            setting = read_only_switches.find_newest_setting_of_person(
+                conn, scope, self._context.make_holder().operator
+            )
+        return None if setting is None else CallAnswer(setting)
 
     def _change_switch(self, scope: str, is_on: bool, reason: str) -> ReadOnlySwitch:
         context, text = self._context, strip_invisible(reason)

@@ -27,6 +27,7 @@ from console.domain.views.company_actions import list_company_actions
 from console.services.alerts.changed_companies import find_acknowledged_changes
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.database_rollback import DatabaseRollback
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process import list_cursors
@@ -260,8 +261,19 @@ class AlertService:
         """
         arguments = (id, note)
         return self._request_ids.act_once(
-            "alerts ack", request_id, arguments, lambda: self._acknowledge_alert_and_audit_refusal(id, note)
+            "alerts ack",
+            request_id,
+            arguments,
+            lambda: self._acknowledge_alert_and_audit_refusal(id, note),
+            lambda _: self._find_alert_of_earlier_call(id),
         )
+
+    def _find_alert_of_earlier_call(self, id: int) -> CallAnswer | None:
+        """Return the alert that an earlier call with the same request id changed, in its present form, for a call
+        whose process was killed before it could store its answer."""
+        with self._context.database.read() as conn:
+            alert = alerts.find(conn, id)
+            return None if alert is None else CallAnswer(_add_record_numbers(conn, (alert,))[0])
 
     def acknowledge_alerts(
         self, ids: Collection[int], note: str, *, request_id: str | None = None
@@ -291,7 +303,11 @@ class AlertService:
         already_decided if another person has acknowledged the alert, or if the acknowledged alert is resolved.
         """
         return self._request_ids.act_once(
-            "alerts unack", request_id, (id,), lambda: self._undo_acknowledgement_and_audit_refusal(id)
+            "alerts unack",
+            request_id,
+            (id,),
+            lambda: self._undo_acknowledgement_and_audit_refusal(id),
+            lambda _: self._find_alert_of_earlier_call(id),
         )
 
     def _undo_acknowledgement_and_audit_refusal(self, id: int) -> Alert:

@@ -29,6 +29,7 @@ from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.alerts.changed_companies import raise_acknowledged_change_again
 from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import complete_alerts_with_corporations
@@ -37,6 +38,7 @@ from console.store.alerts import alerts, incident_steps
 from console.store.database.engine import Transaction
 from console.store.database.error_codes import RunAgain
 from console.store.database.sqlalchemy_names import Connection
+from console.store.operations.request_ids import RequestIdUse
 
 MAX_OPEN_ALERTS = 1_000
 MAX_LISTED_RECORDS_PER_INCIDENT = 50
@@ -223,8 +225,21 @@ class IncidentService:
 
     def _act_once(self, action: IncidentAction, arguments: tuple[object, ...], request_id: str | None) -> Incident:
         return self._request_ids.act_once(
-            f"incident {action}", request_id, arguments, lambda: self._act_on_incident(action, *arguments)
+            f"incident {action}",
+            request_id,
+            arguments,
+            lambda: self._act_on_incident(action, *arguments),
+            self._find_incident_of_earlier_call,
         )
+
+    def _find_incident_of_earlier_call(self, request_id_use: RequestIdUse) -> CallAnswer | None:
+        """Return the incident on which an earlier call with this request id stored a step, in its present form; None
+        if that call wrote none. The transaction of a step also stores the id of one of the incident's alerts in the
+        request id's row, so this answers a call whose process was killed before it could store its answer."""
+        if request_id_use.subject_kind not in (INCIDENT_KIND, alerts.ALERT_KIND) or request_id_use.subject_id is None:
+            return None
+        with self._context.database.read() as conn:
+            return CallAnswer(self._require_incident(conn, int(request_id_use.subject_id)))
 
     def _act_on_incident(self, action: IncidentAction, id: object, *arguments: object) -> Incident:
         """Store the action of the acting person on the incident that has the alert `id`, and return the incident. A

@@ -12,6 +12,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.audit import refusals
+from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
 from console.services.process.context import ServiceContext
 from console.store.access import operators as people
@@ -39,7 +40,16 @@ class MentionService:
         """Mark a mention of the acting person as done, and return the mention; nothing changes if the mention is done
         already. Raises not_allowed if the acting person has no right to write notes, and not_found if no mention has
         this id or if the mention is of another person."""
-        return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
+        return self._request_ids.act_once(
+            "mention done", request_id, (id,), lambda: self._mark_done(id), lambda _: self._find_done_mention(id)
+        )
+
+    def _find_done_mention(self, id: int) -> CallAnswer | None:
+        """Return the mention that an earlier call with the same request id marked as done, for a call whose process
+        was killed before it could store its answer."""
+        with self._context.database.read() as conn:
+            mention = mentions.find_mention_of_person(conn, id, self._context.make_holder().operator)
+        return None if mention is None else CallAnswer(mention)
 
     def _mark_done(self, id: int) -> Mention:
         context = self._context

@@ -10,7 +10,7 @@ execute its action.
 from collections.abc import Callable, Iterable
 
 from console.domain.access.permissions import is_same_person
-from console.domain.error_reasons import AlreadyPurchasedReason, OutcomeUnknownReason
+from console.domain.error_reasons import AlreadyPurchasedReason, OutcomeUnknownReason, PossibleRepeatReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail
 from console.domain.payments.consistency import ENDED_WITHOUT_MONEY_STATES
@@ -205,9 +205,47 @@ def make_hand_over_answer_finder(context: ServiceContext, kind: str, record_id: 
     return find_answer
 
 
+def make_order_move_answer_finder(context: ServiceContext, payment_id: int) -> AnswerFinder:
+    """Return the function that answers the repeated call that sets the order of this payment to paid. It returns the
+    order in its present form."""
+
+    def find_answer(_: RequestIdUse) -> CallAnswer | None:
+        with context.database.read() as conn:
+            payment = payments.find(conn, payment_id)
+            order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
+        return None if order is None else CallAnswer(order)
+
+    return find_answer
+
+
+def make_refetch_answer_finder(context: ServiceContext) -> AnswerFinder:
+    """Return the function that answers a repeated re-fetch of a credit check. If the first call has stored what it
+    fetched, the function raises possible_repeat, with the credit check: which fields have changed is no longer known.
+    Otherwise it returns None, because the parts can be read again at no cost."""
+
+    def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
+        with context.database.read() as conn:
+            operation, _ = _find_operation(conn, request_id_use)
+            record = joined_reads.find_record(conn, operation.subject_id or 0) if operation else None
+        if operation is None or operation.outcome_class != OutcomeClass.SUCCEEDED.value:
+            return None
+        raise ConsoleError(
+            ErrorCode.POSSIBLE_REPEAT,
+            {
+                "reason": PossibleRepeatReason.ANSWER_NOT_KEPT,
+                "command": request_id_use.command,
+                "since": request_id_use.holder.since,
+                "record": record,
+            },
+        )
+
+    return find_answer
+
+
 def make_bulk_run_answer_finder(read_run: Callable[[int], BulkRun]) -> AnswerFinder:
-    """Return the function that answers the repeated creation of a bulk run. It returns the run that the first call
-    created; None if that call created none. `read_run` returns a run by its id."""
+    """Return the function that answers the repeated creation, stop or discarding of a bulk run. It returns the run
+    that the first call created or changed, in its present form; None if that call changed none. `read_run` returns a
+    run by its id."""
 
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         return CallAnswer(read_run(int(request_id_use.subject_id))) if request_id_use.subject_id is not None else None

@@ -39,6 +39,22 @@ def read_switches(conn: Connection) -> tuple[ReadOnlySwitch, ...]:
     )
 
 
+def find_newest_setting_of_person(conn: Connection, scope: str, person: str) -> ReadOnlySwitch | None:
+    """Return the newest setting of the scope's read-only switch that this person has made, even if somebody has set
+    the switch since; None if the person has made none."""
+    row = conn.execute(
+        select(read_only_switches.c.is_on, read_only_switches.c.reason, read_only_switches.c.at)
+        .where(read_only_switches.c.scope == scope, read_only_switches.c.person == person)
+        .order_by(read_only_switches.c.id.desc())
+        .limit(1)
+    ).first()
+    return (
+        None
+        if row is None
+        else ReadOnlySwitch(scope, bool(row.is_on), row.reason, person, convert_to_aware_utc(row.at))
+    )
+
+
 def insert_switch(conn: Connection, switch: ReadOnlySwitch) -> None:
     """Insert one setting of a read-only switch: on or off for one scope (everything or one provider). It is then the
     current setting of this scope."""
