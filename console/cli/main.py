@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from console import __version__
+from console.cli.process.command_words import find_command_word
 from console.cli.process.output import AnswerWriter, wants_json
 from console.cli.process.stderr_log import LOG_ATTRIBUTES_OF_BUG, log_on_stderr
 from console.cli.text_output.translator import Translator
@@ -64,7 +65,7 @@ def _occupy_closed_descriptors() -> None:
 
 def _is_window_requested(arguments: Sequence[str]) -> bool:
     """Return True if the command line opens the window: one without arguments, `demo`, `open` or `training`."""
-    return not arguments or "demo" in arguments or arguments[0] in ("open", "training")
+    return not arguments or find_command_word(arguments) in ("demo", "open", "training")
 
 
 def _run_pdf_child(arguments: Sequence[str]) -> int:
@@ -80,7 +81,7 @@ def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, i
     is True if the process ends after this command."""
     try:
         # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
-        if is_last_command and arguments and "open" not in arguments:
+        if is_last_command and arguments and find_command_word(arguments) != "open":
             interrupts.raise_at_stop_signals()
         interrupts.unblock_stop_signals()
         _run_command_or_window(arguments, writer, is_last_command=is_last_command)
@@ -209,6 +210,6 @@ def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInt
     from console.domain.error_reasons import OutcomeUnknownReason
 
     is_unbegun = isinstance(interruption, interrupts.Interrupted) or not interrupts.has_action_begun()
-    if is_unbegun or COMMANDS_WITH_EFFECTS.isdisjoint(arguments):
+    if is_unbegun or find_command_word(arguments) not in COMMANDS_WITH_EFFECTS:
         return ConsoleError(ErrorCode.INTERRUPTED)
     return ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.INTERRUPTED_BY_PERSON})

@@ -7,6 +7,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from console.cli.process.command_words import find_command_position, find_command_word
 from console.cli.process.help_pages import HelpPageFormatter, Translate
 from console.domain import calendar_days
 from console.domain.annotations.person_texts import is_blank
@@ -167,7 +168,7 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
 def _replace_help_word(arguments: Sequence[str]) -> Sequence[str]:
     """Return the arguments with the word `help` rewritten as the option `--help`, if `help` is in the place of the
     command: `help refund approve` becomes `refund approve --help`."""
-    position = next((index for index, word in enumerate(arguments) if not word.startswith("-")), None)
+    position = find_command_position(arguments)
     if position is None or arguments[position] != "help":
         return arguments
     return (*arguments[:position], *arguments[position + 1 :], "--help")
@@ -189,7 +190,7 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
     """Return the arguments with `--reason 1 4 NUMBER` of the command `purchase` rewritten as `--reason 1 --reason 4
     NUMBER`, which argparse can parse. Only single digits count as reasons.
     """
-    if next((word for word in arguments if not word.startswith("-")), "") != "purchase":
+    if find_command_word(arguments) != "purchase":
         return list(arguments)  # in other commands a reason is a sentence
     separated_words: list[str] = []
     for word in arguments:
@@ -285,7 +286,7 @@ def _build_parser(translate: Translate, arguments: Sequence[str]) -> _CommandLin
     parser.add_argument("--version", action=_VersionAction, nargs=0, dest=argparse.SUPPRESS, help=version_help)
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandLineParser)
-    command_name = next((word for word in arguments if not word.startswith("-")), "")
+    command_name = find_command_word(arguments)
     matching_builders = [
         add_commands for names, add_commands in _PARSER_BUILDERS_BY_COMMAND_NAMES if command_name in names
     ]
@@ -353,10 +354,12 @@ def _add_purchase_command(commands: SubcommandGroup, translate: Translate) -> No
     parser = _add_changing_command(commands, "purchase", translate)
     parser.add_argument("number", metavar="NUMBER", help=translate("cli.help.number"))
     parser.add_argument("--client", required=True, metavar="ID", help=translate("cli.help.client"))
-    parser.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal"))
+    parser.add_argument(
+        "--deal", type=_make_integer_parser(1, 9), choices=(1, 2, 9), metavar="N", help=translate("cli.help.deal")
+    )
     parser.add_argument(
         "--reason",
-        type=int,
+        type=_make_integer_parser(1, 9),
         choices=(1, 2, 3, 4, 9),
         action="append",
         default=[],

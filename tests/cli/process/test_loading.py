@@ -89,6 +89,17 @@ def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
     assert ended.stderr.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("word", ["open", "demo", "refund"])
+def test_an_argument_that_equals_a_command_changes_no_answer(terminal: Terminal, word: str) -> None:
+    """A word of a search equals the name of another command: the signal leads to the same one answer as with any
+    other word, and no window writes its log.
+    """
+    action = "signal.raise_signal(signal.SIGTERM)"
+    ended = run_with_action_at_import(terminal, IN_BETWEEN, action, "--json", "find", word)
+    assert (ended.returncode, ended.stderr) == (6, b"")
+    assert json.loads(ended.stdout)["error"]["code"] == "interrupted"
+
+
 def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
     """SIGTERM while the window's modules are being loaded ends the process, either by the signal or with exit status
     0. A window prints no answer.

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from console.cli.main import _is_window_requested, _make_interruption_error
+from console.cli.process.command_words import find_command_word
 from console.cli.process.output import wants_json
 from console.cli.process.parser import HelpRequest, parse_arguments
 from console.domain.errors import ConsoleError
@@ -23,6 +25,38 @@ def read_refusal(*given: str) -> ConsoleError:
     assert (caught.value.code, caught.value.exit_status) == ("usage", 2)
     assert caught.value.detail["problem"]
     return caught.value
+
+
+@pytest.mark.parametrize(
+    ("given", "command", "has_window"),
+    [
+        ((), "", True),
+        (("--json",), "", False),
+        (("--json", "training", "--list"), "training", True),
+        (("--json", "demo"), "demo", True),
+        (("open", "--json"), "open", True),
+        (("lookup", "open"), "lookup", False),
+        (("--json", "find", "demo"), "find", False),
+        (("--", "find", "demo"), "find", False),
+        (("--version",), "", False),
+    ],
+)
+def test_only_the_word_of_the_command_names_the_command(
+    given: tuple[str, ...], command: str, has_window: bool
+) -> None:
+    """The command is the first word that isn't an option. Later words never count as a command with a window."""
+    assert (find_command_word(given), _is_window_requested(given)) == (command, has_window)
+
+
+def test_an_interrupted_search_for_a_command_word_has_no_unknown_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second signal ends a command. A search for the word `refund` has no effects, so it was interrupted; the
+    outcome of the command `refund` is unknown."""
+    monkeypatch.setattr("console.cli.main.interrupts.has_action_begun", lambda: True)
+    for words, code in (
+        (("find", "refund"), "interrupted"),
+        (("--json", "refund", "approve", "1"), "outcome_unknown"),
+    ):
+        assert _make_interruption_error(words, KeyboardInterrupt()).code == code
 
 
 @pytest.mark.parametrize(
@@ -103,6 +137,8 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
         (("purchase", NUMBER, "--client", "1", "--deal", "3"), "invalid choice"),
         (("purchase", NUMBER, "--client", "1", "--client", "2"), "--client: given twice"),
         (("purchase", NUMBER, "--client", "1", "--deal", "1", "--deal", "2"), "--deal: given twice"),
+        (("purchase", NUMBER, "--client", "1", "--deal", "１"), "--deal: a whole number"),  # full width
+        (("purchase", NUMBER, "--client", "1", "--reason", "1 "), "--reason: a whole number"),
         (("refund", "request", "5", "--amount", "1", "--amount", "9", "--reason", "x"), "--amount: given twice"),
         (("refund", "approve", "9", "--saw", "1", "--request-id", "a", "--saw", "2"), "--saw: given twice"),
         (("purchase", NUMBER, "--client", "1", "--reason", "7"), "invalid choice"),
