@@ -12,7 +12,8 @@ class SettingProblem(Reason):
     TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only. BUCKET_SUPPORT_MISSING,
     KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
     desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: the address of a further
-    database server in the database URL is malformed. NO_SUCH_ENGINE: the kind of database isn't supported.
+    database server in the database URL is malformed. INVALID_SECRET: a secret is empty or has a line break or another
+    character that no provider's secret has. NO_SUCH_ENGINE: the kind of database isn't supported.
     NOT_ALPHANUMERIC: only letters and digits are allowed. OTHER_MERCHANT: the database belongs to another merchant of
     the provider. PROFILE_UNPARSABLE: the profile file has a malformed line. RECORD_OF_OTHER_MERCHANT: at the gateway,
     the record belongs to another merchant id than this desk. TWO_ALERT_DESTINATIONS: both a webhook and Kafka are
@@ -69,6 +70,7 @@ class SettingProblem(Reason):
     REDIS_NOT_TLS = "redis_not_tls"
     SIGN_IN_MISSING = "sign_in_missing"
     ACCOUNT_NAME_MISSING = "sign_in_unnamed"
+    INVALID_SECRET = "secret_form"  # noqa: S105 (a problem, no secret)
     SECRET_FILE_UNUSABLE = "secret_file"  # noqa: S105 (a problem, no secret)
     SECRET_SET_TWICE = "secret_twice"  # noqa: S105 (a problem, no secret)
     STORE_KEY_MISSING = "store_key_missing"

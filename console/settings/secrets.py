@@ -33,6 +33,11 @@ _KEYRING_BACKENDS = (
 
 _SECRET_FILE_VARIABLE_SUFFIX = "_FILE"  # noqa: S105  # the end of a name
 _MAX_SECRET_FILE_BYTES = 64 * 1024
+_IDENTIFIER_NAME_PATTERN = re.compile(r"(?!OPERATOR_)[A-Z0-9_]+_(ID|API_KEY)")
+"""Names of secrets that a provider uses as an identifier: ids of merchants, clients and applications, and API keys.
+They are sent in headers and URLs.
+"""
+_IDENTIFIER_PATTERN = re.compile(r"[!-~]+")
 
 
 class Keyring(Protocol):
@@ -207,7 +212,8 @@ class SecretStore(HiddenSecrets):
         return key
 
     def _read_secret_from_keyring(self, name: str) -> str | None:
-        return self.read_keyring_entry(name, name)
+        value = self.read_keyring_entry(name, name)
+        return _parse_secret(SECRET_VARIABLE_PREFIX + name, name, value) if value else value
 
     def _find_keyring(self, secret_name: str) -> Keyring | None:
         """Return the keyring; None if this machine has none. Raises bad_profile if the keyring can't be opened."""
@@ -242,30 +248,51 @@ def _convert_keyring_errors(secret_name: str) -> Iterator[None]:
 def _read_environment_secrets(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the name and value of each secret. `variables` are the environment variables without the prefix
     `CONSOLE_SECRET_`; if a name ends in `_FILE`, the value is read from the file that the variable names.
-    Raises bad_profile if a secret is set twice, or if its file can't be read.
+    Raises bad_profile if a secret is set twice, if its file can't be read, or if a provider can't have given such a
+    secret.
     """
     for name, value in variables.items():
+        variable = SECRET_VARIABLE_PREFIX + name
         if not name.endswith(_SECRET_FILE_VARIABLE_SUFFIX):
-            yield name, value
+            yield name, _parse_secret(variable, name, value)
             continue
         secret_name = name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX)
         if secret_name in variables:
-            raise make_bad_profile_error(SECRET_VARIABLE_PREFIX + name, SettingProblem.SECRET_SET_TWICE)
-        yield secret_name, _read_secret_file(SECRET_VARIABLE_PREFIX + name, Path(value))
+            raise make_bad_profile_error(variable, SettingProblem.SECRET_SET_TWICE)
+        yield secret_name, _parse_secret(variable, secret_name, _read_secret_file(variable, Path(value)))
+
+
+def _parse_secret(variable: str, secret_name: str, text: str) -> str:
+    """Return the secret in `text` without one final line break, which `echo` and editors add. `variable` is the
+    environment variable of the secret, or of the path of its file.
+
+    Raises bad_profile if the secret is empty or contains a line break or a control character, or if an identifier
+    (such as `PAYPAY_MERCHANT_ID`) contains other characters than visible ASCII: no provider has such secrets, and
+    they would break headers and signatures, so that no call could be sent.
+    """
+    secret = _remove_final_line_break(text)
+    if not secret or not secret.isprintable():
+        raise make_bad_profile_error(variable, SettingProblem.INVALID_SECRET)
+    if _IDENTIFIER_NAME_PATTERN.fullmatch(secret_name) and not _IDENTIFIER_PATTERN.fullmatch(secret):
+        raise make_bad_profile_error(variable, SettingProblem.INVALID_SECRET)
+    return secret
+
+
+def _remove_final_line_break(text: str) -> str:
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _read_secret_file(variable: str, file: Path) -> str:
-    """Return the secret in a file, without the byte order mark and the final newline that editors add. `variable` is
-    the environment variable that names the file.
+    """Return the text in the file of a secret, without the byte order mark and the final newline that editors add.
+    `variable` is the environment variable that names the file.
 
-    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), or is empty
-    or larger than 64 KiB. Also raises bad_profile if the secret contains a line break or a control character: no
-    provider has such secrets, and they would break headers and signatures.
+    Raises bad_profile if the file can't be read, isn't a regular file (reading a pipe might never end), is empty or
+    larger than 64 KiB, or has more than one line or a control character.
     """
     try:
         with open_ordinary_file(file) as secret_file:
             content = secret_file.read(_MAX_SECRET_FILE_BYTES + 1)
-        text = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+        text = _remove_final_line_break(content.decode("utf-8-sig"))
     except (OSError, ValueError):
         raise make_bad_profile_error(variable, SettingProblem.SECRET_FILE_UNUSABLE) from None
     if not text or not text.isprintable() or len(content) > _MAX_SECRET_FILE_BYTES:

@@ -22,6 +22,9 @@ _REDIS_URL_PATTERN = re.compile(
 )
 _PASSWORD_IN_URL_PATTERN = re.compile(r"^[^:/]+://[^:/@]*:[^@]+@|[?&][^=&]*pass(word|wd|phrase)?=[^&]", re.I)
 _DOCUMENTS_BUCKET_URL_PATTERN = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
+_SERVER_PORT_PATTERN = re.compile(r"://([^@]*@)?(\[[^/\]]*\]|[^/:]*)(:(?P<port>[^/]*))?(/|\Z)", re.S)
+_PORT_PATTERN = re.compile(r"[0-9]{1,5}")
+_LARGEST_PORT = 65_535
 _QUERY_PATTERN = re.compile(r"\?[A-Za-z_]+=[^&]*(?:&[A-Za-z_]+=[^&]*)*\Z", re.S)
 """Matches the query at the end of a URL, whose values may contain an `@`, such as the name of a file."""
 
@@ -80,11 +83,14 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     bad_profile for an invalid URL, and for a database in memory, because purchases in such a database would be lost.
 
     A server's URL with two `@` is invalid. The part of the password after the first `@` would count as the server's
-    name, which messages and logs show.
+    name, which messages and logs show. A server's port is a number from 1 to 65535: the database driver would use
+    the remainder of a larger number, and so connect to another port.
     """
     _require_no_password_in_url(raw)
-    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text) and _QUERY_PATTERN.sub("", raw.text).count("@") < 2:
-        return raw.text, None
+    if _DATABASE_SERVER_URL_PATTERN.fullmatch(raw.text):
+        address = _QUERY_PATTERN.sub("", raw.text)
+        if address.count("@") < 2 and _has_valid_port(address):
+            return raw.text, None
     match = _SQLITE_URL_PATTERN.fullmatch(raw.text)
     if match is None:
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
@@ -96,6 +102,13 @@ def parse_database_url(raw: RawSetting) -> tuple[str, Path | None]:
     if mode is not None and stat.S_ISDIR(mode):
         raise raw.make_error(SettingProblem.INVALID_DATABASE_URL)
     return make_sqlite_url(file), file
+
+
+def _has_valid_port(address: str) -> bool:
+    """Return True if the URL of a database server, without its query, has no port or one from 1 to 65535."""
+    match = _SERVER_PORT_PATTERN.search(address)
+    port = match["port"] if match else None
+    return not port or (_PORT_PATTERN.fullmatch(port) is not None and 1 <= int(port) <= _LARGEST_PORT)
 
 
 def _require_no_password_in_url(raw: RawSetting) -> None:

@@ -141,12 +141,21 @@ class RawSetting:
 
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the text is no valid path,
-        if the path is that of a file, or if the program may not read the folder above the path.
+        if the path, or a part of it above the folder, is that of a file, or if the program may not read the folder
+        above the path.
         """
         path = self.parse_path()
-        mode = self.find_file_mode(path)
-        if mode is not None and not stat.S_ISDIR(mode):
+        modes = (self.find_file_mode(place) for place in (path, *path.parents))
+        if not stat.S_ISDIR(next((mode for mode in modes if mode is not None), stat.S_IFDIR)):
             raise self.make_error(SettingProblem.NOT_A_FOLDER)
+        return path
+
+    def parse_absolute_folder(self) -> Path:
+        """Return the path of a folder as `parse_folder` does. Also raises bad_profile for a relative path: it would
+        mean another folder in each working directory."""
+        path = self.parse_folder()
+        if not Path(self.text).expanduser().is_absolute():
+            raise self.make_error(SettingProblem.BAD_PATH)
         return path
 
     def find_file_mode(self, path: Path) -> int | None:

@@ -282,6 +282,47 @@ def test_an_unusable_secret_file_is_refused(tmp_path: Path, content: bytes | Cal
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_file"}
 
 
+def read_secret_problem(given: Mapping[str, str], home: Path) -> object:
+    return call_for_refusal(lambda: SecretStore(given, home)).detail
+
+
+@pytest.mark.parametrize("after", ["", "\n", "\r\n"])
+def test_a_secret_in_the_environment_loses_its_final_line_break(tmp_path: Path, after: str) -> None:
+    """A final line break, which `echo` adds to a secret, isn't a part of the secret in an environment variable."""
+    secrets = SecretStore({"CONSOLE_SECRET_PAYPAY_API_KEY": "a_key" + after}, tmp_path)
+    assert secrets.read_secret("PAYPAY_API_KEY", must_ask_keyring=False) == "a_key"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PAYPAY_API_SECRET", "\n"),
+        ("PAYPAY_API_SECRET", "se\ncret"),
+        ("PAYPAY_API_SECRET", "secret\n\n"),
+        ("PAYPAY_API_SECRET", "secret\x07"),
+        ("PAYPAY_API_KEY", "ｋｅｙ"),
+        ("PAYPAY_MERCHANT_ID", "1000 "),
+        ("ALARMBOX_CLIENT_ID", "clié"),
+    ],
+)
+def test_a_secret_that_no_provider_gives_is_refused(tmp_path: Path, name: str, value: str) -> None:
+    """A secret with a line break or a control character, and an identifier with other characters than visible ASCII,
+    is refused by the name of its variable before anything is written or sent, from whichever source it comes.
+    """
+    variable, file = f"CONSOLE_SECRET_{name}", tmp_path / "secret"
+    refusal = {"variable": variable, "problem": "secret_form"}
+    home = tmp_path / "home"
+    assert call_for_refusal(lambda: Settings.load({"CONSOLE_HOME": str(home), variable: value})).detail == refusal
+    settings = load_with_keyring({"CONSOLE_HOME": str(home)}, MemoryKeyring({name: value}))
+    assert call_for_refusal(lambda: settings.read_secret(name)).detail == refusal
+    file.write_text(value, "utf-8")
+    in_file = read_secret_problem({f"{variable}_FILE": str(file)}, home)
+    assert in_file in [
+        {"variable": f"{variable}_FILE", "problem": problem} for problem in ("secret_form", "secret_file")
+    ]
+    assert not home.exists()
+
+
 def test_a_secret_with_two_sources_is_refused(tmp_path: Path) -> None:
     """A secret that the environment contains both as a value and as a file path is refused with the problem
     `secret_twice`.

@@ -301,7 +301,11 @@ BAD_VALUES = [
     ("CONSOLE_DOCUMENTS_URL", "s3://bucket"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname"),
     ("CONSOLE_REGISTRY_FOLDER", "/etc/hostname"), ("CONSOLE_REGISTRY_URL", "http://registry.example"),
     ("CONSOLE_HOME", "/etc/hostname"), ("CONSOLE_HOME", "a\0b"), ("CONSOLE_HOME", "/" + "x" * 5000),
-    ("CONSOLE_HOME", "~nobody-of-that-name/x"), ("CONSOLE_OPERATOR", "\udc80"),
+    ("CONSOLE_HOME", "~nobody-of-that-name/x"), ("CONSOLE_OPERATOR", "\udc80"), ("CONSOLE_HOME", "relative/home"),
+    ("CONSOLE_HOME", "/dev/null/x"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname/x"),
+    ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@h:65536/x"), ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@h:0/x"),
+    ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@[::1]:99465/x"), ("CONSOLE_DATABASE_URL", "mariadb+pymysql://h:３３０６"),
+    ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:a/b:1@h:99999/x?ssl_ca=/a:1"),
 ]  # fmt: skip
 
 
@@ -311,6 +315,19 @@ def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], var
     detail = read_refusal_detail(env | {variable: value})
     assert detail["variable"] == variable
     assert "canary" not in repr(detail)
+
+
+@pytest.mark.parametrize("url", ["mysql+pymysql://u:a/b:70000@h/x", "mysql+pymysql://u@h:65535/x?ssl_ca=/a:70000"])
+def test_only_the_port_of_a_database_address_is_checked(env: dict[str, str], url: str) -> None:
+    """A large number after a colon in another part of a database address isn't its port."""
+    assert Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
+
+
+def test_a_folder_below_a_file_is_no_home(env: dict[str, str]) -> None:
+    """A home folder below a file is reported by the variable of the home, not by the profile file in it."""
+    detail = read_refusal_detail({"CONSOLE_HOME": "/dev/null/x"})
+    assert detail == {"variable": "CONSOLE_HOME", "problem": "not_a_folder"}
+    assert Settings.load({"CONSOLE_HOME": "~"}).home == Path.home()
 
 
 def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
