@@ -660,23 +660,40 @@ def open_health_checks(settings: Settings) -> "HealthCheckService":
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
     """Replace the database by the backup in `folder`, open the restored database and record the restore in it. Return
     the result of the restore, and False. If an earlier call with this request id has already restored the backup,
-    change nothing, and return the result of that call, and True. Without a request id (None) every call restores the
-    backup.
+    restore nothing, and return the result of that call, and True; if the process of that call ended early, complete
+    its last steps. Without a request id (None) every call restores the backup.
+
+    Raises in_progress while another restore with a request id runs at this desk, and possible_repeat if the request
+    id was used for another command or folder.
     """
     from console.domain.process import interrupts
-    from console.services.backup import backup
+    from console.services.backup import backup, restore_requests
 
     clock = SystemClock()
-    if request_id is not None and (earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now())):
-        return earlier, True
     with ExitStack() as last_steps:
-        # A signal waits from then on: the answer that nothing was changed would be wrong.
-        result = backup.restore(settings, folder, clock, lambda: last_steps.enter_context(interrupts.defer_signals()))
+
+        def begin_last_steps() -> None:
+            # A signal waits from then on: the answer that nothing was changed would be wrong.
+            last_steps.enter_context(interrupts.defer_signals())
+
+        if request_id is None:
+            result = backup.restore(settings, folder, clock, begin_last_steps)
+            with open_console(settings) as console:
+                return backup.record_restore(console._context, result), False
+        request = restore_requests.make_restore_request(settings, str(folder), request_id)
+        last_steps.enter_context(restore_requests.hold_restore_lock(settings))
+        if earlier := backup.find_earlier_restore(settings, folder, request_id, clock.now()):
+            return earlier, True
+        begun = restore_requests.find_begun_restore(settings, request)
+        if begun is None:
+            result = backup.restore(settings, folder, clock, begin_last_steps, request)
+        else:
+            begin_last_steps()
+            result = backup.complete_begun_restore(settings, folder, begun.facts, clock.now())
         with open_console(settings) as console:
-            result = backup.record_restore(console._context, result)
-        if request_id is not None:
-            backup.store_restore_result(settings, result, request_id, clock.now())
-    return result, False
+            result = backup.record_restore(console._context, result, None if begun is None else begun.since)
+        backup.store_restore_result(settings, result, request_id, clock.now())
+    return result, begun is not None
 
 
 @contextmanager

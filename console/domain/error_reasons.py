@@ -73,6 +73,7 @@ class InProgressReason(Reason):
     REGISTRY_IMPORT_RUNNING = "registry_import"
     REFUND_OUTCOME_UNKNOWN = "refund_unknown"
     SAME_REQUEST_ID_RUNNING = "request_id"
+    RESTORE_RUNNING = "restore"
     SIMILAR_REFUND_RUNNING = "similar_refund_running"
     TAKEN_BY_OTHER_PERSON = "taken"
     UNMATCHED_NOTICE = "unmatched_notice"

@@ -72,21 +72,24 @@ def find_unwritable_path(sqlite_file: Path) -> Path | None:
 
 
 @contextmanager
-def hold_exclusive_file_lock(path: Path) -> Iterator[None]:
+def hold_exclusive_file_lock(path: Path, busy_error: ConsoleError | None = None) -> Iterator[None]:
     """Context manager: hold a lock during the block, so that only one process of the desk at a time executes the
-    block. `path` is the file of the lock. A process waits for the lock for at most 30 seconds. The operating system
-    releases the lock when its process ends. Raises storage_full if the lock can't be acquired.
+    block. `path` is the file of the lock. A process waits for the lock for at most 30 seconds; with `busy_error` it
+    doesn't wait, and raises this error if another process holds the lock. The operating system releases the lock when
+    its process ends. Raises storage_full if the lock can't be acquired.
     """
     import sqlite3
 
     try:
         make_private_folder(path.parent)
         make_private_file(path)
-        lock_file = sqlite3.connect(path, timeout=30, isolation_level=None)
+        lock_file = sqlite3.connect(path, timeout=30 if busy_error is None else 0, isolation_level=None)
         try:
             lock_file.execute("BEGIN EXCLUSIVE")
-        except sqlite3.Error:
+        except sqlite3.Error as refusal:
             lock_file.close()
+            if busy_error is not None and refusal.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise busy_error from None
             raise
     except (OSError, sqlite3.Error) as cause:
         raise ConsoleError(ErrorCode.STORAGE_FULL, {"path": str(path), "reason": "not_writable"}) from cause

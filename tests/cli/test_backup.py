@@ -27,6 +27,7 @@ from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
 from console.services.backup.backup import restore
+from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.database.engine import Database
@@ -331,6 +332,64 @@ def test_a_restore_on_a_new_machine_restores_all_parts(
     assert len(read_checks(new, NEW)) == 1
     other = new.json("db", "restore", str(tmp_path), "--request-id", "r-1")
     assert other.exit_status_and_code == (3, "possible_repeat")
+
+
+def list_replaced_files(terminal: Terminal) -> list[Path]:
+    return [file for file in get_home(terminal).iterdir() if ".before-restore-" in file.name]
+
+
+def test_only_one_of_two_restores_with_one_request_id_runs(terminal: Terminal, backup: Path) -> None:
+    """While a restore with a request id runs, a second call is refused at once, and the database isn't replaced."""
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
+    with hold_exclusive_file_lock(get_home(terminal) / "restore.lock"):
+        refused = terminal.json(*words)
+    assert (refused.exit_status_and_code, refused.error["detail"]) == ((3, "in_progress"), {"reason": "restore"})
+    assert list_replaced_files(terminal) == []
+    assert "duplicate" not in terminal.json(*words).data
+
+
+@pytest.mark.parametrize("last_step", ["_complete_restored_database", "record_restore", "store_restore_result"])
+@expects_loss_log
+def test_a_killed_restore_is_not_repeated_under_its_request_id(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, last_step: str
+) -> None:
+    """A restore is killed after it has exchanged the database file and before its result is stored. The repeated call
+    replaces the database no second time: it completes the restore, and answers with what the first call did.
+    """
+    lost = buy_check(terminal, LOST).data["operation_id"]
+    words = ("db", "restore", str(backup), "--request-id", "r-1")
+    with monkeypatch.context() as killed:
+        killed.setattr(f"console.services.backup.backup.{last_step}", _end_process)
+        assert terminal(*words).status != 0
+    (kept,) = list_replaced_files(terminal)
+    repeated = terminal.json(*words).data
+    assert (repeated["duplicate"], repeated["kept"], repeated["spool"]) == (True, str(kept), "kept")
+    assert [operation["operation_id"] for operation in repeated["missing"]] == [lost]
+    assert list_replaced_files(terminal) == [kept]
+    entries = [entry["what"] for entry in terminal.json("audit", "list").data["entries"]]
+    assert entries.count("database.restored") == 1
+    assert terminal.json(*words).data == repeated
+
+
+def _end_process(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def test_a_restore_and_another_command_never_share_a_request_id(terminal: Terminal, backup: Path) -> None:
+    """A request id that another command has used is refused for a restore, and the id of a restore is refused for
+    another command."""
+    restore_words = ("db", "restore", str(backup), "--request-id")
+    assert terminal.json("db", "upgrade", "--request-id", "r-1").status == 0
+    refused = terminal.json(*restore_words, "r-1")
+    assert refused.exit_status_and_code == (3, "possible_repeat")
+    assert refused.error["detail"]["command"] == "db upgrade"
+    assert list_replaced_files(terminal) == []
+    assert terminal.json(*restore_words, "r-2").status == 0
+    for words in (("db", "upgrade"), ("purchase", NEW, "--client", "1")):
+        refused = terminal.json(*words, "--request-id", "r-2")
+        assert refused.exit_status_and_code == (3, "possible_repeat")
+        assert refused.error["detail"]["command"] == "db restore"
+    assert terminal.json(*restore_words, "r-2").data["duplicate"] is True
 
 
 @pytest.mark.parametrize("is_old", [False, True])

@@ -19,11 +19,13 @@ from console.domain.clock import Clock
 from console.domain.error_reasons import BackupProblem, NotAllowedReason, PossibleRepeatReason, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
-from console.services.guarded import database_rollback, request_ids
+from console.services.backup.restore_requests import RestoreFacts, store_request_of_restore
+from console.services.guarded import answer_serialization, database_rollback
 from console.services.process.context import STORE_KEY_FINGERPRINT_NAME, ServiceContext
 from console.settings.private_files import SQLITE_SIDE_FILE_SUFFIXES
 from console.settings.settings import Settings
 from console.settings.urls import make_sqlite_url
+from console.store.audit import trail as audit_trail
 from console.store.backup import archive, server_dump, sqlite_copy
 from console.store.backup.archive import ArchiveWriter, BackupManifest
 from console.store.database.engine import Database, Transaction
@@ -37,7 +39,7 @@ from console.store.documents.documents import (
 )
 from console.store.migrations import upgrade as migrate
 from console.store.operations import idempotency
-from console.store.operations.request_ids import ANSWER_RETENTION
+from console.store.operations.request_ids import ANSWER_RETENTION, RequestKey
 from console.store.records import evidence
 from console.store.schema.core import SCHEMA_VERSION
 from console.store.schema.worker import metadata
@@ -186,7 +188,11 @@ def _require_restorable_backup(folder: Path, manifest: BackupManifest) -> None:
 
 
 def restore(
-    settings: Settings, folder: Path, clock: Clock, begin_last_steps: Callable[[], object] = lambda: None
+    settings: Settings,
+    folder: Path,
+    clock: Clock,
+    begin_last_steps: Callable[[], object] = lambda: None,
+    request: RequestKey | None = None,
 ) -> RestoreResult:
     """Check the backup in `folder` with `check_backup`, replace this desk's database with it, and return the result.
     The earlier file of an SQLite database stays under another name; a server's database must be empty. Missing and
@@ -199,7 +205,9 @@ def restore(
     server's database was already loaded, a repeated restore is refused, because the database isn't empty; the command
     `upgrade` then completes the restore. No document is missing then, because the documents are restored before the
     database. `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded:
-    from then on the caller should not interrupt the restore.
+    from then on the caller should not interrupt the restore. `request` is the request of the restore; None if it has
+    no request id. The restored database has this request from the moment at which it replaces an SQLite file, or
+    after the upgrade of a server's database.
 
     Raises bad_backup if a file of the backup is missing or altered, if the backup is of another kind of database
     (SQLite or server) than this desk's, or if a server's database is not empty; not_our_database if a database other
@@ -209,6 +217,7 @@ def restore(
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
+    schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
     replaced_file_suffix = f"{_REPLACED_FILE_SUFFIX}{clock.now():%Y%m%dT%H%M%SZ}"
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database):
@@ -219,6 +228,7 @@ def restore(
             # before the database: after a server's database is loaded, a second restore is refused
             restored_documents = _restore_documents(Documents(settings.documents_url), folder, manifest)
             kept_path, has_raised_alert = None, False
+            facts = RestoreFacts(None, spool_outcome, restored_documents, schema_before, has_raised_alert)
             if database.file is None:
                 _load_server_dump(database, folder, settings, manifest, clock.now())
                 begin_last_steps()
@@ -227,22 +237,64 @@ def restore(
                 begin_last_steps()
                 kept_name = database.file.resolve().name + replaced_file_suffix
                 former_file = database.file
+                if former_file.exists():
+                    facts = replace(facts, earlier_database_file=str(former_file.resolve().with_name(kept_name)))
 
                 def prepare_draft(draft: Path) -> None:
                     nonlocal has_raised_alert
                     has_raised_alert = _prepare_restored_file(settings, draft, former_file, manifest, clock.now())
+                    if request is not None:
+                        draft_facts = replace(facts, has_raised_alert=has_raised_alert)
+                        _store_request_in_draft(settings, draft, request, draft_facts, clock.now())
 
                 kept_path = sqlite_copy.replace_database_file(
                     folder / archive.SQLITE_FILE, former_file, kept_name, prepare_draft
                 )
+    _complete_restored_database(settings, manifest, request, facts, clock.now())
+    return RestoreResult(
+        backup, kept_path, spool_outcome, restored_documents, schema_before, has_raised_alert=has_raised_alert
+    )
+
+
+def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts, now: datetime) -> RestoreResult:
+    """Complete a restore of the backup in `folder` whose process ended after the restored database had taken its
+    place, and return its result. `facts` are the facts of that restore."""
+    backup = check_backup(settings, folder)
+    _complete_restored_database(settings, backup.manifest, None, facts, now)
+    kept_path = None if facts.earlier_database_file is None else Path(facts.earlier_database_file)
+    return RestoreResult(
+        backup,
+        kept_path,
+        facts.spool,
+        facts.documents,
+        facts.schema_before,
+        has_raised_alert=facts.has_raised_alert,
+    )
+
+
+def _complete_restored_database(
+    settings: Settings, manifest: BackupManifest, request: RequestKey | None, facts: RestoreFacts, now: datetime
+) -> None:
+    """Upgrade the schema of the restored database, and store its alerts in the spool. In a server's database, also
+    store the request of the restore, if there is one; a restored SQLite file already has it."""
     database = Database(settings.database_url, without_time_limit=True)
     with closing(database), closing(Spool(settings.home, cipher=None)) as spool:
         migrate.upgrade(database)
         database_rollback.store_alerts_of_backup(database, spool, manifest.database_id)
-    schema_before = manifest.schema if manifest.schema != SCHEMA_VERSION else None
-    return RestoreResult(
-        backup, kept_path, spool_outcome, restored_documents, schema_before, has_raised_alert=has_raised_alert
-    )
+        if request is not None and database.is_server:
+            with database.write_without_retries() as tx:
+                store_request_of_restore(tx, request, facts, spool.desk_id, now)
+
+
+def _store_request_in_draft(
+    settings: Settings, draft: Path, request: RequestKey, facts: RestoreFacts, now: datetime
+) -> None:
+    """Store the request of a restore in the copy `draft` of a backup, before it replaces the database file. So the
+    request is stored exactly if the restored database has taken its place."""
+    database, spool = Database(make_sqlite_url(draft), without_time_limit=True), Spool(settings.home, cipher=None)
+    with closing(database), closing(spool), database.write_without_retries() as tx:
+        store_request_of_restore(tx, request, facts, spool.desk_id, now)
+    sqlite_copy.make_single_file(draft)
 
 
 def _prepare_restored_file(
@@ -270,12 +322,15 @@ def _prepare_restored_file(
     return has_raised_alert
 
 
-def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
+def record_restore(context: ServiceContext, result: RestoreResult, begun_at: datetime | None = None) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
     answer that the restored database lacks. Also search for operations that the restored database lacks. If the
     search finds any (on a server: in every case), guarded operations are refused until a person has acknowledged the
     alert that the database went back to an earlier state. Return a copy of `result` with the facts of these
     operations (at most 100) in `lost_operations`, which is empty if no operation is missing.
+
+    `begun_at` is the time of a restore whose process ended early; None for a restore that this process has made. The
+    audit entry isn't written again if that process has written it.
     """
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
     if context.database.file is not None:
@@ -292,10 +347,18 @@ def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreRes
         facts = {"taken_at": result.backup.manifest.taken_at, "documents": result.documents}
         context.record_audit(tx, AuditAction.DATABASE_RESTORED, context.database_id, facts, kind="database")
 
-    context.write(write_epoch_and_audit_entry)
+    if begun_at is None or not _is_restore_recorded(context, begun_at):
+        context.write(write_epoch_and_audit_entry)
     return replace(
         result, lost_operations=() if rollback is None else tuple(rollback.make_refusal().detail["missing"])
     )
+
+
+def _is_restore_recorded(context: ServiceContext, begun_at: datetime) -> bool:
+    """Return True if the database has the audit entry of a restore that was begun at `begun_at` or later."""
+    with context.database.read() as conn:
+        entries = audit_trail.list_entries_of_subject(conn, "database", context.database_id)
+    return any(entry.what == AuditAction.DATABASE_RESTORED and entry.at >= begun_at for entry in entries)
 
 
 def _list_replaced_database_files(database_file: Path, database_id: str) -> list[Path]:
@@ -335,9 +398,8 @@ def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now:
     the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
     restore replaces the database.
 
-    Raises usage for a malformed id, and possible_repeat if the id belongs to the restore of another folder.
+    Raises possible_repeat if the id belongs to the restore of another folder.
     """
-    request_ids.require_valid_request_id(request_id)
     with closing(Spool(settings.home, cipher=None)) as spool:
         text = spool.read_value(_make_restore_result_key(settings, request_id)) if spool.file_exists else None
     if text is None:
@@ -352,7 +414,7 @@ def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now:
         stored_result["spool"],
         stored_result["documents"],
         stored_result["schema_before"],
-        tuple(stored_result["missing"]),
+        tuple(answer_serialization.deserialize_value(stored_result["missing"])),
     )
     return RestoreResult(check_backup(settings, folder), kept_path, *result_parts)
 
@@ -366,12 +428,10 @@ def store_restore_result(settings: Settings, result: RestoreResult, request_id: 
         "spool": result.spool,
         "documents": result.documents,
         "schema_before": result.schema_before,
-        "missing": result.lost_operations,
+        "missing": answer_serialization.serialize_value(list(result.lost_operations)),
     }
     with closing(Spool(settings.home, cipher=None)) as spool:
-        spool.store_value(
-            _make_restore_result_key(settings, request_id), json.dumps(stored_result, default=str), is_durable=True
-        )
+        spool.store_value(_make_restore_result_key(settings, request_id), json.dumps(stored_result), is_durable=True)
 
 
 def _make_restore_result_key(settings: Settings, request_id: str) -> str:

@@ -40,6 +40,7 @@ from console.settings.private_files import open_ordinary_file
 from console.store.access import operators as people
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import idempotency, journal, request_ids
 from console.store.operations.idempotency_cache import IdempotencyCache
 from console.store.operations.request_ids import HeldRequestId, RequestIdUse, RequestKey
@@ -155,6 +156,28 @@ def require_valid_request_id(request_id: str) -> str:
     raise ConsoleError(
         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_REQUEST_ID, "longest": LONGEST_REQUEST_ID_CHARACTERS}
     )
+
+
+def _make_other_request_error(request: RequestKey, row: RequestIdUse) -> ConsoleError:
+    """Return the error possible_repeat for a request id that was used for another command or other arguments, as
+    its row tells."""
+    detail: PossibleRepeatDetail = {
+        "request_id": request.request_id,
+        "command": row.command,
+        "since": row.holder.since,
+    }
+    return ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **detail})
+
+
+def find_earlier_use(conn: Connection, request: RequestKey) -> RequestIdUse | None:
+    """Return the use of the request id by an earlier call of the same request; None if there is none. Raises
+    possible_repeat if the id was used for another command or other arguments."""
+    row = request_ids.find_use(conn, request)
+    if row is None or row.is_available:
+        return None
+    if (row.command, row.fingerprint) != (request.command, request.fingerprint):
+        raise _make_other_request_error(request, row)
+    return row
 
 
 class RequestIdService:
@@ -289,19 +312,11 @@ class RequestIdService:
         `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
         in_progress while the first call runs.
         """
-        is_running = row.state == request_ids.USE_RUNNING
-        if row.is_free or (is_running and not row.has_live_lease and row.subject_kind is None):
+        if row.is_available:
             return None
         if (row.command, row.fingerprint) != (request.command, request.fingerprint):
-            detail: PossibleRepeatDetail = {
-                "request_id": request.request_id,
-                "command": row.command,
-                "since": row.holder.since,
-            }
-            raise self._count_and_return_refusal(
-                ConsoleError(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.REQUEST_ID, **detail})
-            )
-        if is_running:
+            raise self._count_and_return_refusal(_make_other_request_error(request, row))
+        if row.state == request_ids.USE_RUNNING:
             self._refuse_running_call(request, row)
             return self._find_answer_of_ended_call(request, row, find_answer)
         return self._read_stored_answer(request, row, find_answer, epoch)

@@ -148,6 +148,14 @@ class RequestIdUse:
         """True if the action has written something and its process ended before it stored an answer."""
         return self.state == USE_RUNNING and self.subject_kind is not None
 
+    @property
+    def is_available(self) -> bool:
+        """True if a call may use the request id: it is free, or the process of its call ended before the call wrote
+        anything.
+        """
+        is_ended_without_effect = self.state == USE_RUNNING and not self.has_live_lease and self.subject_kind is None
+        return self.is_free or is_ended_without_effect
+
 
 @dataclass(frozen=True, slots=True)
 class HeldRequestId:
@@ -291,6 +299,17 @@ def end_use(conn: Connection, held_request_id: HeldRequestId, state: str, answer
         ).rowcount
         == 1
     )
+
+
+def store_answered_use(
+    tx: Transaction, request: RequestKey, holder: "HoldingProcess", now: datetime, answer: str
+) -> None:
+    """Store in a transaction that the action of the request id has ended with the answer `answer`. An older use of
+    the request id is replaced. Raises RunAgain if another process has changed the row meanwhile."""
+    held_request_id = acquire_request_id(tx, request, find_use(tx.conn, request), holder, now, 0)
+    if held_request_id is None:
+        raise RunAgain
+    end_use(tx.conn, held_request_id, USE_ANSWERED, answer)
 
 
 def end_lease(conn: Connection, held_request_id: HeldRequestId) -> None:
