@@ -10,6 +10,7 @@ from console.cli.json_output.results import AuditExport
 from console.cli.process.command import Command, ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
 from console.cli.text_output import results as cli_text
+from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 
@@ -53,11 +54,13 @@ class VerifyAuditCommand:
 
 
 def require_intact_evidence_pack(pack_file: str) -> "PackVerification":
-    """Verify an evidence pack and return the verdict. Raises ConsoleError `audit_broken` if the file can't be opened,
-    is damaged or isn't an evidence pack.
+    """Verify an evidence pack and return the verdict. Raises ConsoleError `usage` if there is no readable file, such
+    as after a typing error in the path; `audit_broken` if the file is damaged or isn't an evidence pack.
     """
     from console.services.evidence.pack_verification import verify_pack
 
+    if not _is_readable_file(Path(pack_file)):
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_READABLE_FILE, "file": pack_file})
     verdict = verify_pack(Path(pack_file))
     if not verdict.is_intact:
         raise make_damaged_pack_error(verdict, pack_file)
@@ -76,15 +79,15 @@ def _is_readable_file(path: Path) -> bool:
 
 def make_damaged_pack_error(verdict: "PackVerification", file: str) -> ConsoleError:
     """Return the error `audit_broken` about an evidence pack that failed verification. The error's sentence names the
-    first problem in `verdict`, the result of the verification, or says that there is no readable file; its detail
-    lists all problems. `file` is the path of the pack."""
+    first problem in `verdict`, the result of the verification; its detail lists all problems. `file` is the path of
+    the pack."""
     first_problem = verdict.problems[0]
     problems: list[dict[str, object]] = [
         {"file": problem.file, "why": problem.code, "row": problem.row} for problem in verdict.problems
     ]
     first_bad_row = next((problem.row for problem in verdict.problems if problem.row is not None), None)
     detail: AuditBrokenDetail = {
-        "problem": "pack" if _is_readable_file(Path(file)) else "no_pack",
+        "problem": "pack",
         "file": file,
         "part": first_problem.file,
         "why": first_problem.code,

@@ -311,6 +311,8 @@ class UsageProblem(Reason):
     NO_ACCOUNT_NAME = "no_account_name"
     NO_ACCOUNTS = "no_accounts"
     NO_CODE = "no_code"
+    NO_READABLE_FILE = "no_file"
+    NO_SUCH_FOLDER = "no_folder"
     NO_PASSWORD = "no_password"  # noqa: S105 (a problem, no secret)
     NO_SUCH_TIMEZONE = "no_such_timezone"
     INVALID_NOTE = "note"

@@ -86,8 +86,8 @@ def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
 
 
 def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: Path) -> None:
-    """The verification of a changed pack exits with 3 and `audit_broken`, and names the changed part. A file that is
-    no pack is refused in the same way.
+    """The verification of a changed pack exits with 3 and `audit_broken`, and names the changed part. A path
+    without a file is wrong input.
     """
     payment, file, other = str(desk.make_booked_payment()), tmp_path / "case.zip", tmp_path / "other.zip"
     desk.json("show", "payment", payment, "--pack", str(file))
@@ -99,10 +99,7 @@ def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: 
     assert ending.exit_status_and_code == (3, "audit_broken")
     assert ending.error["detail"]["part"] == "record.json"
     assert "record.json" in ending.error["message"]
-    assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).exit_status_and_code == (
-        3,
-        "audit_broken",
-    )
+    assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).exit_status_and_code == (2, "usage")
 
 
 def test_verifying_a_pack_opens_no_database(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:

@@ -14,18 +14,18 @@ from tests.support.waiting import PATIENCE_SECONDS
 SETTINGS_WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
 
-@pytest.mark.parametrize("name", ["missing.zip", "."])
+@pytest.mark.parametrize("name", ["missing.zip", ".", "/dev/zero"])
 @pytest.mark.parametrize("words", [("replay",), ("audit", "verify", "--pack")])
 def test_a_pack_that_cannot_be_opened_is_not_called_altered(
     terminal: Terminal, tmp_path: Path, words: tuple[str, ...], name: str
 ) -> None:
-    """If an evidence pack can't be opened, the message says that there is no readable file, not that its contents
-    were changed.
+    """If an evidence pack can't be opened, for example because its path was mistyped, the input is wrong, and the
+    message says that there is no readable file, not that its contents were changed.
     """
     file = str(tmp_path / name)
     ended = terminal.json(*words, file)
-    assert ended.exit_status_and_code == (3, "audit_broken")
-    assert ended.error["detail"]["problem"] == "no_pack"
+    assert ended.exit_status_and_code == (2, "usage")
+    assert ended.error["detail"] == {"problem": "no_file", "file": file}
     assert ended.error["message"].startswith(f"There is no readable file {file}.")
     assert terminal(*words, file, LANGUAGE="ja").err.startswith("ファイル ")
 

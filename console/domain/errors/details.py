@@ -182,6 +182,7 @@ class UsageDetail(_SharedFacts, total=False):
     allowed: Sequence[object]
     longest: int
     file: str
+    folder: str
     line: int
     name: str | None
     names: Sequence[str]
@@ -494,11 +495,11 @@ class NotOurDatabaseDetail(TypedDict, total=False):
 class AuditBrokenDetail(TypedDict, total=False):
     """Facts of the error `audit_broken`: the audit trail or an evidence pack is damaged. `first_bad` is the id of the
     first damaged audit entry, `why` the code of its fault, `rows` the number of audit entries that were read. For an
-    evidence pack, `file` is its path, and `problem` is "pack", or "no_pack" if there is no readable file; `part` is
-    the file inside the pack that has the first problem, and `problems` has all problems.
+    evidence pack, `file` is its path, and `problem` is "pack"; `part` is the file inside the pack that has the first
+    problem, and `problems` has all problems.
     """
 
-    problem: Literal["pack", "no_pack"]
+    problem: Literal["pack"]
     file: str
     part: str
     why: str

@@ -2,21 +2,27 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.settings.unfinished_files import UnfinishedFile, open_unfinished_file
 
+if TYPE_CHECKING:
+    from console.domain.errors.details import UsageDetail
+
 
 @contextmanager
 def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
     """Context manager: yield a draft of the new file `path`. The block must publish the draft to give the file its
-    name; if it doesn't, the draft is deleted. Raises usage (file_exists) if the file exists, and storage_full if the
-    block or the file system raises an OSError, or if no file can have this name.
+    name; if it doesn't, the draft is deleted. Raises usage (file_exists) if the file exists, usage (no_folder) if its
+    folder doesn't exist or is a file, and storage_full if the block or the file system raises another OSError, or if
+    no file can have this name.
     """
     try:
         if "\0" in str(path):
@@ -26,6 +32,25 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
     except FileExistsError as exists:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.FILE_EXISTS, "file": str(path)}) from exists
     except OSError as trouble:
+        # A relative path in a deleted working directory has no folder that a person could name.
+        if path.is_absolute() and not _may_be_folder(path.parent):
+            facts: UsageDetail = {
+                "problem": UsageProblem.NO_SUCH_FOLDER,
+                "file": str(path),
+                "folder": str(path.parent),
+            }
+            raise ConsoleError(ErrorCode.USAGE, facts) from trouble
         raise ConsoleError(
             ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(trouble.strerror or str(trouble))}
         ) from trouble
+
+
+def _may_be_folder(path: Path) -> bool:
+    """Return False if there is certainly no folder at this path. Return True also if the operating system can't tell,
+    for example because a folder above may not be read."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True

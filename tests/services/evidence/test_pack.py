@@ -576,10 +576,10 @@ def test_an_existing_file_is_never_replaced(pack_desk: PackDesk) -> None:
 
 
 def test_a_missing_folder_or_invalid_name_is_refused(pack_desk: PackDesk) -> None:
-    """A missing folder or an invalid file name is refused with `storage_full`; no file is left behind."""
+    """A missing folder is refused with `usage`, an invalid file name with `storage_full`; no file is left behind."""
     with pytest.raises(ConsoleError) as caught:
         pack_desk.write_pack("none/case.zip")
-    assert caught.value.code == "storage_full"
+    assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "no_folder")
     with pytest.raises(ConsoleError) as caught:
         pack_desk.write_pack("no\0name.zip")
     assert caught.value.code == "storage_full"

@@ -33,7 +33,7 @@ from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.sentences.text_context import FileTextContext, Language
-from tests.support.refusals import call_for_refusal_code
+from tests.support.refusals import call_for_refusal, call_for_refusal_code
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 HOSTILE_TEXTS = (
@@ -280,9 +280,10 @@ def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> No
     assert call_for_refusal_code(lambda: exports.write(alerts, tmp_path / "list.pdf", "en")) == "usage"
     assert call_for_refusal_code(lambda: exports.write(alerts, there, "en")) == "usage"
     assert there.read_bytes() == b"mine"
-    assert (
-        call_for_refusal_code(lambda: exports.write(alerts, tmp_path / "none" / "list.csv", "en")) == "storage_full"
-    )
+    for folder in (tmp_path / "none", there):
+        refusal = call_for_refusal(exports.write, alerts, folder / "list.csv", "en")
+        assert refusal.code == "usage"
+        assert refusal.detail == {"problem": "no_folder", "file": str(folder / "list.csv"), "folder": str(folder)}
     file = tmp_path / "list.csv"
     for request, code in (
         (ExportRequest(ListName.QUEUE, "nonsense"), "usage"),
