@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from console.store.database.engine import Transaction
     from console.store.database.sqlalchemy_names import Connection
     from console.store.operations.idempotency_cache import IdempotencyCache
+    from console.store.operations.request_ids import RequestIdUse
     from console.store.queues.table_queries import QueuedRecord
     from console.wiring.payments import PaymentService
     from console.wiring.record_readers import RecordReaders
@@ -226,8 +227,22 @@ class Console:
     @cached_property
     def audit(self) -> "AuditService":
         from console.services.audit.trail import AuditService
+        from console.services.guarded.answer_serialization import CallAnswer
 
-        return AuditService(self._context, self._record_readers.opening_log, self.request_ids.act_once)
+        def act_once(
+            command: str,
+            request_id: str | None,
+            arguments: tuple[object, ...],
+            act: "Callable[[], T]",
+            find_value: "Callable[[RequestIdUse], T | None]",
+        ) -> T:
+            def find_answer(use: "RequestIdUse") -> CallAnswer | None:
+                value = find_value(use)
+                return None if value is None else CallAnswer(value)
+
+            return self.request_ids.act_once(command, request_id, arguments, act, find_answer)
+
+        return AuditService(self._context, self._record_readers.opening_log, act_once)
 
     @cached_property
     def exports(self) -> "ExportService":

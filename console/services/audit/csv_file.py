@@ -2,7 +2,7 @@
 spreadsheet would read as a formula."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -10,9 +10,15 @@ from console.domain.exports.tables import FORMULA_CHARACTERS
 from console.services.process.new_file import open_new_file
 
 
-def write_csv(path: Path, header_rows: Sequence[Sequence[str]], rows: Iterable[Sequence[str]]) -> int:
+def write_csv(
+    path: Path,
+    header_rows: Sequence[Sequence[str]],
+    rows: Iterable[Sequence[str]],
+    before_publishing: Callable[[int, str], object] = lambda _row_count, _sha256: None,
+) -> int:
     """Write `header_rows` and then `rows` to the new CSV file `path`, which only the present user of the machine can
-    read. Return the number of `rows`.
+    read. Return the number of `rows`. `before_publishing` is called with this number and the SHA-256 of the complete
+    file, before the file gets its name.
 
     The file gets its name only when it is complete. Raises usage if the file exists, and storage_full if the file
     can't be written.
@@ -28,6 +34,7 @@ def write_csv(path: Path, header_rows: Sequence[Sequence[str]], rows: Iterable[S
                 row_count += 1
         finally:
             text_file.detach()  # writes the buffered text; the draft closes the file
+        before_publishing(row_count, draft.compute_length_and_sha256()[1])
         draft.publish()
     return row_count
 

@@ -1,5 +1,6 @@
 """List, verify and export the audit trail for people."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,18 +17,26 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import AuditEntry
 from console.services.audit.csv_file import write_csv
 from console.services.audit.read_log import RecordOpeningLog
-from console.services.process.context import ServiceContext
+from console.services.process.context import ServiceContext, holds_request_id
+from console.settings.private_files import open_ordinary_file
 from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
+from console.store.operations.request_ids import RequestIdUse
 from console.store.records import any_record
 
 _AUDIT_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
-ActOnceFunction = Callable[[str, str | None, tuple[object, ...], Callable[[], Any]], Any]
-"""Type of the function `RequestIdService.act_once`. Its arguments: the command, the request id, the arguments of the
-command, and the function whose answer is stored under the request id.
+ActOnceFunction = Callable[
+    [str, str | None, tuple[object, ...], Callable[[], Any], Callable[[RequestIdUse], Any]], Any
+]
+"""Type of a function like `RequestIdService.act_once`. Its arguments: the command, the request id, the arguments of
+the command, the function whose answer is stored under the request id, and the function that finds this answer if the
+process of the first call ended early (None: that call had no effect).
 """
+_EXPORTED_FILE_KIND = "audit"
+_DIGEST_CHARACTERS = 20
+"""Number of characters of a file's SHA-256 that are stored in the row of a request id."""
 
 
 class AuditService:
@@ -68,7 +77,7 @@ class AuditService:
         context = self._context
         only_person = None if context.operator is None else self._find_person_limited_to_own_entries()
         if only_person is not None and context.acts_through_worker:  # this account doesn't see the whole trail
-            trail: VerifiedTrail = self._act_once("audit verify", None, (), self._verify_trail)
+            trail: VerifiedTrail = self._act_once("audit verify", None, (), self._verify_trail, lambda _: None)
             return trail
         return self._verify_trail()
 
@@ -90,17 +99,33 @@ class AuditService:
         these entries. Raises usage if the file exists, storage_full if it can't be written, no_operator if no name of
         a person is configured, and not_allowed if the acting person has no right to read audit entries.
         """
-        row_count: int = self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
+        row_count: int = self._act_once(
+            "audit export",
+            request_id,
+            (str(path),),
+            lambda: self._export_entries(path),
+            lambda use: _find_rows_of_written_file(path, use),
+        )
         return row_count
 
     def _export_entries(self, path: Path) -> int:
         visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             rows = write_csv(
-                path, [_AUDIT_CSV_COLUMNS], map(_make_csv_cells, audit.iterate_entries(conn, person=visible_person))
+                path,
+                [_AUDIT_CSV_COLUMNS],
+                map(_make_csv_cells, audit.iterate_entries(conn, person=visible_person)),
+                self._store_file_under_request_id,
             )
         self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
         return rows
+
+    def _store_file_under_request_id(self, row_count: int, sha256: str) -> None:
+        """Store the number of rows and the SHA-256 of an exported file in the row of the call's request id, before
+        the file gets its name; do nothing if the call has no request id."""
+        if holds_request_id():
+            file_id = f"{row_count}-{sha256[:_DIGEST_CHARACTERS]}"
+            self._context.write(lambda tx: self._context.bind_to_request_id(tx, _EXPORTED_FILE_KIND, file_id))
 
     def _find_person_limited_to_own_entries(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the
@@ -115,6 +140,19 @@ class AuditService:
         raise ConsoleError(
             ErrorCode.NOT_ALLOWED, {"operator": person.name, "reason": NotAllowedReason.RIGHT_MISSING, "needs": needs}
         )
+
+
+def _find_rows_of_written_file(path: Path, use: RequestIdUse) -> int | None:
+    """Return the number of rows of an export whose process ended before it stored this answer. Return None if the
+    file that this process was writing isn't at `path`."""
+    row_count, _, digest = (use.subject_id or "").partition("-")
+    try:
+        with open_ordinary_file(path) as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None
+    is_written = use.subject_kind == _EXPORTED_FILE_KIND and sha256[:_DIGEST_CHARACTERS] == digest
+    return int(row_count) if is_written else None
 
 
 def _make_csv_cells(entry: AuditEntry) -> tuple[str, ...]:

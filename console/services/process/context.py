@@ -118,6 +118,11 @@ def bind_writes_to_request_id(owned_request: "HeldRequestId") -> Iterator[Reques
         _binding_of_writes_to_request_id.reset(token)
 
 
+def holds_request_id() -> bool:
+    """Return True if this thread executes a call whose request id this process holds."""
+    return _binding_of_writes_to_request_id.get() is not None
+
+
 @contextmanager
 def act_as(person_name: str | None) -> Iterator[None]:
     """Context manager: within the block, this thread (or asyncio task) acts in the name of `person_name`, a person or

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -566,3 +567,30 @@ def test_a_forged_answer_creates_no_object(made: str) -> None:
     """A forged stored answer names another class or a function: reading it raises ValueError."""
     with pytest.raises(ValueError, match="not a"):
         kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')
+
+
+def export_trail(console: Console, file: Path, request_id: str = "e1") -> int:
+    return console.audit.export_csv(file, request_id=request_id)
+
+
+@pytest.mark.expects_log("an answer that could not be kept is told")
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_repeat_without_a_stored_answer_gets_the_exported_file(
+    place: Place, vendor: LedgerVendor, clock: ManualClock, tmp_path: Path, *, is_kept: bool
+) -> None:
+    """The answer to an export of the audit trail couldn't be stored: the repeat gets the number of rows of the file
+    that the first call wrote. If another file has its name meanwhile, the repeat is refused.
+    """
+    file = tmp_path / "trail.csv"
+    with place.desk(vendor, clock, FAILPOINT="before_answer_kept:2:raise") as console:
+        buy_check(console)
+        rows = export_trail(console, file)
+        assert call_for_refusal(lambda: export_trail(console, file)).code == "in_progress"
+        clock.at += timedelta(minutes=2)
+        if is_kept:
+            assert export_trail(console, file) == rows
+        else:
+            file.write_bytes(b"another file")
+            assert call_for_refusal(lambda: export_trail(console, file)).detail["problem"] == "file_exists"
+        other = call_for_refusal(lambda: export_trail(console, file, "e2"))
+        assert (other.code, other.detail["problem"]) == ("usage", "file_exists")
