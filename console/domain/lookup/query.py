@@ -17,7 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
@@ -53,6 +53,7 @@ _DAY_PATTERN = re.compile(_DAY_PATTERN_TEXT.format(1))
 _DAY_VALUE_PATTERN = re.compile(
     rf"(?P<comparison>>=|<=|>|<|=|~)?{_DAY_PATTERN_TEXT.format(1)}(?:\.\.{_DAY_PATTERN_TEXT.format(2)})?"
 )
+_LONGEST_PERIOD_INTO_NEXT_YEAR = timedelta(days=183)
 _YEARS_BETWEEN_LEAP_DAYS = 8
 """Largest number of years between two leap days (29 February 1896 and 1904). A day without a year is searched in this
 many years, the present one included.
@@ -314,7 +315,7 @@ def _parse_days(value: str, today: date) -> DayRange | None:
         return None
     first_day, comparison = _make_day_of_match(match, 1, today), match["comparison"]
     has_second = any(match[f"{part}2"] for part in ("month", "kanji_month", "short_month"))
-    last_day = _make_day_of_match(match, 2, today) if has_second else first_day
+    last_day = _make_day_of_match(match, 2, today, first_day) if has_second else first_day
     if first_day is None or last_day is None or first_day > last_day or (has_second and comparison):
         return None
     match comparison:
@@ -344,10 +345,13 @@ def _parse_day(word: str, today: date) -> date | None:
     return _make_day_of_match(match, 1, today) if match else None
 
 
-def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> date | None:
+def _make_day_of_match(
+    match: re.Match[str], group_number: int, today: date, first_day: date | None = None
+) -> date | None:
     """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names; None if there is no such day. The
     names of the match groups end with `group_number`. If the text has no year, the day is the latest such day that
-    isn't after `today`."""
+    isn't after `today`. `first_day` is given for the last day of a period, which may be after `today`
+    (`_find_last_day_without_year`)."""
 
     def read_number(name: str) -> int | None:
         text = match[f"{name}{group_number}"]
@@ -356,11 +360,24 @@ def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> 
     year = read_number("year") or read_number("kanji_year")
     month = read_number("month") or read_number("kanji_month") or read_number("short_month") or 0
     day = read_number("day") or read_number("kanji_day") or read_number("short_day") or 0
+    if year is None and first_day is not None:
+        return _find_last_day_without_year(first_day, month, day, today)
     years = (year,) if year is not None else range(today.year, today.year - _YEARS_BETWEEN_LEAP_DAYS, -1)
     return next(
         (valid_day for valid_day in _list_valid_days(years, month, day) if year is not None or valid_day <= today),
         None,
     )
+
+
+def _find_last_day_without_year(first_day: date, month: int, day: int, today: date) -> date | None:
+    """Return the last day of a period that begins on `first_day`: the day in the same year or, if that is before
+    `first_day`, in the next year. Return None if there is no such day, or if the period would end after `today` and
+    be longer than half a year: its two days were probably typed in the wrong order."""
+    last_days = _list_valid_days((first_day.year, first_day.year + 1), month, day)
+    last_day = next((valid_day for valid_day in last_days if valid_day >= first_day), None)
+    if last_day is None or last_day.year == first_day.year or last_day <= today:
+        return last_day
+    return last_day if last_day - first_day <= _LONGEST_PERIOD_INTO_NEXT_YEAR else None
 
 
 def _list_valid_days(years: "tuple[int, ...] | range", month: int, day: int) -> Iterator[date]:

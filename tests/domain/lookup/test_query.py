@@ -27,6 +27,10 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
         (">50000", "amount:>50000", None, ""),
         ("amount:≧50,000円", "amount:>=50000JPY", None, ""),
         ("day:11/01..11/20", "", DayRange(date(2026, 11, 1), THE_DAY.last), ""),
+        ("day:11/01..11/30", "", DayRange(date(2026, 11, 1), date(2026, 11, 30)), ""),  # the running month
+        ("day:2024-12-20..1/10", "", DayRange(date(2024, 12, 20), date(2025, 1, 10)), ""),
+        ("day:11/10..1/10", "", DayRange(date(2026, 11, 10), date(2027, 1, 10)), ""),
+        ("day:12/20..1/10", "", DayRange(date(2025, 12, 20), date(2026, 1, 10)), ""),
         ("day:>=2026-11-20", "", DayRange(THE_DAY.first, date.max), ""),
         ("<11/20", "", DayRange(date.min, date(2026, 11, 19)), ""),
         ("day:~11/20", "", DayRange(date(2026, 11, 19), date(2026, 11, 21)), ""),  # one day off by another zone
