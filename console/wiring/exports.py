@@ -100,11 +100,12 @@ def make_export_table(
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
     title = format_list_title(request, context)
-    about = (
-        *format_export_description_lines(request, title, person, context, registry_date),
-        *export_list.note.splitlines(),
-    )
-    return ExportTable(title, export_list.columns, export_list.read_pages, about)
+
+    def make_about_lines(row_count: int) -> tuple[str, ...]:
+        lines = format_export_description_lines(request, row_count, title, person, context, registry_date)
+        return (*lines, *export_list.note.splitlines())
+
+    return ExportTable(title, export_list.columns, export_list.read_pages, make_about_lines)
 
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

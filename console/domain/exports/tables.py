@@ -96,14 +96,14 @@ class ExportRequest:
 @dataclass(frozen=True, slots=True)
 class ExportTable:
     """A list that is written to a file: its title, its columns, and a function that reads its rows page by page.
-    `about_lines` are the lines in the file that state its contents, the person who exported it, and the time of the
-    export.
+    `make_about_lines` returns, for the number of written rows, the lines in the file that state its contents, the
+    person who exported it, and the time of the export.
     """
 
     title: str
     columns: Sequence[ExportColumn]
     read_pages: Callable[[], Iterator[Sequence[Any]]]
-    about_lines: Sequence[str] = ()
+    make_about_lines: Callable[[int], Sequence[str]] = lambda _row_count: ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from console.services.exports.printouts import PrintedList
 from console.views.printing.print_job import PrintedSheet, open_print_dialog, print_images, print_sheet
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
+from console.wording.exports.titles import format_selection
 
 if TYPE_CHECKING:
     from PySide6.QtPrintSupport import QPrintDialog, QPrinter
@@ -81,7 +82,9 @@ class PagePrinter(QObject):
         def print_read_list(printed_list: PrintedList) -> None:
             notes = [request.part] if request.part else []
             if request.chosen is not None:
-                notes.append(translate("export.about.chosen", n=len(request.chosen)))
+                selected_count = len(request.chosen)
+                row_count = selected_count if printed_list.is_cut else len(printed_list.rows)
+                notes.append(format_selection(selected_count, row_count, translate))
             if printed_list.is_cut:
                 notes.append(translate("print.cut", n=len(printed_list.rows)))
             print_sheet(

@@ -4,7 +4,7 @@ from datetime import date
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.wording.records import get_provider_name
-from console.wording.registry import format_registry_source
+from console.wording.registry import Translate, format_registry_source
 from console.wording.sentences import catalogue as wording
 from console.wording.sentences.text_context import TextContext
 
@@ -42,18 +42,32 @@ def format_list_title(request: ExportRequest, context: TextContext) -> str:
 
 
 def format_export_description_lines(
-    request: ExportRequest, title: str, person: str, context: TextContext, registry_date: date | None = None
+    request: ExportRequest,
+    row_count: int,
+    title: str,
+    person: str,
+    context: TextContext,
+    registry_date: date | None = None,
 ) -> tuple[str, ...]:
-    """Return the lines that describe an exported file: the title `title` of the list, its filter, the number of
-    selected rows, the person `person` who has exported it, and the time of writing. If `registry_date` isn't None, a
-    last line names the corporation registry as the source of names.
+    """Return the lines that describe an exported file with `row_count` rows: the title `title` of the list, its
+    filter, the number of selected rows, the person `person` who has exported it, and the time of writing. If
+    `registry_date` isn't None, a last line names the corporation registry as the source of names.
     """
     source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
     part = _format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
     if request.chosen is not None:
-        filter_words.append(context.translate("export.about.chosen", n=len(request.chosen)))
+        filter_words.append(format_selection(len(request.chosen), row_count, context.translate))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
+
+
+def format_selection(selected_count: int, row_count: int, translate: Translate) -> str:
+    """Return the line that an exported or printed list has only the selected records. It has both numbers if
+    `row_count`, the number of rows, is smaller than the number of selected records: the others had left the list
+    before they were read."""
+    if row_count < selected_count:
+        return translate("export.about.chosen_left", n=selected_count, rows=row_count)
+    return translate("export.about.chosen", n=selected_count)
 
 
 def _format_export_filter(request: ExportRequest, context: TextContext) -> str:

@@ -249,6 +249,22 @@ def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path
     assert facts == {"list": "queue", "subject": "unknown", "chosen": 2, "format": "csv", "n": 2}
 
 
+def test_a_file_states_the_real_number_of_selected_records(desk: SampleDesk, tmp_path: Path) -> None:
+    """A selected record has left the queue before the export: the sheet about the file states the number of its rows
+    beside the number of selected records.
+    """
+    ids = {("credit-check", item.record.id) for item in desk.console.recovery.read_queue("unknown").items[1:3]}
+    for chosen, expected in (
+        (ids, "Selected records only: 2"),
+        (ids | {("credit-check", 9_999)}, "Selected records only: 2 of 3; the others had left the list"),
+    ):
+        file = tmp_path / f"{len(chosen)}.xlsx"
+        request = ExportRequest(ListName.QUEUE, "unknown", "", frozenset(chosen))
+        assert desk.console.exports.write(request, file, "en").rows == 2
+        about = [line for (line,) in openpyxl.load_workbook(file).worksheets[-1].values]
+        assert expected in about
+
+
 def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
     """If the progress function raises an error during an export, no file, no temporary file and no audit entry
     remain. The next export succeeds.
@@ -313,7 +329,7 @@ def make_hostile_table() -> ExportTable:
     at = datetime(2026, 11, 19, 15, 30, 5, 123, UTC)
     rows = [(text, Decimal("-0.10"), date(2026, 11, 20), at, "1180301018771") for text in HOSTILE_TEXTS]
     rows.append(("0421000000000000000034", Decimal(10**13) + Decimal("0.25"), date(2026, 1, 1), at, "not 13 digits"))
-    return ExportTable("a/b[c]: *?'" + "x" * 60, columns, lambda: iter([rows]), ("=about",))
+    return ExportTable("a/b[c]: *?'" + "x" * 60, columns, lambda: iter([rows]), lambda _: ("=about",))
 
 
 def test_hostile_texts_stay_texts(tmp_path: Path) -> None:
@@ -396,7 +412,7 @@ def test_a_sheet_has_a_name_that_excel_accepts(title: str, tmp_path: Path) -> No
     rows = [(str(number),) for number in range(3)]
     file = tmp_path / "list.xlsx"
     with file.open("wb") as stream:
-        write_workbook(stream, ExportTable(title, columns, lambda: iter([rows]), ()), rows, max_rows_per_sheet=2)
+        write_workbook(stream, ExportTable(title, columns, lambda: iter([rows])), rows, max_rows_per_sheet=2)
     names = openpyxl.load_workbook(file, read_only=True).sheetnames
     assert all(0 < len(name.encode("utf-16-le")) <= 62 for name in names)
     assert len(set(names)) == len(names) >= 2
@@ -464,7 +480,7 @@ def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) ->
         ExportColumn("At", CellKind.INSTANT, lambda row: datetime(row.year, row.month, row.day, 3, tzinfo=UTC)),
     ]
     with (tmp_path / "a.xlsx").open("w+b") as file:
-        write_workbook(file, ExportTable("Days", columns, lambda: iter(()), ()), [day])
+        write_workbook(file, ExportTable("Days", columns, lambda: iter(())), [day])
     _, (on, at) = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets[0].iter_rows(values_only=True)
     assert (str(on)[:10], str(at)) == (day.isoformat(), f"{day.isoformat()} 12:00:00")
 
@@ -472,7 +488,7 @@ def test_a_day_before_1900_is_a_text_in_a_workbook(tmp_path: Path, day: date) ->
 def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     """A table with more rows than a sheet may have continues on further sheets, each with the column titles."""
     column = ExportColumn("n", CellKind.NUMBER, lambda row: row)
-    table = ExportTable("Long", [column], lambda: iter(()), ("about",))
+    table = ExportTable("Long", [column], lambda: iter(()), lambda _: ("about",))
     with (tmp_path / "a.xlsx").open("w+b") as file:
         write_workbook(file, table, range(25), max_rows_per_sheet=11)
     *sheets, about = openpyxl.load_workbook(tmp_path / "a.xlsx").worksheets
