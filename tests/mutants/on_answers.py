@@ -312,7 +312,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         (
             Change(
                 PURCHASE_FILE,
-                "outcomes.store_answer_before_renewal(context, tx, live_check, outcome)",
+                "outcomes.store_answer_before_renewal(context, tx, earlier_check, outcome)",
                 "None",
             ),
         ),
