@@ -403,7 +403,7 @@ def _get_home_folder(env: Mapping[str, str]) -> Path:
         if name.startswith("CONSOLE_") and not _is_valid_unicode(value):
             raise make_bad_profile_error(name, SettingProblem.NOT_UTF8)
     if env.get("CONSOLE_HOME", "").strip():
-        return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_absolute_folder()
+        return RawSetting("CONSOLE_HOME", env["CONSOLE_HOME"]).parse_home_folder()
     from platformdirs import user_data_path
 
     return user_data_path("support-console", appauthor=False).absolute()

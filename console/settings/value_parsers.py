@@ -141,22 +141,27 @@ class RawSetting:
 
     def parse_folder(self) -> Path:
         """Return the absolute path of a folder, which needn't exist. Raises bad_profile if the text is no valid path,
-        if the path, or a part of it above the folder, is that of a file, or if the program may not read the folder
-        above the path.
+        if the path is that of a file, or if the program may not read the folder above the path.
         """
         path = self.parse_path()
-        modes = (self.find_file_mode(place) for place in (path, *path.parents))
-        if not stat.S_ISDIR(next((mode for mode in modes if mode is not None), stat.S_IFDIR)):
-            raise self.make_error(SettingProblem.NOT_A_FOLDER)
+        self._require_no_file(path)
         return path
 
-    def parse_absolute_folder(self) -> Path:
-        """Return the path of a folder as `parse_folder` does. Also raises bad_profile for a relative path: it would
-        mean another folder in each working directory."""
+    def parse_home_folder(self) -> Path:
+        """Return the path of the home folder as `parse_folder` does. Also raises bad_profile for a relative path,
+        which would mean another folder in each working directory, and for a folder below a file.
+        """
         path = self.parse_folder()
         if not Path(self.text).expanduser().is_absolute():
             raise self.make_error(SettingProblem.BAD_PATH)
+        for folder in path.parents:
+            self._require_no_file(folder)
         return path
+
+    def _require_no_file(self, path: Path) -> None:
+        mode = self.find_file_mode(path)
+        if mode is not None and not stat.S_ISDIR(mode):
+            raise self.make_error(SettingProblem.NOT_A_FOLDER)
 
     def find_file_mode(self, path: Path) -> int | None:
         """Return the mode of the file or folder at `path` (as in `os.stat_result.st_mode`); None if the path doesn't

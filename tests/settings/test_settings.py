@@ -302,7 +302,7 @@ BAD_VALUES = [
     ("CONSOLE_REGISTRY_FOLDER", "/etc/hostname"), ("CONSOLE_REGISTRY_URL", "http://registry.example"),
     ("CONSOLE_HOME", "/etc/hostname"), ("CONSOLE_HOME", "a\0b"), ("CONSOLE_HOME", "/" + "x" * 5000),
     ("CONSOLE_HOME", "~nobody-of-that-name/x"), ("CONSOLE_OPERATOR", "\udc80"), ("CONSOLE_HOME", "relative/home"),
-    ("CONSOLE_HOME", "/dev/null/x"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname/x"),
+    ("CONSOLE_HOME", "/dev/null/x"),
     ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@h:65536/x"), ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@h:0/x"),
     ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:p@[::1]:99465/x"), ("CONSOLE_DATABASE_URL", "mariadb+pymysql://h:３３０６"),
     ("CONSOLE_DATABASE_URL", "mysql+pymysql://u:a/b:1@h:99999/x?ssl_ca=/a:1"),
