@@ -383,12 +383,14 @@ class SchemaProblem(Reason):
     application, which `db adopt` hasn't taken over yet. CANNOT_BE_ADOPTED: that table has obstacles which a person
     must remove. BACKUP_NEWER: a newer version of the program has made the backup. BACKUP_TOO_OLD: the version that
     made the backup is so old that this program can't upgrade its schema. NEEDS_CONVERSION: the server can change a
-    column to our type only by copying the table.
+    column to our type only by copying the table. FOREIGN_UNIQUE_INDEX: a unique index that another application has
+    created refuses a new row of this program.
     """
 
     BACKUP_NEWER = "backup_newer"
     BACKUP_TOO_OLD = "backup_too_old"
     CANNOT_BE_ADOPTED = "cannot_be_adopted"
+    FOREIGN_UNIQUE_INDEX = "foreign_unique_index"
     NEEDS_CONVERSION = "needs_conversion"
     NOT_ADOPTED = "not_adopted"
 

@@ -227,9 +227,12 @@ class AdoptionRun:
         try:
             if not adopt_rows.write_normalised_number(tx.conn, record_id, stored_number, number, self._read_clock()):
                 return _NO_CHANGE_COUNTS
-        except UniqueViolation:  # an index forbids a second row with these digits: the existing one stays
-            live_id = adopt_rows.find_other_row_with_number(tx.conn, record_id, number)
-            return self._mark_duplicates(((record_id, live_id, number),), tx) if live_id else _NO_CHANGE_COUNTS
+        except UniqueViolation as error:  # an index forbids a second row with these digits
+            live_id = adopt_rows.find_row_that_keeps_claim(tx.conn, record_id, number)
+            if live_id is not None:
+                return self._mark_duplicates(((record_id, live_id, number),), tx)
+            _raise_if_foreign_index_refused(error)
+            return _NO_CHANGE_COUNTS  # the index of the claims: `_compare_with_live_row` decides about the claim
         self._write_audit_entry_of_row(tx, record_id, stored_number, None)
         return Counter(respelled=1)
 

@@ -18,6 +18,7 @@ from threading import get_ident
 from typing import Any, TypeVar
 
 from console.domain.audit.actions import AuditAction
+from console.domain.error_reasons import SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import correlation as tracing
 from console.domain.process import interrupts, log_events
@@ -151,7 +152,8 @@ class GuardedPipeline:
         """Run the first transaction (tx1) of the operation and return the claim. `waited_seconds` is the time that
         the caller has waited for the lease.
 
-        If a unique index refuses the claim, raises the refusal for the record or attempt that holds the claim.
+        If a unique index refuses the claim, raises the refusal for the record or attempt that holds the claim; for
+        an index that another application has created, raises schema_mismatch (detail.problem foreign_unique_index).
         Raises _LeaseHeldByOther if another process has the lease.
         """
         context, operation_id = self._context, str(uuid.uuid4())
@@ -185,11 +187,12 @@ class GuardedPipeline:
 
         try:
             return context.write(run_first_transaction)
-        except UniqueViolation:
+        except UniqueViolation as error:
             with context.database.read() as conn:
                 operation.check(conn)
                 if subject is not None:
                     refuse_repeated_key(conn, subject.key, subject.fingerprint)
+            _raise_if_foreign_index_refused(error)
             raise
 
     def _request_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
@@ -502,3 +505,23 @@ def end_intent(context: ServiceContext, operation_id: str, outcome: Outcome[Any]
     context.spool.mark_ended(
         operation_id, holds_claim=outcome.kind in OUTCOME_CLASSES_WITH_EFFECT, id_at_provider=numeric_id
     )
+
+
+def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:
+    """Raise schema_mismatch with the name of the index, if a unique index of another application on the table of
+    credit checks refused the claim. The claim was rolled back, so nothing was sent. Return normally for any other
+    index."""
+    # rarely needed, so these modules aren't imported at the start
+    from console.store.adoption.adopt_table import find_foreign_index
+    from console.store.schema.legacy_table import TABLE_NAME
+
+    index = find_foreign_index(error) if TABLE_NAME in (error.statement or "") else None
+    if index is not None:
+        raise ConsoleError(
+            ErrorCode.SCHEMA_MISMATCH,
+            {
+                "problem": SchemaProblem.FOREIGN_UNIQUE_INDEX,
+                "table": TABLE_NAME,
+                "names": [index],
+            },
+        ) from error

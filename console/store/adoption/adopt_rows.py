@@ -25,6 +25,20 @@ _PURCHASE_HAS_ENDED_CONDITION = or_(_HAS_PROVIDER_ID_CONDITION, credit_checks.c.
 _UNADOPTED_ROW_CONDITION = credit_checks.c.work_state.is_(None)
 _INCOMPLETE_FOREIGN_ROW_CONDITION = and_(credit_checks.c.operation_id.is_(None), credit_checks.c.missing == 1)
 
+_HOLDS_CLAIM_CONDITION = and_(
+    credit_checks.c.seen_status.in_(("pending", "success")),
+    credit_checks.c.superseded_at.is_(None),
+    or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
+)
+"""SQL condition: the row holds a claim, or will compete for one, as soon as its number has thirteen digits."""
+_CLAIM_ORDER = (
+    credit_checks.c.credit_check_id.is_(None),
+    credit_checks.c.purchased_at.desc(),
+    credit_checks.c.expired_at.desc(),
+    credit_checks.c.id.desc(),
+)
+"""SQL order of rows with one claim: the first row keeps the claim."""
+
 OriginalRow = tuple[int, str, object, int | None, str]
 """A row of the table: id, client id, corporation number as written, credit_check_id, and state (`pending` if the
 table has no column `status`).
@@ -125,17 +139,26 @@ def write_normalised_number(
     return _update_row(conn, query.values(corporation_number=number), now)
 
 
-def find_other_row_with_number(conn: Connection, record_id: int, corporation_number: str) -> int | None:
-    """Return the highest id of a row, other than the given row, that has the same client and exactly this number;
-    None if there is none."""
+def find_row_that_keeps_claim(conn: Connection, record_id: int, corporation_number: str) -> int | None:
+    """Return the id of the row of the same client and of exactly this number that keeps its claim against the row
+    `record_id`: it holds a claim, and this program has bought it, or it comes before the row `record_id` by the order
+    of claims. Return None if there is no such row; the row `record_id` is then not a duplicate."""
     client = select(credit_checks.c.client_id).where(credit_checks.c.id == record_id).scalar_subquery()
     query = select(credit_checks.c.id).where(
-        credit_checks.c.corporation_number == corporation_number,
-        credit_checks.c.client_id == client,
-        credit_checks.c.id != record_id,
+        or_(
+            and_(
+                credit_checks.c.corporation_number == corporation_number,
+                credit_checks.c.client_id == client,
+                _HOLDS_CLAIM_CONDITION,
+            ),
+            credit_checks.c.id == record_id,
+        )
     )
-    other_id = conn.scalar(query.order_by(credit_checks.c.id.desc()).limit(1))
-    return None if other_id is None else int(other_id)
+    # The row itself comes after every other row if it holds no claim.
+    holds_no_claim = case((_HOLDS_CLAIM_CONDITION, 0), else_=1)
+    order = (credit_checks.c.operation_id.is_(None), holds_no_claim, *_CLAIM_ORDER)
+    first_id = conn.scalar(query.order_by(*order).limit(1))
+    return None if first_id is None or first_id == record_id else int(first_id)
 
 
 def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> bool:
@@ -159,23 +182,12 @@ def mark_number_unreadable(conn: Connection, record_id: int, now: datetime) -> b
 def find_duplicates(conn: Connection) -> list[tuple[int, int, str]]:
     """Return the rows that must lose their claim, because another row has the same client and corporation number.
     Each result is (id, id of the row that gets the claim, number). The function reads the whole table once."""
-    claim_order = (
-        credit_checks.c.credit_check_id.is_(None),
-        credit_checks.c.purchased_at.desc(),
-        credit_checks.c.expired_at.desc(),
-        credit_checks.c.id.desc(),
-    )
     claim_holder_id = func.first_value(credit_checks.c.id).over(
-        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=claim_order
+        partition_by=(credit_checks.c.client_id, credit_checks.c.number_key), order_by=_CLAIM_ORDER
     )
     ranked_rows = (
         select(credit_checks.c.id, credit_checks.c.number_key, claim_holder_id.label("stays"))
-        .where(
-            make_thirteen_digits_condition(conn, credit_checks.c.number_key),
-            credit_checks.c.seen_status.in_(("pending", "success")),
-            credit_checks.c.superseded_at.is_(None),
-            or_(credit_checks.c.duplicate_of.is_(None), credit_checks.c.duplicate_of == UNDECIDED_CLAIM),
-        )
+        .where(make_thirteen_digits_condition(conn, credit_checks.c.number_key), _HOLDS_CLAIM_CONDITION)
         .subquery()
     )
     rows = conn.execute(select(ranked_rows).where(ranked_rows.c.id != ranked_rows.c.stays))

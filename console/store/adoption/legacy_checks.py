@@ -2,6 +2,7 @@
 by copying the table.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -31,6 +32,10 @@ _WIDTH_BY_TEXT_COLUMN = {"company_name": 255, "result": 20, "pdf_file_path": 255
 
 _COLUMNS_OF_BOTH_APPLICATIONS = frozenset({"created_at", "status"})
 """Columns of the console that the other application's table may have already, with the same meaning."""
+_EQUAL_COLUMNS = frozenset({"client_id", "corporation_number", "company_name", "result", "status"})
+"""Columns in which two credit checks of one client and corporation number can have the same values."""
+_CONSTANT_PATTERN = re.compile(r"'.*'|[+-]?[0-9.]+", re.DOTALL)
+"""Pattern of the SQL of a default that gives each new row the same value."""
 _STATUS_TYPES = ("varchar", "tinytext", "text")
 _LONGEST_STATUS_CHARACTERS = max(len(state) for state in CheckState)
 _MAX_LISTED_STATUSES = 5
@@ -59,6 +64,7 @@ def find_obstacles(table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
         *_find_primary_key_obstacles(table),
         *_find_foreign_columns(table),
         *_find_name_conflicts(table),
+        *_find_refusing_indexes(table),
     ]
     if table.engine is not None and not obstacles:
         obstacles += [
@@ -120,6 +126,22 @@ def _find_name_conflicts(table: LegacyTable) -> Iterator[AdoptionObstacle]:
         columns = table.indexes.get(str(index.name))
         if columns is not None and columns != tuple(index.columns.keys()):
             yield AdoptionObstacle("index_taken", str(index.name), ", ".join(columns))
+
+
+def _find_refusing_indexes(table: LegacyTable) -> Iterator[AdoptionObstacle]:
+    """Yield an obstacle for each unique index of another application that would refuse the console's second row for
+    one client and corporation number, such as a renewal or a purchase after an error. In all columns of such an index
+    the two rows can have the same values. An index with a condition, which SQLite allows, counts too, because its
+    condition can include both rows."""
+    our_index_names = {index.name for index in credit_checks.indexes}
+    equal_columns = _EQUAL_COLUMNS | {
+        column.name
+        for column in table.columns.values()
+        if column.name not in credit_checks.c and _CONSTANT_PATTERN.fullmatch(column.default or "")
+    }
+    for name in sorted(table.unique_indexes - our_index_names):
+        if equal_columns.issuperset(table.indexes[name]):
+            yield AdoptionObstacle("unique_index", name, ", ".join(table.indexes[name]))
 
 
 def _find_status_obstacles(table: LegacyTable) -> Iterator[AdoptionObstacle]:

@@ -20,7 +20,7 @@ _LEGACY_COLUMNS_QUERY = text(
     " WHERE table_schema = DATABASE() AND table_name = :table_name ORDER BY ordinal_position"
 )
 _LEGACY_INDEXES_QUERY = text(
-    "SELECT index_name, column_name FROM information_schema.statistics"
+    "SELECT index_name, column_name, non_unique FROM information_schema.statistics"
     " WHERE table_schema = DATABASE() AND table_name = :table_name ORDER BY index_name, seq_in_index"
 )
 _LEGACY_TABLE_OPTIONS_QUERY = text(
@@ -67,6 +67,7 @@ class LegacyTable:
 
     - `columns`: the columns by name; `primary_key`: the names of the key's columns
     - `indexes`: for each index name the names of its columns
+    - `unique_indexes`: the names of those indexes that refuse equal rows
     - `engine`: the storage engine; None on SQLite
     - `stores_unicode`: texts are stored as UTF-8
     - `can_hide_columns`: the server can hide columns from `SELECT *` and from INSERTs without a list of columns
@@ -80,6 +81,7 @@ class LegacyTable:
     is_partitioned: bool = False
     stores_unicode: bool = True
     can_hide_columns: bool = False
+    unique_indexes: AbstractSet[str] = frozenset()
 
     @property
     def has_adoption_begun(self) -> bool:
@@ -160,8 +162,11 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
             comment,
         )
     indexes: dict[str, tuple[str, ...]] = {}
-    for index_name, column in conn.execute(_LEGACY_INDEXES_QUERY, {"table_name": TABLE_NAME}):
+    unique_indexes = set()
+    for index_name, column, is_ambiguous in conn.execute(_LEGACY_INDEXES_QUERY, {"table_name": TABLE_NAME}):
         indexes[index_name] = (*indexes.get(index_name, ()), str(column).lower())
+        if not is_ambiguous:
+            unique_indexes.add(index_name)
     primary_key = indexes.pop("PRIMARY", ())
     stores_unicode = str(table_collation).startswith("utf8")
     return LegacyTable(
@@ -172,6 +177,7 @@ def _read_server_table(conn: Connection) -> LegacyTable | None:
         "partitioned" in str(options),
         stores_unicode,
         _can_hide_columns(conn),
+        frozenset(unique_indexes - {"PRIMARY"}),
     )
 
 
@@ -211,8 +217,10 @@ def _read_sqlite_table(conn: Connection) -> LegacyTable | None:
             primary_key.append(name)
     if not columns:
         return None
-    indexes = {}
+    indexes, unique_indexes = {}, set()
     for index in conn.exec_driver_sql(f"PRAGMA index_list({TABLE_NAME})").all():
         index_columns = conn.exec_driver_sql(f"PRAGMA index_info('{index.name}')")
         indexes[str(index.name)] = tuple(str(index_column.name).lower() for index_column in index_columns)
-    return LegacyTable(columns, tuple(primary_key), indexes)
+        if index.unique:
+            unique_indexes.add(str(index.name))
+    return LegacyTable(columns, tuple(primary_key), indexes, unique_indexes=frozenset(unique_indexes))

@@ -26,6 +26,7 @@ from console.services.adoption.run import ROWS_PER_TRANSACTION, AdoptionRun
 from console.services.process import failpoints
 from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
+from console.store.adoption.adopt_table import UNDECIDED_CLAIM
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
 from tests.support.adoptions import (
@@ -162,22 +163,57 @@ def test_a_unique_index_of_another_application_prevents_rewriting(
     database: Database, home: Path, database_url: str
 ) -> None:
     """If a unique index of the other application prevents that a corporation number is rewritten in plain digits, the
-    row in plain digits stays live. The other row becomes its duplicate, and its spelling does not change.
+    later purchase, which is in plain digits, stays live. The other row becomes its duplicate, and its spelling does
+    not change.
     """
     legacy.create_table_with_rows(
         database,
         [
             make_bought_row(ONE, 1),
-            make_bought_row(f"T{ONE}", 2, purchased_at="2026-01-01"),
+            make_bought_row(f"T{ONE}", 1, purchased_at="2024-01-01"),
             make_bought_row(f"T{TWO}", 3),
         ],
     )
-    with database.write_without_retries() as tx:
-        tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
+    create_unique_index(database, "client_id, corporation_number, credit_check_id")
     with open_adoption_service(home, database_url) as service:
         service.run()
     found = read_rows(database, "corporation_number, duplicate_of")
     assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
+
+
+@pytest.mark.parametrize(
+    ("state", "plain_row"),
+    [
+        ("error", make_row(corporation_number=ONE, pdf_file_path="one.pdf")),
+        ("success", make_bought_row(ONE, 1, purchased_at="2024-01-01", pdf_file_path="one.pdf")),
+    ],
+    ids=["an error", "an earlier purchase"],
+)
+def test_a_bought_row_is_no_duplicate_of_a_row_that_comes_after_it(
+    database: Database, home: Path, database_url: str, state: str, plain_row: legacy.Row
+) -> None:
+    """A unique index of the other application prevents that the number of a bought row is rewritten, because an error
+    or an earlier purchase has the same digits. The adoption ends with an error that names the index, and the bought
+    row doesn't become a duplicate: without its claim, the same credit check could be bought a second time.
+    """
+    bought_row = make_bought_row(f"T{ONE}", 2, purchased_at="2026-01-01", pdf_file_path="one.pdf")
+    legacy.create_table_with_rows(
+        database, [plain_row, bought_row], more=", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
+    )
+    create_unique_index(database, "client_id, corporation_number, pdf_file_path")
+    with database.write_without_retries() as tx:
+        tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET status = '{state}' WHERE id = 1")
+    with open_adoption_service(home, database_url) as service, pytest.raises(ConsoleError) as caught:
+        service.run()
+    assert (caught.value.code, caught.value.detail["problem"]) == ("schema_mismatch", "cannot_be_adopted")
+    assert [name for name in caught.value.detail["names"] if name.startswith("unique_index (")]
+    assert {duplicate_of for (duplicate_of,) in read_rows(database, "duplicate_of")} <= {None, UNDECIDED_CLAIM}
+
+
+def create_unique_index(database: Database, columns: str) -> None:
+    """Create the unique index `theirs` of the other application on these columns of the table of credit checks."""
+    with database.write_without_retries() as tx:
+        tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} ({columns})")
 
 
 def test_rows_of_different_clients_are_no_duplicates(database: Database, home: Path, database_url: str) -> None:

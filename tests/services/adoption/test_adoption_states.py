@@ -261,3 +261,29 @@ def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path,
     with database.read() as conn:
         told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE what = 'credit-check.incomplete_accepted'")
         assert told.scalar_one() == 1
+
+
+@pytest.mark.parametrize("renews", [False, True])
+def test_an_index_created_after_the_adoption_refuses_a_purchase_without_a_charge(
+    home: Path, tmp_path: Path, renews: bool
+) -> None:
+    """After the adoption the other application creates a unique index that refuses a second row of one client and
+    number. A purchase after an error, and a renewal, end with an error that names the index, and nothing is
+    charged."""
+    url, vendor = f"sqlite:///{tmp_path}/other.db", LedgerVendor()
+    opened = Database(url, without_time_limit=True)
+    row = make_bought_row(BOUGHT, 1) if renews else make_row(corporation_number=BOUGHT)
+    legacy.create_table_with_rows(opened, [row], more=STATUS_COLUMN)
+    execute_statements(opened, f"UPDATE {TABLE_NAME} SET status = '{'success' if renews else 'error'}'")
+    with open_adoption_service(home, url) as service:
+        service.run()
+    execute_statements(opened, f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
+    opened.close()
+    with (
+        open_quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="op-a") as console,
+        pytest.raises(ConsoleError) as refused,
+    ):
+        console.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=renews))
+    assert (refused.value.code, refused.value.detail["problem"]) == ("schema_mismatch", "foreign_unique_index")
+    assert "corporation_number" in str(refused.value.detail["names"])
+    assert vendor.count_charges(BOUGHT) == 0

@@ -158,6 +158,37 @@ def test_columns_that_prevent_the_adoption_are_named(database: Database, tmp_pat
     assert read_create_table(database) == before
 
 
+@pytest.mark.parametrize(
+    ("columns", "is_obstacle"),
+    [
+        ("client_id, corporation_number", True),
+        ("corporation_number", True),
+        ("client_id, corporation_number, company_name, result", True),
+        ("client_id, corporation_number, is_deleted", True),
+        ("client_id, corporation_number, memo", False),
+        ("client_id, corporation_number, purchased_at", False),
+        ("credit_check_id", False),
+    ],
+)
+def test_a_unique_index_that_refuses_a_second_credit_check_prevents_the_adoption(
+    database: Database, columns: str, is_obstacle: bool
+) -> None:
+    """A unique index of the other application prevents the adoption if two credit checks of one client and
+    corporation number can have the same values in all of its columns: a renewal would be refused."""
+    legacy.create_table_with_rows(database, more=", is_deleted INT NOT NULL DEFAULT 0, memo VARCHAR(9) NULL")
+    execute_statements(database, f"CREATE UNIQUE INDEX theirs ON {TABLE_NAME} ({columns})")
+    obstacles = legacy_obstacles.find_obstacles(adopt_table.read_table(database))
+    found = [(obstacle.code, obstacle.name, obstacle.present_value) for obstacle in obstacles]
+    assert found == ([("unique_index", "theirs", columns)] if is_obstacle else [])
+
+
+def test_an_ordinary_index_of_another_application_prevents_nothing(database: Database) -> None:
+    """An index of the other application that isn't unique is no obstacle."""
+    legacy.create_table_with_rows(database)
+    execute_statements(database, f"CREATE INDEX theirs ON {TABLE_NAME} (client_id, corporation_number)")
+    assert legacy_obstacles.find_obstacles(adopt_table.read_table(database)) == ()
+
+
 def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Database, tmp_path: Path) -> None:
     """A NOT NULL column whose only value comes from `ON UPDATE` prevents the adoption, because new rows would have no
     value. A column with a default value, or a column that is derived from others, doesn't prevent it."""
