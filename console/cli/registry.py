@@ -116,6 +116,7 @@ def _build_registry_changes_json(answer: _RegistryChanges, translate: Translate)
     day = None if answer.status is None else answer.status.registry_date.isoformat()
     return {
         "since": answer.since.isoformat(),
+        "complete_since": None if answer.status is None else answer.status.changes_complete_since.isoformat(),
         "items": build_corporation_changes_json(answer.changes),
         "registry_date": day,
         **REGISTRY_SOURCE_FIELDS,
@@ -129,11 +130,14 @@ def _format_registry_changes_lines(answer: _RegistryChanges, translator: Transla
     if answer.status is None:
         yield translator("corporation.absent")
         return
+    complete_since = answer.status.changes_complete_since
     if answer.changes:
         yield from format_corporation_changes_lines(answer.changes, translator)
-    else:
+    elif (first_day := max(answer.since, complete_since)) <= max(answer.since, answer.status.registry_date):
         key = "corporation.no_changes.all" if answer.is_about_all else "corporation.no_changes"
-        yield translator(key, day=answer.since.isoformat())
+        yield translator(key, day=first_day.isoformat())
+    if answer.since < complete_since:
+        yield translator("corporation.changes_incomplete", day=complete_since.isoformat())
     yield format_registry_source(answer.status.registry_date, translator)
 
 

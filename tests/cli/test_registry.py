@@ -14,6 +14,7 @@ import pytest
 from console.cli.registry import _ImportProgressWriter
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER
 from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
 from tests.support.registries import (
     CLOSED,
@@ -219,6 +220,22 @@ def test_a_difference_is_imported_once_and_lists_its_changes(desk: RegistryDesk)
     assert terminal.json("registry", "changes", "--since", "soon").exit_status_and_code == (2, "usage")
     entries = terminal.json("audit", "list", "--limit", "5").data["entries"]
     assert {"registry.imported", "registry.import"} <= {entry["what"] for entry in entries}
+
+
+def test_changes_before_the_whole_file_are_unknown(tmp_path: Path) -> None:
+    """`registry changes` since a day before the last whole file doesn't say that nothing has changed: it names the
+    day from which the registry has all changes, in JSON as `complete_since`."""
+    terminal = Terminal({"CONSOLE_HOME": str(tmp_path / "home")})
+    terminal.json("registry", "import", str(write_small_whole(tmp_path)))
+    asked = ("registry", "changes", "--all", "--since")
+    assert terminal.json(*asked, "2026-10-01").data["complete_since"] == "2026-10-31"
+    text = terminal(*asked, "2026-10-01").out.decode()
+    assert "Differences are here only since 2026-10-31" in text
+    assert "Nothing has changed" not in text
+    later_text = terminal(*asked, "2026-10-31").out.decode()
+    assert "Nothing has changed since 2026-10-31" in later_text
+    assert "Differences are here" not in later_text
+    assert "2026-10-31 以降" in terminal(*asked, "2026-10-01", LANGUAGE="ja").out.decode()
 
 
 def test_a_bad_file_changes_nothing(desk: RegistryDesk) -> None:

@@ -6,9 +6,12 @@ version 4 of its Web-API.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+CHANGE_RETENTION_DAYS = 92
+"""Number of days for which the registry keeps the changes of corporations."""
 
 
 class CorporationKind(StrEnum):
@@ -157,6 +160,15 @@ class RegistryStatus:
     rows: int
     files: tuple[ImportedFile, ...]
     cycles: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def changes_complete_since(self) -> date:
+        """The first day from which the registry has all changes of corporations. It is the day after that of the
+        whole files, because a whole file doesn't say what it has changed, or a later day if the oldest differences
+        are deleted (CHANGE_RETENTION_DAYS)."""
+        oldest_kept_day = self.registry_date - timedelta(days=CHANGE_RETENTION_DAYS)
+        whole_days = (file.day + timedelta(days=1) for file in self.files if not file.is_difference)
+        return max(oldest_kept_day, *whole_days)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from console.domain.registry.corporations import CorporationEvent, find_changed_facts
+from console.domain.registry.corporations import CHANGE_RETENTION_DAYS, CorporationEvent, find_changed_facts
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.schema import (
     COLUMN_LIST_SQL,
+    COLUMN_NAMES,
+    INSERT_CHANGE_STATEMENT,
     INSERT_CORPORATION_STATEMENT,
     WRITTEN_COLUMN_NAMES,
     PlaceIds,
@@ -25,20 +27,12 @@ from console.store.registry.schema import (
 from console.store.registry.search_index import index_rows, unindex_rows
 from console.store.registry.source_file import SourceFile
 
-CHANGE_RETENTION_DAYS = 92
-"""Number of days for which the changes by a difference are stored."""
 _CORPORATION_BY_NUMBER_QUERY = f"SELECT id, {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
+_UPDATED_ON_INDEX = COLUMN_NAMES.index("updated_on")
 _CORPORATION_ID_BY_NUMBER_QUERY = "SELECT id FROM corporations WHERE number = ?"
 _SET_CORPORATION_COLUMNS_SQL = ", ".join(f"{name} = ?" for name in WRITTEN_COLUMN_NAMES)
 _UPDATE_CORPORATION_STATEMENT = f"UPDATE corporations SET {_SET_CORPORATION_COLUMNS_SQL} WHERE id = ?"  # noqa: S608 - names of our own columns
 _DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
-_INSERT_CHANGE_STATEMENT = """
-INSERT INTO changes VALUES (?, ?, ?, ?)
-ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
-"""
-"""Inserts a corporation's change. If a difference has several rows in force of one corporation, the stored change has
-the state before the first row and the state after the last one.
-"""
 
 
 def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
@@ -48,9 +42,10 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
     places = read_places(connection)
+    applied_days: dict[int, int] = {}
     done_lines, corporation_count = 0, read_registry_fact(connection, "rows")
     for block in read_rows(source):
-        rows = list(_read_rows_in_force(block.columns, inserted_places))
+        rows = list(_select_newest_rows(_read_rows_in_force(block.columns, inserted_places), applied_days))
         if len(places) < len(inserted_places):
             places = read_places(connection)
         unindex_rows(connection, _find_row_ids(connection, rows))
@@ -74,6 +69,19 @@ def _read_rows_in_force(columns: FileColumns, places: PlaceIds) -> Iterator[tupl
     ):
         if latest == "1":
             yield row, process == CorporationEvent.DELETED
+
+
+def _select_newest_rows(
+    rows: Iterable[tuple[StoredCorporationRow, bool]], applied_days: dict[int, int]
+) -> Iterator[tuple[StoredCorporationRow, bool]]:
+    """Yield `rows` without those that were updated before an earlier row of the same corporation in the difference,
+    as the import of a whole file does. `applied_days` has, by corporation number, the day of the last row that this
+    function has yielded; the function adds the days of `rows`."""
+    for row, is_deleted in rows:
+        number, updated_on = row[0], row[_UPDATED_ON_INDEX]
+        if updated_on >= applied_days.get(number, updated_on):
+            applied_days[number] = updated_on
+            yield row, is_deleted
 
 
 def _find_row_ids(connection: sqlite3.Connection, rows: Iterable[tuple[StoredCorporationRow, bool]]) -> set[int]:
@@ -111,5 +119,5 @@ def _apply_row(
         states = (
             None if state is None else format_corporation_json(state, places) for state in (former_row, new_row)
         )
-        connection.execute(_INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
+        connection.execute(INSERT_CHANGE_STATEMENT, ((source.day - FIRST_PUBLICATION_DAY).days, row[0], *states))
     return (new_row is not None) - (former_row is not None)

@@ -95,7 +95,7 @@ def _import_whole_files(
     former_file = None if current_coverage is None else find_registry_file(folder)
     is_addition = adds_prefectures(current_coverage, whole_files)
     with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
-        build_whole(connection, whole_files, run)
+        build_whole(connection, whole_files, run, former_file)
         for source in sources:
             if source.sha256 not in read_applied_hashes(connection):
                 with open_transaction(connection):

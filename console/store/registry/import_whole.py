@@ -9,19 +9,22 @@ by successor are created afterwards, in the space that the merging of the search
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import date
 from itertools import compress
 from pathlib import Path
 
 from console.domain.error_reasons import RegistryFileProblem
 from console.domain.registry.corporations import CorporationEvent
-from console.store.registry.file_rows import FileColumns, read_rows
+from console.store.registry.file_rows import FIRST_PUBLICATION_DAY, FileColumns, get_stored_day, read_rows
 from console.store.registry.folded_texts import fold_columns
 from console.store.registry.progress import ImportRun
 from console.store.registry.registry_file import is_damage, make_building_path, open_for_reading, start_building
 from console.store.registry.schema import (
+    COLUMN_LIST_SQL,
     FORMAT_VERSION,
+    INSERT_CHANGE_STATEMENT,
     INSERT_CORPORATION_STATEMENT,
     PlaceIds,
     add_missing_columns,
@@ -29,8 +32,10 @@ from console.store.registry.schema import (
     create_indexes,
     create_tables,
     drop_indexes,
+    format_corporation_json,
     open_transaction,
     read_applied_hashes,
+    read_places,
     read_registry_fact,
     write_registry_facts,
     write_registry_summary,
@@ -47,7 +52,7 @@ from console.store.registry.source_file import SourceFile, make_bad_file_error, 
 
 _CACHE_KIB, _SORTING_CACHE_KIB = 32 * 1024, 8 * 1024
 _BLOCKS_PER_COMMIT = 64
-_BUILD_STEPS_VERSION = 2
+_BUILD_STEPS_VERSION = 3
 """Version of the steps of a build. The build of a program with other steps isn't continued."""
 _OUTDATED_CORPORATION_ROWS_QUERY = """
 SELECT id FROM (
@@ -55,6 +60,26 @@ SELECT id FROM (
 ) WHERE rank > 1
 """
 """If a corporation has several rows, finds all of them except the row that was updated last."""
+_CREATE_DELETIONS_STATEMENT = """
+CREATE TABLE deletions (number INTEGER PRIMARY KEY, updated_on INTEGER NOT NULL, next_id INTEGER NOT NULL)
+"""
+"""Creates the table of a build with the corporations that the whole files say are deleted: their numbers, the days of
+the last deletion, and the id of the first row of `corporations` after it in the file.
+"""
+_INSERT_DELETION_STATEMENT = """
+INSERT INTO deletions VALUES (?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET updated_on = excluded.updated_on, next_id = excluded.next_id
+WHERE excluded.updated_on >= updated_on
+"""
+_DELETED_CORPORATION_ROWS_QUERY = """
+SELECT corporations.id FROM deletions JOIN corporations ON corporations.number = deletions.number
+WHERE (corporations.updated_on, corporations.id) < (deletions.updated_on, deletions.next_id)
+"""
+"""Finds the corporations whose row in force is older than their deletion."""
+_MISSING_DELETED_NUMBERS_QUERY = """
+SELECT number FROM deletions WHERE NOT EXISTS (SELECT 1 FROM corporations WHERE number = deletions.number)
+"""
+_CORPORATION_BY_NUMBER_QUERY = f"SELECT {COLUMN_LIST_SQL} FROM corporations WHERE number = ?"  # noqa: S608  # names of our own columns
 
 
 @contextmanager
@@ -86,11 +111,15 @@ def open_build(
         yield connection
 
 
-def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun) -> None:
+def build_whole(
+    connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun, former_file: Path | None
+) -> None:
     """Insert the rows in force (the newest states of corporations that aren't deleted) of the whole files into a
     build, with their terms in the search index, and create its indexes. Rows that were inserted before an
-    interruption are not inserted again. Raises ConsoleError `bad_registry_file` if a row is invalid, or if the files
-    have no corporation; `interrupted` if the import must stop.
+    interruption are not inserted again. If the files say that a corporation of the registry in `former_file` (None:
+    there is no such registry) is deleted, store this change in the table `changes`. Raises ConsoleError
+    `bad_registry_file` if a row is invalid, or if the files have no corporation; `interrupted` if the import must
+    stop.
     """
     applied_hashes = read_applied_hashes(connection)
     if all(source.sha256 in applied_hashes for source in sources):
@@ -104,7 +133,9 @@ def build_whole(connection: sqlite3.Connection, sources: Sequence[SourceFile], r
     run.report_rows("finish", sources[0], sources[0].line_count)
     run.raise_if_stopped()
     with open_transaction(connection):
-        _create_indexes_and_summary(connection, sources)
+        _create_indexes_and_delete_outdated_rows(connection)
+        _store_deletions(connection, sources[0].day, former_file)
+        _write_summary(connection, sources)
 
 
 def finish_build(connection: sqlite3.Connection) -> None:
@@ -133,6 +164,7 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
             connection.execute("PRAGMA journal_mode=TRUNCATE")  # the copy has the write-ahead log of its original
             add_missing_columns(connection)
             drop_indexes(connection)
+            connection.execute(_CREATE_DELETIONS_STATEMENT)
             create_search_index(connection)
             begin_bulk_load(connection)
             return
@@ -143,6 +175,7 @@ def _fill_build(connection: sqlite3.Connection, former_file: Path | None, is_add
 
 def _create_empty_tables(connection: sqlite3.Connection) -> None:
     create_tables(connection)
+    connection.execute(_CREATE_DELETIONS_STATEMENT)
     create_search_index(connection)
     begin_bulk_load(connection)
 
@@ -167,6 +200,7 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run
     connection.execute("BEGIN")
     try:
         for block in read_rows(source, after):
+            connection.executemany(_INSERT_DELETION_STATEMENT, _list_deletions(block.columns, next_id))
             columns = _select_rows_in_force(block.columns)
             folded = fold_columns(columns)
             connection.executemany(INSERT_CORPORATION_STATEMENT, convert_to_stored_rows(columns, folded, places))
@@ -203,15 +237,68 @@ def _select_rows_in_force(columns: FileColumns) -> FileColumns:
     )
 
 
-def _create_indexes_and_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
+def _list_deletions(columns: FileColumns, next_id: int) -> list[tuple[int, int, int]]:
+    """Return the corporations that a block of rows says are deleted, as rows of the table `deletions`. `next_id` is
+    the id that the first row in force of the block gets in `corporations`."""
+    deletions = []
+    if CorporationEvent.DELETED in columns.process:
+        for number, process, latest, update_day in zip(
+            columns.corporate_number, columns.process, columns.latest, columns.update_date, strict=True
+        ):
+            if latest != "1":
+                continue
+            if process == CorporationEvent.DELETED:
+                deletions.append((int(number), get_stored_day(update_day), next_id))
+            else:
+                next_id += 1
+    return deletions
+
+
+def _create_indexes_and_delete_outdated_rows(connection: sqlite3.Connection) -> None:
+    """Create the indexes of the table `corporations`. Of several rows in force of one corporation, keep only the one
+    that was updated last; if a deletion was updated last, keep none."""
     connection.execute(f"PRAGMA cache_size=-{_SORTING_CACHE_KIB}")  # an index is sorted in as much memory again
     try:
         create_indexes(connection)
     except sqlite3.IntegrityError:
-        older_ids = connection.execute(_OUTDATED_CORPORATION_ROWS_QUERY).fetchall()
-        unindex_rows(connection, (row_id for (row_id,) in older_ids))
-        connection.executemany("DELETE FROM corporations WHERE id = ?", older_ids)
+        _delete_rows(connection, connection.execute(_OUTDATED_CORPORATION_ROWS_QUERY).fetchall())
         create_indexes(connection)
+    _delete_rows(connection, connection.execute(_DELETED_CORPORATION_ROWS_QUERY).fetchall())
+
+
+def _delete_rows(connection: sqlite3.Connection, row_ids: Sequence[tuple[int]]) -> None:
+    unindex_rows(connection, (row_id for (row_id,) in row_ids))
+    connection.executemany("DELETE FROM corporations WHERE id = ?", row_ids)
+
+
+def _store_deletions(connection: sqlite3.Connection, day: date, former_file: Path | None) -> None:
+    """Store a change of the day `day` for each corporation that the whole files say is deleted and that the former
+    registry has, so that an alert about a watched corporation can be raised. Then drop the table `deletions`. If the
+    former registry is damaged, the corporations that can't be read are left out."""
+    numbers = connection.execute(_MISSING_DELETED_NUMBERS_QUERY).fetchall()
+    if former_file is not None and numbers:
+        with closing(open_for_reading(former_file)) as former:
+            for number, former_state in _read_intact_states(former, numbers):
+                values = ((day - FIRST_PUBLICATION_DAY).days, number, former_state, None)
+                connection.execute(INSERT_CHANGE_STATEMENT, values)
+    connection.execute("DROP TABLE deletions")
+
+
+def _read_intact_states(source: sqlite3.Connection, numbers: Iterable[tuple[int]]) -> Iterator[tuple[int, str]]:
+    """Yield the number and the state (`format_corporation_json`) of each corporation with one of these numbers that
+    the registry has, up to the first row that can't be read because the file is damaged."""
+    try:
+        places = read_places(source)
+        for number in numbers:
+            row = source.execute(_CORPORATION_BY_NUMBER_QUERY, number).fetchone()
+            if row is not None:
+                yield number[0], format_corporation_json(row, places)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+
+
+def _write_summary(connection: sqlite3.Connection, sources: Sequence[SourceFile]) -> None:
     rows = connection.execute("SELECT count(*) FROM corporations").fetchone()[0]
     write_registry_summary(connection, sources, sources[0].day, rows)
     if not rows:

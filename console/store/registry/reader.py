@@ -17,6 +17,7 @@ from console.domain.registry.corporations import (
     RegistryStatus,
     find_changed_facts,
 )
+from console.domain.registry.import_plan import WHOLE_NATION_CODE
 from console.domain.registry.other_spellings import list_other_spellings
 from console.domain.registry.prefectures import find_prefecture_code
 from console.store.registry.file_rows import FIRST_PUBLICATION_DAY
@@ -238,12 +239,17 @@ class RegistryReader:
     def list_changes(self, since: date, numbers: Collection[str] | None = None) -> tuple[CorporationChange, ...]:
         """Return the changes that differences of the day `since` and later contained, sorted by day, then by
         number. With `numbers`, return only the changes of these corporations; None: of all. The registry has only
-        the changes of the last CHANGE_RETENTION_DAYS days (module `import_difference`)."""
+        the changes of the last CHANGE_RETENTION_DAYS days, and of whole files only the deletions of corporations."""
 
         rows = self.run_query(
             lambda connection, _: _find_changes(connection, (since - FIRST_PUBLICATION_DAY).days, numbers)
         )
         return tuple(change for change in map(_make_corporation_change, rows) if change.facts)
+
+    def covers_nation(self) -> bool:
+        """True if the registry in use was made of the whole file of the nation, so that it has every corporation that
+        isn't deleted; False for a registry of single prefectures."""
+        return self.run_query(lambda connection, _: WHOLE_NATION_CODE in read_coverage(connection).prefectures)
 
     def close(self) -> None:
         """Close the file registry.db; a read that is running in another thread closes its connection when it ends.

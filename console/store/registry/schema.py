@@ -65,9 +65,9 @@ TABLE_STATEMENTS = (
     """,
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
 )
-"""SQL statements that create the tables of registry.db. The table `changes` has the states of a corporation
-before and after a difference, as JSON (`format_corporation_json`). The table `facts` has the values of the whole
-registry (`registry_date`, `rows`, `cycles`) and the progress of a build.
+"""SQL statements that create the tables of registry.db. The table `changes` has the states of a corporation before
+and after a difference, and the state before a whole file that deleted it, as JSON (`format_corporation_json`). The
+table `facts` has the values of the whole registry (`registry_date`, `rows`, `cycles`) and the progress of a build.
 """
 
 INDEX_STATEMENTS = (
@@ -90,6 +90,14 @@ INSERT_CORPORATION_STATEMENT = (
     f"VALUES ({', '.join('?' * len(WRITTEN_COLUMN_NAMES))})"
 )
 """SQL statement that inserts a corporation with the next row id."""
+INSERT_CHANGE_STATEMENT = """
+INSERT INTO changes VALUES (?, ?, ?, ?)
+ON CONFLICT (day, number) DO UPDATE SET after = excluded.after
+"""
+"""SQL statement that inserts a corporation's change. If a difference has several rows in force of one corporation, or
+if a whole file follows a difference of the same day, the stored change has the state before the first row and the
+state after the last one.
+"""
 _COLUMNS_ADDED_AFTER_VERSION_2 = (
     ("corporations", "folded_names"),
     ("corporations", "folded_street"),

@@ -9,7 +9,7 @@ import pytest
 from console.domain.error_reasons import RegistryOrderProblem as P
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.registry.corporations import ChangedFact as F
-from console.domain.registry.corporations import RegistryStatus
+from console.domain.registry.corporations import ImportedFile, RegistryStatus
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
 from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
@@ -194,6 +194,53 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     import_files(registry, tmp_path, "diff_20260202")
     assert [change.number for change in reader.list_changes(date(2025, 1, 1))] == [make_number(50), make_number(1)]
     reader.close()
+
+
+def test_of_several_rows_in_a_difference_the_one_updated_last_counts(tmp_path: Path) -> None:
+    """If a difference has several rows in force of one corporation, the row that was updated last counts, wherever it
+    is in the file; of rows with the same day, the later one counts."""
+    registry = tmp_path / "registry"
+    write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0), make_row(1)])
+    rows = [
+        make_row(0, name="株式会社先", update_date="2025-11-04"),
+        make_row(0, name="株式会社後", update_date="2025-11-03"),
+        make_row(1, name="株式会社甲", update_date="2025-11-04"),
+        make_row(1, name="株式会社乙", update_date="2025-11-04"),
+    ]
+    write_file(tmp_path, "diff_20251104", rows)
+    import_files(registry, tmp_path, WHOLE_FILE_NAME)
+    import_files(registry, tmp_path, "diff_20251104")
+    reader = open_reader(registry)
+    found = reader.find_many([make_number(0), make_number(1)])
+    assert [corporation.name for corporation in found.values()] == ["株式会社先", "株式会社乙"]
+    assert len(reader.list_changes(date(2025, 11, 4))) == 2
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "complete_since"),
+    [
+        ((WHOLE_FILE_NAME,), date(2025, 11, 1)),
+        ((WHOLE_FILE_NAME, "diff_20251104"), date(2025, 11, 1)),
+        ((WHOLE_FILE_NAME, "diff_20251104", "00_zenkoku_all_20251128"), date(2025, 11, 29)),
+    ],
+)
+def test_the_changes_are_complete_since_the_day_after_the_whole_file(
+    files: Path, tmp_path: Path, names: tuple[str, ...], complete_since: date
+) -> None:
+    """The status of the registry says from which day the registry has all changes: a whole file doesn't say what it
+    has changed."""
+    registry = tmp_path / "registry"
+    for name in names:
+        status = import_files(registry, files, name)
+    assert status.changes_complete_since == complete_since
+
+
+def test_the_changes_are_incomplete_before_the_oldest_kept_difference() -> None:
+    """Changes are deleted after CHANGE_RETENTION_DAYS days, so the registry has no complete changes before."""
+    whole = ImportedFile("whole", "", date(2025, 1, 31), is_difference=False, rows=1)
+    difference = ImportedFile("difference", "", date(2025, 10, 31), is_difference=True, rows=1)
+    assert RegistryStatus(date(2025, 10, 31), 1, (whole, difference)).changes_complete_since == date(2025, 7, 31)
 
 
 def test_circles_of_successors_are_reported(tmp_path: Path) -> None:

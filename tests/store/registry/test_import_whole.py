@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.registry.corporations import CloseCause, Closure, CorporationKind
+from console.domain.registry.corporations import ChangedFact, CloseCause, Closure, CorporationKind
 from console.store.registry import import_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import MAX_PREDECESSORS, open_registry
@@ -90,6 +90,53 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
     ]
     assert [found.name for found in reader.search("株式会社甲")] == []
     assert [found.number for found in reader.search("株式会社先")] == [make_number(0)]
+    reader.close()
+
+
+@pytest.mark.parametrize(
+    ("deleted_on", "is_deletion_first", "is_deleted"),
+    [
+        ("2025-10-20", True, True),
+        ("2025-09-20", False, False),
+        ("2025-10-01", False, True),
+        ("2025-10-01", True, False),
+    ],
+    ids=["later day", "earlier day", "same day, later line", "same day, earlier line"],
+)
+def test_a_deletion_in_force_removes_older_rows_of_the_corporation(
+    tmp_path: Path, deleted_on: str, is_deletion_first: bool, is_deleted: bool
+) -> None:
+    """If a whole file has a row in force and a deletion in force of one corporation, the one that was updated last
+    counts; if both have the same day, the later one in the file."""
+    row, deletion = make_row(0), make_row(0, process="99", update_date=deleted_on)
+    rows = [make_row(2), *((deletion, row) if is_deletion_first else (row, deletion)), make_row(1)]
+    registry = tmp_path / "registry"
+    assert import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, rows)]).rows == 3 - is_deleted
+    reader = open_registry(registry)
+    assert reader is not None
+    assert (reader.find(make_number(0)) is None) is is_deleted
+    assert (reader.search("株式会社見本0") == ()) is is_deleted
+    reader.close()
+
+
+@pytest.mark.parametrize("is_difference_before", [False, True])
+def test_a_whole_file_stores_the_deletions_of_known_corporations(tmp_path: Path, is_difference_before: bool) -> None:
+    """A whole file that says that a corporation of the former registry is deleted stores this as a change of its day.
+    A deletion of a corporation that the former registry doesn't have is no change."""
+    registry = tmp_path / "registry"
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0), make_row(1)])])
+    if is_difference_before:
+        renamed = write_file(tmp_path, "diff_20251104", [make_row(0, name="株式会社新名")])
+        import_registry_files(registry, [renamed])
+    rows = [make_row(0, process="99", update_date="2025-11-04"), make_row(1), make_row(2, process="99")]
+    import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251104", rows)])
+    reader = open_registry(registry)
+    assert reader is not None
+    (change,) = reader.list_changes(date(2025, 11, 1))
+    assert (change.number, change.day, change.after) == (make_number(0), date(2025, 11, 4), None)
+    assert change.before is not None
+    assert change.before.name == "株式会社見本0"
+    assert change.facts == {ChangedFact.DELETED}
     reader.close()
 
 
