@@ -179,7 +179,9 @@ class ChangedCompanyAlerts:
         self, registry: "RegistryReader", registry_date: date, rows: Sequence[WatchedCorporation]
     ) -> dict[str, WatchedFacts]:
         """Return the present facts, in the registry, of the corporations of these rows, by corporation number. A
-        corporation that is not in the registry is left out, unless a difference file deleted it."""
+        corporation that is not in the registry counts as deleted if a file says that it is deleted, or if the
+        registry is that of the nation, which has all other corporations. Otherwise it is left out, because it may be
+        in a prefecture that the registry doesn't have."""
         corporations = registry.find_many([row.number for row in rows])
         facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         missing_rows = {row.number: row for row in rows if row.number not in facts and row.facts is not None}
@@ -190,6 +192,12 @@ class ChangedCompanyAlerts:
                 stored_facts = missing_rows[change.number].facts
                 if ChangedFact.DELETED in change.facts and stored_facts is not None:
                     facts[change.number] = replace(stored_facts, is_deleted=True)
+            if registry.covers_nation():
+                facts.update(
+                    (number, replace(row.facts, is_deleted=True))
+                    for number, row in missing_rows.items()
+                    if row.facts is not None
+                )
         _require_same_registry(registry, registry_date)
         return facts
 

@@ -16,7 +16,9 @@ from sqlalchemy import (
     Connection,
     Select,
     Table,
+    and_,
     bindparam,
+    case,
     func,
     or_,
     select,
@@ -101,9 +103,13 @@ _BEGINNINGS_OF_RECORDS_QUERY = union_all(
         orders.c.number_key, refunds.c.created_at, payments.c.corporation_number.is_(None), _is_open_refund
     ).select_from(_orders_with_payments.join(refunds, refunds.c.payment_id == payments.c.id)),
 )
-_LIVE_CHECKS_QUERY = select(
-    credit_checks.c.number_key, credit_checks.c.seen_status, credit_checks.c.certainty, _begun_at_of_check
-).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER), *_LIVE_CHECK_CONDITION)
+_CHECKS_QUERY = select(
+    credit_checks.c.number_key,
+    credit_checks.c.seen_status,
+    credit_checks.c.certainty,
+    _begun_at_of_check,
+    case((and_(*_LIVE_CHECK_CONDITION), 1), else_=0),
+).where(credit_checks.c.number_key.in_(_NUMBERS_PARAMETER))
 
 
 def find_highest_record_id(conn: Connection, kind: str) -> int:
@@ -139,14 +145,19 @@ def find_record_beginnings(conn: Connection, numbers: Collection[str], now: date
 
 def find_renewed_numbers(conn: Connection, since: Mapping[str, datetime], now: datetime) -> frozenset[str]:
     """Return the corporation numbers in `since` whose credit checks were renewed: the corporation has at least one
-    live credit check, and every live one was successfully bought, and begun after the number's instant in `since`."""
+    live credit check, every live one was successfully bought, and begun after the number's instant in `since`, and an
+    earlier credit check was bought before: a first purchase renews nothing."""
     is_renewed: dict[str, bool] = {}
+    earlier_numbers: set[str] = set()
     values = {"numbers": sorted(since), "expires_after": convert_to_naive_utc(now - CHECK_EXPIRY_MARGIN)}
-    for number, status, certainty, stored_at in conn.execute(_LIVE_CHECKS_QUERY, values) if since else ():
-        is_bought = status == "success" and certainty == "known" and stored_at is not None
-        is_later = is_bought and convert_to_aware_utc(stored_at) > since[number]
-        is_renewed[number] = is_renewed.get(number, True) and is_later
-    return frozenset(number for number, has_renewal in is_renewed.items() if has_renewal)
+    for number, status, certainty, stored_at, is_live in conn.execute(_CHECKS_QUERY, values) if since else ():
+        is_bought = status == "success" and certainty == "known"
+        is_later = is_bought and stored_at is not None and convert_to_aware_utc(stored_at) > since[number]
+        if is_live:
+            is_renewed[number] = is_renewed.get(number, True) and is_later
+        if is_bought and not is_later:
+            earlier_numbers.add(number)
+    return frozenset(number for number in earlier_numbers if is_renewed.get(number))
 
 
 def _is_corporation_number(text: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.registry.publication_days import is_publication_day
 from console.domain.tasks.records import COMPANY_TOPIC
-from console.sandbox.registry import changes
+from console.sandbox.registry import changes, write_whole_file
 from console.sandbox.registry.rows import RegistryRow
 from console.services.alerts import changed_companies
 from console.store.database.engine import RunAgain
@@ -23,7 +23,9 @@ from console.wording.sentences import catalogue as wording
 from tests.crash.broken_statements import Trouble, break_statements
 from tests.services.alerts.watched_companies import (
     EXPIRED_AT,
+    INVENTED_ROWS,
     NEXT_DAY,
+    SEED,
     THIRD_DAY,
     WHOLE_DAY,
     CompanyDesks,
@@ -31,8 +33,9 @@ from tests.services.alerts.watched_companies import (
     make_registry_rows,
     open_company_desks,
 )
+from tests.store.registry.files import make_row, write_file
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import MakePlace, Place
+from tests.support.places import CHECKS_TABLE, MakePlace, Place
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.team_mode import execute_desk_requests, use_team_mode
 
@@ -382,6 +385,68 @@ def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: Ma
         renamed = [changes.rename_company(row, "新名株式会社", NEXT_DAY) for row in rows.values()]
         scene.console.registry.import_files([scene.write_difference(NEXT_DAY, renamed)])
         assert set(scene.read_alert_texts()) == {make_corporation_number(0), make_corporation_number(1)}
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("is_named", [True, False], ids=["the file says so", "the file lacks it"])
+def test_a_whole_file_of_the_nation_deletes_a_watched_company(
+    place: Place, hand_clock: ManualClock, is_named: bool
+) -> None:
+    """A watched company that a whole file of the nation deletes, or that this file lacks, raises one alert, as a
+    deletion in a difference does."""
+    rows = make_registry_rows(range(3))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        scene.insert_check(0)
+        scene.import_files(scene.whole)
+        assert scene.run_watch() == 0
+        deleted = [changes.delete_company(rows[0], NEXT_DAY)] if is_named else []
+        folder = scene.folder / "next"
+        folder.mkdir()
+        first_rows = [*deleted, rows[1], rows[2]]
+        scene.import_files(write_whole_file(folder, NEXT_DAY, INVENTED_ROWS, SEED, first_rows=first_rows))
+        assert (scene.run_watch(), scene.run_watch()) == (1, 0)
+        assert scene.read_alert_texts() == {make_corporation_number(0): "company deleted"}
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("is_named", [True, False], ids=["the file says so", "the file lacks it"])
+def test_a_company_that_a_registry_of_prefectures_lacks_is_not_deleted(
+    place: Place, hand_clock: ManualClock, is_named: bool
+) -> None:
+    """A registry of single prefectures doesn't have the company any more: it may have moved to another prefecture, so
+    there is an alert only if the file says that it is deleted."""
+    number = make_corporation_number(0)
+    with open_company_desks(place, hand_clock, {}) as scene:
+        scene.insert_check(0)
+        fields = {"corporate_number": number, "name": "株式会社見張0"}
+        scene.import_files(write_file(scene.folder, "13_tokyo_all_20261117", [make_row(0, **fields), make_row(1)]))
+        assert scene.run_watch() == 0
+        deleted = [make_row(0, **fields, process="99", update_date="2026-11-18")] if is_named else []
+        scene.import_files(write_file(scene.folder, "13_tokyo_all_20261118", [*deleted, make_row(1)]))
+        assert scene.run_watch() == int(is_named)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_first_purchase_renews_no_credit_check(place: Place, hand_clock: ManualClock) -> None:
+    """The alert about a company with an open payment and without credit checks stays open after a first purchase. A
+    purchase after an earlier, expired credit check closes the alert.
+    """
+    rows = make_registry_rows(range(2))
+    with open_company_desks(place, hand_clock, rows) as scene:
+        for index in range(2):
+            scene.insert_payment(index)
+        scene.insert_check(1, bought_at="2025-11-01 00:00:00", expires_at=EXPIRED_AT)
+        scene.import_files(scene.whole)
+        assert scene.run_watch() == 0
+        moved = [changes.move_company(row, "別町１－１", NEXT_DAY) for row in rows.values()]
+        scene.import_files(scene.write_difference(NEXT_DAY, moved))
+        assert scene.run_watch() == 2
+        hand_clock.at += timedelta(minutes=5)
+        scene.place.sql(f"UPDATE {CHECKS_TABLE} SET superseded_at = '2026-11-20 03:00:00'")
+        for index in range(2):
+            scene.insert_check(index, client=2, bought_at=f"{hand_clock.now():%Y-%m-%d %H:%M:%S}")
+        assert scene.run_watch() == 1
+        assert set(scene.read_alert_texts()) == {make_corporation_number(0)}
 
 
 @pytest.mark.engines("sqlite")
