@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -141,10 +142,14 @@ class _ReplayAdapters:
 
     def repeat_call(self, call: "RecordedCall", send_call: _AdapterCallFunction) -> Outcome[Any]:
         """Let the server send the recorded answer of `call`, make the call again with `send_call`, and return the
-        outcome."""
+        outcome. Raises MalformedEvidencePack if the PDF of the answer can't be read from the pack."""
         from console.sandbox.recorded_answers import RecordedAnswer, encrypt_recorded_body
+        from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS
 
-        status, body = call.status or 0, call.body or b""
+        try:
+            status, body = call.status or 0, call.read_body()
+        except MALFORMED_PACK_ERRORS as error:
+            raise MalformedEvidencePack from error
         body = body if call.reason == _ANSWER_NOT_DECRYPTED_REASON else encrypt_recorded_body(call.provider, body)
         self._answer_server.answer = RecordedAnswer(status, call.headers, body)
         return send_call()
@@ -250,7 +255,9 @@ def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCa
 def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall") -> _AdapterCallFunction | None:
     """Return a function that makes a recorded call to a payment provider again with `adapter`; None if the adapter is
     None or the call can't be made again."""
-    payment = next((record for record in (call.record, *call.related) if record.get("kind") == "payment"), None)
+    payment = next(
+        (record for record in chain((call.record,), call.related) if record.get("kind") == "payment"), None
+    )
     if adapter is None or payment is None:
         return None
     amount = Money(_require_record_id(payment["asked_minor"]), str(payment["currency"]))

@@ -26,8 +26,9 @@ from console.providers.alarmbox import responses as alarmbox
 from console.providers.http import response_classes
 from console.providers.payments.provider import PaymentProvider
 from console.sandbox.server import Sandbox
+from console.services.evidence import recorded_calls
 from console.services.evidence.pack_archive import MANIFEST_NAME, compute_digest
-from console.services.evidence.recorded_calls import RecordedCall
+from console.services.evidence.recorded_calls import RecordedCall, read_journal
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.cli.paying_terminal import PayingTerminal
@@ -282,6 +283,49 @@ def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
         write_pack_with_answer(PACKS / "paypay-refund.zip", pack, "answers/payment-1/000000000999.json", content)
         terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
         assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
+
+
+def read_timeline_with_repeated_answer(pack: Path, count: int) -> str:
+    """Return the timeline of the pack as text, with the last event of an answer `count` times more."""
+    with zipfile.ZipFile(pack) as opened:
+        events = json.loads(opened.read("timeline.json"))
+    return json.dumps(events + [[event for event in events if event["step"] == "answer"][-1]] * count)
+
+
+def test_an_answer_is_played_once_however_often_the_timeline_names_it(tmp_path: Path) -> None:
+    """Of many events about one answer with a PDF, a replay plays the first. Formerly each event took memory for the
+    answer and its PDF, so that a small pack could use up the memory."""
+    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
+    assert replay_pack(pack, tmp_path) == replay_pack(original, tmp_path)
+    calls = read_journal(pack).calls
+    assert len(calls) == len({call.evidence for call in calls})
+    (pdf_call,) = [call for call in calls if call.pdf is not None]
+    assert len(pdf_call.body or b"") < 1_000 < len(pdf_call.read_body())
+    assert len({id(call.related) for call in calls}) == 1
+
+
+@pytest.mark.parametrize(("limit_name", "limit"), [("_MOST_EVENTS", 50), ("LARGEST_BYTES", 100)])
+def test_a_pack_beyond_a_limit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit_name: str, limit: int
+) -> None:
+    """`replay` refuses a pack with too many events, and one with a PDF that is larger than every stored PDF."""
+    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    write_changed_pack(original, pack, "timeline.json", read_timeline_with_repeated_answer(original, 50))
+    monkeypatch.setattr(recorded_calls, limit_name, limit)
+    terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
+    assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
+
+
+def test_a_pack_with_an_endless_operation_id_is_refused(tmp_path: Path) -> None:
+    """`replay` refuses a timeline whose operation ids are longer than this program writes them."""
+    original, pack = PACKS / "bought.zip", tmp_path / "pack.zip"
+    with zipfile.ZipFile(original) as opened:
+        events = json.loads(opened.read("timeline.json"))
+    events.append({**events[-1], "operation_id": "x" * 1_000})
+    write_changed_pack(original, pack, "timeline.json", json.dumps(events))
+    terminal = Terminal({"CONSOLE_HOME": str(tmp_path)})
+    assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
 
 
 def test_a_pipe_is_refused_as_a_pack(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
+from console.store.documents.storage_protocol import LARGEST_BYTES
 
 MALFORMED_PACK_ERRORS = (*UNREADABLE_FILE_ERRORS, KeyError, TypeError, AttributeError, IndexError)
 """Exceptions that are raised while a pack with a valid manifest is read, if the rest of its content doesn't have the
@@ -29,8 +30,29 @@ _LONGEST_STORED_ANSWER_CHARACTERS = 65_536
 """Largest number of characters of an answer in the evidence; a longer answer was cut (`http/response_classes.py`)."""
 
 _ANSWER_FILE_PATTERN = re.compile(r"answers/[^/]+/[0-9]{12}\.json")
+_MOST_EVENTS, _LONGEST_OPERATION_ID_CHARACTERS = 200_000, 64
+"""Limits of a timeline: number of its events, and number of characters of an operation's id. The timeline of a small
+but compressed pack could need gigabytes.
+"""
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPdf:
+    """The PDF of an answer, in the evidence pack `pack` as the file `file_name`. In the answer's content, `note`
+    stands for it."""
+
+    pack: Path
+    file_name: str
+    note: str
+
+    def insert_into(self, body: bytes) -> bytes:
+        """Return the content of an answer with the PDF, as base64, instead of the note. Raises one of
+        MALFORMED_PACK_ERRORS if the PDF can't be read."""
+        with zipfile.ZipFile(self.pack) as pack:
+            content = pack.read(self.file_name)
+        return body.replace(self.note.encode(), base64.b64encode(content), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +62,11 @@ class RecordedCall:
     `evidence` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
     UTC). `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
     the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks
-    it. `related` are the records related to this record. `outcome` and `reason` are the decision that the program
-    recorded for the answer. `status` is the HTTP status of the answer, None if no answer came; `headers` are its
-    headers. `body` is the content of the answer, None if only a part of the content was stored or if its PDF is not
-    in the pack. `operation_id` is None if the call belongs to no operation.
+    it. `related` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome` and
+    `reason` are the decision that the program recorded for the answer. `status` is the HTTP status of the answer,
+    None if no answer came; `headers` are its headers. `body` is the content of the answer, None if only a part of the
+    content was stored or if its PDF is not in the pack. If the answer has a PDF, `body` has a note instead of the PDF
+    `pdf` (see `read_body`). `operation_id` is None if the call belongs to no operation.
     """
 
     evidence: int
@@ -58,6 +81,13 @@ class RecordedCall:
     status: int | None
     headers: Mapping[str, str]
     body: bytes | None
+    pdf: RecordedPdf | None = None
+
+    def read_body(self) -> bytes:
+        """Return the content of the answer with its PDF; empty if `body` is None. The PDF is read now, so that the
+        PDFs of several calls are never in memory together. Raises one of MALFORMED_PACK_ERRORS if it can't be read.
+        """
+        return (self.body or b"") if self.pdf is None else self.pdf.insert_into(self.body or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +102,8 @@ class RecordedJournal:
 def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
     MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `max_bytes`
-    bytes together; the other files don't count."""
+    bytes together (the other files don't count), if the timeline has more than _MOST_EVENTS events, or if the PDF of
+    an answer is larger than every stored PDF. Of several events about one answer, only the first gives a call."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited_files = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
@@ -82,19 +113,35 @@ def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJou
         records = {
             (record["kind"], str(record["id"])): record for record in (pack_record["record"], *pack_record["related"])
         }
+        all_records = tuple(records.values())
+        pdf_infos = {info.file_size: info for info in reversed(pack.infolist()) if info.filename.endswith(".pdf")}
         answers = {item["id"]: item for item in _read_answers(pack)}
         operations, calls = dict[str, None](), list[RecordedCall]()
         for entry in _iterate_timeline(pack):
             if entry["operation_id"]:
-                operations[str(entry["operation_id"])] = None
-            if entry["step"] == "answer" and entry["evidence"] and entry["evidence"][0] in answers:
-                calls.append(_make_recorded_call(entry, answers[entry["evidence"][0]], records, pack))
+                operations[_require_operation_id(str(entry["operation_id"]))] = None
+            if entry["step"] == "answer" and entry["evidence"]:
+                answer = answers.pop(entry["evidence"][0], None)
+                if answer is not None:
+                    record = records.get((str(answer["kind"]), str(answer["of"])), {})
+                    calls.append(_make_recorded_call(entry, answer, record, all_records, path, pdf_infos))
     return RecordedJournal(tuple(operations), tuple(calls))
 
 
 def _iterate_timeline(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
+    """Yield the events of the pack's timeline. Raises ValueError after _MOST_EVENTS events."""
     with io.TextIOWrapper(pack.open(_TIMELINE_FILE_NAME), "utf-8") as file:
-        yield from iterate_json_objects(file)
+        for event_count, event in enumerate(iterate_json_objects(file), 1):
+            if event_count > _MOST_EVENTS:
+                raise ValueError("too many events")
+            yield event
+
+
+def _require_operation_id(text: str) -> str:
+    """Return the text unchanged. Raises ValueError if it is too long for the id of an operation."""
+    if len(text) > _LONGEST_OPERATION_ID_CHARACTERS:
+        raise ValueError("no operation's id")
+    return text
 
 
 def _read_json_file(pack: zipfile.ZipFile, file_name: str) -> Any:
@@ -121,16 +168,17 @@ def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
 def _make_recorded_call(
     timeline_event: Mapping[str, Any],
     answer: Mapping[str, Any],
-    records: Mapping[tuple[str, str], Mapping[str, Any]],
-    pack: zipfile.ZipFile,
+    record_fields: Mapping[str, Any],
+    all_records: tuple[Mapping[str, Any], ...],
+    pack_path: Path,
+    pdf_infos: Mapping[int, zipfile.ZipInfo],
 ) -> RecordedCall:
     """Return the call to which a provider's answer belongs. `timeline_event` is the event about this answer in the
-    pack's timeline, `answer` the answer itself; `records` has the record of the pack and its related records as JSON,
-    by kind and id."""
+    pack's timeline, `answer` the answer itself, `record_fields` its record as JSON (empty if the pack lacks it).
+    `all_records` are the records of the pack, and `pdf_infos` its PDFs by their sizes."""
     provider, _, call = str(answer["source"]).partition(".")
     status_match = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
-    headers, body = _parse_stored_answer(str(answer["body"] or ""), pack)
-    record_fields = records.get((str(answer["kind"]), str(answer["of"])), {})
+    headers, body, pdf = _parse_stored_answer(str(answer["body"] or ""), pack_path, pdf_infos)
     facts = timeline_event["facts"]
     return RecordedCall(
         evidence=int(answer["id"]),
@@ -139,12 +187,13 @@ def _make_recorded_call(
         provider=provider,
         call=call,
         record=record_fields,
-        related=tuple(record for record in records.values() if record is not record_fields),
+        related=all_records,
         outcome=str(facts.get("outcome")),
         reason=str(facts.get("reason")),
         status=int(status_match[1]) if status_match else None,
         headers=headers,
         body=body,
+        pdf=pdf,
     )
 
 
@@ -167,20 +216,25 @@ def parse_instant(text: str) -> datetime:
         raise ValueError("outside of the calendar") from None
 
 
-def _parse_stored_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
-    """Return the headers and the body of a provider's answer from `text`, its stored evidence. In `text`, the first
-    line is the request id, and a PDF is replaced by a note about the PDF's length; the PDF is read from `pack`. The
-    returned body is None if it can't be restored.
+def _parse_stored_answer(
+    text: str, pack_path: Path, pdf_infos: Mapping[int, zipfile.ZipInfo]
+) -> tuple[dict[str, str], bytes | None, RecordedPdf | None]:
+    """Return the headers, the body and the PDF of a provider's answer from `text`, its stored evidence. In `text`,
+    the first line is the request id, and a PDF is replaced by a note about the PDF's length; `pdf_infos` has the PDFs
+    of the pack by their lengths. The returned body is None if it can't be restored. Raises ValueError if the PDF is
+    larger than every stored PDF.
     """
     headers = {}
     if request_id_match := _REQUEST_ID_LINE_PATTERN.match(text):
         headers["X-REQUEST-ID"], text = request_id_match[1], text[request_id_match.end() :]
     if len(text) >= _LONGEST_STORED_ANSWER_CHARACTERS:
-        return headers, None
+        return headers, None, None
+    pdf: RecordedPdf | None = None
     if pdf_note_match := _PDF_NOTE_PATTERN.search(text):
-        pdf_infos = (info for info in pack.infolist() if info.filename.endswith(".pdf"))
-        pdf_info = next((info for info in pdf_infos if info.file_size == int(pdf_note_match[1])), None)
+        pdf_info = pdf_infos.get(int(pdf_note_match[1]))
         if pdf_info is None:
-            return headers, None
-        text = text.replace(pdf_note_match[0], base64.b64encode(pack.read(pdf_info)).decode(), 1)
-    return headers, text.encode()
+            return headers, None, None
+        if pdf_info.file_size > LARGEST_BYTES:
+            raise ValueError("too large")
+        pdf = RecordedPdf(pack_path, pdf_info.filename, pdf_note_match[0])
+    return headers, text.encode(), pdf
