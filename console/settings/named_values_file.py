@@ -68,9 +68,17 @@ class NamedValuesFile:
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
         storage_full if the file can't be written."""
+        return self.change_stored(lambda _: changes)
+
+    def change_stored(
+        self, make_changes: Callable[[Mapping[str, JsonValue]], Mapping[str, JsonValue | None]]
+    ) -> NamedValues:
+        """Store the new values that `make_changes` returns for the stored values (None deletes a value), and return
+        all values of the file. No other process changes the file meanwhile. Raises storage_full if the file can't be
+        written."""
         with self._lock_file():
             named_values = self._read_or_set_file_aside()
-            values = {**named_values.values, **changes}
+            values = {**named_values.values, **make_changes(named_values.values)}
             values = {name: value for name, value in values.items() if value is not None}
             self._write_values(values)
         return NamedValues(values, named_values.set_aside_path)

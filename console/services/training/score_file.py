@@ -68,6 +68,24 @@ class ScoreFile:
         """Store the person's attempt at the incident `key`. Raises storage_full if the file can't be written."""
         self._file.change({_INCIDENT_ENTRY_PREFIX + key: asdict(attempt)})
 
+    def write_verdict(
+        self, key: str, judged_attempt: IncidentAttempt, verdict: TrainingVerdict, at: datetime
+    ) -> None:
+        """Store a verdict of the time `at` about the attempt `judged_attempt` at the incident `key`. Change nothing
+        if another attempt was begun since `judged_attempt` was read. Raises storage_full if the file can't be
+        written.
+        """
+        name = _INCIDENT_ENTRY_PREFIX + key
+
+        def add_verdict(values: Mapping[str, Any]) -> Mapping[str, Any]:
+            stored_value = values.get(name)
+            stored_attempt = _parse_attempt(stored_value) if isinstance(stored_value, dict) else IncidentAttempt()
+            if (stored_attempt.run, stored_attempt.number) != (judged_attempt.run, judged_attempt.number):
+                return {}
+            return {name: asdict(judged_attempt.add_verdict(verdict, at))}
+
+        self._file.change_stored(add_verdict)
+
     def read_training_run(self) -> Mapping[str, str]:
         """Return the person's running training: its `id`, the path `database` and the `url` of the simulated
         providers. Return an empty mapping if no training runs."""

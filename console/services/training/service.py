@@ -44,15 +44,16 @@ def judge_attempts(
     database: Database, ledger: ProviderLedger, score_file: ScoreFile, training_id: str, now: datetime
 ) -> None:
     """Judge the begun incidents of the training with the id `training_id` by the providers' ledger and the database,
-    and store the verdicts. An attempt that was already judged as wrong is not judged again. `score_file` is the
-    person's score file. Raises storage_full if the file can't be written.
+    and store the verdicts. No verdict is stored about an attempt that was begun again meanwhile. An attempt that was
+    already judged as wrong is not judged again. `score_file` is the person's score file. Raises storage_full if the
+    file can't be written.
     """
     for key, attempt in score_file.read_attempts().items():
         if attempt.run != training_id or _find_training_state(attempt) is TrainingState.WRONG:
             continue
         with database.read() as conn:
             verdict = INCIDENT_DECLARATION_BY_KEY[key].judge(ActualRecordReader(conn, ledger), attempt.facts)
-        score_file.write_attempt(key, attempt.add_verdict(verdict, now))
+        score_file.write_verdict(key, attempt, verdict, now)
 
 
 def read_overview(score_file: ScoreFile, training_id: str | None) -> TrainingOverview:

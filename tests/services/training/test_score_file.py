@@ -1,13 +1,17 @@
-"""Tests that the training starts with any content of its score file, because a person can edit the file."""
+"""Tests of the score file of the training: the training starts with any content of the file, because a person can
+edit it, and a verdict is stored only about the attempt that was judged.
+"""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from console.domain.training.results import TrainingVerdict
 from console.services.training.incidents import INCIDENT_DECLARATIONS
-from console.services.training.score_file import ScoreFile
+from console.services.training.score_file import IncidentAttempt, ScoreFile
 from console.services.training.service import read_overview
 from console.settings.person_files import get_person_file_path
 from console.wording.training import format_training_situation, format_training_verdict
@@ -41,6 +45,19 @@ def _write_score_file(home: Path, values: dict[str, Any]) -> ScoreFile:
     path.write_text(json.dumps({"version": 1, "values": values}))
     path.chmod(0o600)
     return ScoreFile(home, "op-a")
+
+
+def test_a_verdict_about_an_earlier_attempt_is_not_stored(tmp_path: Path) -> None:
+    """An incident is begun again in another process while the earlier attempt is judged. The verdict about the
+    earlier attempt doesn't replace the newer attempt."""
+    key, now = INCIDENT_DECLARATIONS[0].key, datetime(2026, 11, 20, tzinfo=UTC)
+    scores = ScoreFile(tmp_path, "op-a")
+    earlier_attempt, newer_attempt = (IncidentAttempt(number, "r", {"order": str(number)}) for number in (1, 2))
+    scores.write_attempt(key, newer_attempt)
+    scores.write_verdict(key, earlier_attempt, TrainingVerdict.RIGHT, now)
+    assert scores.read_attempt(key) == newer_attempt
+    scores.write_verdict(key, newer_attempt, TrainingVerdict.RIGHT, now)
+    assert scores.read_attempt(key) == newer_attempt.add_verdict(TrainingVerdict.RIGHT, now)
 
 
 @pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
