@@ -16,7 +16,8 @@ MIN_MEASURED_CALLS = 3
 known.
 """
 ALERT_LIFETIME_WITHOUT_CALLS = timedelta(hours=1)
-"""Time after which an alert is resolved if the provider had no calls, because its present speed isn't known then."""
+"""Time after which an alert is resolved if the provider had no calls, or so few that they have no median, because its
+present speed isn't known then."""
 
 
 def compute_median_seconds(durations: Sequence[float]) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, AffectedRecords, Cause
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.money import Money, make_stored_money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, FINAL_STATES
@@ -13,7 +14,6 @@ from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
 from console.domain.tasks.records import Alert
 from console.domain.transitions.tables import ENDED_REFUND_STATES
-from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.credit_checks import credit_checks
@@ -75,7 +75,8 @@ def _find_payment_ids_of_refunds(conn: Connection, ids: Collection[int]) -> dict
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
     """Return all alerts that have one of these causes, also resolved alerts. Of the alerts about due tasks, only the
-    newest MAX_AFFECTED_RECORDS_PER_CAUSE are returned.
+    open alerts and the newest MAX_AFFECTED_RECORDS_PER_CAUSE alerts are returned, so that an incident of tasks keeps
+    its first open alert, with the steps of people, however many newer alerts there are.
     """
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
@@ -96,8 +97,11 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
         if kind != TASKS_CAUSE.kind
     ]
     if TASKS_CAUSE in causes:
-        alert_groups.append(alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE))
-    return tuple(alert for group in alert_groups for alert in group)
+        alert_groups += [
+            alerts.list_newest_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE),
+            alerts.list_open_alerts_of_kind(conn, TASKS_CAUSE.kind, MAX_AFFECTED_RECORDS_PER_CAUSE),
+        ]
+    return tuple({alert.id: alert for group in alert_groups for alert in group}.values())
 
 
 class AffectedRecordReader:

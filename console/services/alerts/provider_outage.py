@@ -1,21 +1,22 @@
 """Raise one alert for each provider (payments or credit checks) that gives no usable answers for some time, and
 resolve the alert after the provider's next usable answer."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from zlib import crc32
 
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.calendar_days import format_instant
 from console.domain.tasks.records import Alert
-from console.services.evidence.call_summaries import classify_answer, is_provider_call
+from console.services.evidence.call_summaries import classify_answer, get_provider, is_provider_call
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import recent_activity
+from console.store.monitoring.recent_activity import RecentEvidence
 
-ALERT_RULE, PROVIDER_KIND = "provider_away", "provider"
+ALERT_RULE = "provider_away"
 CALL_LOOK_BACK_PERIOD = timedelta(days=2)
 """Period before now whose calls are read. Attempts for one record are at most a day apart, so the period contains at
 least two of them.
@@ -26,12 +27,6 @@ first of these calls was at least SHORTEST_OUTAGE ago.
 """
 _MAX_OPEN_ALERTS = 1_000
 _OUTAGE_START_SEPARATOR = " since "
-
-
-def compute_provider_subject_id(provider: str) -> int:
-    """Return the number that stands for a provider in the column `subject_id` of its alerts, which holds only
-    numbers: the CRC-32 of the provider's name, the same on every desk."""
-    return crc32(provider.encode())
 
 
 def find_outage_start(alert: Alert) -> datetime:
@@ -109,23 +104,32 @@ class ProviderOutageAlerts:
 def _find_failed_call_series(conn: Connection, now: datetime) -> dict[str, tuple[datetime, int] | None]:
     """Return the latest series of consecutive calls without a usable answer, by provider: the time of the first call
     of the series and the number of its calls. Only the calls since CALL_LOOK_BACK_PERIOD before `now` count; a
-    provider without such calls is left out. The value is None if the provider's last call had a usable answer.
+    provider without such calls is left out. The value is None if the provider's last call had a usable answer. The
+    calls are read page by page; after a provider's first usable answer, its earlier calls are left out, so that the
+    calls of a busy provider don't hide those of the others.
     """
     series_by_provider: dict[str, tuple[datetime, int] | None] = {}
     answering_providers: set[str] = set()
-    for at, provider, is_usable in _read_calls(conn, now):
-        if is_usable:
-            series_by_provider.setdefault(provider, None)
-            answering_providers.add(provider)
-        elif provider not in answering_providers:
-            series = series_by_provider.get(provider)
-            series_by_provider[provider] = (at, series[1] + 1 if series else 1)
+    needless_sources: set[str] = set()
+    for page in recent_activity.iterate_evidence_pages(conn, now - CALL_LOOK_BACK_PERIOD, needless_sources):
+        for at, provider, is_usable in _list_calls(page):
+            if is_usable:
+                series_by_provider.setdefault(provider, None)
+                answering_providers.add(provider)
+            elif provider not in answering_providers:
+                series = series_by_provider.get(provider)
+                series_by_provider[provider] = (at, series[1] + 1 if series else 1)
+        needless_sources |= {
+            item.source
+            for item in page
+            if not is_provider_call(item.source) or get_provider(item.source) in answering_providers
+        }
     return series_by_provider
 
 
-def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
-    """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
-    and a flag: True if the answer of the call was usable."""
-    for at, source, summary in recent_activity.list_recent_evidence_with_times(conn, now - CALL_LOOK_BACK_PERIOD):
-        if is_provider_call(source):
-            yield at, source.partition(".")[0], classify_answer(summary)[1]
+def _list_calls(evidence_items: Iterable[RecentEvidence]) -> Iterator[tuple[datetime, str, bool]]:
+    """Yield those of the evidence items that are calls to providers: the time, the provider, and a flag: True if the
+    answer of the call was usable."""
+    for item in evidence_items:
+        if is_provider_call(item.source):
+            yield item.at, get_provider(item.source), classify_answer(item.summary)[1]

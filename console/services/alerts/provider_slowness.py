@@ -1,5 +1,5 @@
 """Raise an alert about each provider that answers slowly, by the median duration of its calls, and resolve the alert
-when the provider is fast again or has received no call for some time."""
+when the provider is fast again or has received too few calls for some time."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from console.domain.alerts.provider_slowness import (
     format_expected_response,
     format_observed_slowness,
 )
-from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
-from console.services.evidence.call_summaries import classify_answer, is_provider_call
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
+from console.services.evidence.call_summaries import classify_answer, get_provider, is_provider_call
 from console.services.process.context import ServiceContext
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -23,6 +23,8 @@ from console.store.database.sqlalchemy_names import Connection
 from console.store.monitoring import recent_activity
 
 _MAX_OPEN_ALERTS = 1_000
+_MAX_MEASURED_OPERATIONS = 200
+"""Number of operations of one provider after which no further page is read for this provider."""
 
 
 class ProviderSlownessAlerts:
@@ -35,7 +37,8 @@ class ProviderSlownessAlerts:
 
     def update_alerts(self) -> int:
         """Raise an alert about each provider that answers slowly. Resolve the alerts about providers that are fast
-        again or that have received no call for ALERT_LIFETIME_WITHOUT_CALLS. Return the number of changed alerts.
+        again. An alert older than ALERT_LIFETIME_WITHOUT_CALLS is also resolved if the calls of this period have no
+        slow median, because there are too few of them or they are fast. Return the number of changed alerts.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
@@ -57,12 +60,16 @@ class ProviderSlownessAlerts:
             for provider, seconds in medians.items()
             if seconds is not None and seconds < SLOW_RESPONSE_SECONDS
         }
-        called_ids = set(map(compute_provider_subject_id, recent_durations))
+        recently_slow_ids = {
+            compute_provider_subject_id(provider)
+            for provider, values in recent_durations.items()
+            if (seconds := compute_median_seconds(values)) is not None and seconds >= SLOW_RESPONSE_SECONDS
+        }
         ended_alert_ids = [
             alert.id
             for alert in open_alerts
             if alert.subject_id in fast_ids
-            or (alert.subject_id not in called_ids and alert.detected_at < now - ALERT_LIFETIME_WITHOUT_CALLS)
+            or (alert.subject_id not in recently_slow_ids and alert.detected_at < now - ALERT_LIFETIME_WITHOUT_CALLS)
         ]
         if slow_providers or ended_alert_ids:
             context.write(lambda tx: self._write_alerts(tx, slow_providers, ended_alert_ids))
@@ -84,18 +91,26 @@ class ProviderSlownessAlerts:
 def _read_durations(conn: Connection, since: datetime) -> dict[str, list[float]]:
     """For each guarded operation that has ended since the instant `since`, compute the seconds per answer of its
     provider. Return these values by provider. An operation with several calls, such as the detail and the PDF of a
-    re-fetch, counts once, with its duration divided by the number of its answers.
+    re-fetch, counts once, with its duration divided by the number of its answers. Of a busy provider only the newest
+    operations are measured (_MAX_MEASURED_OPERATIONS and the rest of a page), so that its calls don't hide those of
+    the others.
     """
-    answers = [
-        (operation_id, source.partition(".")[0])
-        for source, summary, operation_id in recent_activity.list_recent_evidence(conn, since)
-        if operation_id is not None and is_provider_call(source) and classify_answer(summary)[0]
-    ]
-    provider_by_operation_id = dict(answers)
-    answer_counts = Counter(operation_id for operation_id, _ in answers)
+    answer_counts: dict[str, Counter[str]] = {}
+    needless_sources: set[str] = set()
+    for page in recent_activity.iterate_evidence_pages(conn, since, needless_sources):
+        for item in page:
+            if item.operation_id is None or not is_provider_call(item.source):
+                continue
+            if classify_answer(item.summary)[0]:
+                answer_counts.setdefault(get_provider(item.source), Counter())[item.operation_id] += 1
+        needless_sources |= {
+            item.source
+            for item in page
+            if not is_provider_call(item.source)
+            or len(answer_counts.get(get_provider(item.source), ())) >= _MAX_MEASURED_OPERATIONS
+        }
     durations: dict[str, list[float]] = {}
-    seconds_by_id = recent_activity.read_operation_durations(conn, list(provider_by_operation_id), since)
-    for operation_id, seconds in seconds_by_id.items():
-        provider = provider_by_operation_id[operation_id]
-        durations.setdefault(provider, []).append(seconds / answer_counts[operation_id])
-    return durations
+    for provider, counts in answer_counts.items():
+        seconds_by_id = recent_activity.read_operation_durations(conn, list(counts), since)
+        durations[provider] = [seconds / counts[operation_id] for operation_id, seconds in seconds_by_id.items()]
+    return {provider: values for provider, values in durations.items() if values}

@@ -9,8 +9,10 @@ _UNUSABLE_OUTCOME_CLASSES = frozenset(map(str, (OutcomeClass.UNKNOWN, OutcomeCla
 _ANSWERED_OUTCOME_CLASSES = frozenset(
     map(str, (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.NOT_FOUND))
 )
-_UNREQUESTED_CALL_NAMES = ("notice", "callback")
-"""Last part of the source of evidence that a provider sent by itself: notices and callbacks. They answer no call."""
+_UNREQUESTED_CALL_NAMES = ("notice", "callback", "recon")
+"""Last part of the source of evidence that answers no call: notices and callbacks, which a provider sent by itself,
+and the daily files with their lines, which are stored again for each reconciliation that reads a stored file.
+"""
 
 
 def is_provider_call(evidence_source: str) -> bool:
@@ -18,6 +20,11 @@ def is_provider_call(evidence_source: str) -> bool:
     answered or not."""
     provider, _, call = evidence_source.partition(".")
     return bool(call) and provider != "person" and call not in _UNREQUESTED_CALL_NAMES
+
+
+def get_provider(evidence_source: str) -> str:
+    """Return the provider in the source of evidence: `paypay` for `paypay.refund`."""
+    return evidence_source.partition(".")[0]
 
 
 def classify_answer(summary: str) -> tuple[bool, bool]:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.reports.periods import DAY_COUNT_OF_DAILY_REPORTS, Period, make_period_until
 from console.domain.reports.provider_success import (
     Outage,
@@ -45,10 +46,8 @@ def _read_provider_series(conn: Connection, provider: str, period: Period) -> Pr
 
 def _read_outages(conn: Connection, provider: str, period: Period) -> Iterator[Outage]:
     """Yield those outages of the provider that overlap the period, oldest first."""
-    subject = provider_outage.compute_provider_subject_id(provider)
-    for alert in reversed(
-        alerts.list_newest_of_subject(conn, provider_outage.PROVIDER_KIND, subject, _MAX_LISTED_OUTAGES)
-    ):
+    subject = compute_provider_subject_id(provider)
+    for alert in reversed(alerts.list_newest_of_subject(conn, PROVIDER_KIND, subject, _MAX_LISTED_OUTAGES)):
         since = provider_outage.find_outage_start(alert)
         is_in_period = since < period.end and (alert.resolved_at is None or alert.resolved_at > period.start)
         if alert.rule_id == provider_outage.ALERT_RULE and is_in_period:

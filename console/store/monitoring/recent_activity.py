@@ -2,7 +2,7 @@
 size of the tables."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,8 @@ from console.store.schema.payments import payment_events, payments
 
 MAX_ROWS = 2_000
 """Largest number of rows that one function of this module reads from a table."""
+MAX_SEARCHED_EVIDENCE = 30_000
+"""Largest number of evidence ids, below the newest one, among which `iterate_evidence_pages` searches."""
 _MAX_IDS_PER_QUERY = 500
 """Largest number of ids in one query."""
 WAITED_MS_KEY = "waited_ms"
@@ -29,6 +31,17 @@ larger value may be invented.
 _LIMIT_PARAMETER = bindparam("limit", type_=Integer)
 _NEWEST_ANSWERS_QUERY = (
     select(evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
+    .order_by(evidence.c.id.desc())
+    .limit(_LIMIT_PARAMETER)
+)
+_NEWEST_EVIDENCE_ID_QUERY = select(func.max(evidence.c.id))
+_EVIDENCE_PAGE_QUERY = (
+    select(evidence.c.id, evidence.c.at, evidence.c.source, evidence.c.summary, evidence.c.operation_id)
+    .where(
+        evidence.c.id < bindparam("before"),
+        evidence.c.id > bindparam("after"),
+        evidence.c.source.not_in(bindparam("excluded_sources", expanding=True)),
+    )
     .order_by(evidence.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
@@ -66,14 +79,40 @@ def list_recent_evidence(conn: Connection, since: datetime) -> list[tuple[str, s
     ]
 
 
-def list_recent_evidence_with_times(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
-    """Return the evidence stored since the instant `since`, newest first, each as (instant at which it was stored,
-    source such as `paypay.refund`, summary). Evidence is an answer of a provider, or a text or file that a person
-    handed in (source `person`). At most MAX_ROWS rows are returned."""
-    return [
-        (convert_to_aware_utc(row.at), str(row.source), str(row.summary))
-        for row in _read_newest_rows(conn, _NEWEST_ANSWERS_QUERY, since)
-    ]
+@dataclass(frozen=True, slots=True)
+class RecentEvidence:
+    """Evidence with the columns that figures need: the instant at which it was stored, its source such as
+    `paypay.refund`, its summary, and the operation to which it belongs (None: it belongs to no operation)."""
+
+    at: datetime
+    source: str
+    summary: str
+    operation_id: str | None
+
+
+def iterate_evidence_pages(
+    conn: Connection, since: datetime, excluded_sources: Set[str]
+) -> Iterator[list[RecentEvidence]]:
+    """Yield the evidence stored since the instant `since`, newest first, in pages of at most MAX_ROWS rows. Only the
+    newest MAX_SEARCHED_EVIDENCE ids are searched. Evidence with one of `excluded_sources` is left out. The set is
+    read before each page, so the caller can add a source when it needs no more evidence of it: the rows of a busy
+    provider then don't hide those of another one.
+    """
+    newest_id = int(conn.scalar(_NEWEST_EVIDENCE_ID_QUERY) or 0)
+    before_id, after_id = newest_id + 1, newest_id - MAX_SEARCHED_EVIDENCE
+    while True:
+        values = {"before": before_id, "after": after_id, "excluded_sources": sorted(excluded_sources)}
+        rows = conn.execute(_EVIDENCE_PAGE_QUERY, values | {"limit": MAX_ROWS}).all()
+        page = [
+            RecentEvidence(at, str(row.source), str(row.summary), row.operation_id)
+            for row in rows
+            if (at := convert_to_aware_utc(row.at)) >= since
+        ]
+        if page:
+            yield page
+        if not page or len(rows) < MAX_ROWS:
+            return
+        before_id = rows[-1].id
 
 
 def count_notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:

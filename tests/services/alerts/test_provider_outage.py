@@ -4,16 +4,27 @@ afterwards all records reach their right state.
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from console.app import Console
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.payments.records import RefundRequest
+from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.sandbox.server import Sandbox
-from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id
+from console.services.alerts.provider_outage import ALERT_RULE, ProviderOutageAlerts
+from console.services.process.context import WORKER, act_as
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from console.store.monitoring import recent_activity
+from console.store.records import evidence
 from tests.support.desks import MovedClock
+from tests.support.ledger_vendor import LedgerVendor
 from tests.support.money_desks import call_for_ending
 from tests.support.payment_desks import PaymentDesk, make_settings, open_payment_desk
 from tests.support.places import Place
+from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.reconciled_day import ReconciledDay
 
 HOUR = timedelta(hours=1)
@@ -94,3 +105,59 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
         scene.payments.probe(1)
     pass_time(scene, clock, HOUR)
     assert scene.place.sql(_OUTAGE_ALERTS_SQL) == []
+
+
+@pytest.fixture
+def quick_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    """Yield a desk that reads evidence in pages of five."""
+    monkeypatch.setattr(recent_activity, "MAX_ROWS", 5)
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), ManualClock(), TIME_SCALE="1") as made:
+        yield made
+
+
+def store_answers(desk: Console, source: str, outcome: OutcomeClass, *minutes_ago: float) -> None:
+    """Store an answer with this source and outcome for each of these times before now."""
+    now = desk._context.now()
+
+    def write(tx: Transaction) -> None:
+        for minutes in minutes_ago:
+            answer: Outcome[None] = Outcome(
+                outcome, "x", SendingCertainty.YES, status=200 if outcome is OutcomeClass.SUCCEEDED else None
+            )
+            at = now - timedelta(minutes=minutes)
+            evidence.add_answer(tx.conn, ("payment", None), None, source, "w", answer, at)
+
+    desk._context.write(write)
+
+
+def list_outages(desk: Console) -> list[str]:
+    """Update the alerts about outages, and return the providers that are away."""
+    with act_as(WORKER):
+        ProviderOutageAlerts(desk._context).update_alerts()
+    with desk.database.read() as conn:
+        return [alert.observed.partition(":")[0] for alert in alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 9)]
+
+
+def test_a_busy_provider_hides_no_outage_of_another(quick_desk: Console) -> None:
+    """The few failed calls of a provider are followed by many usable answers of another: the outage is found."""
+    store_answers(quick_desk, "alarmbox.detail", OutcomeClass.UNKNOWN, 55, 45, 35)
+    store_answers(quick_desk, "paypay.payment", OutcomeClass.SUCCEEDED, *[10 - number / 10 for number in range(40)])
+    assert list_outages(quick_desk) == ["alarmbox"]
+
+
+def test_many_failed_calls_are_an_outage(quick_desk: Console) -> None:
+    """Providers whose calls fail several times a minute are away, although one page of calls covers few minutes."""
+    for number in range(60):
+        source = ("paypay.payment", "atom.status")[number % 2]
+        store_answers(quick_desk, source, OutcomeClass.UNKNOWN, 30 - number / 2)
+    assert sorted(list_outages(quick_desk)) == ["atom", "paypay"]
+
+
+def test_a_stored_daily_file_ends_no_outage(quick_desk: Console) -> None:
+    """A reconciliation from a stored daily file sends nothing, so its evidence leaves the outage open. The next
+    usable answer ends it."""
+    store_answers(quick_desk, "paypay.payment", OutcomeClass.UNKNOWN, 30, 20, 10)
+    store_answers(quick_desk, "paypay.recon", OutcomeClass.SUCCEEDED, 1)
+    assert list_outages(quick_desk) == ["paypay"]
+    store_answers(quick_desk, "paypay.payment", OutcomeClass.SUCCEEDED, 0)
+    assert list_outages(quick_desk) == []

@@ -10,9 +10,9 @@ from console.domain.alerts.provider_slowness import (
     compute_median_seconds,
     format_observed_slowness,
 )
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from console.services.alerts.provider_outage import PROVIDER_KIND, compute_provider_subject_id
 from console.services.alerts.provider_slowness import ProviderSlownessAlerts
 from console.wording.sentences.catalogue import format_finding
 from tests.support.desks import MovedClock
@@ -95,3 +95,20 @@ def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, w
     told = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
     assert words in told
     assert "7" in told
+
+
+@pytest.mark.engines("sqlite")
+def test_the_slowness_alert_closes_when_few_calls_follow(place: Place, sandbox: Sandbox) -> None:
+    """An alert about a slow provider closes after an hour in which the provider got too few calls for a median."""
+    clock, invented = MovedClock(), list(invent_numbers(5, seed=13))
+    with place.open_desk(sandbox, clock) as desk:
+        watch = ProviderSlownessAlerts(desk._context)
+        for _ in range(3):
+            desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
+        place.drop_table_triggers("operations")
+        place.sql("UPDATE operations SET started_at = datetime(ended_at, '-60 seconds')")
+        assert watch.update_alerts() == 1
+        clock.offset += ALERT_LIFETIME_WITHOUT_CALLS + timedelta(minutes=1)
+        desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
+        assert watch.update_alerts() == 1
+        assert place.sql(_SELECT_ALERTS_SQL)[0][3] == 0

@@ -8,8 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from console.app import Console
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.reports.provider_success import Outage, ProviderDay
-from console.services.alerts.provider_outage import ALERT_RULE, PROVIDER_KIND, compute_provider_subject_id
+from console.services.alerts.provider_outage import ALERT_RULE
 from console.store.reports import provider_success as store
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place

@@ -1,0 +1,15 @@
+"""The providers as subjects of alerts, and the rule about a provider that must be authorised again. No I/O."""
+
+from zlib import crc32
+
+PROVIDER_KIND = "provider"
+AUTHORISATION_RULE = "authorise_again"
+"""Rule of the case about a provider that no longer accepts the stored tokens: a person must authorise it again."""
+AUTHORISATION_OBSERVED, AUTHORISATION_EXPECTED = "authorise_again", "answers"
+"""The texts `observed` and `expected` of this case."""
+
+
+def compute_provider_subject_id(provider: str) -> int:
+    """Return the number that stands for a provider in the column `subject_id` of its alerts, which holds only
+    numbers: the CRC-32 of the provider's name, the same on every desk."""
+    return crc32(provider.encode())
