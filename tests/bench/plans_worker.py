@@ -23,6 +23,11 @@ QUERIES_BY_INDEX: dict[str, Query] = {
     "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),
     "open alerts of a rule": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50),
     "open alerts of a rule, later page": lambda conn: alerts.list_open_alerts_of_rule(conn, "A", 50, 5_000),
+    "rules of open alerts": alerts.list_rules_of_open_alerts,
+    "unacknowledged alerts of a rule, later page": lambda conn: alerts.list_unacknowledged_alerts(
+        conn, "A", 50, 5_000
+    ),
+    "open alerts of a kind": lambda conn: alerts.list_open_alerts_of_kind(conn, "order", 50),
     "count of a rule": lambda conn: alerts.count_open_alerts_of_rule(conn, "A", 50),
     "all alerts": lambda conn: alerts.list_alerts(conn, 50),
     "all alerts, later page": lambda conn: alerts.list_alerts(conn, 50, 1_000),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from console.domain.alerts.provider_subjects import AUTHORISATION_RULE
 from console.domain.errors import ErrorCode
 from console.domain.money import Money
 from console.domain.records import WorkReason
@@ -19,6 +20,10 @@ from console.domain.tasks.records import Alert, AlertRule
 INCIDENT_KIND = "incident"
 LONGEST_SNOOZE = timedelta(days=14)
 """Longest time for which a person may snooze an incident."""
+
+
+MAX_COUNTED_INCIDENTS = 1_000
+"""Largest number of waiting incidents that a screen shows as a count; a larger number is shown as `1,000+`."""
 
 
 class IncidentAction(StrEnum):
@@ -230,7 +235,7 @@ def compute_incident_status(
     or RESOLVE later, or if the incident has become worse since. A snooze also ends at its time.
     """
     owner, owner_since = _find_owner_and_start(steps)
-    last_step = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
+    last_step = find_last_state_step(steps)
     if not has_open_alert:
         return IncidentStatus(
             IncidentState.CLOSED, owner, owner_since, resolution=_find_resolution_in_force(last_step)
@@ -250,6 +255,11 @@ _STATE_CHANGING_ACTIONS = frozenset(
     {IncidentAction.SNOOZE, IncidentAction.WAKE, IncidentAction.RESOLVE, IncidentAction.REOPEN}
 )
 """The actions that change the state of an incident; the others change only its owner."""
+
+
+def find_last_state_step(steps: Sequence[IncidentStep]) -> IncidentStep | None:
+    """Return the last of an incident's steps that changed its state; None if only its owner was changed."""
+    return next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)
 
 
 def _find_resolution_in_force(last_step: IncidentStep | None) -> IncidentStep | None:
@@ -301,7 +311,7 @@ PLAYBOOK_OF_RULE: Mapping[str, str] = {
     },
     **{name: name for name in sorted(_RULES_ABOUT_ORDERS)},
     **{name: name for name in ("clock_drift", "corporation_changed", "events_unpublished", "provider_away")},
-    **{name: name for name in ("provider_slow", "queue_age", "task_late")},
+    **{name: name for name in (AUTHORISATION_RULE, "provider_slow", "queue_age", "task_late")},
 }
 """For each rule of alerts, the name of its playbook. A playbook is a list of steps that a person follows to
 remove the cause; the wordings have the steps as `playbook.<name>.1`, `playbook.<name>.2` and so on.

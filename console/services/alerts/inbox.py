@@ -25,6 +25,7 @@ from console.domain.tasks.records import Alert, AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCompanyPage
 from console.domain.views.company_actions import list_company_actions
 from console.services.alerts.changed_companies import find_acknowledged_changes
+from console.services.alerts.open_alerts import list_open_alerts_of_all_rules, list_unacknowledged_alerts_of_all_rules
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.answer_serialization import CallAnswer
@@ -78,21 +79,26 @@ class AlertService:
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return at most `limit` alerts: first the open alerts, then the resolved alerts, each group newest first.
-        Raises not_allowed if the acting person has no right to read."""
+        """Return first the open alerts, then the resolved alerts, each group newest first. `limit` is the largest
+        number of open alerts of each rule that has a queue of its own (RULES_WITH_QUEUE), and of all alerts as soon
+        as resolved alerts are listed: the open alerts of the other rules are always listed, up to
+        MAX_OPEN_ALERTS_PER_RULE of each rule. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.list_open_alerts(conn, limit)
+            open_alerts = list_open_alerts_of_all_rules(conn, limit)
             resolved_alerts = [alert for alert in alerts.list_alerts(conn, limit) if alert.resolved_at is not None]
-            listed_alerts = _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts)[:limit])
+            resolved_alerts = resolved_alerts[: max(0, limit - len(open_alerts))]
+            listed_alerts = _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts))
             return complete_alerts_with_corporations(self._context, listed_alerts)
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
-        """Return at most `limit` open alerts, oldest first, each with the action with which a person can end the
-        alert, if such an action exists. Raises not_allowed if the acting person has no right to read."""
+        """Return the open alerts, oldest first, each with the action with which a person can end the alert, if such
+        an action exists. `limit` is the largest number of alerts of each rule that has a queue of its own
+        (RULES_WITH_QUEUE); of each other rule, up to MAX_OPEN_ALERTS_PER_RULE are returned. Raises not_allowed if the
+        acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())
+            return tuple(self.find_alert_items(conn, list_open_alerts_of_all_rules(conn, limit)).values())
 
     def find_alert_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
         """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end the
@@ -201,11 +207,12 @@ class AlertService:
         )
 
     def count_unacknowledged(self) -> int:
-        """Return the number of open alerts that no person has acknowledged; at most MAX_COUNTED_ALERTS open alerts
-        are counted. Raises not_allowed if the acting person has no right to read."""
+        """Return the number of open alerts that no person has acknowledged. Of each rule that has a queue of its own
+        (RULES_WITH_QUEUE), at most MAX_COUNTED_ALERTS are counted. Raises not_allowed if the acting person has no
+        right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
+            return len(list_unacknowledged_alerts_of_all_rules(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> DatabaseRollback | None:
         """Check whether the database went back to an earlier state. Return the finding if this is so and operations

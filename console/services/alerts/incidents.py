@@ -10,6 +10,7 @@ from console.domain.access.permissions import has_right, is_same_person
 from console.domain.alerts.incidents import (
     INCIDENT_KIND,
     LONGEST_SNOOZE,
+    MAX_COUNTED_INCIDENTS,
     AffectedRecords,
     Cause,
     Incident,
@@ -28,6 +29,7 @@ from console.domain.errors.details import InProgressDetail
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.alerts.changed_companies import raise_acknowledged_change_again
+from console.services.alerts.open_alerts import list_open_alerts_of_all_rules, list_unacknowledged_alerts_of_all_rules
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
@@ -40,7 +42,10 @@ from console.store.database.error_codes import RunAgain
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations.request_ids import RequestIdUse
 
-MAX_OPEN_ALERTS = 1_000
+MAX_OPEN_ALERTS_WITH_QUEUE = MAX_COUNTED_INCIDENTS + 1
+"""Largest number of open alerts that are read of a rule with a queue of its own (see RULES_WITH_QUEUE): one more than
+is counted, so that a count of a cut list is shown as `1,000+`.
+"""
 MAX_LISTED_RECORDS_PER_INCIDENT = 50
 LONGEST_NOTE_CHARACTERS = 2_000
 MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS = 200
@@ -72,10 +77,12 @@ class IncidentService:
 
     def list_incidents(self, *, include_closed: bool = False) -> tuple[Incident, ...]:
         """Return the incidents with an open alert, the oldest first; with `include_closed` also the newest closed
-        incidents, the newest first. Raises not_allowed if the acting person has no right to read."""
+        incidents, the newest first. Of the rules in RULES_WITH_QUEUE, only the oldest MAX_OPEN_ALERTS_WITH_QUEUE open
+        alerts are read: their queues list all of them. Raises not_allowed if the acting person has no right to read.
+        """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS)
+            open_alerts = list_open_alerts_of_all_rules(conn, MAX_OPEN_ALERTS_WITH_QUEUE)
             listed_alerts = [
                 *open_alerts,
                 *(alerts.list_alerts(conn, MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS) if include_closed else ()),
@@ -95,8 +102,9 @@ class IncidentService:
             return self._require_incident(conn, id)
 
     def count_waiting_incidents(self) -> int:
-        """Return the number of incidents that are open and have an alert that no person has acknowledged. Raises
-        not_allowed if the acting person has no right to read.
+        """Return the number of incidents that are open and have an alert that no person has acknowledged; more than
+        MAX_COUNTED_INCIDENTS if there may be more of them than were read. Raises not_allowed if the acting person has
+        no right to read.
 
         For an incident with steps, the affected records are read too, because a snooze or a resolution ends early if
         the number or the amounts of these records have grown.
@@ -104,12 +112,9 @@ class IncidentService:
         now = self._context.now()
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            alert_groups = _group_alerts_by_incident(conn, alerts.list_open_alerts(conn, MAX_OPEN_ALERTS))
-            waiting_groups = [
-                (cause, alert_group)
-                for cause, alert_group in alert_groups
-                if any(map(_is_unacknowledged, alert_group))
-            ]
+            waiting_groups = _group_alerts_by_incident(
+                conn, list_unacknowledged_alerts_of_all_rules(conn, MAX_OPEN_ALERTS_WITH_QUEUE)
+            )
             steps = incident_steps.find_by_incidents(
                 conn, {alert.id for _, alert_group in waiting_groups for alert in alert_group}
             )
@@ -133,8 +138,10 @@ class IncidentService:
         name of a person is configured. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
-            open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
-            if person is None or not open_alerts:
+            if person is None:
+                return ()
+            open_alerts = list_open_alerts_of_all_rules(conn, MAX_OPEN_ALERTS_WITH_QUEUE)
+            if not open_alerts:
                 return ()
             alert_groups = _group_alerts_by_incident(conn, open_alerts)
             steps = incident_steps.find_by_incidents(
@@ -209,11 +216,11 @@ class IncidentService:
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
-        """Open again the incident that has the alert `id`, if a person has resolved it or acknowledged an open alert
-        of it, and return the incident. All acknowledgements of its open alerts end, including those by other people,
-        so that the incident waits for a person again; a snooze ends, too. Nothing changes if the incident already
-        waits for a person. If a person has acknowledged the change of a corporation, raise an alert about this change
-        again, and return the incident of the new alert.
+        """Open again the incident that has the alert `id`, if a person has resolved or snoozed it or acknowledged an
+        open alert of it, and return the incident. All acknowledgements of its open alerts end, including those by
+        other people, so that the incident waits for a person again; a snooze ends, too. Nothing changes if the
+        incident already waits for a person. If a person has acknowledged the change of a corporation, raise an alert
+        about this change again, and return the incident of the new alert.
 
         Raises usage (problem `note`) without a reason, already_decided if the incident is closed because its facts
         match again, not_found if no alert has this id, and not_allowed if the acting person has no right to write
@@ -339,7 +346,7 @@ class IncidentService:
                 return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
                 note_text = _require_note(note)
-                is_reopened = incident.state is IncidentState.RESOLVED or _list_acknowledged_alerts(incident)
+                is_reopened = incident.state is not IncidentState.OPEN or _list_acknowledged_alerts(incident)
                 return _replace_step_fields(step, words=note_text) if is_reopened else None
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_ARGUMENTS})
 
@@ -472,10 +479,6 @@ def _is_person_in_steps(steps: Iterable[IncidentStep], person: str) -> bool:
 def _list_acknowledged_alerts(incident: Incident) -> Sequence[Alert]:
     """Return the open alerts of the incident that a person has acknowledged."""
     return [alert for alert in incident.alerts if alert.resolved_at is None and alert.acknowledged_by is not None]
-
-
-def _is_unacknowledged(alert: Alert) -> bool:
-    return alert.resolved_at is None and alert.acknowledged_by is None
 
 
 def _choose_most_helpful_item(items: Sequence[AlertItem]) -> AlertItem | None:

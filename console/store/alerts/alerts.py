@@ -78,6 +78,12 @@ _NEWEST_ALERTS_OF_KIND_QUERY = (
     .order_by(alerts.c.id.desc())
     .limit(_LIMIT_PARAMETER)
 )
+_OPEN_ALERTS_OF_KIND_QUERY = (
+    _ALERTS_QUERY.where(alerts.c.subject_kind == bindparam("kind"), _OPEN_ALERT_CONDITION)
+    .order_by(alerts.c.id)
+    .limit(_LIMIT_PARAMETER)
+)
+_OPEN_ALERT_RULES_QUERY = select(alerts.c.rule_id).where(_OPEN_ALERT_CONDITION).distinct()
 _INSERT_ALERT_STATEMENT = into(alerts)
 _RESOLVE_ALERT_STATEMENT = (
     update(alerts)
@@ -164,6 +170,11 @@ def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after_id: 
     return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
 
 
+def list_rules_of_open_alerts(conn: Connection) -> tuple[str, ...]:
+    """Return the ids of the rules that have an open alert, sorted."""
+    return tuple(sorted(conn.scalars(_OPEN_ALERT_RULES_QUERY)))
+
+
 def list_unacknowledged_alerts(conn: Connection, rule: str, limit: int, after_id: int = 0) -> tuple[Alert, ...]:
     """Return at most `limit` open alerts of one rule that no person has acknowledged, oldest first; `after_id` is the
     last id of the previous page.
@@ -221,6 +232,11 @@ def find_by_subjects(conn: Connection, kind: str, ids: Collection[int]) -> tuple
 def list_newest_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
     """Return at most `limit` open and resolved alerts about records of this kind, newest first."""
     return _select_alerts(conn, _NEWEST_ALERTS_OF_KIND_QUERY, kind=kind, limit=limit)
+
+
+def list_open_alerts_of_kind(conn: Connection, kind: str, limit: int) -> tuple[Alert, ...]:
+    """Return at most `limit` open alerts about records of this kind, oldest first."""
+    return _select_alerts(conn, _OPEN_ALERTS_OF_KIND_QUERY, kind=kind, limit=limit)
 
 
 def read_open_alerts_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.alerts.incidents import MAX_COUNTED_INCIDENTS
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.frame.splash_window import MainWindow
 from console.views.frame.status_bar import StatusBarCells
@@ -425,7 +426,10 @@ class WindowFrame(CoveredWindow):
         decision_count = self.context.work_counts.decision_count
         self.sidebar.set_count("approvals", wording.format_count(decision_count) if decision_count else "")
         alert_count = self.context.work_counts.alert_count
-        self.sidebar.set_count("alerts", wording.format_count(alert_count) if alert_count else "")
+        shown_alert_count = wording.format_count(
+            min(alert_count, MAX_COUNTED_INCIDENTS), is_capped=alert_count > MAX_COUNTED_INCIDENTS
+        )
+        self.sidebar.set_count("alerts", shown_alert_count if alert_count else "")
         mention_count = len(self.context.work_counts.mentions)
         mentions = wording.format_count(mention_count, is_capped=mention_count >= MAX_LISTED_MENTIONS)
         mentions_entry = SidebarEntry(

@@ -45,7 +45,7 @@ class Toast:
 class WorkCounts:
     """The counts that the sidebar and the home page show, read in one call. `queue_counts` are the queues with their
     numbers of records. `unfinished_operations` are the unfinished operations. `to_decide` are the refunds and
-    proposals about which `person` may decide. `alert_count` is the number of unacknowledged alerts.
+    proposals about which `person` may decide. `alert_count` is the number of incidents that wait for a person.
     `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of operations
     that the database has lost because it was set back to an earlier state; None if it was never set back.
 

@@ -249,6 +249,42 @@ def test_a_reopened_incident_waits_for_a_person(scene: PaymentDesk, clock: Moved
 
 
 @pytest.mark.engines("sqlite")
+def test_a_snoozed_incident_is_reopened(scene: PaymentDesk) -> None:
+    """Reopening a snoozed incident that nobody has acknowledged ends its snooze and stores the reason."""
+    pay_too_little(scene)
+    incidents, id = scene.console.incidents, read_single_incident(scene).id
+    incidents.snooze(id, scene.context.now() + ONE_DAY)
+    reopened = incidents.reopen(id, "needed today")
+    assert (reopened.state, reopened.steps[-1].words) == (IncidentState.OPEN, "needed today")
+
+
+@pytest.mark.engines("sqlite")
+def test_an_incident_of_tasks_keeps_its_id_with_many_alerts(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first alert about a task stays open while more alerts about tasks come and go than are read: the incident
+    keeps its id and its owner."""
+    monkeypatch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 3)
+    context = scene.context
+
+    def raise_task_alert(number: int) -> None:
+        context.write(
+            lambda tx: cases.open_case(tx.conn, "task_late", "task", number, "late", "on time", context.now())
+        )
+
+    raise_task_alert(1)
+    (first,) = scene.console.incidents.list_incidents()
+    scene.console.incidents.take(first.id)
+    for number in range(2, 8):
+        raise_task_alert(number)
+        context.write(lambda tx, number=number: cases.close_cases(tx.conn, "task", number, context.now()))  # type: ignore[misc]
+    raise_task_alert(9)
+    newest_id = max(alert.id for alert in scene.console.alerts.list_alerts())
+    later = scene.console.incidents.read_incident(newest_id)
+    assert (later.id, later.owner) == (first.id, scene.context.operator)
+
+
+@pytest.mark.engines("sqlite")
 def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, clock: MovedClock) -> None:
     """An order of 3,300 yen has an expired and a paid payment: the affected amount is 3,300, not 6,600. With only the
     expired payment, the affected amount is the order's own amount.

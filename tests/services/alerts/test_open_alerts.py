@@ -1,0 +1,67 @@
+"""Tests of the lists and counts of open alerts: thousands of alerts with a queue of their own hide no other alert."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.services.alerts import incidents, open_alerts
+from console.store.alerts import alerts
+from console.store.database.engine import Transaction
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import ManualClock, open_quick_desk
+
+
+@pytest.fixture
+def console(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Console]:
+    """Yield a desk that reads at most four alerts of a rule with a queue, in pages of two."""
+    monkeypatch.setattr(incidents, "MAX_OPEN_ALERTS_WITH_QUEUE", 4)
+    monkeypatch.setattr(open_alerts, "_ALERTS_PER_PAGE", 2)
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), ManualClock()) as made:
+        yield made
+
+
+def raise_alerts(console: Console, rule: str, kind: str, count: int) -> None:
+    """Raise `count` alerts of the rule, each about another record."""
+
+    def write(tx: Transaction) -> None:
+        for number in range(count):
+            alerts.raise_alert(
+                tx.conn, rule, kind, 1_180_301_018_771 + number, None, "x", "y", console._context.now()
+            )
+
+    console._context.write(write)
+
+
+def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
+    """More changed companies than are read come before five late tasks and a provider that is away. Every list and
+    count has the later alerts, and the count is larger than the limit."""
+    raise_alerts(console, "corporation_changed", "corporation", 6)
+    raise_alerts(console, "provider_slow", "provider", 5)
+    raise_alerts(console, "provider_away", "provider", 1)
+    listed = [alert.rule_id for incident in console.incidents.list_incidents() for alert in incident.alerts]
+    expected = {"corporation_changed": 4, "provider_slow": 5, "provider_away": 1}
+    assert {rule: listed.count(rule) for rule in expected} == expected
+    assert console.incidents.count_waiting_incidents() == 4 + 5
+    for rules in (
+        [alert.rule_id for alert in console.alerts.list_alerts(4)],
+        [item.alert.rule_id for item in console.alerts.list_open_items(4)],
+    ):
+        assert {rule: rules.count(rule) for rule in expected} == expected
+    assert console.alerts.count_unacknowledged() == 12
+
+
+def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> None:
+    """The pages of each rule are joined, the oldest alert first; an acknowledged alert is left out of the list of
+    unacknowledged alerts."""
+    raise_alerts(console, "provider_slow", "provider", 5)
+    raise_alerts(console, "A", "order", 3)
+    first, *_ = console.alerts.list_open_items()
+    console.alerts.acknowledge(first.alert.id, "")
+    with console.database.read() as conn:
+        ids = [alert.id for alert in open_alerts.list_open_alerts_of_all_rules(conn, 1)]
+        waiting_ids = [alert.id for alert in open_alerts.list_unacknowledged_alerts_of_all_rules(conn, 1)]
+    assert ids == sorted(ids)
+    assert len(ids) == 8
+    assert waiting_ids == ids[1:]
