@@ -10,6 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from console.domain.alerts.provider_subjects import (
+    AUTHORISATION_EXPECTED,
+    AUTHORISATION_OBSERVED,
+    AUTHORISATION_RULE,
+    PROVIDER_KIND,
+    compute_provider_subject_id,
+)
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -25,6 +32,7 @@ from console.providers.credit_checks.tokens import (
 )
 from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.process.context import ServiceContext
+from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.operations import provider_tokens as tokens
 from console.store.operations import rate_gate
@@ -136,11 +144,32 @@ class DatabaseTokenStore:
         """
         used_hashes = stored_token.hashes_of_used_first_tokens if stored_token else ()
         if self._first_refresh_token is None or self._hash_token(self._first_refresh_token) in used_hashes:
-            raise CredentialsRefused("authorise_again")
+            raise self._make_authorisation_refusal()
         new_pair = exchange(self._first_refresh_token)
         if new_pair is None:
-            raise CredentialsRefused("authorise_again")
+            raise self._make_authorisation_refusal()
         return self._store_pair(stored_token, new_pair, first_token=self._first_refresh_token)
+
+    def _make_authorisation_refusal(self) -> CredentialsRefused:
+        """Return the error that a person must authorise the provider again, and open a case about this, unless one is
+        open. The case is closed as soon as a pair of tokens is stored. If the case can't be written, only the log has
+        this failure, so that the caller gets the reason of the refusal."""
+        context, subject_id = self._context, compute_provider_subject_id(self._provider)
+        try:
+            context.write(
+                lambda tx: cases.open_case(
+                    tx.conn,
+                    AUTHORISATION_RULE,
+                    PROVIDER_KIND,
+                    subject_id,
+                    AUTHORISATION_OBSERVED,
+                    AUTHORISATION_EXPECTED,
+                    context.now(),
+                )
+            )
+        except ConsoleError as error:
+            _log.warning("no case about the refused tokens was opened (%s)", error.code)
+        return CredentialsRefused("authorise_again")
 
     def _store_pair(
         self, stored_token: StoredToken | None, new_pair: TokenPair, first_token: str | None
@@ -179,10 +208,14 @@ class DatabaseTokenStore:
     def _replace_token_row(
         self, tx: Transaction, stored_token: StoredToken | None, new_row: StoredToken, action: AuditAction
     ) -> bool:
-        """Write `new_row` in place of the row `stored_token` (None: no row is stored), with an audit entry. Return
-        False, and write nothing, if another desk has replaced the row meanwhile."""
-        is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, self._context.now())
+        """Write `new_row` in place of the row `stored_token` (None: no row is stored), with an audit entry, and close
+        the case about an authorisation that the provider refused. Return False, and write nothing, if another desk
+        has replaced the row meanwhile."""
+        now = self._context.now()
+        is_stored = tokens.replace_token(tx.conn, self._provider, stored_token, new_row, now)
         if is_stored:
+            subject_id = compute_provider_subject_id(self._provider)
+            cases.close_case(tx.conn, AUTHORISATION_RULE, PROVIDER_KIND, subject_id, now)
             self._context.record_audit(tx, action, self._provider, {"version": new_row.version}, kind="provider")
         return is_stored
 

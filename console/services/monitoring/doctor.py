@@ -10,6 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from console.domain.alerts.provider_subjects import (
+    AUTHORISATION_RULE,
+    PROVIDER_KIND,
+    compute_provider_subject_id,
+)
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
@@ -32,6 +37,7 @@ from console.settings.private_files import is_open_to_others
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
+from console.store.alerts import cases
 from console.store.constraints import fitness
 from console.store.database import boot_clock
 from console.store.database.engine import Database
@@ -373,14 +379,17 @@ class HealthCheckService:
         return {"ok": is_enabled, "url": url or "https://api.alarmbox.jp"}
 
     def _is_authorised_at_alarmbox(self) -> bool:
-        """True if the database has stored AlarmBox tokens, or the settings have the first refresh token. Also True if
-        the database can't be read, because another check reports this error."""
-        if self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"):
-            return True
+        """True if the database has stored AlarmBox tokens, or the settings have the first refresh token, and AlarmBox
+        hasn't refused these tokens: a case is open as long as a person must authorise again. Also True if the
+        database can't be read, because another check reports this error."""
+        has_first_token = bool(self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"))
         try:
             migrate.ensure_schema(self._database)
             with self._database.read() as conn:
-                return read_token(conn, "alarmbox") is not None
+                subject_id = compute_provider_subject_id("alarmbox")
+                if cases.find_open_case_id(conn, AUTHORISATION_RULE, PROVIDER_KIND, subject_id) is not None:
+                    return False
+                return has_first_token or read_token(conn, "alarmbox") is not None
         except ConsoleError:
             return True
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from console.app import Console
+from console.domain.alerts.provider_subjects import AUTHORISATION_RULE
 from console.domain.errors import ConsoleError
-from console.providers.credit_checks.tokens import TokenPair
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
@@ -69,3 +70,27 @@ def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -
     pair = make_token_store(console).find_current_pair()
     assert pair is not None
     assert (pair.access_token, pair.refresh_token, pair.version) == ("old", "older", 1)
+
+
+def test_a_refused_refresh_token_is_a_case_until_a_pair_is_stored() -> None:
+    """AlarmBox refuses the refresh token: one case is open, and doctor reports that AlarmBox hasn't authorised the
+    console. A new authorisation closes the case."""
+    clock = ManualClock()
+    secrets = {"SECRET_ALARMBOX_CLIENT_ID": "id", "SECRET_ALARMBOX_CLIENT_SECRET": "secret"}
+    with make_quick_folder() as home, open_quick_desk(home / "desk", LedgerVendor(), clock, **secrets) as desk:
+        store = DatabaseTokenStore(desk._context, "alarmbox", "first", desk._context.cipher)
+        pair = TokenPair("access", "next", clock.now())
+        stored_pair = store.refresh(lambda _token: pair, outdated_pair=None)
+        assert read_authorisation(desk) == (True, [])
+        for _ in range(2):
+            with pytest.raises(CredentialsRefused):
+                store.refresh(lambda _token: None, outdated_pair=stored_pair)
+        assert read_authorisation(desk) == (False, [AUTHORISATION_RULE])
+        store.authorise(lambda: pair)
+        assert read_authorisation(desk) == (True, [])
+
+
+def read_authorisation(desk: Console) -> tuple[bool, list[str]]:
+    """Return the result of doctor's check of AlarmBox, and the rules of the open alerts."""
+    results = [check.ok for check in desk.health.run_all_checks() if check.name == "alarmbox"]
+    return results[0], [item.alert.rule_id for item in desk.alerts.list_open_items()]
