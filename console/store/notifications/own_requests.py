@@ -23,10 +23,21 @@ _DECIDED_REFUNDS_QUERY = (
         refunds.c.created_at >= bindparam("since"),
         refunds.c.status.not_in((RefundState.REQUESTED.value, RefundState.WITHDRAWN.value)),
     )
-    .order_by(refunds.c.created_at.desc(), refunds.c.id.desc())
+    .order_by(refunds.c.state_since.desc(), refunds.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )
 _later_proposals = approvals.alias("later_proposals")
+_HAS_NEWER_OWN_PROPOSAL_EXPRESSION = (
+    select(_later_proposals.c.id)
+    .where(
+        _later_proposals.c.subject_kind == approvals.c.subject_kind,
+        _later_proposals.c.subject_id == approvals.c.subject_id,
+        _later_proposals.c.action == RESOLVE_ACTION,
+        _later_proposals.c.person == approvals.c.person,
+        _later_proposals.c.id > approvals.c.id,
+    )
+    .exists()
+)
 _HAS_OPEN_PROPOSAL_EXPRESSION = (
     select(_later_proposals.c.id)
     .where(
@@ -41,7 +52,7 @@ _NUMERIC_SUBJECT_ID_EXPRESSION = cast(approvals.c.subject_id, BigInteger)
 # The index of `vote_of` leads to the proposals, which are few; those of one person need no index of their own.
 _CLOSED_PROPOSALS_QUERY = (
     select(
-        approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.closed_at, approvals.c.proposed,
+        approvals.c.id, approvals.c.subject_kind, approvals.c.subject_id, approvals.c.proposed,
         func.coalesce(credit_checks.c.status, payments.c.status, refunds.c.status).label("record_state"),
         payments.c.merchant_payment_id, _HAS_OPEN_PROPOSAL_EXPRESSION.label("has_open_proposal"),
     )
@@ -59,8 +70,10 @@ _CLOSED_PROPOSALS_QUERY = (
         approvals.c.action == RESOLVE_ACTION,
         approvals.c.person == bindparam("person_name"),
         approvals.c.at >= bindparam("since"),
+        approvals.c.closed_at.is_not(None),
+        ~_HAS_NEWER_OWN_PROPOSAL_EXPRESSION,
     )
-    .order_by(approvals.c.id.desc())
+    .order_by(approvals.c.closed_at.desc(), approvals.c.id.desc())
     .limit(_MAX_LISTED_RECORDS)
 )  # fmt: skip
 _ENDED_BULK_RUNS_QUERY = (
@@ -104,24 +117,23 @@ class ClosedProposal:
 
 
 def list_decided_refunds(conn: Connection, person: str, since: datetime) -> tuple[DecidedRefund, ...]:
-    """Return the newest 50 decided refunds that the person has requested since the instant `since`, newest first.
-    Refunds that the person has withdrawn are left out."""
+    """Return, of the decided refunds that the person has requested since the instant `since`, the 50 whose state
+    changed last, the latest change first. Refunds that the person has withdrawn are left out."""
     rows = conn.execute(_DECIDED_REFUNDS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)})
     return tuple(DecidedRefund(id, RefundState(status), number) for id, status, number in rows)
 
 
 def list_closed_proposals(conn: Connection, person: str, since: datetime) -> tuple[ClosedProposal, ...]:
-    """Return the closed proposals among the newest 50 proposals that the person has made since the instant `since`. A
-    proposal that the person has replaced by a newer proposal about the same record is left out."""
-    rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)}).all()
-    newest_by_record = {(row.subject_kind, row.subject_id): row for row in reversed(rows)}
+    """Return, of the closed proposals that the person has made since the instant `since`, the 50 that were closed
+    last, the latest first. A proposal that the person has replaced by a newer proposal about the same record is left
+    out."""
+    rows = conn.execute(_CLOSED_PROPOSALS_QUERY, {"person_name": person, "since": convert_to_naive_utc(since)})
     return tuple(
         ClosedProposal(
             row.id, row.subject_kind, row.subject_id, row.proposed, row.record_state, row.merchant_payment_id,
             bool(row.has_open_proposal),
         )
-        for row in newest_by_record.values()
-        if row.closed_at is not None
+        for row in rows
     )  # fmt: skip
 
 

@@ -2,12 +2,30 @@
 own actions cause no event.
 """
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from console.app import Console
+from console.domain.alerts.incidents import (
+    AffectedRecord,
+    AffectedRecords,
+    Cause,
+    Incident,
+    IncidentAction,
+    IncidentExtent,
+    IncidentStep,
+    compute_incident_status,
+    measure_incident_extent,
+)
 from console.domain.bulk.records import ChosenRecord
+from console.domain.notifications.events import PersonalEvent
 from console.domain.payments.records import RefundRequest
+from console.domain.tasks.records import Alert
+from console.services.notifications import personal_events
 from console.services.process.context import act_as
+from console.store.notifications import own_requests
 from tests.support.payment_desks import PaymentDesk
 
 EventFacts = tuple[str, str, str, str, str | None]
@@ -140,3 +158,54 @@ def test_a_proposer_is_notified_of_the_end_of_the_proposal(scene: PaymentDesk) -
         str(settled): ("settled", "ORD-2", "completed"),
         str(replaced): ("replaced", "ORD-3", "completed"),
     }
+
+
+@pytest.mark.engines("sqlite")
+def test_the_decision_about_an_old_request_is_an_event(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person has more requests and proposals than are listed, and the oldest is decided last: the person gets an
+    event about it."""
+    ids = [pay_order(scene, f"ORD-{number}") for number in range(4)]
+    now = scene.context.now()
+    scene.place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('op-a', 'operator', 0)")
+    for name in ("_DECIDED_REFUNDS_QUERY", "_CLOSED_PROPOSALS_QUERY"):
+        monkeypatch.setattr(own_requests, name, getattr(own_requests, name).limit(2))
+    at = f"{now:%Y-%m-%d %H:%M:%S}"
+    for number, id in enumerate(ids):
+        closed = f"'{now + timedelta(seconds=-number):%Y-%m-%d %H:%M:%S}'"
+        scene.place.sql(INSERT_PROPOSAL_SQL.format(id=id, state="completed", person="op-a", at=at, closed=closed))
+    requests = [scene.console.refunds.request(RefundRequest(id, "100", "sent back")).id for id in ids]
+    scene.place.drop_table_triggers("refunds")
+    for number, id in enumerate(requests):
+        decided_at = f"{now - timedelta(seconds=number):%Y-%m-%d %H:%M:%S}"
+        scene.place.sql(f"UPDATE refunds SET status = 'rejected', state_since = '{decided_at}' WHERE id = {id}")
+    events = [(event.subject_kind, event.subject_id) for event in scene.console.notifications.list_events()]
+    assert events == [*(("refund", str(id)) for id in requests[:2]), *(("payment", str(id)) for id in ids[:2])]
+
+
+def test_each_worsening_of_an_incident_is_an_event() -> None:
+    """The owner snoozes an incident, it becomes worse, the owner snoozes it again, and it becomes worse again,
+    without a new alert: the second worsening is another event than the first."""
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    alert = Alert(7, "provider_away", "provider", 5, None, "paypay", "answers", start)
+
+    def list_events_of_incident(steps: Sequence[IncidentStep], count: int) -> list[PersonalEvent]:
+        records = tuple(AffectedRecord("payment", id, None) for id in range(count))
+        extent = measure_incident_extent((alert,), AffectedRecords(records))
+        status = compute_incident_status(steps, extent, start + timedelta(hours=5), has_open_alert=True)
+        incident = Incident(
+            7, Cause("provider", 5), status.state, (alert,), tuple(steps), records, extent,
+            owner=status.owner, owner_since=status.owner_since, woken_by=status.woken_by,
+        )  # fmt: skip
+        return list(personal_events._list_incident_events(incident, "op-a"))
+
+    def make_snooze(position: int, count: int) -> IncidentStep:
+        at, until = start + timedelta(hours=position), start + timedelta(days=3)
+        extent = IncidentExtent(7, count)
+        return IncidentStep(7, position, IncidentAction.SNOOZE, "op-a", at, until=until, extent=extent)
+
+    steps = [IncidentStep(7, 1, IncidentAction.TAKE, "op-a", start), make_snooze(2, 10)]
+    (first,) = list_events_of_incident(steps, 40)
+    steps.append(make_snooze(3, 40))
+    assert list_events_of_incident(steps, 40) == []
+    (second,) = list_events_of_incident(steps, 50)
+    assert first.key != second.key
