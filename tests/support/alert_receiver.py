@@ -16,7 +16,7 @@ SIGNATURE_KEY = "a-key-of-sixteen-or-more"
 class AlertReceiver(ThreadingHTTPServer):
     """The HTTP server of the receiver. `answers(event, number)` returns the HTTP status for the request with this
     number, from 1. `got` has the body of each request, `signed` has True for each request with a valid signature, and
-    `asked` has the path of each request.
+    `asked` has the path of each request. The body of each answer has `answer_bytes` bytes.
     """
 
     daemon_threads = True
@@ -26,6 +26,7 @@ class AlertReceiver(ThreadingHTTPServer):
         self.got: list[dict[str, Any]] = []
         self.signed: list[bool] = []
         self.asked: list[str] = []
+        self.answer_bytes = 0
         self.answers: Callable[[dict[str, Any], int], int] = lambda _event, _nth: 204
 
     @property
@@ -52,8 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
         receiver.got.append(event)
         self.send_response(receiver.answers(event, len(receiver.got)))
         self.send_header("Location", "/elsewhere")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Length", str(receiver.answer_bytes))
         self.end_headers()
+        self.wfile.write(b"x" * receiver.answer_bytes)
 
     def log_message(self, *_: object) -> None:
         """Write no log, because tests read the stored requests."""

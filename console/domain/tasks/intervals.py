@@ -126,13 +126,16 @@ def is_task_running(task: ScheduledTask) -> bool:
 
 
 def is_task_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
-    """True if the program must raise an alert about the task, in one of three cases. The task's due time passed
+    """True if the program must raise an alert about the task, in one of four cases. The task's due time passed
     longer ago than its interval (at least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at
-    least `LONGEST_RUN_TIME`); or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides these
-    times in tests.
+    least `LONGEST_RUN_TIME`); runs begin again and again and none ends, so that the due time passed longer ago than
+    such a run may take and the interval together; or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed.
+    `scale` divides these times in tests.
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True
     if is_task_running(task) and task.begun_at is not None:
-        return now - scale.scale_delta(max(LONGEST_RUN_TIME, 2 * task.interval)) > task.begun_at
+        longest_run_time = max(LONGEST_RUN_TIME, 2 * task.interval)
+        has_hung = now - scale.scale_delta(longest_run_time) > task.begun_at
+        return has_hung or now - scale.scale_delta(longest_run_time + task.interval) > task.next_at
     return now - scale.scale_delta(max(OVERDUE_GRACE_PERIOD, task.interval)) > task.next_at

@@ -47,8 +47,8 @@ class WebhookAlertPublisher:
         return f"<WebhookAlertPublisher {self._path}>"
 
     def publish(self, message: AlertMessage) -> str | None:
-        """Send one alert event. Return None for a 2xx answer, otherwise `status_NNN` with the HTTP status, or the
-        reason for which no answer arrived.
+        """Send one alert event. Return None for a 2xx answer, even if its body is too long or was cut off; otherwise
+        `status_NNN` with the HTTP status, or the reason for which no answer arrived.
         """
         body = message.body.encode()
         headers = {
@@ -68,12 +68,17 @@ class WebhookAlertPublisher:
                 max_body_bytes=LARGEST_ANSWER_BYTES,
             )
         except TransportFailure as failure:
-            return failure.reason
-        return None if 200 <= answer.status < 300 else f"status_{answer.status}"
+            return None if failure.status is not None and _is_accepted(failure.status) else failure.reason
+        return None if _is_accepted(answer.status) else f"status_{answer.status}"
 
     def close(self) -> None:
         """Do nothing: each connection is closed after its call. The method exists because the interface
         AlertPublisher requires it."""
+
+
+def _is_accepted(status: int) -> bool:
+    """True if this HTTP status of an answer means that the receiver has accepted the event."""
+    return 200 <= status < 300
 
 
 def compute_signature(key: str, epoch_seconds: int, body: bytes) -> str:

@@ -41,9 +41,9 @@ class ClockDriftAlerts:
 
     def update_alerts(self) -> int:
         """Raise an alert about each clock that differs too much from the database server's clock, and resolve the
-        alerts about clocks that are right again or that were raised more than ALERT_LIFETIME ago. Only a worker
-        also checks the clocks of desks that send desk requests. Return the number of changed alerts; 0 on an
-        SQLite database, which has no clock.
+        alerts about clocks that are right again. An alert that was raised more than ALERT_LIFETIME ago is resolved
+        too, unless this run has measured that the clock is still wrong. Only a worker also checks the clocks of desks
+        that send desk requests. Return the number of changed alerts; 0 on an SQLite database, which has no clock.
         """
         context = self._context
         if not context.database.is_server:
@@ -65,11 +65,13 @@ class ClockDriftAlerts:
             for desk, (_, seconds) in drifts.items()
             if abs(seconds) <= LARGEST_DRIFT_SECONDS
         }
+        ids_of_wrong_clocks = set(map(compute_desk_subject_id, drifts)) - ids_of_right_clocks
         earliest_detection = context.now() - ALERT_LIFETIME
         ended_alert_ids = [
             alert.id
             for alert in open_alerts
-            if alert.subject_id in ids_of_right_clocks or alert.detected_at < earliest_detection
+            if alert.subject_id in ids_of_right_clocks
+            or (alert.subject_id not in ids_of_wrong_clocks and alert.detected_at < earliest_detection)
         ]
         if new_drifts or ended_alert_ids:
             context.write(lambda tx: self._write_alerts(tx, new_drifts, ended_alert_ids))

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from console.domain.access.permissions import WORKER
 from console.domain.alerts.events import AlertMessage, AlertPublisher, EventName, make_alert_message
 from console.domain.calendar_days import format_instant
 from console.domain.clock import CLOCK_TOLERANCE
@@ -46,13 +47,15 @@ class OutboxSender:
 
     def send_due_events(self) -> int:
         """Send the due events. Return the number of events that the publisher accepted. If no publisher is
-        configured, do nothing and return 0: the events stay in the outbox, and no alert about their age is raised.
+        configured, send nothing and return 0: the events stay in the outbox, and no alert about their age is raised;
+        an open one is resolved, except by a desk at a server, because the worker there may have a publisher.
 
         Raises not_allowed if the acting person may not run due tasks, and bad_profile if a setting of the publisher
         is missing or invalid.
         """
         self._context.require_right("due_tasks")
         if not self._context.settings.alerts.publisher_kind:
+            self._resolve_unpublished_age_alert()
             return 0
         self._add_missing_database_rollback_event()
         self._publisher = self._publisher or self._open_publisher()
@@ -146,6 +149,17 @@ class OutboxSender:
             )
             context.write(lambda tx: self._raise_alert(tx, observed))
         elif open_alert and not is_old:
+            context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))
+
+    def _resolve_unpublished_age_alert(self) -> None:
+        """Resolve the alert about the age of unpublished events, if one is open: without a publisher no event can be
+        sent, so nothing is late. A desk at a server does nothing: its settings may differ from the worker's."""
+        context = self._context
+        if context.database.is_server and WORKER not in context.read_person().roles:
+            return
+        with context.database.read() as conn:
+            open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
+        if open_alert:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))
 
     def _raise_alert(self, tx: Transaction, observed: str) -> None:

@@ -1,5 +1,6 @@
 """Tests of the intervals of due tasks: waits after failures, overdue tasks, and the table in the documentation."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: t
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
     ended run isn't."""
-    begun = make_task(begun_at=INSTANT + HOUR)
+    begun = replace(make_task(begun_at=INSTANT + HOUR), next_at=INSTANT + 2 * HOUR)
     assert not is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL)
     assert is_task_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
     ended = make_task(begun_at=INSTANT - HOUR, ended_at=INSTANT - MINUTE)
@@ -100,3 +101,13 @@ def test_failing_tasks_run_again_after_growing_waits() -> None:
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize(("every", "allowed"), [(MINUTE, 16), (HOUR, 180)])
+def test_runs_that_all_die_make_a_task_overdue(every: timedelta, allowed: int) -> None:
+    """The process of each run dies, so a run has always just begun: the task is overdue when its due time passed
+    longer ago than the longest run and the interval together."""
+    now = INSTANT + allowed * MINUTE
+    task = make_task(every, begun_at=now - MINUTE, ended_at=INSTANT - HOUR)
+    assert not is_task_overdue(task, now, REAL)
+    assert is_task_overdue(task, now + timedelta(milliseconds=1), REAL)

@@ -9,7 +9,7 @@ import pytest
 from console.domain.alerts.events import AlertMessage
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
-from console.providers.alerts.webhook import WebhookAlertPublisher, compute_signature
+from console.providers.alerts.webhook import LARGEST_ANSWER_BYTES, WebhookAlertPublisher, compute_signature
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 
 BODY = '{"event_id": "e-1", "observed": "未入金"}'
@@ -47,6 +47,13 @@ def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, st
         [True],
         ["/alerts"],
     )
+
+
+@pytest.mark.parametrize(("status", "is_accepted"), [(200, True), (500, False)])
+def test_a_long_answer_is_judged_by_its_status(receiver: AlertReceiver, status: int, is_accepted: bool) -> None:
+    """The body of the answer is longer than is read: a 2xx status counts as accepted all the same."""
+    receiver.answers, receiver.answer_bytes = lambda _event, _nth: status, LARGEST_ANSWER_BYTES + 1
+    assert (make_publisher(receiver.url).publish(MESSAGE) is None) == is_accepted
 
 
 def test_a_silent_or_absent_receiver_is_reported_by_a_reason() -> None:

@@ -3,12 +3,15 @@ when the clock is right. A slow connection alone raises none.
 """
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from console.domain.alerts.clock_drift import compute_clock_drift
 from console.services.alerts.clock_drift import ClockDriftAlerts
-from console.services.process.context import WORKER, act_as
+from console.services.process.context import WORKER, ServiceContext, act_as
+from console.store.monitoring import clocks
 from tests.support.payment_desks import PaymentDesk
 
 _SELECT_DRIFT_ALERTS_SQL = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
@@ -36,6 +39,46 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
     assert str(observed).endswith("behind")
     assert run_drift_alert(scene, 0.0) == 1
     assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [0]
+
+
+@pytest.mark.engines("mariadb")
+def test_the_alert_of_a_clock_that_stays_wrong_stays_open(scene: PaymentDesk) -> None:
+    """An alert that is older than a day stays open as long as the clock is still measured as wrong."""
+    assert run_drift_alert(scene, -5.0) == 1
+    scene.place.drop_table_triggers("alerts")
+    scene.place.sql("UPDATE alerts SET detected_at = detected_at - INTERVAL 25 HOUR")
+    assert run_drift_alert(scene, -5.0) == 0
+    assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [1]
+
+
+class ServerContext:
+    """The service context of a desk whose SQLite file counts as a database server, which has a clock."""
+
+    def __init__(self, context: ServiceContext) -> None:
+        self._context = context
+
+    @property
+    def database(self) -> SimpleNamespace:
+        return SimpleNamespace(is_server=True, read=self._context.database.read)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._context, name)
+
+
+@pytest.mark.engines("sqlite")
+def test_no_age_ends_the_alert_of_a_wrong_clock(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the times of an invented server: the alert stays the same one after more than a day of wrong
+    measurements, and closes when the clock is right."""
+    context, now = cast(ServiceContext, ServerContext(scene.context)), scene.context.now()
+    monkeypatch.setattr(clocks, "read_desk_request_delays", lambda _conn: {})
+    monkeypatch.setattr(clocks, "read_server_time", lambda _conn: now)
+    with act_as(WORKER):
+        assert ClockDriftAlerts(context, lambda: now + timedelta(seconds=60)).update_alerts() == 1
+        scene.place.drop_table_triggers("alerts")
+        scene.place.sql("UPDATE alerts SET detected_at = datetime(detected_at, '-25 hours')")
+        assert ClockDriftAlerts(context, lambda: now + timedelta(seconds=60)).update_alerts() == 0
+        assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [1]
+        assert ClockDriftAlerts(context, lambda: now).update_alerts() == 1
 
 
 @pytest.mark.engines("sqlite")

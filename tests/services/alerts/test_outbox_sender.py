@@ -171,6 +171,23 @@ def test_a_long_wait_of_the_outbox_raises_one_alert(
     assert list_late_alerts(context) == []
 
 
+@expects_log_of_unaccepted_events
+def test_the_alert_closes_when_the_publisher_is_removed(
+    tmp_path: Path, receiver: AlertReceiver, clock: ManualClock
+) -> None:
+    """The alert about waiting events closes when the setting of the webhook has been removed."""
+    receiver.answers = lambda _event, _nth: 503
+    settings = make_webhook_settings(receiver.url)
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **settings) as console:
+        store_events(console._context, "a-1")
+        clock.at += 2 * UNPUBLISHED_ALERT_AGE
+        run_sender(console._context)
+        assert len(list_late_alerts(console._context)) == 1
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
+        run_sender(console._context)
+        assert (count_waiting(console._context), list_late_alerts(console._context)) == (1, [])
+
+
 def list_late_alerts(context: ServiceContext) -> list[str]:
     """Return the texts of the open alerts about events that wait too long."""
     with context.database.read() as conn:
