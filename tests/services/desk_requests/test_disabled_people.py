@@ -25,6 +25,7 @@ from console.store.desk_requests import requests
 from tests.support.invented import invent_numbers
 from tests.support.places import Place, ServerPlace
 from tests.support.team_mode import execute_desk_requests, start_team_mode
+from tests.support.waiting import wait_until
 
 OPENING_TEXT = json.dumps(
     {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
@@ -47,7 +48,15 @@ class DisabledScene:
         return self.place.get_account_name("op-a")
 
     def disable(self) -> None:
+        """Disable op-a, and wait until the worker's node of a cluster has applied this."""
         self.place.sql(f"UPDATE operators SET disabled_at = UTC_TIMESTAMP() WHERE name = '{self.name}'")
+
+        def is_disabled_for_worker() -> bool:
+            with self.worker.database.read() as conn:
+                query = text("SELECT disabled_at FROM operators WHERE name = :name")
+                return conn.scalar(query, {"name": self.name}) is not None
+
+        wait_until(is_disabled_for_worker, "the worker's node has the disabled person")
 
     def take_request(self) -> TakenDeskRequest:
         """Let the worker take the next request, and return it."""

@@ -7,8 +7,6 @@ from pathlib import Path
 import console
 
 REASONS_TO_RUN_AGAIN = {
-    "audit export": "it only reads the database, and the file of the first call stays as it is",
-    "audit verify": "it only reads",
     "bulk run": "a second call continues the run",
     "db accounts apply": "a second call completes what an interrupted one left",
     "db merchant": "a second call finds that the merchant is stored, and changes nothing",
