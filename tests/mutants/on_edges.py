@@ -360,8 +360,8 @@ ON_EDGES: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/backup/backup.py",
-                "folder / archive.SQLITE_FILE, former_file, kept_name, prepare_draft",
-                "folder / archive.SQLITE_FILE, former_file, kept_name",
+                "source_file, former_file, kept_name, prepare_draft",
+                "source_file, former_file, kept_name",
             ),
         ),
         ("tests/cli/test_backup.py::test_no_desk_buys_again_after_a_killed_restore",),

@@ -236,24 +236,43 @@ def restore(
                 _anchor_replaced_database(settings, database.file, manifest.database_id)
                 begin_last_steps()
                 kept_name = database.file.resolve().name + replaced_file_suffix
-                former_file = database.file
-                if former_file.exists():
-                    facts = replace(facts, earlier_database_file=str(former_file.resolve().with_name(kept_name)))
-
-                def prepare_draft(draft: Path) -> None:
-                    nonlocal has_raised_alert
-                    has_raised_alert = _prepare_restored_file(settings, draft, former_file, manifest, clock.now())
-                    if request is not None:
-                        draft_facts = replace(facts, has_raised_alert=has_raised_alert)
-                        _store_request_in_draft(settings, draft, request, draft_facts, clock.now())
-
-                kept_path = sqlite_copy.replace_database_file(
-                    folder / archive.SQLITE_FILE, former_file, kept_name, prepare_draft
+                kept_path, has_raised_alert = _replace_sqlite_file(
+                    settings, folder / archive.SQLITE_FILE, database.file, kept_name, manifest, facts, request, clock
                 )
     _complete_restored_database(settings, manifest, request, facts, clock.now())
     return RestoreResult(
         backup, kept_path, spool_outcome, restored_documents, schema_before, has_raised_alert=has_raised_alert
     )
+
+
+def _replace_sqlite_file(
+    settings: Settings,
+    source_file: Path,
+    former_file: Path,
+    kept_name: str,
+    manifest: BackupManifest,
+    facts: RestoreFacts,
+    request: RequestKey | None,
+    clock: Clock,
+) -> tuple[Path | None, bool]:
+    """Replace this desk's database file `former_file` by a prepared copy of the backup's file `source_file`. Return
+    the new path of the former file, which gets the name `kept_name` (None: there was no former file), and True if the
+    copy contains a new alert about the loss. The copy also has the request of the restore with `facts`, if there is a
+    request id.
+    """
+    has_raised_alert = False
+    if former_file.exists():
+        facts = replace(facts, earlier_database_file=str(former_file.resolve().with_name(kept_name)))
+
+    def prepare_draft(draft: Path) -> None:
+        nonlocal has_raised_alert
+        has_raised_alert = _prepare_restored_file(settings, draft, former_file, manifest, clock.now())
+        if request is not None:
+            draft_facts = replace(facts, has_raised_alert=has_raised_alert)
+            _store_request_in_draft(settings, draft, request, draft_facts, clock.now())
+
+    kept_path = sqlite_copy.replace_database_file(source_file, former_file, kept_name, prepare_draft)
+    return kept_path, has_raised_alert
 
 
 def complete_begun_restore(settings: Settings, folder: Path, facts: RestoreFacts, now: datetime) -> RestoreResult:
