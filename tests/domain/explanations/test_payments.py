@@ -208,23 +208,21 @@ def test_no_probe_is_advised_if_the_provider_cannot_be_called(expires_at: dateti
     assert (step.action, step.command) == (None, SHOW)
 
 
-@pytest.mark.parametrize("reason", [None, *WorkReason])
-@pytest.mark.parametrize("work", WorkState)
 @pytest.mark.parametrize("state", P)
-def test_an_explanation_offers_no_probe_without_a_reachable_provider(
-    state: PaymentState, work: WorkState, reason: WorkReason | None
-) -> None:
+def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: PaymentState) -> None:
     """The explanation of a payment whose provider can't be called never has the command, the button or the sentence
     of a probe, in any state and for any reason.
     """
-    at = NOW if work is WorkState.SCHEDULED else None
-    record = replace(PAID, state=state, work=Work(work, at, reason, 1), provider="bank")
-    for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):
-        relations = PaymentRelations(PENDING, can_ask_provider=False, provider_meaning=provider_meaning)
-        step = explain_payment(replace(record, certainty=certainty, relations=relations), NOW).next_step
-        assert step.action != "probe"
-        assert "probe" not in f"{step.code} {step.command}"
-        assert step.code not in ("next.payment_confirmed_later", "next.payment_reconcile", "next.payment_go_on")
+    meanings = (None, P.COMPLETED, P.PAYMENT_FAILED)
+    for work, reason, certainty, meaning in product(WorkState, (None, *WorkReason), Certainty, meanings):
+        at = NOW if work is WorkState.SCHEDULED else None
+        record = replace(PAID, state=state, work=Work(work, at, reason, 1), provider="bank", certainty=certainty)
+        relations = PaymentRelations(PENDING, can_ask_provider=False, provider_meaning=meaning)
+        step = explain_payment(replace(record, relations=relations), NOW).next_step
+        case = (work, reason, certainty, meaning)
+        assert step.action != "probe", case
+        assert "probe" not in f"{step.code} {step.command}", case
+        assert step.code not in ("next.payment_confirmed_later", "next.payment_reconcile", "next.payment_go_on"), case
 
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
