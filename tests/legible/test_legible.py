@@ -52,7 +52,7 @@ BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
 ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
 
 
-@pytest.mark.parts_by_day(3, "the screens are looked at in parts")
+@pytest.mark.parts_by_day(2, "the screens are looked at in parts")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
     """At the largest text size in the smallest window, every page and dialog shows its texts completely, and Enter
