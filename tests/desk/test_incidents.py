@@ -24,6 +24,7 @@ from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow
 from tests.desk.test_refunds import open_payment, payment
 from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import Person
 
 __all__ = ["payment"]
 
@@ -177,3 +178,45 @@ def test_a_link_selects_its_incident(
     for incident in window_desks.acting_desk.incidents.list_incidents():
         person.frame.show_route(AlertsRoute(incident.main_alert.id))
         person.wait_until(partial(is_incident_shown, person.wait_for_page(AlertsPage), incident.id))
+
+
+def test_a_link_never_shows_another_incident_than_its_own(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
+    """A link to an incident whose alerts are closed selects this incident, although the list has only the open ones.
+    A link to an incident that doesn't exist says so. Without a link the list has the open incidents again."""
+    context = window_desks.acting_desk._context
+    for number in range(2):
+        rule = f"queue_age_{number}"
+        context.write(
+            lambda tx, rule=rule, id=number + 1: alerts.raise_alert(  # type: ignore[misc]
+                tx.conn, rule, "queue", id, None, "5", "0", context.now()
+            )
+        )
+    first, second = (incident.id for incident in window_desks.acting_desk.incidents.list_incidents())
+    context.write(lambda tx: alerts.resolve(tx.conn, second, context.now()))
+    person = open_window()
+    page = open_incident(person, first)
+    assert is_incident_shown(page, first)
+    open_incident(person, second)
+    assert is_incident_shown(page, second)
+    assert "missing incident" not in page.list_bar_names()
+    assert page.take_button not in page._offered_buttons
+    open_incident(person, 10**17)
+    assert "missing incident" in page.list_bar_names()
+    open_incident(person, 0)
+    assert [incident.id for incident in page.table.all_rows] == [first]
+    assert "missing incident" not in page.list_bar_names()
+    context.write(lambda tx: alerts.resolve(tx.conn, first, context.now()))
+    open_incident(person, first)
+    assert is_incident_shown(page, first)
+    open_incident(person, 10**17)
+    assert (page.current_incident, page.list_bar_names()) == (None, ("missing incident",))
+
+
+def open_incident(person: Person, alert_id: int) -> AlertsPage:
+    """Open the page of incidents as a link does, with the id of one of the incident's alerts (0: without a link)."""
+    person.frame.show_route(AlertsRoute(alert_id))
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until_read()
+    return page

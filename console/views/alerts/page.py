@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 from PySide6.QtGui import QResizeEvent
@@ -12,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import Incident, IncidentState
-from console.domain.errors import ErrorCode
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.domain.tasks.records import Alert
@@ -42,12 +43,16 @@ from console.views.widgets.window.notification_bars import NotificationBar
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 
+if TYPE_CHECKING:
+    from console.app import Console
+
 _MIN_VISIBLE_INCIDENT_ROWS = 4
 """The number of rows for which the list always has room, also if the panel below the list is high."""
 _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 """Height of the incident's panel, as a part of the page's height."""
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 _SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
+_MISSING_INCIDENT_BAR_NAME = "missing incident"
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
 
@@ -86,6 +91,7 @@ class AlertsPage(Page):
         translate = context.translate
         self._are_closed_shown = False
         self._linked_alert_id = 0
+        self._must_select_linked_incident = False
         self._has_current_incident = False
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds_key=False)
         self.closed_button.clicked.connect(self._toggle_closed_incidents)
@@ -218,8 +224,9 @@ class AlertsPage(Page):
     # -- reading
 
     def show_route(self, route: object) -> None:
-        if isinstance(route, AlertsRoute) and route.id:
-            self._linked_alert_id = route.id
+        if isinstance(route, AlertsRoute):
+            self._linked_alert_id, self._must_select_linked_incident = route.id, bool(route.id)
+            self.hide_bar(_MISSING_INCIDENT_BAR_NAME)
         self.refresh("entered")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
@@ -229,9 +236,9 @@ class AlertsPage(Page):
         return any(kind == "alert" for kind, _ in changes)
 
     def read_data(self, reason: str) -> None:
-        include_closed = self._are_closed_shown
+        include_closed, linked_alert_id = self._are_closed_shown, self._linked_alert_id
         self.context.run_read(
-            lambda services: services.incidents.list_incidents(include_closed=include_closed),
+            lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
             partial(self._show_incidents, is_automatic=reason == "changed"),
             self.show_reading_failure,
             caller=self,
@@ -278,9 +285,16 @@ class AlertsPage(Page):
 
     @Slot()
     def _select_linked_or_first_incident(self) -> None:
-        if self._linked_alert_id and self.table.go_to_item(self._is_named_by_link):
-            self._linked_alert_id = 0
-        elif self.table.current_item is None:
+        """Select the incident of the link that opened the page, once. If no incident has the link's alert, show a bar
+        which says so. Without a link, select the first incident if none is selected."""
+        must_select, self._must_select_linked_incident = self._must_select_linked_incident, False
+        is_selected = must_select and self.table.go_to_item(self._is_named_by_link)
+        if must_select and not is_selected:
+            sentence = self.context.translate("error.not_found.full", kind="incident", id=self._linked_alert_id)
+            lead = self.context.translate("incident.link_not_opened")
+            bar = NotificationBar(lead, sentence, tone="care", icon_name="square_bang")
+            self.show_bar(_MISSING_INCIDENT_BAR_NAME, bar)
+        if self.table.current_item is None:
             self.table.go_to_first()
         self._show_incident(self.table.current_item)
 
@@ -564,6 +578,20 @@ class AlertsPage(Page):
         route = incident_texts.find_action_route(incident)
         if route is not None:
             self.context.navigate(route)
+
+
+def _read_incidents(services: "Console", linked_alert_id: int, *, include_closed: bool) -> tuple[Incident, ...]:
+    """Return the incidents of the list, and after them the incident that has the alert `linked_alert_id`, if the list
+    doesn't contain it: its alerts are closed. `linked_alert_id` is 0 if no link names an alert."""
+    incidents = services.incidents.list_incidents(include_closed=include_closed)
+    if not linked_alert_id or any(alert.id == linked_alert_id for incident in incidents for alert in incident.alerts):
+        return incidents
+    try:
+        return (*incidents, services.incidents.read_incident(linked_alert_id))
+    except ConsoleError as refusal:
+        if refusal.code != ErrorCode.NOT_FOUND:
+            raise
+        return incidents
 
 
 def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:
