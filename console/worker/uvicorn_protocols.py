@@ -202,6 +202,14 @@ class HttpProtocol(H11Protocol):
                 super().data_received(chunk)
         self._update_timers()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._mark_slot()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._mark_slot()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
         self._cancel_timers()
@@ -261,18 +269,24 @@ class HttpProtocol(H11Protocol):
 
     def _update_timers(self) -> None:
         """Start the timer for the head of a request while the connection waits for one, and cancel it otherwise. The
-        pause between two requests has a timer of its own. From the end of a request until its answer, the program
-        can't take the connection's slot away.
+        pause between two requests has a timer of its own.
         """
-        self.slot.mark_waiting(
-            self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._closing_transport.has_sent_last_answer
-        )
+        self._mark_slot()
         is_awaiting_head = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
         if not is_awaiting_head and self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
         elif is_awaiting_head and self._head_timer is None and not self.transport.is_closing():
             self._head_timer = self.loop.call_later(self.options.head_timeout_seconds, self.transport.abort)
+
+    def _mark_slot(self) -> None:
+        """Mark the slot as waiting, or not. From the end of a request until its answer, the program can't take the
+        slot away, except while the sender doesn't read its answers."""
+        self.slot.mark_waiting(
+            self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE)
+            or self.flow.write_paused
+            or self._closing_transport.has_sent_last_answer
+        )
 
     def _cancel_timers(self) -> None:
         for timer in (self._head_timer, self._age_timer):

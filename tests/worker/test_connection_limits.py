@@ -14,6 +14,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.settings.settings import Settings
+from console.worker import http_app
 from console.worker.connection_limits import (
     ConnectionSlot,
     NoCapacity,
@@ -135,6 +136,30 @@ def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
                 assert wait_until_closed(idle)
             holder.execute("ROLLBACK")
         assert [one.result().status for one in sent] == [200, 200]
+
+
+def test_a_connection_that_reads_no_answers_is_closed(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that send many requests and read no answer can't keep others out. As soon as an answer can't be sent,
+    a new connection may take the slot of such a client.
+    """
+    scene.insert_order("ORD-1", 3300)
+    real = http_app._open_socket
+
+    def open_socket_with_small_buffers(options: ReceiverOptions) -> socket.socket:
+        listening_socket = real(options)
+        listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # each connection inherits it
+        return listening_socket
+
+    monkeypatch.setattr(http_app, "_open_socket", open_socket_with_small_buffers)
+    with run_receiver(scene.taker, max_connections=2) as receiver, ExitStack() as kept:
+        for _ in range(2):
+            deaf = kept.enter_context(socket.socket())
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+            deaf.connect((receiver.host, receiver.port))
+            deaf.sendall(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n" * 40)
+        post = scene.make_bank_notice("e-1", "ORD-1")
+        wait_until(lambda: receiver.deliver_notice(post).status == 200, "the notice is taken")
+    assert scene.read_order("ORD-1").state == "paid"
 
 
 @pytest.mark.parametrize("chunked", [True, False])
