@@ -45,6 +45,11 @@ class RequestRefused(Exception):
     tests read the text of this exception."""
 
 
+class BodyTooSlow(Exception):
+    """Raised if the body of a request doesn't arrive in time. The notice may be genuine, and nobody has judged it, so
+    the receiver tells the sender to try again later."""
+
+
 class NoCapacity(Exception):
     """Raised if a thread pool or the list of `/live` listeners is full. If the request was a notice or came from a
     listener, the receiver then tells the sender or listener to try again later. Other work is skipped."""
@@ -320,8 +325,8 @@ def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
 async def read_body(request: "Request", largest_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body of the request.
 
-    Raises RequestRefused if the body has more than `largest_bytes` bytes, or does not arrive within
-    `timeout_seconds`.
+    Raises RequestRefused if the body has more than `largest_bytes` bytes, and BodyTooSlow if it does not arrive
+    within `timeout_seconds`.
     """
     from starlette.requests import ClientDisconnect
 
@@ -333,7 +338,7 @@ async def read_body(request: "Request", largest_bytes: int, timeout_seconds: flo
                 if len(body) > largest_bytes:
                     raise RequestRefused("length")
     except TimeoutError:
-        raise RequestRefused("slow") from None
+        raise BodyTooSlow from None
     except ClientDisconnect:
         raise RequestRefused("gone") from None
     return bytes(body)

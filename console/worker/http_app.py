@@ -38,6 +38,7 @@ from console.worker.connection_limits import (
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
+    BodyTooSlow,
     ConnectionSlot,
     NoCapacity,
     OpenConnections,
@@ -109,8 +110,8 @@ class Receiver:
     async def answer_signed_notice(self, request: Request) -> Response:
         """Check, store and answer a notice with a signature whose sender is no registered provider. The sender's
         name (`source`) is the last part of the request's path. The answer is 200 after the notice is stored, a
-        refusal if the request or its signature is invalid, and a request to try later if the receiver is busy
-        or fails.
+        refusal if the request or its signature is invalid, and a request to try later if the body does not arrive
+        in time, or if the receiver is busy or fails.
         """
         return await self._answer_notice(request, request.path_params["source"])
 
@@ -127,6 +128,9 @@ class Receiver:
             result = _REFUSED_RESULT
         except NoCapacity:
             result = _BUSY_RESULT
+        except BodyTooSlow:
+            result = _BUSY_RESULT
+            _count_request(request, is_genuine=False)
         except ConsoleError as error:
             _log.info("a notice could not be taken: %s", error.code)
         except Exception:
@@ -148,8 +152,8 @@ class Receiver:
     async def _verify_notice(self, request: Request, notice_source: str) -> CheckedNotice:
         """Read the request, and let the service verify the notice in it. Return the checked notice.
 
-        Raises RequestRefused for a request that the receiver itself refuses, and NoCapacity if the thread pool is
-        full.
+        Raises RequestRefused for a request that the receiver itself refuses, BodyTooSlow if its body does not arrive
+        in time, and NoCapacity if the thread pool is full.
         """
         if not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source) or (
             provider_registry.find_provider(notice_source) and "source" in request.path_params

@@ -14,7 +14,7 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.settings.settings import Settings
-from console.worker import http_app
+from console.worker import abuse_limiter, http_app
 from console.worker.connection_limits import (
     ConnectionSlot,
     NoCapacity,
@@ -70,11 +70,18 @@ def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said
         assert wait_until_closed(line)
 
 
-def test_a_request_with_an_unfinished_body_is_refused(scene: PaymentDesk) -> None:
-    """A request whose body isn't complete in time gets the uniform refusal."""
-    with run_receiver(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.open_connection() as line:
-        line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
-        assert parse_answer(read_all(line)).body == b"refused\n"
+def test_a_notice_whose_body_is_late_may_be_sent_again(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the body of a notice isn't complete in time, the receiver answers 503 with `retry-after`, because the notice
+    may be genuine. It counts against the address, so slow clients are blocked like others."""
+    monkeypatch.setattr(abuse_limiter, "REFUSALS_PER_FULL_BUCKET", 2.0)
+    monkeypatch.setattr(abuse_limiter, "REFILLED_TOKENS_PER_SECOND", 0.0)
+    with run_receiver(scene.taker, body_timeout_seconds=0.05) as receiver:
+        for _ in range(2):
+            with receiver.open_connection() as line:
+                line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
+                answer = parse_answer(read_all(line))
+            assert (answer.status, answer.headers["retry-after"], answer.headers["connection"]) == (503, "1", "close")
+        assert receiver.get("/healthz").status == 0
 
 
 def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
