@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 
 from console.app import Console
 from console.domain.alerts.incidents import IncidentState
@@ -19,9 +20,11 @@ from console.views.alerts.incident_dialogs import (
     SnoozeIncidentDialog,
 )
 from console.views.alerts.page import AlertsPage
+from console.views.help.shortcuts_dialog import open_shortcuts_dialog
 from console.views.runtime.context import Toast
 from console.views.runtime.routes import AlertsRoute, PaymentRoute, QueuesRoute
 from tests.desk.conftest import OpenWindow
+from tests.desk.test_lock import unlock_window
 from tests.desk.test_refunds import open_payment, payment
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
@@ -149,6 +152,27 @@ def test_a_link_is_copied_and_a_sent_link_is_opened(
         waiting = pool.submit(send_link, home, copied)
         person.wait_until(waiting.done)
     assert isinstance(person.frame.current_route, AlertsRoute)
+
+
+def test_a_link_that_met_a_dialog_opens_nothing_later(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+    """A link that arrives while a dialog is open only shows a message. It opens no page after the dialog is closed
+    and the window is locked and unlocked."""
+    person = open_window()
+    person.frame.show_route(QueuesRoute("review"))
+    person.wait_until_read()
+    toasts: list[Toast] = []
+    person.frame.context.toast_requested.connect(toasts.append)
+    open_shortcuts_dialog(person.frame, person.frame.current_page)
+    person.wait_until(lambda: QApplication.activeModalWidget() is not None)
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send_link, person.frame.context.settings.home, "support-console:screen/audit")
+        person.wait_until(sent.done)
+    person.wait_until(lambda: bool(toasts))
+    person.press("Escape")
+    person.wait_until(lambda: QApplication.activeModalWidget() is None)
+    person.press("Ctrl+L")
+    unlock_window(window_desks, person)
+    assert person.frame.current_route == QueuesRoute("review")
 
 
 def list_hinted_keys(page: AlertsPage) -> set[str]:

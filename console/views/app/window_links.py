@@ -49,15 +49,16 @@ class WindowLinkHandler(QObject):
     @Slot()
     def open_received_link(self) -> None:
         """Open the page of the received link that has not been opened yet. Do nothing if there is no such link, or if
-        the window is covered. While a dialog is open, show a toast instead."""
+        the window is covered. While a dialog is open, show a toast instead and drop the link: it must not replace a
+        page later, when nobody expects it."""
         link = self._waiting_link
         if link is None or not self._context.is_ready or self._frame.window_cover.is_covered:
             return
+        self._waiting_link = None
         if QApplication.activeModalWidget() is not None:
             sentence = self._context.translate("link.dialog_open", link=format_link(link))
             self._context.show_toast(sentence, icon_name="square_bang", tone="care")
             return
-        self._waiting_link = None
         self._context.navigate(convert_link_to_route(link))
 
     @Slot()
