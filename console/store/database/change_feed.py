@@ -85,15 +85,14 @@ def read_changes_after_state_query(
     (kind, id). If the feed has lost rows, return the mark of the present state and no changes. Only for a server:
     the caller has already run FEED_STATE_QUERY, and `state_row` is the row of its result.
     """
-    if state_row.open_rows < len(
-        after_mark.read_ids
-    ):  # fewer rows than before: the database was restored from a backup
-        return _make_present_mark(conn), ()
+    latest_id = state_row.latest or 0
+    if state_row.open_rows < len(after_mark.read_ids) or latest_id < after_mark.newest_id:
+        return _make_present_mark(conn), ()  # fewer rows than before: the database was restored from a backup
     rows: list[FeedRow] = []
     if state_row.open_rows > len(after_mark.read_ids):
         open_rows = _read_open_rows(conn, after_mark.complete_up_to_id, after_mark.newest_id)
         rows += [row for row in open_rows if row.id not in after_mark.read_ids]
-    if (state_row.latest or 0) > after_mark.newest_id:
+    if latest_id > after_mark.newest_id:
         rows += _read_later_rows(conn, after_mark)
     return _compute_next_mark(after_mark, rows, [row.id for row in rows]), _list_changed_subjects(rows)
 

@@ -117,6 +117,30 @@ def test_the_feed_of_a_restored_database_is_read_from_its_end(migrated_server_da
     assert read_new_changes(migrated_server_database, mark)[1] == [77]
 
 
+def test_the_feed_of_a_restored_database_is_read_after_a_quiet_time(
+    migrated_server_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A desk whose mark has no open rows, because nothing changed for minutes, finds by the latest id that the
+    database was restored. It reads the changes that get ids of lost ones."""
+    clock = [0.0]
+    monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
+    announce_changes(migrated_server_database, *range(10))
+    mark, _ = read_new_changes(migrated_server_database, None)
+    for _ in range(2):
+        clock[0] += change_feed.OPEN_ID_SECONDS
+        mark, _ = read_new_changes(migrated_server_database, mark)
+    assert mark.read_ids == frozenset()
+    with migrated_server_database.write_without_retries() as tx:
+        tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
+        tx.conn.exec_driver_sql(
+            "ALTER TABLE changes AUTO_INCREMENT = 1"
+        )  # the next id is the one after the newest row
+    mark, told = read_new_changes(migrated_server_database, mark)
+    assert told == []
+    announce_changes(migrated_server_database, 77)
+    assert read_new_changes(migrated_server_database, mark)[1] == [77]
+
+
 def test_a_long_feed_is_read_in_several_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """If there are more changes than one read returns, the next reads return the rest."""
     mark, _ = read_new_changes(database, None)
