@@ -75,7 +75,8 @@ class ReceiverOptions:
 
     The receiver reads the figures of the metrics from the database at most once in `metrics_interval_seconds`. At
     most `max_live_clients` listeners of `/live` are connected; the receiver disconnects a listener if more than
-    `max_live_queue_length` messages wait for it. It reads the changes for listeners every `live_interval_seconds`.
+    `max_live_queue_length` messages wait for it. It reads the changes every `live_interval_seconds`, and
+    disconnects all listeners if it could not read them for `max_live_outage_seconds`.
     """
 
     bind_address: str = "127.0.0.1"
@@ -99,6 +100,7 @@ class ReceiverOptions:
     max_live_clients: int = 64
     max_live_queue_length: int = 64
     live_interval_seconds: float = 0.5
+    max_live_outage_seconds: float = 10.0
 
     @staticmethod
     def from_settings(settings: Settings) -> "ReceiverOptions":

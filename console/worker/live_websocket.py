@@ -168,9 +168,9 @@ class LiveFeedHub:
 
         Raises NoCapacity if there are too many listeners, ConsoleError if the database is unreachable.
         """
-        if len(self._listeners) >= self._options.max_live_clients:
-            raise NoCapacity
         async with self._join_lock:
+            if len(self._listeners) >= self._options.max_live_clients:
+                raise NoCapacity
             if self._poller is None:
                 self._feed_mark, _ = await self._read_changes(None)
                 self._last_sent.clear()
@@ -210,14 +210,23 @@ class LiveFeedHub:
 
     async def _poll_feed(self) -> None:
         """Read the change feed every `live_interval_seconds` until cancelled, and send the changes to all listeners.
-        After a failed reading, the next one begins at the same position."""
+        After a failed reading, the next one begins at the same position. If no reading succeeds for
+        `max_live_outage_seconds`, or if the feed has lost rows, disconnect all listeners: they may have outdated
+        states, and connect again for a snapshot."""
+        loop = asyncio.get_running_loop()
+        read_at = loop.time()
         while True:
             await asyncio.sleep(self._options.live_interval_seconds)
             try:
-                self._feed_mark, changes = await self._read_changes(self._feed_mark)
+                mark, changes = await self._read_changes(self._feed_mark)
             except Exception as error:  # the next reading begins at the same position
                 _log.info("the feed could not be read: %s", type(error).__name__)
+                if loop.time() - read_at > self._options.max_live_outage_seconds:
+                    self._disconnect_listeners()
                 continue
+            if self._feed_mark is not None and mark.newest_id < self._feed_mark.newest_id:
+                self._disconnect_listeners()
+            self._feed_mark, read_at = mark, loop.time()
             if changes:
                 self._broadcast_changes(changes)
 
@@ -243,10 +252,13 @@ class LiveFeedHub:
             del self._last_sent[next(iter(self._last_sent))]
         return change.version is None or change != last_sent
 
-    async def close(self) -> None:
-        """Disconnect all listeners and stop reading the change feed."""
+    def _disconnect_listeners(self) -> None:
         for listener in list(self._listeners):
             listener.end_event.set()
+
+    async def close(self) -> None:
+        """Disconnect all listeners and stop reading the change feed."""
+        self._disconnect_listeners()
         if self._poller is not None:
             self._poller.cancel()
             with suppress(asyncio.CancelledError):
@@ -296,7 +308,8 @@ class LiveFeedEndpoint:
             return
         assert channels is not None  # noqa: S101  # _find_refusal_reason has refused None
         await websocket.accept()
-        if not headers and not self._is_valid_token(await self._receive_token(websocket)):
+        token = _parse_bearer_token(headers[0]) if headers else await self._receive_token(websocket)
+        if not self._is_valid_token(token):
             self._count_request(websocket, is_genuine=False)
             await _close_websocket(websocket, REFUSED_CLOSE_CODE)
             await self._record_refusal(websocket, "token")
@@ -308,7 +321,7 @@ class LiveFeedEndpoint:
             await _close_websocket(websocket, TRY_LATER_CLOSE_CODE)
             return
         try:
-            await self._send_until_end(websocket, listener)
+            await self._send_until_end(websocket, listener, token)
         finally:
             self._hub.remove_listener(listener)
 
@@ -372,12 +385,14 @@ class LiveFeedEndpoint:
             return None
         return None if text is None else _parse_token_message(text)
 
-    async def _send_until_end(self, websocket: WebSocket, listener: LiveFeedListener) -> None:
-        """Send the changes until the listener disconnects, reads too slowly, or the receiver stops."""
+    async def _send_until_end(self, websocket: WebSocket, listener: LiveFeedListener, token: str | None) -> None:
+        """Send the changes until the listener disconnects, reads too slowly, its token is replaced, or the receiver
+        stops."""
         tasks = [
             asyncio.create_task(self._send_messages(websocket, listener)),
             asyncio.create_task(_await_disconnect(websocket)),
             asyncio.create_task(listener.end_event.wait()),
+            asyncio.create_task(self._await_replaced_token(token)),
         ]
         try:
             ended_tasks, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -385,8 +400,17 @@ class LiveFeedEndpoint:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if tasks[1] not in ended_tasks:
+        if tasks[3] in ended_tasks:
+            await _close_websocket(websocket, REFUSED_CLOSE_CODE)
+        elif tasks[1] not in ended_tasks:
             await _close_websocket(websocket, GOING_AWAY_CLOSE_CODE if self.is_closing else TRY_LATER_CLOSE_CODE)
+
+    async def _await_replaced_token(self, token: str | None) -> None:
+        """Wait until the token of a connected listener is no longer valid. The tokens are read again every
+        LIVE_TOKEN_RELOAD_SECONDS."""
+        while self._is_valid_token(token):
+            await asyncio.sleep(LIVE_TOKEN_RELOAD_SECONDS)
+            await self._reload_tokens()
 
     async def _send_messages(self, websocket: WebSocket, listener: LiveFeedListener) -> None:
         snapshot = await self._hub.read_snapshot()

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.service_results import FeedMark
 from console.sandbox.server import Sandbox
+from console.services.monitoring.live_feed import LiveFeedReader
 from console.worker import abuse_limiter as offences
 from console.worker import live_websocket as live
 from console.worker.connection_limits import ReceiverOptions
@@ -236,10 +239,11 @@ def test_a_token_is_replaced_without_a_restart(
             )
 
         monkeypatch.setattr(own, "read_secret", get_or_refuse)
-        monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.0)
-        with run_receiver(scene.taker) as receiver:
+        monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.01)
+        with run_receiver(scene.taker) as receiver, connect_listener(receiver) as connected:
             assert _can_listen(receiver, TOKEN)
             kept["LIVE_TOKEN"] = OLD_TOKEN
+            assert read_close_code(connected) == 1008
             assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
             kept.clear()
             assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
@@ -375,6 +379,35 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
         assert receiver.get("/healthz").status == 200
 
 
+def test_a_listener_is_closed_while_the_feed_cannot_be_read(scene: PaymentDesk) -> None:
+    """If the feed can't be read for `max_live_outage_seconds`, the receiver closes each listener with 1013, because
+    silence would mean that nothing changes. A listener that connects later gets the snapshot."""
+    with (
+        run_receiver(scene.taker, live_interval_seconds=0.01, max_live_outage_seconds=0.05) as receiver,
+        connect_listener(receiver) as line,
+    ):
+        assert receive_message(line)["type"] == "snapshot"
+        scene.place.sql("ALTER TABLE changes RENAME TO away")
+        assert read_close_code(line) == 1013
+        scene.place.sql("ALTER TABLE away RENAME TO changes")
+        with connect_listener(receiver) as again:
+            assert receive_message(again)["type"] == "snapshot"
+
+
+@pytest.mark.engines("mariadb")
+def test_a_listener_is_closed_after_a_restore(scene: PaymentDesk) -> None:
+    """If the feed has lost rows, because the server's database was restored, the receiver closes each listener, which
+    connects again for a snapshot of the restored records."""
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
+    with (
+        run_receiver(scene.taker, live_interval_seconds=0.02) as receiver,
+        connect_listener(receiver) as line,
+    ):
+        assert receive_message(line)["type"] == "snapshot"
+        scene.place.sql("DELETE FROM changes")
+        assert read_close_code(line) == 1013
+
+
 def test_a_client_above_the_limit_of_listeners_is_closed(scene: PaymentDesk) -> None:
     """A client above the limit `max_live_clients` gets the close code 1013, which means "try again later"."""
     with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
@@ -382,6 +415,22 @@ def test_a_client_above_the_limit_of_listeners_is_closed(scene: PaymentDesk) -> 
             assert receive_message(kept.enter_context(connect_listener(receiver)))["type"] == "snapshot"
         with connect_listener(receiver) as line:
             assert read_close_code(line) == 1013
+
+
+def test_clients_that_connect_together_keep_the_limit(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit also holds for clients that wait together for the first reading of the feed."""
+    may_read, read_changes = Event(), LiveFeedReader.read_changes
+
+    def wait_and_read(reader: LiveFeedReader, mark: FeedMark | None) -> Any:
+        may_read.wait(WAIT_LIMIT_SECONDS)
+        return read_changes(reader, mark)
+
+    monkeypatch.setattr(LiveFeedReader, "read_changes", wait_and_read)
+    with run_receiver(scene.taker, max_live_clients=1) as receiver, ExitStack() as kept:
+        first, *others = [kept.enter_context(connect_listener(receiver)) for _ in range(3)]
+        may_read.set()
+        assert [read_close_code(line) for line in others] == [1013, 1013]
+        assert receive_message(first)["type"] == "snapshot"
 
 
 def test_listeners_get_a_close_frame_when_the_receiver_ends(scene: PaymentDesk, receiver: RunningReceiver) -> None:
