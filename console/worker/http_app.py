@@ -206,12 +206,13 @@ class Receiver:
         return Response(b"ok\n", media_type="text/plain")
 
     async def answer_readiness(self, _: Request) -> Response:
-        """Answer with HTTP status 200 if the database answers and no task is overdue, otherwise with 503. The
-        checked state is at most one second old."""
+        """Answer with HTTP status 200 if the database answers and no task is overdue, otherwise with 503. The last
+        check ended at most one second ago, so requests that arrive during a check share its result."""
         loop = asyncio.get_running_loop()
         async with self._readiness_lock:
             if loop.time() - self._readiness[0] >= 1:
-                self._readiness = (loop.time(), await self._is_ready())
+                is_ready = await self._is_ready()
+                self._readiness = (loop.time(), is_ready)
         is_ready = self._readiness[1]
         return Response(b"ready\n" if is_ready else b"not ready\n", 200 if is_ready else 503, media_type="text/plain")
 

@@ -2,10 +2,15 @@
 the same uniform refusal."""
 
 import json
+import queue
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from console.sandbox.server import Sandbox
+from console.services.monitoring.metrics import MetricFigureReader
+from console.worker import http_app
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 from tests.support.waiting import wait_until
@@ -229,6 +234,24 @@ def test_a_late_task_makes_the_process_unready_but_alive(scene: PaymentDesk, rec
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
     with run_receiver(scene.taker) as another:
         assert (another.get("/healthz").status, another.get("/readyz").status) == (200, 503)
+
+
+def test_requests_for_readiness_share_one_check(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database doesn't answer, requests to `/readyz` that arrive together share one check, so the last one
+    waits no longer than the first."""
+    begun, may_end = queue.Queue[None](), threading.Event()
+
+    def find_no_overdue_tasks(_: MetricFigureReader) -> tuple[str, ...]:
+        begun.put(None)
+        may_end.wait(WAIT_LIMIT_SECONDS)
+        return ()
+
+    monkeypatch.setattr(MetricFigureReader, "find_overdue_tasks", find_no_overdue_tasks)
+    monkeypatch.setattr(http_app, "_READINESS_TIMEOUT_SECONDS", 1.2)
+    with run_receiver(scene.taker) as receiver, ThreadPoolExecutor(4) as probes:
+        answers = list(probes.map(receiver.get, ["/readyz"] * 4))
+        may_end.set()
+    assert ([answer.status for answer in answers], begun.qsize()) == ([503] * 4, 1)
 
 
 def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDesk, receiver: RunningReceiver) -> None:
