@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from console.resource_paths import resources_dir
+from console.worker.connection_limits import MAX_BODY_BYTES
 from tests.support.waiting import PATIENCE_SECONDS
 
 UNIT = resources_dir() / "worker" / "support-console-worker.service"
@@ -70,3 +71,12 @@ def test_the_proxies_pass_every_notice_on_and_nothing_else() -> None:
         expected = path not in inside
         assert any(re.search(f"^(?:{pattern})$", path) for pattern in patterns) is expected, path
         assert any(fnmatchcase(path, glob) for glob in globs) is expected, path
+
+
+def test_the_proxies_pass_the_largest_body_on() -> None:
+    """The delivered proxy configurations have the receiver's limit for a body. nginx counts `m` in powers of two;
+    Caddy reads `MB` as a million bytes and `MiB` as a power of two."""
+    nginx = (UNIT.parent / "nginx.conf").read_text("utf-8")
+    caddy = (UNIT.parent / "Caddyfile").read_text("utf-8")
+    limits = re.findall(r"client_max_body_size (\d+)m;", nginx) + re.findall(r"max_size (\d+)MiB\n", caddy)
+    assert [int(limit) << 20 for limit in limits] == [MAX_BODY_BYTES] * 2
