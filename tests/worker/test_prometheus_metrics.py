@@ -11,6 +11,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from console.resource_paths import resources_dir
+from console.services.alerts.evaluate import AlertRuleEvaluator
+from console.services.process.context import WORKER, act_as
 from console.services.process.counters import LEASE_WAIT_CLASS_BOUNDS_SECONDS, ProcessCounters
 from tests.support.payment_desks import PaymentDesk
 from tests.worker.running_receiver import RunningReceiver, run_receiver
@@ -99,6 +101,19 @@ def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningR
     patterns = ("canary", r"(?<![\d.])4711(?!\d|\.\d*[1-9])", "7010001065142")
     assert [pattern for pattern in patterns if re.search(pattern, text)] == []
     assert re.search(patterns[1], "paid_minor 4711.0")
+
+
+def test_evidence_without_a_summary_counts_as_unanswered(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+    """A row of evidence with a blank summary, as another program may store it, counts as a call without an answer. It
+    stops neither the page of metrics nor the task that raises alerts."""
+    columns = "subject_kind, subject_id, at, source, who, sha256, summary, body"
+    at = scene.context.now().strftime("%Y-%m-%d %H:%M:%S")
+    for summary in ("", " ", "HTTP 200 SUCCEEDED"):
+        values = f"'payment', 1, '{at}', 'paypay.payment', 'x', '', '{summary}', ''"
+        scene.place.sql(f"INSERT INTO evidence ({columns}) VALUES ({values})")
+    assert get_sample(read_metrics(receiver), "api_availability") == pytest.approx(1 / 3)
+    with act_as(WORKER):
+        assert AlertRuleEvaluator(scene.context).update_alerts() == 0
 
 
 def test_two_reads_of_the_metrics_read_the_database_once(scene: PaymentDesk) -> None:

@@ -29,8 +29,9 @@ def get_provider(evidence_source: str) -> str:
 
 def classify_answer(summary: str) -> tuple[bool, bool]:
     """Return two flags for the summary of a call to a provider: True if the provider has answered, and True if its
-    answer was usable. A definite refusal is a usable answer."""
-    summary_words = summary.split()
+    answer was usable. A definite refusal is a usable answer. A blank summary, which this program never writes, is no
+    answer."""
+    summary_words = summary.split() or [""]
     outcome = summary_words[2] if summary_words[0] == "HTTP" and len(summary_words) > 2 else summary_words[0]
     has_answer = summary_words[0] == "HTTP" or outcome in _ANSWERED_OUTCOME_CLASSES
     return has_answer, has_answer and outcome not in _UNUSABLE_OUTCOME_CLASSES
