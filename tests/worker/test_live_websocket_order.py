@@ -135,6 +135,26 @@ def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
         assert story.wrong == []
 
 
+@pytest.mark.expects_log("a record with a value of a newer version can't be read")
+def test_a_record_that_cannot_be_read_stops_no_other_change(scene: PaymentDesk) -> None:
+    """A changed record with a value that this program doesn't know is sent with its kind and id only. The changes of
+    other records follow."""
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    with (
+        run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
+        connect_listener(receiver, "/live?channels=payment") as line,
+    ):
+        assert receive_message(line)["type"] == "snapshot"
+        scene.place.sql(
+            f"UPDATE payments SET work_state = 'of_a_newer_version', version = version + 1 WHERE id = {payment.id}",
+            f"INSERT INTO changes (kind, subject_id, at) VALUES ('payment', {payment.id}, '2026-11-20 03:00:00')",
+        )
+        (unread,) = receive_message(line)["changes"]
+        assert (unread["id"], unread["state"], unread["version"]) == (payment.id, None, None)
+        another = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
+        assert receive_message(line)["changes"][0]["id"] == another.id
+
+
 # Clients that are no listeners
 
 

@@ -2,6 +2,7 @@
 names, corporation numbers or amounts.
 """
 
+import logging
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from console.services.recovery.queues import QueueReader
 from console.store.credit_checks import credit_checks
 from console.store.database import change_feed
 from console.store.database.sqlalchemy_names import Connection
+from console.store.database.unreadable_rows import READ_ERRORS
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.records import any_record
@@ -25,6 +27,7 @@ from console.store.refunds import refunds
 LIVE_FEED_CHANNELS = (credit_checks.CREDIT_CHECK_KIND, payments.PAYMENT_KIND, orders.ORDER_KIND, refunds.REFUND_KIND)
 """Kinds of records to whose changes a listener of the live feed can subscribe."""
 MAX_ITEMS_PER_QUEUE = 20
+_log = logging.getLogger("console.worker")
 _MAX_RECORDS_READ = 200
 """Largest number of changed records of one call that are sent with their present state."""
 _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
@@ -119,7 +122,14 @@ class LiveFeedReader:
 def _read_summary(
     conn: Connection, kind: str, record_id: int, lapsed_ids: Mapping[str, AbstractSet[int]]
 ) -> RecordSummary:
-    record = any_record.find(conn, kind, record_id, lapsed_ids)
+    """Return the summary of the record with its present state. If there is no such record, or if it has a value that
+    this program doesn't know, such as one of a newer version, the summary has only kind and id, so that one record
+    doesn't keep the listeners from the changes of all others."""
+    try:
+        record = any_record.find(conn, kind, record_id, lapsed_ids)
+    except READ_ERRORS as fault:
+        _log.warning("%s %s can't be read: %s", kind, record_id, type(fault).__name__)
+        record = None
     return RecordSummary(kind, record_id) if record is None else _make_summary(record, None)
 
 
