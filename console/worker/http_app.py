@@ -8,6 +8,7 @@ run in threads, never on the event loop. If a thread pool is full, the receiver 
 import asyncio
 import logging
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -361,7 +362,10 @@ def _open_socket(options: ReceiverOptions) -> socket.socket:
     family = socket.AF_INET6 if ":" in options.bind_address else socket.AF_INET
     listening_socket = socket.socket(family, socket.SOCK_STREAM)
     try:
-        listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform == "win32":  # SO_REUSEADDR would let any other process use the same port at the same time
+            listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening_socket.bind((options.bind_address, options.port))
     except OSError:
         listening_socket.close()

@@ -26,6 +26,7 @@ class SandboxListener(SandboxServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = sys.platform != "win32"  # on Windows, it would let another process use the same port
     block_on_close = False
     request_queue_size = 1024
 
