@@ -93,14 +93,14 @@ class LiveFeedChanges:
         message has already replaced. A change that equals its record there (except `since`) or has an older version
         is left out. For any other change, the record's entry in `snapshot_versions` is removed.
         """
-        changes_in_snapshot = [
+        changes_in_snapshot = {
             change
             for change in self._changes
             if snapshot_versions
             and _restore_if_in_snapshot(
                 change, snapshot_versions.pop((change.kind, change.id), None), snapshot_versions
             )
-        ]
+        }
         if changes_in_snapshot:
             return make_changes_text(
                 [change for change in self._changes if change not in changes_in_snapshot], channels

@@ -113,6 +113,24 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
     assert make_sent_states(RecordSummary("payment", 1)) == [(1, None)]
 
 
+def test_many_changes_are_compared_with_the_snapshot_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of comparisons grows with the number of changes, not with its product with the records of the
+    snapshot, because the thread that makes the message also answers notices."""
+    states = [RecordSummary("payment", id, "user_payment", "known", "none", None, 4) for id in range(1_000)]
+    known = {("payment", state.id): replace(state) for state in states[:180]}
+    compare, compared = RecordSummary.__eq__, list[object]()
+
+    def count_and_compare(state: RecordSummary, other: object) -> bool:
+        compared.append(other)
+        return compare(state, other)
+
+    monkeypatch.setattr(RecordSummary, "__eq__", count_and_compare)
+    text = LiveFeedChanges(states).make_message_text(ALL_CHANNELS, known)
+    assert text is not None
+    assert len(json.loads(text)["changes"]) == 820
+    assert len(compared) <= len(states)
+
+
 def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
     """If two rows of the table `changes` name the same record and its state was sent for the first row, it isn't sent
     again for the second row.
