@@ -8,7 +8,8 @@ from console.domain.reason import Reason
 class SettingProblem(Reason):
     """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file.
 
-    ADDRESS_TAKEN: another program uses the address or port. ADDRESS_OF_OTHER_MACHINE,
+    ACCOUNT_LOCKED: the server has locked the database account, because an administrator or a worker said so, or after
+    too many wrong passwords. ADDRESS_TAKEN: another program uses the address or port. ADDRESS_OF_OTHER_MACHINE,
     TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only. BUCKET_SUPPORT_MISSING,
     KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
     desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: the address of a further
@@ -21,6 +22,7 @@ class SettingProblem(Reason):
     """
 
     ACCESS_DENIED = "access_denied"
+    ACCOUNT_LOCKED = "account_locked"
     ADDRESS_TAKEN = "address_taken"
     BAD_ADDRESS = "bad_address"
     BAD_CERTIFICATE = "bad_certificate"
@@ -93,3 +95,7 @@ class SettingProblem(Reason):
     USER_NAME_IN_URL = "url_userinfo"
     PROFILE_WRITABLE_BY_OTHERS = "writable_by_others"
     WRONG_TYPE = "wrong_type"
+
+
+LOGIN_REFUSED_PROBLEMS = (SettingProblem.ACCESS_DENIED, SettingProblem.ACCOUNT_LOCKED)
+"""Problems which mean that the database server refuses the account in use, so a person must sign in again."""

@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import quote, unquote
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.setting_problems import SettingProblem
+from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS, SettingProblem
 from console.settings.secrets import SECRET_VARIABLE_PREFIX, HiddenSecrets, SecretStore
 from console.settings.value_parsers import make_bad_profile_error
 
@@ -150,7 +150,7 @@ class DatabaseSignIn(HiddenSecrets):
     def forget_refused_account(self, error: ConsoleError) -> None:
         """If the error says that the database has refused the account, stop using the account, so that a person
         must sign in again. Other errors are ignored."""
-        if error.detail.get("problem") != SettingProblem.ACCESS_DENIED:
+        if error.detail.get("problem") not in LOGIN_REFUSED_PROBLEMS:
             return
         if self._entered_account is None:
             self.sign_in_reason = "refused"

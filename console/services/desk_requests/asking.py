@@ -102,8 +102,9 @@ class RemoteRequestIdService(RequestIdService):
         refusal, is sent with the first request. Raises worker_away if no worker is present or no worker takes the
         request in time (then nothing was sent); not_allowed if the person does not type the password (reason
         `password_needed`) or types a wrong password (`password_wrong`), or if the settings name an operator who isn't
-        the connected account (`other_account`); outcome_unknown (reason `asked`) if the desk stops waiting without an
-        answer; usage for a malformed request id or arguments that are too long; and the errors of the command.
+        the connected account (`other_account`); bad_profile (`account_locked`) if the server has locked the account;
+        outcome_unknown (reason `asked`) if the desk stops waiting without an answer; usage for a malformed request
+        id or arguments that are too long; and the errors of the command.
         """
         if command not in self._form_by_command:
             return act()

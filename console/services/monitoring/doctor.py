@@ -199,8 +199,8 @@ class HealthCheckService:
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return two wording keys: of the text about the failed check `name`, and of the text about its next step.
-        If the cause is an unavailable database, a missing sign-in, this desk's spool or a wrong setting, the first
-        text is about this cause only.
+        If the cause is an unavailable database, a missing sign-in, a locked account, this desk's spool or a wrong
+        setting, the first text is about this cause only.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
@@ -208,6 +208,8 @@ class HealthCheckService:
             verdict = name if name == "sign_in" else "unsigned"
             has_no_account_name = problem == SettingProblem.ACCOUNT_NAME_MISSING
             return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
+        if problem == SettingProblem.ACCOUNT_LOCKED:
+            return f"error.bad_profile.{problem}", "doctor.unseen.next"
         is_about_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
         next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"
         if error.code == ErrorCode.BAD_PROFILE and problem:

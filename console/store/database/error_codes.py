@@ -60,7 +60,9 @@ _CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
     _NO_QUORUM_ERROR, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,
     2002, 2003, 2006, 2013, 2014, 2055, 4031,  # client: connection refused, gone away or lost
 }  # fmt: skip
-_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
+# Locked by an administrator (MySQL, MariaDB); locked after too many wrong passwords (MySQL, MariaDB).
+_ACCOUNT_LOCKED_ERRORS = {3118, 4151, 3955, 4150}
+_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698, 1820, 1862} | _ACCOUNT_LOCKED_ERRORS
 _MISSING_RIGHT_ERRORS = {1142, 1143, 1227, 1370, 1401, 1410}  # 1401: MySQL, XA RECOVER without XA_RECOVER_ADMIN
 PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 """Numbers of server errors that refuse a new password: by the server's password check (a plugin or component), or by
@@ -81,6 +83,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
 _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
 """The error code that a person sees, by the error number of the server or of the client library."""
 _PROBLEM_BY_NUMBER = (
+    (_ACCOUNT_LOCKED_ERRORS, SettingProblem.ACCOUNT_LOCKED),
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
     ({1049}, SettingProblem.UNKNOWN_DATABASE),
     ({2026}, DatabaseUnreachableProblem.TLS_UNVERIFIED),
@@ -224,6 +227,11 @@ def is_unreachable(connection_error: BaseException) -> bool:
     free connection.
     """
     return _find_driver_error_number(connection_error) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
+
+
+def is_login_refused(error: BaseException | None) -> bool:
+    """True if `error` is the error of a server that refuses the account or its password; False for None."""
+    return _find_driver_error_number(error) in _LOGIN_REFUSED_ERRORS
 
 
 def has_no_quorum(error: BaseException | None) -> bool:

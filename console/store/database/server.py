@@ -252,8 +252,10 @@ class _ConnectionOpener:
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
                     raise
-                # An error about a lost quorum is more informative than another node's refused connection.
-                if not error_codes.has_no_quorum(error):
+                # An error about the login or a lost quorum says more than another node's refused connection.
+                if error_codes.is_login_refused(refused) or not (
+                    error_codes.is_login_refused(error) or error_codes.has_no_quorum(error)
+                ):
                     error = refused
                 continue
             if not self._server.has_no_time_limit:

@@ -22,7 +22,7 @@ from console.domain.queues.saved_views import VIEW_KIND, ViewCount
 from console.domain.records import Person
 from console.domain.recovery.records import WaitingProposal
 from console.domain.service_results import DeskUpdate, FeedMark, TaskRun
-from console.domain.setting_problems import SettingProblem
+from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS
 from console.views.runtime.context import WindowContext, WorkCounts
 from console.views.runtime.tasks import Failure
 
@@ -196,7 +196,7 @@ class BackgroundRefresh(QObject):
         emit the context's signal `sign_in_refused` instead, so that the person signs in again."""
         self._running_call_kinds.discard("feed")
         self._known_switches_version = None  # a database that is restored may use an id again
-        if failure.detail.get("problem") == SettingProblem.ACCESS_DENIED:
+        if failure.detail.get("problem") in LOGIN_REFUSED_PROBLEMS:
             self._context.sign_in_refused.emit(failure)
         elif failure.code == ErrorCode.NOT_ALLOWED:  # the database answers, but this role may not read the feed
             self._context.update_connection_state(

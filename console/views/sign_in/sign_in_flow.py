@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.errors import ErrorCode
-from console.domain.setting_problems import SettingProblem
+from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS, SettingProblem
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.hide_contents import CoveredWindow
 from console.views.sign_in.privacy_cover import PrivacyCover
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _SIGN_IN_SETTING_PROBLEMS = (
     SettingProblem.SIGN_IN_MISSING,
     SettingProblem.ACCOUNT_NAME_MISSING,
-    SettingProblem.ACCESS_DENIED,
     SettingProblem.KEYRING_FAILED,
+    *LOGIN_REFUSED_PROBLEMS,
 )
 
 
@@ -115,6 +115,10 @@ class SignInFlow(QObject):
         if problem == SettingProblem.ACCESS_DENIED:
             form.show_message(
                 translate("sign_in.stored_refused"), translate("sign_in.stored_refused.words"), "care", "warning"
+            )
+        elif problem == SettingProblem.ACCOUNT_LOCKED and self._failure is not None:
+            form.show_message(
+                translate("sign_in.stored_refused"), self._context.format_failure(self._failure), "care", "warning"
             )
         elif problem == SettingProblem.KEYRING_FAILED:
             form.show_message(

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from console.app import Console, open_console
+from console.app import Console, open_console, open_health_checks
 from console.domain.errors import ConsoleError
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
@@ -154,6 +154,41 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
     assert (missing.code, missing.detail["problem"]) == ("bad_profile", "unknown_database")
     away = read_opening_error(make_settings(place.home, re.sub(r":[0-9]+/", ":9/", whole), None))
     assert away.code == "database_unreachable"
+
+
+def test_a_locked_account_is_not_reported_as_a_wrong_password(place: Place) -> None:
+    """An administrator, or a worker, has locked the account: the sign-in and the confirmation of the right password
+    report the lock, and the trail has no wrong password.
+    """
+    user, password, _ = split_database_url(place, "op-b")
+    with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
+        place.sql(f"ALTER USER `{user}`@`%` ACCOUNT LOCK")
+        try:
+            with pytest.raises(ConsoleError, match="bad_profile") as locked:
+                console.sessions.confirm_password(password)
+            assert locked.value.detail["problem"] == "account_locked"
+            at_start = read_opening_error(make_settings(place.home, place.url("op-b"), None))
+            assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", "account_locked")
+            told = make_settings(place.home, place.url("op-b"), None)
+            (check,) = [check for check in open_health_checks(told).run_all_checks() if check.name == "database"]
+            assert (check.ok, check.message) == (False, "error.bad_profile.account_locked")
+        finally:
+            place.sql(f"ALTER USER `{user}`@`%` ACCOUNT UNLOCK")
+        assert [entry[1] for entry in list_session_entries(console)] == ["session_created"]
+
+
+def test_a_wrong_password_is_reported_although_another_node_is_away(place: Place) -> None:
+    """One node refuses the password, and the next node doesn't answer: the error is about the password, and the wrong
+    password is audited.
+    """
+    user, password, _ = split_database_url(place)
+    url = place.url() + ("&" if "?" in place.url() else "?") + "fallback=127.0.0.1:9"
+    wrong = read_opening_error(make_settings(place.home, url.replace(password, "wrong"), None))
+    assert (wrong.code, wrong.detail["problem"]) == ("bad_profile", "access_denied")
+    with open_console(make_settings(place.home, url, None)) as console:
+        assert console.sessions.confirm_password(password)
+        assert not console.sessions.confirm_password("wrong")
+        assert list_session_entries(console) == [(user, "session_confirmed", "refused", "password")]
 
 
 def test_a_password_is_confirmed_by_the_database(place: Place) -> None:

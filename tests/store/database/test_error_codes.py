@@ -48,6 +48,20 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
     assert troubles.find_database_error_code(lost) == code
 
 
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [(1045, "access_denied"), (4151, "account_locked"), (4150, "account_locked"), (3118, "account_locked"),
+     (3955, "account_locked")],
+)  # fmt: skip
+def test_a_locked_account_is_no_wrong_password(number: int, problem: str) -> None:
+    """The servers' errors about a locked account, also after too many wrong passwords, have a problem of their own,
+    and none of them counts as a bug of the program."""
+    refused = DatabaseError("X", {}, pymysql.err.OperationalError(number, "refused"))
+    code = troubles.find_database_error_code(refused)
+    assert code == "bad_profile"
+    assert troubles.make_error_detail(refused, code) == {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
+
+
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that lost the race for the next row of its audit chain is tried again up to MAX_RERUNS times,
     even if it has waited for a lock for a long time."""

@@ -12,6 +12,7 @@ from console.domain.errors import ErrorCode
 from console.domain.records import Person
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.sign_in.sign_in_flow import needs_sign_in
 from console.views.sign_in.sign_in_form import EnteredAccount, SignInForm
 from console.views.sign_in.unlock_form import UnlockForm
 from console.views.theme.design_tokens import Language
@@ -133,6 +134,20 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     assert (form.user_field.text(), form.password_field.text()) == ("op-a", "")
     assert form.focusWidget() is form.password_field.line_edit
     assert form.submit_button.isEnabled()
+
+
+def test_a_locked_account_leads_to_the_form_and_keeps_the_password(qtbot: QtBot) -> None:
+    """A server that has locked the account leads to the sign-in form, which says so. The password stays in the form,
+    because it may be right.
+    """
+    failure = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "account_locked"})
+    assert needs_sign_in(failure)
+    form = make_sign_in_form(qtbot, "op-a")
+    QTest.keyClicks(form.password_field.line_edit, "right")
+    press_enter(form)
+    form.show_failure(failure)
+    assert "locked this account" in read_notice(form)
+    assert form.password_field.text() == "right"
 
 
 def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> None:
