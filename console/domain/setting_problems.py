@@ -9,20 +9,23 @@ class SettingProblem(Reason):
     """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file.
 
     ACCOUNT_LOCKED: the server has locked the database account, because an administrator or a worker said so, or after
-    too many wrong passwords. ADDRESS_TAKEN: another program uses the address or port. ADDRESS_OF_OTHER_MACHINE,
-    TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only. BUCKET_SUPPORT_MISSING,
-    KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
-    desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: the address of a further
-    database server in the database URL is malformed. INVALID_SECRET: a secret is empty or has a line break or another
-    character that no provider's secret has. NO_SUCH_ENGINE: the kind of database isn't supported.
-    NOT_ALPHANUMERIC: only letters and digits are allowed. OTHER_MERCHANT: the database belongs to another merchant of
-    the provider. PROFILE_UNPARSABLE: the profile file has a malformed line. RECORD_OF_OTHER_MERCHANT: at the gateway,
-    the record belongs to another merchant id than this desk. TWO_ALERT_DESTINATIONS: both a webhook and Kafka are
-    set. UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the server has no such database.
+    too many wrong passwords. ACCOUNT_MISSING: the server has no account for a person of the accounts file, and there
+    is no password with which it could be created. ADDRESS_TAKEN: another program uses the address or port.
+    ADDRESS_OF_OTHER_MACHINE, TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only.
+    BUCKET_SUPPORT_MISSING, KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED,
+    DESK_FILE_REMOVED: a file of this desk, such as its spool, is damaged or was removed while it was in use.
+    INVALID_FALLBACK: the address of a further database server in the database URL is malformed. INVALID_SECRET: a
+    secret is empty or has a line break or another character that no provider's secret has. NO_SUCH_ENGINE: the kind
+    of database isn't supported. NOT_ALPHANUMERIC: only letters and digits are allowed. OTHER_MERCHANT: the database
+    belongs to another merchant of the provider. PROFILE_UNPARSABLE: the profile file has a malformed line.
+    RECORD_OF_OTHER_MERCHANT: at the gateway, the record belongs to another merchant id than this desk.
+    TWO_ALERT_DESTINATIONS: both a webhook and Kafka are set. UNFIT_DATABASE: the database isn't safe for real money.
+    UNKNOWN_DATABASE: the server has no such database.
     """
 
     ACCESS_DENIED = "access_denied"
     ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_MISSING = "account_missing"
     ADDRESS_TAKEN = "address_taken"
     BAD_ADDRESS = "bad_address"
     BAD_CERTIFICATE = "bad_certificate"

@@ -98,7 +98,6 @@ class _AccountChange:
                 else frozenset()
             ),
             password=self.password,
-            is_new=self.stored is None,
             is_locked=self.entry.is_disabled,
             needs_tls=needs_tls,
             has_limits=self.entry.asks_worker or not self.entry.person.roles & _ACTING_ROLES,
@@ -121,6 +120,8 @@ class DatabaseAccountService:
         completes it.
 
         Except for errors of the server during its statements, all errors are raised before anything is written.
+        One of them is `bad_profile` (`account_missing`): the server has no account for a known person, for example
+        after the database was restored on another server, and the environment has no password for it.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
         `bad_profile` for a missing or unsuitable password, or for a password that the server's rules refuse, and
@@ -212,6 +213,7 @@ class DatabaseAccountService:
                 _require_database_rights(
                     conn, has_people_with_worker=any(change.entry.asks_worker for change in changes)
                 )
+                _refuse_accounts_of_others(conn, changes)
                 return tuple(
                     _AccountStatementExecutor(database, conn, dry_run=dry_run).run_account_statements(changes)
                 )
@@ -232,6 +234,17 @@ def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
         raise make_account_file_error(
             UsageProblem.ACCOUNTS_ACTS_NOT_STATED, unstated_entries[0].line, names[0], names=names
         )
+
+
+def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChange]) -> None:
+    """Raise ConsoleError `usage` if a new person of the file has the name of an account with rights on the whole
+    server, such as that of a database administrator or of a replica. Otherwise the command would change this
+    account's password and limits, and the person would have the account's rights, which no trigger refuses."""
+    new_entries = [change.entry for change in changes if change.stored is None and not change.entry.is_disabled]
+    names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
+    for entry in new_entries:
+        if entry.person.name in names:
+            raise make_account_file_error(UsageProblem.ACCOUNTS_ACCOUNT_OF_SERVER, entry.line, entry.person.name)
 
 
 _AUDIT_ACTION_BY_CHANGE = {
@@ -272,8 +285,9 @@ class _AccountStatementExecutor:
 
     def _apply_account_change(self, change: _AccountChange) -> None:
         """Execute the SQL statements that create or change the account of one person; in a dry run, only list the
-        statements. If the server refuses the password, raise bad_profile: the earlier statements stay executed, and
-        a repeated run of the command completes the file."""
+        statements. If the server refuses the password, or if it has no account for a person who isn't disabled and
+        there is no password, raise bad_profile: the earlier statements stay executed, and a repeated run of the
+        command completes the file."""
         server = self._database.server
         account = change.make_target_account(
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
@@ -283,11 +297,14 @@ class _AccountStatementExecutor:
             try:
                 self._run_statement(statement, account)
             except DatabaseFailure as error:
-                if error_codes.find_error_number(error) not in error_codes.PASSWORD_REFUSED_ERRORS:
+                problem = _PROBLEM_OF_ACCOUNT_ERROR.get(error_codes.find_error_number(error))
+                if problem is None:
                     raise
+                if problem is SettingProblem.ACCOUNT_MISSING and account.is_locked:
+                    return  # nobody can sign in with an account that doesn't exist
                 detail: BadProfileDetail = {
-                    "variable": change.entry.password_env or "",
-                    "problem": SettingProblem.PASSWORD_REFUSED_BY_SERVER,
+                    "variable": change.entry.password_env or "password_env",
+                    "problem": problem,
                     "name": account.name,
                 }
                 raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from error
@@ -383,3 +400,7 @@ def _run_statement_with_explained_refusal(conn: Connection, run_statement: Calla
 
 
 _DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
+_PROBLEM_OF_ACCOUNT_ERROR: Mapping[int | None, SettingProblem] = {
+    **dict.fromkeys(error_codes.PASSWORD_REFUSED_ERRORS, SettingProblem.PASSWORD_REFUSED_BY_SERVER),
+    error_codes.NO_SUCH_ACCOUNT_ERROR: SettingProblem.ACCOUNT_MISSING,
+}

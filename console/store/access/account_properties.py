@@ -7,8 +7,9 @@ account of the same name, or an account without a name, would count as that pers
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Executable, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ErrorCode
@@ -26,6 +27,9 @@ empty password.
 _DATABASE_ACCOUNTS_QUERY = text(
     "SELECT User, Host, ssl_type, plugin, authentication_string FROM mysql.user WHERE User IN :names OR User = ''"
 ).bindparams(bindparam("names", expanding=True))
+_RIGHTS_ON_SERVER_QUERY = text("SELECT * FROM mysql.user WHERE User IN :names AND Host = '%'").bindparams(
+    bindparam("names", expanding=True)
+)
 _OPERATOR_NAMES_QUERY = text("SELECT name FROM operators")
 _PASSWORD_CHECK_VARIABLES = (
     "simple_password_check_minimal_length",
@@ -60,12 +64,8 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
     may not read mysql.user.
     """
     is_remote = accepts_remote_connections(conn)
-    names = [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)]
-    try:
-        rows = conn.execute(_DATABASE_ACCOUNTS_QUERY, {"names": names or [""]}).all()
-    except DBAPIError as error:
-        if error_codes.find_database_error_code(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
-            raise
+    rows = _read_accounts(conn, _DATABASE_ACCOUNTS_QUERY, [str(name) for name in conn.scalars(_OPERATOR_NAMES_QUERY)])
+    if rows is None:
         return None
     accounts_per_name = Counter(_decode_text(user) for user, *_ in rows)
     faults = [f"several_accounts {name}" for name, n in sorted(accounts_per_name.items()) if name and n > 1]
@@ -78,6 +78,29 @@ def find_account_faults(conn: Connection) -> tuple[str, ...] | None:
         if is_remote and not _decode_text(tls) and not is_this_machine(_decode_text(host)):
             faults.append(f"not_encrypted {account}")
     return tuple(faults)
+
+
+def find_names_with_rights_on_server(conn: Connection, names: Sequence[str]) -> frozenset[str]:
+    """Return those of `names` whose account has a right on the whole server, such as SELECT on all databases. The
+    console gives no such right, so the account serves another purpose. Return no name if the connected account may
+    not read mysql.user.
+    """
+    return frozenset(
+        _decode_text(row.User)
+        for row in _read_accounts(conn, _RIGHTS_ON_SERVER_QUERY, names) or ()
+        if any(column.endswith("_priv") and _decode_text(value) == "Y" for column, value in row._mapping.items())
+    )
+
+
+def _read_accounts(conn: Connection, query: Executable, names: Sequence[str]) -> Sequence[Any] | None:
+    """Return the rows of `query`, a query of mysql.user with the parameter `names`; None if the connected account may
+    not read mysql.user."""
+    try:
+        return conn.execute(query, {"names": list(names) or [""]}).all()
+    except DBAPIError as error:
+        if error_codes.find_database_error_code(error) not in (ErrorCode.NOT_ALLOWED, ErrorCode.BAD_PROFILE):
+            raise
+        return None
 
 
 def find_missing_password_rules(conn: Connection) -> Sequence[str]:

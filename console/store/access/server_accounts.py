@@ -31,9 +31,10 @@ _ROLE_NOT_GRANTED_ERRORS = frozenset({1141, 1961, 1962, 3523, 3530})  # REVOKE o
 class DesiredAccount:
     """The desired state of a database account.
 
-    - `is_new`: the account must be created; `is_locked`: no program can log in with the account; `needs_tls`: the
-      account may only be used over encrypted connections
-    - `password`: None leaves the present password unchanged
+    - `is_locked`: no program can log in with the account; `needs_tls`: the account may only be used over encrypted
+      connections
+    - `password`: if the account is missing, it is created with this password. None leaves the present password
+      unchanged, and creates no account
     - `roles_before`: the roles that the account may have at present; those that aren't in `roles` are revoked
     - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
       (MAX_STATEMENT_SECONDS)
@@ -43,7 +44,6 @@ class DesiredAccount:
     roles: AbstractSet[str]
     roles_before: AbstractSet[str]
     password: str | None = field(repr=False)
-    is_new: bool
     is_locked: bool
     needs_tls: bool
     has_limits: bool = False
@@ -87,7 +87,8 @@ def make_account_statements(
     own_role = quote_identifier(f"console:{account.name}")
     role_holder = own_role if is_mariadb else quoted_account
     roles = frozenset[str]() if account.is_locked else account.roles
-    if account.is_new:
+    if account.password is not None:
+        # also for a known person: the account is missing if the database was restored on another server
         yield AccountStatement(
             f"CREATE USER IF NOT EXISTS {quoted_account} IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}", account.password
         )

@@ -68,6 +68,7 @@ PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 """Numbers of server errors that refuse a new password: by the server's password check (a plugin or component), or by
 MySQL's history of passwords.
 """
+NO_SUCH_ACCOUNT_ERROR = 1396  # ALTER USER of an account that doesn't exist
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
 _STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS

@@ -218,7 +218,8 @@ def test_a_new_account_needs_a_password_before_anything_is_written(accounts: Acc
 def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Path) -> None:
     """A server plugin that refuses weak passwords refuses one person's password: the error names its variable. The
     accounts of the people before are created, no row is written, and another run with a better password completes the
-    file.
+    file. After too many wrong passwords the server locks the account, which isn't reported as a wrong password; a new
+    password unlocks it.
     """
     require_server("mariadb")
     people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
@@ -238,6 +239,18 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
             json.dumps({"operators": people}), {**passwords, "B": "Good-password-2"}.get
         )
         server.connect("b", "Good-password-2").close()
+        server.sql("SET GLOBAL max_password_errors = 2")
+        url = server.make_url("b", "Good-password-2", owner.rpartition("/")[2])
+        with open_with_url(url, tmp_path / "b") as desk:
+            # The entry about the first attempt opens a connection, which sets the server's count to 0.
+            assert [desk.sessions.confirm_password("wrong") for _ in range(3)] == [False] * 3
+            with pytest.raises(ConsoleError, match="bad_profile") as locked:
+                desk.sessions.confirm_password("Good-password-2")
+        assert locked.value.detail["problem"] == "account_locked"
+        console.accounts.apply_account_file(
+            json.dumps({"operators": people}), {**passwords, "B": "Good-password-3"}.get
+        )
+        server.connect("b", "Good-password-3").close()
 
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
@@ -249,6 +262,23 @@ def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFil
         accounts.apply_entries(accounts.make_entry("a", "operator"), a=password)
     assert refused.value.detail["problem"] == "password_ascii"
     assert accounts.read_stored_people() == []
+
+
+def test_a_known_person_without_an_account_gets_one(accounts: AccountsByFile) -> None:
+    """A person was first written as disabled, or the database was restored on another server: the server has no
+    account for the row in `operators`. The next file with a password creates it. Without a password the file is
+    refused with the name of the variable, and a disabled person needs no account.
+    """
+    op = accounts.make_entry("op", "operator")
+    accounts.apply_entries(op | {"disabled": True})
+    assert [one.done for one in accounts.apply_entries(op | {"disabled": True}).operators] == ["unchanged"]
+    with pytest.raises(ConsoleError, match="bad_profile") as refused:
+        accounts.apply_entries(op)
+    assert refused.value.detail == {"variable": "PW_op", "problem": "account_missing", "name": op["name"]}
+    assert accounts.apply_entries(op, op="pw").operators[0].password == "set"
+    assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
+    with Database(_make_url(accounts, "op", "pw")).read() as conn:
+        assert grants.find_right_faults(conn) == ()
 
 
 def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) -> None:
@@ -458,6 +488,30 @@ def test_an_account_file_cannot_name_the_schema_account(accounts: AccountsByFile
     with pytest.raises(ConsoleError) as refused:
         accounts.apply_entries(owner)
     assert refused.value.detail["problem"] == "accounts_schema_account"
+
+
+def test_an_administrators_account_of_the_server_becomes_nobodys(accounts: AccountsByFile) -> None:
+    """A new person has the name of an account with rights on the whole server: the file is refused, and the account
+    keeps its password. An account without such rights, as a broken off run leaves it, is completed.
+    """
+    taken, left = f"dba.{accounts.mark}", f"left.{accounts.mark}"
+    accounts.server.sql(
+        f"GRANT SELECT ON mysql.user TO `{accounts.console.database.account_name}`@`%`",
+        f"CREATE USER `{taken}`@`%` IDENTIFIED BY 'own'",
+        f"GRANT PROCESS, SELECT ON *.* TO `{taken}`@`%`",
+        f"CREATE USER `{left}`@`%` IDENTIFIED BY 'first'",
+    )
+    people = [accounts.make_entry("left", "operator"), accounts.make_entry("dba", "operator")]
+    for run in (accounts.preview_entries, accounts.apply_entries):
+        with pytest.raises(ConsoleError, match="usage") as refused:
+            run(*people, left="pw", dba="pw")
+        assert refused.value.detail["problem"] == "accounts_account_of_server"
+        assert refused.value.detail.get("name") == taken
+    with accounts.server.connect(taken, "own"):
+        assert accounts.read_stored_people() == []
+    accounts.apply_entries(people[0], left="pw")
+    assert accounts.may_execute("left", "pw", READ_OPERATIONS_SQL)
+    accounts.server.sql(f"DROP USER `{taken}`@`%`")
 
 
 def test_the_name_of_a_former_worker_is_not_given_to_a_person(accounts: AccountsByFile) -> None:

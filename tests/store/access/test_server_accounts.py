@@ -18,7 +18,6 @@ def make_statements(*, maria: bool, **more: object) -> list[str]:
         "roles": {"operator"},
         "roles_before": frozenset(),
         "password": "pw",
-        "is_new": True,
         "is_locked": False,
         "needs_tls": False,
     }
@@ -66,7 +65,7 @@ def test_a_remote_account_must_use_tls(maria: bool) -> None:
 def test_a_locked_account_loses_every_role(maria: bool) -> None:
     """A locked account loses every role: those that the account file gives, and those that the account had before.
     Its password stays."""
-    told = make_statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
+    told = make_statements(maria=maria, is_locked=True, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if maria else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if maria else "MAX_USER_CONNECTIONS 0"
     assert f"ALTER USER 'op-a'@'%' REQUIRE NONE WITH {limits} ACCOUNT LOCK" in told
