@@ -170,29 +170,36 @@ class DatabaseSignIn(HiddenSecrets):
                 place=self.database_address,
             )
         user, password = self._account_in_use[0]
+        # The name first: a password without it would be found by no sign-out.
+        self._secrets.store_keyring_entry(self._last_signed_in_user_entry_name, user, DATABASE_PASSWORD_SECRET_NAME)
         self._secrets.store_keyring_entry(
             self._make_password_entry_name(user), password, DATABASE_PASSWORD_SECRET_NAME
         )
-        self._secrets.store_keyring_entry(self._last_signed_in_user_entry_name, user, DATABASE_PASSWORD_SECRET_NAME)
 
     def is_password_stored(self) -> bool:
         """Return True if the keyring contains an account and its password for this database; False also if the
         keyring can't be read."""
         try:
-            return self._read_stored_account() is not None
+            return self.find_stored_user() is not None
         except ConsoleError:
             return False
 
+    def find_stored_user(self) -> str | None:
+        """Return the name of the account that the keyring contains with its password for this database: the account
+        whose name is configured or, without such a name, the account that has signed in last. Return None if the
+        keyring has none. Raises bad_profile if the keyring can't be read."""
+        account = self._read_stored_account()
+        return None if account is None else account[0]
+
     def sign_out(self) -> bool:
         """Delete the keyring's entries of this database's account, then require a new sign-in in this process. Return
-        True if the keyring had such an entry. If the keyring fails, raises bad_profile; then the account stays in
-        use, and the keyring may still contain the password."""
+        True if the keyring had such an entry. The entries of another account that has signed in last stay, so that
+        this account can sign out, too. If the keyring fails, raises bad_profile; then the account stays in use, and
+        the keyring may still contain the password."""
         user = self.user
-        entries = (
-            [self._last_signed_in_user_entry_name]
-            if user is None
-            else [self._make_password_entry_name(user), self._last_signed_in_user_entry_name]
-        )
+        entries = [] if user is None else [self._make_password_entry_name(user)]
+        if self._read_last_signed_in_user() in (None, user):
+            entries.append(self._last_signed_in_user_entry_name)
         deleted = [self._secrets.delete_keyring_entry(entry, DATABASE_PASSWORD_SECRET_NAME) for entry in entries]
         # After the keyring: if it raises an error, the person sees that the sign-out failed, and stays signed in.
         self._entered_account, self._account_in_use, self._has_signed_out = None, None, True

@@ -179,6 +179,37 @@ def test_signing_out_removes_the_password_from_keyring_and_process(tmp_path: Pat
     read_missing_password_error(given)
 
 
+def test_a_sign_out_leaves_no_password_that_nobody_can_delete(tmp_path: Path) -> None:
+    """Two people have signed in at a desk. The sign-out of one, who is configured, leaves the other one's sign-in
+    complete, so that their sign-out deletes it. A keyring that fails between the two entries of a sign-in stores no
+    password.
+    """
+    keyring = MemoryKeyring()
+    for user in ("op-a", "lead-b"):
+        settings = load_desk_settings(tmp_path, keyring)
+        settings.sign_in.set_entered_account(user, CANARY)
+        assert settings.database_url
+        settings.sign_in.store_password()
+    assert load_desk_settings(tmp_path, keyring, OPERATOR="op-a").sign_in.sign_out()
+    assert load_desk_settings(tmp_path, keyring).sign_in.find_stored_user() == "lead-b"
+    assert load_desk_settings(tmp_path, keyring).sign_in.sign_out()
+    assert keyring.kept == {}
+
+    class FullKeyring(MemoryKeyring):
+        def set_password(self, service: str, username: str, password: str) -> None:
+            if self.kept:
+                raise RuntimeError("no room")
+            super().set_password(service, username, password)
+
+    full = FullKeyring()
+    settings = load_desk_settings(tmp_path, full)
+    settings.sign_in.set_entered_account("op-a", CANARY)
+    assert settings.database_url
+    with pytest.raises(ConsoleError):
+        settings.sign_in.store_password()
+    assert CANARY not in full.kept.values()
+
+
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
     """If the keyring can't delete the password, the sign-out fails and the account stays in use. A second sign-out
     succeeds once the keyring can delete.

@@ -53,20 +53,20 @@ class SignOutCommand:
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
         """Sign out. The answer states if the program could write an audit entry about the sign-out. Raises
-        ConsoleError `usage` if the database is embedded, because an embedded database has no accounts.
+        ConsoleError `usage` if the database is embedded, because an embedded database has no accounts, and
+        `bad_profile` if the keyring can't be read or changed: it may then still contain the password.
         """
         settings = writer.read_settings()
         _require_database_accounts(settings)
-        is_password_stored = settings.sign_in.is_password_stored()
-        is_audited = is_password_stored and _try_sign_out_with_audit(settings)
-        if is_password_stored and not is_audited:
+        user = settings.sign_in.find_stored_user()
+        is_audited = user is not None and _try_sign_out_with_audit(settings)
+        if user is not None and not is_audited:
             settings.sign_in.sign_out()
-        answer_fields = {"signed_out": is_password_stored, "audited": is_audited}
-        key = (
-            "sign_in.out.none" if not is_password_stored else "sign_in.out" if is_audited else "sign_in.out.unaudited"
-        )
+        answer_fields = {"signed_out": user is not None, "audited": is_audited}
+        key = "sign_in.out.none" if user is None else "sign_in.out" if is_audited else "sign_in.out.unaudited"
         writer.write_answer(
-            lambda: answer_fields, lambda: [writer.translator(key, place=settings.sign_in.database_address)]
+            lambda: answer_fields,
+            lambda: [writer.translator(key, user=user, place=settings.sign_in.database_address)],
         )
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from console.settings.settings import load_settings
 from tests.cli.conftest import Terminal
-from tests.support.keyrings import MemoryKeyring
+from tests.support.keyrings import LockedKeyring, MemoryKeyring
 from tests.support.places import Place
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -233,6 +233,18 @@ def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, ke
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": True, "audited": False}
     assert keyring.kept == {}
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": False, "audited": False}
+
+
+def test_a_sign_out_at_a_locked_keyring_fails(unreachable_server_terminal: Terminal) -> None:
+    """If the keyring can't be read, `sign-out` ends with `keyring_failed`: it doesn't say that no sign-in is stored,
+    because the keyring may contain the password.
+    """
+    kwargs = load_settings.__kwdefaults__
+    assert kwargs is not None
+    with mock.patch.dict(kwargs, {"find_keyring": LockedKeyring}):
+        ending = unreachable_server_terminal.json("sign-out")
+    assert ending.exit_status_and_code == (2, "bad_profile")
+    assert ending.error["detail"]["problem"] == "keyring_failed"
 
 
 @pytest.mark.engines("mariadb")
