@@ -107,7 +107,8 @@ class OutcomeUnknownReason(Reason):
     store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an older version of the program began the
     payment without storing its number. ONLY_DESK_KNOWS: the operation is stored in this desk's spool only, and the
     provider can't be queried about it. NO_DAILY_FILE_ANNOUNCED: the provider has not yet announced its file of the
-    day.
+    day. TOKENS_LOST: neither the database nor the spool could store the tokens of an authorisation.
+    TOKENS_NOT_STORED: the database couldn't store them, but the spool has them.
     """
 
     WORKER_ANSWER_MISSING = "asked"
@@ -121,6 +122,7 @@ class OutcomeUnknownReason(Reason):
     ONLY_DESK_KNOWS = "only_desk_knows"
     DAILY_FILE_NOT_READ = "recon_file_not_read"
     NO_DAILY_FILE_ANNOUNCED = "recon_not_announced"
+    TOKENS_LOST = "tokens_lost"
     TOKENS_NOT_STORED = "tokens_not_stored"
 
 

@@ -25,7 +25,8 @@ class AuthoriseProviderCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Authorise the console. The command writes the URL to stderr, because stdout has only the answer. It does
+        """Authorise the console. If the database could not store the tokens of an earlier call at this desk, store
+        them and ask for nothing. The command writes the URL to stderr, because stdout has only the answer. It does
         not accept the code as a command-line argument, because other users of the machine could read the code in the
         list of processes.
 
@@ -35,10 +36,14 @@ class AuthoriseProviderCommand:
         `ProviderAuthorisation.complete`.
         """
         with open_console_with_passwords(writer) as console:
-            request = console.provider_authorisation.begin()
-            writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
-            writer.write_to_stderr(request.url)
-            authorisation = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
+            authorisation = console.provider_authorisation.complete_earlier()
+            if authorisation is not None:
+                writer.write_to_stderr(writer.translator("authorisation.earlier", provider=args.provider))
+            else:
+                request = console.provider_authorisation.begin()
+                writer.write_to_stderr(writer.translator("authorisation.open", provider=args.provider))
+                writer.write_to_stderr(request.url)
+                authorisation = console.provider_authorisation.complete(request, _read_authorisation_code(writer))
         writer.write_answer(
             lambda: build_authorisation_json(authorisation, writer.translator),
             lambda: format_authorisation_lines(authorisation, writer.translator),

@@ -87,6 +87,24 @@ class ProviderAuthorisation:
         state = secrets.token_urlsafe(_OAUTH_STATE_BYTES)
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
+    def complete_earlier(self) -> CompletedAuthorisation | None:
+        """Store the pair of an earlier authorisation that the database could not store and that this desk has kept.
+        Sends nothing to the provider. Return the completed authorisation; None if there is nothing to complete, so
+        that the person must begin.
+
+        Raises no_operator, not_allowed and bad_profile as `begin` does; lease_timeout if another desk holds the
+        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted after a signal; and the error of a database that
+        still can't store the pair, which this desk then keeps.
+        """
+        with self._audit_refusals():
+            self._require_permitted_person()
+            _, tokens = self._open_calls_and_token_store
+            try:
+                pair = tokens.store_spooled_pair()
+            except TokenUnavailable as failure:
+                raise _make_exchange_error(failure) from None
+        return None if pair is None else CompletedAuthorisation(CREDIT_CHECK_PROVIDER, pair.expires_at, pair.version)
+
     def complete(self, request: AuthorisationRequest, entered_text: str) -> CompletedAuthorisation:
         """Exchange the authorisation code in `entered_text` for a pair of access and refresh token, once, and store
         the pair. Return the provider, the end of the access token's validity, and the version of the pair.
@@ -99,8 +117,9 @@ class ProviderAuthorisation:
         client, or if the person declined; rate_limited or provider_answer_unusable if the provider's answer contains
         no tokens; provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk
         holds the tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange;
-        outcome_unknown if the answer or the new pair was lost. After outcome_unknown the code may be used up and no
-        pair is stored, so the person must start again.
+        outcome_unknown if the answer was lost or the new pair could not be stored. After outcome_unknown the code may
+        be used up. If the reason is `tokens_not_stored`, `complete_earlier` stores the pair; otherwise the person
+        must start again.
         """
         with self._audit_refusals():
             self._require_permitted_person()

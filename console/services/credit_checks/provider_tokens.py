@@ -32,6 +32,7 @@ from console.providers.credit_checks.tokens import (
 )
 from console.services.guarded.leases import acquire_lease, keep_lease_renewed
 from console.services.process.context import ServiceContext
+from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
 from console.store.operations import provider_tokens as tokens
@@ -73,29 +74,100 @@ class DatabaseTokenStore:
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
         """Under the lease REFRESH_LEASE_NAME, call `exchange` and store the pair of tokens that it returns in
         place of the stored pair, even if the stored pair can't be decrypted. Return the new pair with its
-        version.
+        version. Until the database has the new pair, this desk's spool has it, encrypted (`store_spooled_pair`).
 
         Raises TokenUnavailable if the lease is not free within REFRESH_LEASE_WAIT_SECONDS or if a signal arrives, and
-        TokenAnswerLost if the new pair could not be stored.
+        TokenAnswerLost if the database could not store the new pair (`tokens_not_stored`), or neither the database
+        nor the spool could (`tokens_lost`).
         """
         with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):
+            version_before = self._read_stored_version()
             new_pair = exchange()
+            is_spooled = self._spool_pair(new_pair, version_before)
             try:
-                return self._store_authorised_pair(new_pair)
+                stored_pair = self._store_authorised_pair(new_pair)
             except ConsoleError as not_stored:
                 _log.warning("the tokens of a new authorisation were not stored (%s)", not_stored.code)
-                raise TokenAnswerLost(OutcomeUnknownReason.TOKENS_NOT_STORED) from not_stored
+                stored_pair = None
+            if stored_pair is None:
+                raise TokenAnswerLost(
+                    OutcomeUnknownReason.TOKENS_NOT_STORED if is_spooled else OutcomeUnknownReason.TOKENS_LOST
+                )
+            self._delete_spooled_pair()
+            return stored_pair
 
-    def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair:
+    def store_spooled_pair(self) -> TokenPair | None:
+        """Under the lease REFRESH_LEASE_NAME, store the pair of an earlier authorisation that this desk's spool has,
+        because the database could not store it. Return this pair with its version. Return None if the spool has none,
+        or if the database has got another pair since then; the spool's pair is then deleted.
+
+        Raises TokenUnavailable if the lease is not free within REFRESH_LEASE_WAIT_SECONDS or if a signal arrives.
+        Raises the error of the database if it still can't store the pair, which stays in the spool.
+        """
+        if self._read_spooled_pair() is None:
+            return None
+        with keep_lease_renewed(self._context, self._wait_for_refresh_lease()):
+            spooled_pair = self._read_spooled_pair()  # another process may have stored it meanwhile
+            stored_pair = None
+            if spooled_pair is not None and spooled_pair.version == self._read_stored_version():
+                stored_pair = self._store_authorised_pair(spooled_pair)
+            self._delete_spooled_pair()
+            return stored_pair
+
+    def _store_authorised_pair(self, new_pair: TokenPair) -> TokenPair | None:
         """Store a new pair of tokens in place of the stored row, and return it with its version. If another desk
-        replaces the row meanwhile, read the row and try again. Raises TokenAnswerLost after _MAX_TOKEN_STORE_ATTEMPTS
-        attempts.
+        replaces the row meanwhile, read the row and try again. Return None after _MAX_TOKEN_STORE_ATTEMPTS attempts.
         """
         for _ in range(_MAX_TOKEN_STORE_ATTEMPTS):
             version = self._replace_stored_pair(new_pair)
             if version is not None:
                 return self._keep_pair_in_memory(new_pair, version)
-        raise TokenAnswerLost(OutcomeUnknownReason.TOKENS_NOT_STORED)
+        return None
+
+    def _read_stored_version(self) -> int:
+        """Return the version of the stored row; 0 if there is no row."""
+        with self._context.database.read() as conn:
+            stored_token = tokens.read_token(conn, self._provider)
+        return stored_token.version if stored_token else 0
+
+    @property
+    def _spooled_pair_name(self) -> str:
+        return f"tokens:{self._provider}:{self._context.database_id}"
+
+    def _spool_pair(self, new_pair: TokenPair, version_before: int) -> bool:
+        """Store the encrypted pair in this desk's spool, on the disk, with the version of the row that it replaces.
+        Return False if this fails."""
+        expires_at = new_pair.expires_at.isoformat() if new_pair.expires_at else None
+        content = json.dumps([new_pair.access_token, new_pair.refresh_token, expires_at, version_before])
+        encrypted_text = self._cipher.encrypt(content.encode()).decode()
+        try:
+            self._context.spool.store_value(self._spooled_pair_name, encrypted_text, is_durable=True)
+        except ConsoleError as not_spooled:
+            _log.warning("the tokens of a new authorisation are not in the spool (%s)", not_spooled.code)
+            return False
+        return True
+
+    def _read_spooled_pair(self) -> TokenPair | None:
+        """Return the pair in this desk's spool, with the version of the row that it replaces; None if the spool has
+        no pair, or one of another store key."""
+        encrypted_text = self._context.spool.read_value(self._spooled_pair_name)
+        if not encrypted_text:
+            return None
+        try:
+            content = json.loads(self._cipher.decrypt(encrypted_text.encode()))
+        except DecryptionFailed:
+            return None
+        access_token, refresh_token, expires_at, version_before = content
+        return TokenPair(
+            access_token,
+            refresh_token,
+            None if expires_at is None else datetime.fromisoformat(expires_at),
+            version_before,
+        )
+
+    def _delete_spooled_pair(self) -> None:
+        with log_and_suppress("tokens in the spool"):
+            self._context.spool.store_value(self._spooled_pair_name, "")
 
     def _replace_stored_pair(self, new_pair: TokenPair) -> int | None:
         """Store the pair of tokens in place of the stored row, and return the version of the new row; None if

@@ -134,7 +134,8 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
 def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: UnauthorisedDesk) -> None:
     """Each failed exchange has its own exit status, sends the code at most once, and stores no tokens. The tested
     failures are a used, expired or invented code, a refused client, too many calls, an unusable answer, no
-    connection, and a database that can't store.
+    connection, and a database that can't store. In the last case the same command stores the tokens later, without a
+    new code.
     """
     control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 
@@ -189,6 +190,14 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
         "tokens_not_stored",
     )
     assert unauthorised_desk.read_rows("SELECT * FROM provider_tokens") == []
+    refused, entered = unauthorised_desk.authorise(OPERATOR="")
+    assert (refused.exit_status_and_code, entered) == ((2, "no_operator"), "")
+    unauthorised_desk.read_rows("DROP TRIGGER no_room")
+    before = unauthorised_desk.exchanges
+    ending, entered = unauthorised_desk.authorise()
+    assert (ending.data["version"], entered, unauthorised_desk.exchanges) == (1, "", before)
+    assert "earlier call" in ending.err
+    assert unauthorised_desk.terminal.json("purchase", NUMBER, "--client", "1").data["state"] == "success"
 
 
 def test_only_administrators_and_workers_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ of the row.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.alerts.provider_subjects import AUTHORISATION_RULE
 from console.domain.errors import ConsoleError
-from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair
+from console.providers.credit_checks.tokens import CredentialsRefused, TokenAnswerLost, TokenPair
 from console.services.credit_checks.provider_tokens import DatabaseTokenStore
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import ManualClock, make_quick_folder, open_quick_desk
@@ -88,6 +89,48 @@ def test_a_refused_refresh_token_is_a_case_until_a_pair_is_stored() -> None:
         assert read_authorisation(desk) == (False, [AUTHORISATION_RULE])
         store.authorise(lambda: pair)
         assert read_authorisation(desk) == (True, [])
+
+
+@pytest.mark.expects_log("the lease can't be given up while the database is away")
+def test_an_authorisation_is_completed_after_the_database_has_failed(console: Console) -> None:
+    """The database fails between the provider's answer and the COMMIT: the desk's spool has the pair, encrypted, and
+    another process stores it without a new code. A pair that the database has got meanwhile is kept. If the spool
+    fails, too, the pair is lost.
+    """
+    file = Path(str(console.settings.database_path))
+    away = file.with_suffix(".away")
+
+    def exchange_while_database_fails() -> TokenPair:
+        file.rename(away)
+        return TokenPair("access-of-code", "refresh-of-code", console._context.now())
+
+    def fail_to_store(exchange: Callable[[], TokenPair], reason: str) -> None:
+        with pytest.raises(TokenAnswerLost) as lost:
+            make_token_store(console).authorise(exchange)
+        away.rename(file)
+        assert lost.value.reason == reason
+        with console.database.write_without_retries() as tx:  # the database was away when the lease was given up
+            tx.conn.execute(text("UPDATE leases SET lease_expires = 0"))
+
+    fail_to_store(exchange_while_database_fails, "tokens_not_stored")
+    assert b"of-code" not in b"".join(path.read_bytes() for path in console.settings.home.glob("desk.db*"))
+    assert make_token_store(console).find_current_pair() is None
+    stored = make_token_store(console).store_spooled_pair()
+    assert stored is not None
+    assert (stored.access_token, stored.refresh_token, stored.version) == ("access-of-code", "refresh-of-code", 1)
+    assert make_token_store(console).find_current_pair() == stored
+    assert make_token_store(console).store_spooled_pair() is None
+
+    fail_to_store(exchange_while_database_fails, "tokens_not_stored")
+    newer = make_token_store(console).refresh(lambda _: TokenPair("a", "b", None), outdated_pair=stored)
+    assert make_token_store(console).store_spooled_pair() is None
+    assert make_token_store(console).find_current_pair() == newer
+
+    def exchange_while_both_fail() -> TokenPair:
+        (console.settings.home / "desk.db").unlink()
+        return exchange_while_database_fails()
+
+    fail_to_store(exchange_while_both_fail, "tokens_lost")
 
 
 def read_authorisation(desk: Console) -> tuple[bool, list[str]]:
