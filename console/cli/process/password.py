@@ -62,19 +62,17 @@ def protect_password_descriptor(settings: "Settings") -> None:
 def read_password(settings: "Settings", translator: Translator) -> str | None:
     """Return the password with which the person confirms a decision; None if there is none. It is read from the file
     descriptor that an environment variable names; the descriptor is then closed and the variable removed. Without
-    such a variable, the person types the password at the terminal. Raises Interrupted if the person presses Ctrl+C
-    while the program waits for the password.
+    such a variable, the person types the password at the terminal. Raises Interrupted at the first signal (such as
+    Ctrl+C) while the program waits for the password.
     """
     descriptor = settings.operator_password_fd
-    if descriptor is not None:
-        return (
-            None
-            if os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None
-            else _read_secret_from_descriptor(descriptor)
-        )
-    if not is_stdin_terminal():
+    if descriptor is not None and os.environ.pop(PASSWORD_DESCRIPTOR_VARIABLE, None) is None:
+        return None
+    if descriptor is None and not is_stdin_terminal():
         return None
     with interrupts.raise_at_signals():
+        if descriptor is not None:
+            return _read_secret_from_descriptor(descriptor)
         return ask_secret_at_terminal(translator, "password.ask", user=settings.sign_in.user or "")
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from console.cli.process.password import protect_password_descriptor, read_password
 from console.cli.text_output.translator import Translator
+from console.domain.process import interrupts
 from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
@@ -51,6 +52,22 @@ def test_a_descriptor_is_read_once(
     assert read_password(settings, Translator()) is None
 
 
+def test_a_signal_ends_the_wait_for_a_descriptor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal comes before the calling program has written the password: the command doesn't wait for it, although
+    it would defer the signal while it writes or sends.
+    """
+    ours, theirs = os.pipe()
+    settings = set_environment(monkeypatch, tmp_path, ours)
+    os.write(theirs, b"a word\n")  # without the signal it would be read
+    with interrupts.handle_signals(defers_first_signal=True):
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(interrupts.Interrupted):
+            read_password(settings, Translator())
+    assert os.read(ours, 1) == b"a"
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_a_descriptor_that_is_not_open_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the configured file descriptor isn't open, the program reads no password; it also doesn't read another file
     that later gets the same descriptor number.
@@ -78,6 +95,7 @@ ASK_PASSWORD_PROGRAM = """
 import sys
 from console.cli.process.password import read_password
 from console.cli.text_output.translator import Translator
+from console.domain.process import interrupts
 from console.domain.process import interrupts
 from console.settings.settings import Settings
 with interrupts.handle_signals(defers_first_signal=True):
