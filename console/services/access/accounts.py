@@ -85,14 +85,16 @@ class _AccountChange:
             is_default=self.entry.has_no_acts_key,
         )
 
-    def make_target_account(self, *, needs_tls: bool) -> DesiredAccount:
+    def make_target_account(self, held_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:
         """Return the account that the server must have for this person once the accounts file is applied.
-        `needs_tls`: the account may only connect over TLS.
+        `held_roles`: the server's roles that the account has now, which differ from the stored row after a run that
+        was broken off. `needs_tls`: the account may only connect over TLS.
         """
         return DesiredAccount(
             name=self.entry.person.name,
             roles=grants.list_server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
-            roles_before=(
+            roles_before=held_roles
+            | (
                 grants.list_server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
                 if self.stored
                 else frozenset()
@@ -267,6 +269,8 @@ class _AccountStatementExecutor:
     def run_account_statements(self, changes: Sequence[_AccountChange]) -> list[str]:
         """Execute all SQL statements for the people of `changes`; in a dry run, only list these statements. Return
         the statements without passwords."""
+        # Before this run creates roles, so that a dry run lists the same statements.
+        held_roles = grants.read_held_roles(self._conn, [change.entry.person.name for change in changes])
         self._create_roles(
             {
                 role
@@ -276,21 +280,22 @@ class _AccountStatementExecutor:
         )
         for change in changes:
             if change.stored is not None or not change.entry.is_disabled:
-                self._apply_account_change(change)
+                self._apply_account_change(change, held_roles[change.entry.person.name])
         return self._statements
 
     def _create_roles(self, roles: AbstractSet[str]) -> None:
         for sql in list(grants.make_role_statements(self._conn, roles)):
             self._run_statement(AccountStatement(sql))
 
-    def _apply_account_change(self, change: _AccountChange) -> None:
-        """Execute the SQL statements that create or change the account of one person; in a dry run, only list the
-        statements. If the server refuses the password, or if it has no account for a person who isn't disabled and
-        there is no password, raise bad_profile: the earlier statements stay executed, and a repeated run of the
-        command completes the file."""
+    def _apply_account_change(self, change: _AccountChange, held_roles: AbstractSet[str]) -> None:
+        """Execute the SQL statements that create or change the account of one person, which has the server's roles
+        `held_roles`; in a dry run, only list the statements. If the server refuses the password, or if it has no
+        account for a person who isn't disabled and there is no password, raise bad_profile: the earlier statements
+        stay executed, and a repeated run of the command completes the file."""
         server = self._database.server
         account = change.make_target_account(
-            needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn)
+            held_roles,
+            needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn),
         )
         is_mariadb, database_name = grants.is_mariadb(self._conn), str(self._database.url.database)
         for statement in server_accounts.make_account_statements(account, database_name, is_mariadb=is_mariadb):

@@ -235,6 +235,37 @@ def make_role_name(database: str, role: str) -> str:
     return f"{database[: MAX_ROLE_NAME_LENGTH - len(role) - 8]}~{digest}/{role}"
 
 
+def make_own_role_name(person_name: str) -> str:
+    """Return the name of the role that the account of a person has for itself on MariaDB."""
+    return f"console:{person_name}"
+
+
+def read_held_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return, by the name of each person, the server's roles of this database that the person's account has or may
+    have. They can differ from those in the table `operators`, if a run of `db accounts apply` was broken off.
+
+    On MariaDB, these are the roles of the account's own role; none if the connected account may not read it. On
+    MySQL, where the schema account can't read the roles of another account, they are all roles that exist.
+    """
+    database = _read_database_name(conn)
+    name_by_role = {role: make_role_name(database, role) for role in RIGHTS_OF_ROLE}
+    if not is_mariadb(conn):
+        existing_roles = frozenset(
+            role for role, name in name_by_role.items() if _read_rights_on_mysql(conn, name) is not None
+        )
+        return dict.fromkeys(people_names, existing_roles)
+    held_roles = {}
+    for person_name in people_names:
+        own_role = make_own_role_name(person_name)
+        lines = frozenset(_read_grant_lines_on_mariadb(conn, own_role) or ())
+        held_roles[person_name] = frozenset(
+            role
+            for role, name in name_by_role.items()
+            if f"GRANT {quote_identifier(name)} TO {quote_identifier(own_role)}" in lines
+        )
+    return held_roles
+
+
 def quote_identifier(name: str) -> str:
     """Return the name in backticks, with each backtick in it doubled, for use as an SQL identifier."""
     return "`" + name.replace("`", "``") + "`"
@@ -291,7 +322,8 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """
     database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
     faults: list[AccessFault] = []
-    used_roles = _read_roles_of_enabled_operators(conn) if may_grant_rights(conn) else frozenset()
+    roles_by_person = _read_roles_by_person(conn) if may_grant_rights(conn) else {}
+    used_roles = frozenset().union(*roles_by_person.values())
     for role in sorted(RIGHTS_OF_ROLE):
         rights = read_rights_of_role(conn, make_role_name(database, role))
         if rights is None and role in used_roles:
@@ -308,15 +340,25 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
             ]
     if REQUESTER_ROLES & used_roles:
         faults += [AccessFault("missing_view", name) for name in people_views.list_missing_views(conn, database)]
+    if is_mariadb(conn):
+        faults += [
+            AccessFault("unexpected_grant", f"{person}: {role}")
+            for person, held_roles in sorted(read_held_roles(conn, roles_by_person).items())
+            for role in sorted(held_roles - roles_by_person[person])
+        ]
     return (*faults, *_find_own_right_faults(conn, database, columns))
 
 
-def _read_roles_of_enabled_operators(conn: Connection) -> frozenset[str]:
-    """Return the names of all server roles that at least one operator needs who isn't disabled."""
-    rows = conn.exec_driver_sql("SELECT roles, asks FROM operators WHERE disabled_at IS NULL").all()
-    return frozenset(
-        role for roles, asks in rows for role in list_server_roles(_parse_roles(roles), asks_worker=bool(asks))
-    )
+def _read_roles_by_person(conn: Connection) -> dict[str, frozenset[str]]:
+    """Return the names of the server's roles that each operator needs, by the operator's name. A disabled operator
+    needs none."""
+    rows = conn.exec_driver_sql("SELECT name, roles, asks, disabled_at IS NOT NULL FROM operators").all()
+    return {
+        str(name): frozenset()
+        if is_disabled
+        else list_server_roles(_parse_roles(roles), asks_worker=bool(is_asking_worker))
+        for name, roles, is_asking_worker, is_disabled in rows
+    }
 
 
 def _parse_roles(roles: str) -> frozenset[str]:
@@ -359,10 +401,18 @@ def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     """
     if not is_mariadb(conn):
         return _read_rights_on_mysql(conn, role)
+    grant_lines = _read_grant_lines_on_mariadb(conn, role)
+    return None if grant_lines is None else frozenset(right for line in grant_lines for right in _parse_grant(line))
+
+
+def _read_grant_lines_on_mariadb(conn: Connection, role: str) -> list[str] | None:
+    """Return the lines of SHOW GRANTS for a role. Return None if the role doesn't exist or the connected account may
+    not read its rights.
+    """
     active_roles = conn.exec_driver_sql("SELECT CURRENT_ROLE()").scalar()
     try:
         run_statement(conn, f"SET ROLE {quote_identifier(role)}")
-        grant_lines = list(conn.exec_driver_sql("SHOW GRANTS FOR CURRENT_ROLE").scalars())
+        return list(conn.exec_driver_sql("SHOW GRANTS FOR CURRENT_ROLE").scalars())
     except DBAPIError as error:
         if error.connection_invalidated:
             raise
@@ -370,7 +420,6 @@ def read_rights_of_role(conn: Connection, role: str) -> frozenset[Right] | None:
     finally:
         if not conn.invalidated:
             run_statement(conn, f"SET ROLE {quote_identifier(active_roles) if active_roles else 'NONE'}")
-    return frozenset(right for line in grant_lines for right in _parse_grant(line))
 
 
 def _read_rights_on_mysql(conn: Connection, role: str) -> frozenset[Right] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from console.store.access.grants import make_role_name, quote_identifier, run_statement
+from console.store.access.grants import make_own_role_name, make_role_name, quote_identifier, run_statement
 from console.store.database.error_codes import find_error_number
 
 CREDENTIAL_PLACEHOLDER_SQL = "'***'"
@@ -84,7 +84,7 @@ def make_account_statements(
     a crash between two of them leaves no account with excess rights.
     """
     quoted_account = f"'{account.name}'@'%'"
-    own_role = quote_identifier(f"console:{account.name}")
+    own_role = quote_identifier(make_own_role_name(account.name))
     role_holder = own_role if is_mariadb else quoted_account
     roles = frozenset[str]() if account.is_locked else account.roles
     if account.password is not None:

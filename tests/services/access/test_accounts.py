@@ -436,6 +436,31 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
     assert crashes >= (6 if accounts.server.is_mariadb else 4)
 
 
+def test_a_run_that_was_broken_off_is_taken_back(accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run is broken off after it has given an auditor the role of an approver who acts, and the former file is
+    applied again: the account has exactly the former rights. Before that, `db check` on MariaDB reports the role.
+    """
+    lead, aud = accounts.make_entry("lead", "approver"), accounts.make_entry("aud", "auditor") | {"acts": False}
+    accounts.apply_entries(lead, aud, lead="pw", aud="pw")
+
+    def fail_after_role(conn: Any, sql: str, *secret: Any) -> None:
+        if sql.startswith(("GRANT `console:", "SET DEFAULT ROLE")):
+            raise ConnectionError("the plug was pulled")
+        grants.run_statement(conn, sql, *secret)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("console.store.access.server_accounts.run_statement", fail_after_role)
+        with pytest.raises(ConnectionError):
+            accounts.apply_entries(accounts.make_entry("aud", "approver"))
+    with accounts.console.database.read() as conn:
+        reported = [f"{fault.code} {fault.object_name}" for fault in grants.find_right_faults(conn)]
+    assert reported == ([f"unexpected_grant {aud['name']}: approver"] if accounts.server.is_mariadb else [])
+    accounts.apply_entries(aud)
+    for database in (accounts.console.database, Database(_make_url(accounts, "aud", "pw"))):
+        with database.read() as conn:
+            assert grants.find_right_faults(conn) == ()
+
+
 def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., None]:
     """Return a function that calls `real` for the first `nth` calls, and raises ConnectionError from the next call
     on.
