@@ -25,7 +25,7 @@ _DATABASE_SERVER_URL_PATTERN = re.compile(
     r"(?P<rest>(?P<host>\[[^\]/]+\]|[^/:?]*)(?::(?P<port>[0-9]+))?(?:/(?P<database>[^?]*))?(?:\?.*)?)",
     re.S,
 )
-_ACCOUNT_NAME_PATTERN = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
+_ACCOUNT_NAME_PATTERN = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,80}")
 
 DatabaseAccount = tuple[str, str]  # name and password; a tuple, because the repr of a class could show the password
 AccountSource = Literal["asked", "given", "kept"]
@@ -258,5 +258,6 @@ class DatabaseSignIn(HiddenSecrets):
         return self._make_account_url(account)
 
     def _make_account_url(self, account: DatabaseAccount) -> str:
-        user, password = (quote(part, safe="") for part in account)
+        # `surrogatepass`: a pasted password may contain half a surrogate pair; the server then refuses it.
+        user, password = (quote(part, safe="", errors="surrogatepass") for part in account)
         return f"{self._url_parts['scheme']}{user}:{password}@{self._url_parts['rest']}"

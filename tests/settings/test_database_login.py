@@ -8,6 +8,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.settings.secrets import Keyring
@@ -258,7 +259,15 @@ def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
     assert not settings.sign_in.is_password_stored()
 
 
-@pytest.mark.parametrize("name", ["", "op\na", "x" * 81])
+def test_a_password_with_half_a_surrogate_pair_is_only_a_wrong_one(tmp_path: Path) -> None:
+    """A pasted password with half a surrogate pair can be tried at the server, which refuses it."""
+    settings = load_desk_settings(tmp_path, None)
+    settings.sign_in.set_entered_account("op-a", "word\ud800")
+    assert make_url(settings.database_url).password not in (None, "word", "word?")
+    assert make_url(settings.sign_in.make_url_with_password("\udfff")).username == "op-a"
+
+
+@pytest.mark.parametrize("name", ["", "op\na", "x" * 81, "op\udcff"])
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
     """An account name in a form that no database account can have is refused before the program contacts the
     server.

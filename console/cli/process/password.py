@@ -23,7 +23,8 @@ def is_stdin_terminal() -> bool:
 
 def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
     """Show the question of the wording key `key`, filled with `facts`, and return the secret that the person types
-    without echo. Return None if the terminal can't hide the input, or if the input ends.
+    without echo. Return None if the terminal can't hide the input, if the input ends, or if it isn't UTF-8, such as
+    the input of a terminal with another encoding.
     """
     import getpass
     import warnings
@@ -33,7 +34,7 @@ def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) ->
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(translator(key, **facts))
-        except (getpass.GetPassWarning, EOFError):
+        except (getpass.GetPassWarning, EOFError, UnicodeDecodeError):
             return None
 
 

@@ -106,10 +106,13 @@ with interrupts.handle_signals(defers_first_signal=True):
 """
 
 
-@pytest.mark.parametrize(("typed", "told"), [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted")])
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted"), (b"\x94\xe9\x96\xa7\n", b"length 0")],
+)
 def test_the_typed_password_is_not_shown(typed: bytes, told: bytes, tmp_path: Path) -> None:
     """The terminal doesn't show the typed password. Ctrl+C at the question interrupts it, although a running command
-    otherwise delays Ctrl+C.
+    otherwise delays Ctrl+C. A password that isn't UTF-8, such as that of a Shift JIS terminal, counts as none.
     """
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}
