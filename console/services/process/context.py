@@ -408,7 +408,8 @@ class ServiceContext:
         """On a server, raise not_allowed if the settings or `act_as` contain a person's name that differs from the
         name of the connected database account.
         """
-        other_names = {self.settings.operator, _acting_name.get()} - {None, WORKER, person_name}
+        acting_name = _acting_name.get()
+        other_names = {self.settings.operator, None if acting_name == WORKER else acting_name} - {None, person_name}
         if self.database.is_server and other_names:
             raise ConsoleError(
                 ErrorCode.NOT_ALLOWED,
