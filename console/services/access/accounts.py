@@ -242,7 +242,7 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
     """Raise ConsoleError `usage` if a new person of the file has the name of an account with rights on the whole
     server, such as that of a database administrator or of a replica. Otherwise the command would change this
     account's password and limits, and the person would have the account's rights, which no trigger refuses."""
-    new_entries = [change.entry for change in changes if change.stored is None and not change.entry.is_disabled]
+    new_entries = [change.entry for change in changes if change.stored is None]
     names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
         if entry.person.name in names:
@@ -279,8 +279,10 @@ class _AccountStatementExecutor:
             }
         )
         for change in changes:
-            if change.stored is not None or not change.entry.is_disabled:
-                self._apply_account_change(change, held_roles[change.entry.person.name])
+            held = held_roles[change.entry.person.name]
+            # A new person who is disabled has an account only if a run was broken off.
+            if change.stored is not None or not change.entry.is_disabled or held:
+                self._apply_account_change(change, held)
         return self._statements
 
     def _create_roles(self, roles: AbstractSet[str]) -> None:

@@ -33,8 +33,8 @@ class DesiredAccount:
 
     - `is_locked`: no program can log in with the account; `needs_tls`: the account may only be used over encrypted
       connections
-    - `password`: if the account is missing, it is created with this password. None leaves the present password
-      unchanged, and creates no account
+    - `password`: if the account is missing, it is created with this password, unless it is locked. None leaves the
+      present password unchanged, and creates no account
     - `roles_before`: the roles that the account may have at present; those that aren't in `roles` are revoked
     - `has_limits`: the server limits the account's connections (MAX_CONNECTIONS) and statements
       (MAX_STATEMENT_SECONDS)
@@ -87,7 +87,7 @@ def make_account_statements(
     own_role = quote_identifier(make_own_role_name(account.name))
     role_holder = own_role if is_mariadb else quoted_account
     roles = frozenset[str]() if account.is_locked else account.roles
-    if account.password is not None:
+    if account.password is not None and not account.is_locked:
         # also for a known person: the account is missing if the database was restored on another server
         yield AccountStatement(
             f"CREATE USER IF NOT EXISTS {quoted_account} IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}", account.password

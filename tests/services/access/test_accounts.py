@@ -477,6 +477,30 @@ def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., No
     return count_and_run
 
 
+def test_a_person_is_disabled_after_a_run_that_was_broken_off(
+    accounts: AccountsByFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that creates an account is broken off before the row in `operators` is written. A file that disables
+    the person locks this account, and takes its roles away from an open connection.
+    """
+    op = accounts.make_entry("op", "operator")
+
+    def break_off(*_: object) -> None:
+        raise ConnectionError("the plug was pulled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("console.store.access.operators.save_person", break_off)
+        with pytest.raises(ConnectionError):
+            accounts.apply_entries(op, op="pw")
+    with accounts.connect("op", "pw") as connection, connection.cursor() as cursor:
+        cursor.execute(READ_OPERATIONS_SQL)
+        accounts.apply_entries(op | {"disabled": True})
+        if accounts.server.is_mariadb:
+            with pytest.raises(pymysql.MySQLError, match="denied"):
+                cursor.execute(READ_OPERATIONS_SQL)
+    assert not accounts.can_sign_in("op", "pw")
+
+
 def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByFile, tmp_path: Path) -> None:
     """An operator's account tries to apply an account file: the refusal names the database rights that the account
     lacks.
@@ -532,6 +556,8 @@ def test_an_administrators_account_of_the_server_becomes_nobodys(accounts: Accou
             run(*people, left="pw", dba="pw")
         assert refused.value.detail["problem"] == "accounts_account_of_server"
         assert refused.value.detail.get("name") == taken
+    with pytest.raises(ConsoleError, match="usage"):
+        accounts.apply_entries(people[1] | {"disabled": True})
     with accounts.server.connect(taken, "own"):
         assert accounts.read_stored_people() == []
     accounts.apply_entries(people[0], left="pw")
