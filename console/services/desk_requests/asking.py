@@ -300,13 +300,18 @@ class RemoteRequestIdService(RequestIdService):
             return False
 
     def _read_request_progress(self, desk_request_id: str) -> DeskRequestProgress | None:
-        """Return the present state of the desk request with this id; None if the database doesn't answer."""
+        """Return the present state of the desk request with this id; None if the database doesn't answer.
+
+        Raises outcome_unknown if the database refuses the read, for example because the account was locked or got
+        other roles meanwhile: the error of the read would say that nothing was sent, although a worker may have
+        executed the request.
+        """
         try:
             with self._context.database.read() as conn:
                 return requests.read_progress(conn, desk_request_id)
-        except ConsoleError as away:
-            if away.exit_status != EXIT_STATUS[ErrorCode.DATABASE_UNREACHABLE]:
-                raise
+        except ConsoleError as refusal:
+            if refusal.exit_status != EXIT_STATUS[ErrorCode.DATABASE_UNREACHABLE]:
+                raise _make_unanswered_request_error() from refusal
             return None
 
 

@@ -32,7 +32,12 @@ from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings, open_payment_desk
 from tests.support.places import Place, ServerPlace
 from tests.support.refusals import call_for_refusal
-from tests.support.team_mode import answer_password_prompts, execute_desk_requests, start_team_mode
+from tests.support.team_mode import (
+    answer_password_prompts,
+    end_team_mode,
+    execute_desk_requests,
+    start_team_mode,
+)
 from tests.support.teams import apply_accounts
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -347,3 +352,25 @@ def test_a_request_without_an_answer_is_unknown(place: Place, sandbox: Sandbox) 
             with pytest.raises(ConsoleError) as unknown:
                 bought.result(PATIENCE_SECONDS)
     assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
+
+
+def test_a_desk_that_loses_its_rights_while_it_waits_knows_no_outcome(place: Place, sandbox: Sandbox) -> None:
+    """While a desk waits for its purchase, an administrator moves the person out of team mode, so that the desk can't
+    read the answer any more. The worker executes the request, so the desk doesn't say that nothing was sent.
+    """
+    (number,) = invent_numbers(1, seed=23)
+    start_team_mode(place, "op-a")
+    with (
+        place.open_desk(sandbox, person="worker", desk=1) as worker,
+        place.open_desk(sandbox) as desk,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        worker.desk_requests.announce_presence()
+        bought = thread.submit(desk.credit_checks.purchase, PurchaseRequest(number, "1"))
+        wait_until(lambda: bool(place.sql("SELECT id FROM requests WHERE action = 'purchase'")), "the request")
+        end_team_mode(place, "op-a")
+        with pytest.raises(ConsoleError) as unknown:
+            bought.result(PATIENCE_SECONDS)
+        assert (unknown.value.code, unknown.value.detail["reason"]) == ("outcome_unknown", "asked")
+        wait_until(worker.desk_requests.execute_next, "the request")
+        assert len(sandbox.ledger.list_charges_of_number(number)) == 1
