@@ -87,18 +87,19 @@ class AffectedRecord:
 
 @dataclass(frozen=True, slots=True)
 class AffectedRecords:
-    """The records that a cause affects. `is_complete` is False if there may be more of them than were read."""
+    """The records that a cause affects. `unread_count` is the number of further affected records, which were counted
+    and not read."""
 
     records: tuple[AffectedRecord, ...] = ()
-    is_complete: bool = True
+    unread_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentExtent:
     """Extent of an incident at one moment: the id of its newest alert, the number of affected records, and the sums
     of their amounts in minor units by currency (None: no sums). The step of a snooze or resolution stores the extent
-    at its time; a later extent is compared with the stored one. `is_complete` is False if there may be more records
-    than were read; the true count and sums may then be larger.
+    at its time; a later extent is compared with the stored one. `is_complete` is False if not all of these records
+    were read; the sums are then those of the records that were read.
     """
 
     newest_alert_id: int
@@ -108,12 +109,18 @@ class IncidentExtent:
 
     def is_worse_than(self, earlier: "IncidentExtent") -> bool:
         """True if, compared with the extent `earlier`, the incident has a newer alert, more affected records, or a
-        larger sum in one of the currencies."""
+        larger sum in one of the currencies. Sums are compared only if both extents are complete: the sums of the
+        records that were read can also grow because one of these records has ended and another one is read instead.
+        """
         earlier_sums, present_sums = earlier.sums or {}, self.sums or {}
         return (
             self.newest_alert_id > earlier.newest_alert_id
             or self.record_count > earlier.record_count
-            or any(minor > earlier_sums.get(currency, 0) for currency, minor in present_sums.items())
+            or (
+                self.is_complete
+                and earlier.is_complete
+                and any(minor > earlier_sums.get(currency, 0) for currency, minor in present_sums.items())
+            )
         )
 
 
@@ -290,7 +297,9 @@ def measure_incident_extent(alerts: Sequence[Alert], affected: AffectedRecords) 
         if record.amount is not None:
             sums[record.amount.currency] = sums.get(record.amount.currency, 0) + record.amount.minor
     newest_alert_id = max(alert.id for alert in alerts)
-    return IncidentExtent(newest_alert_id, len(affected.records), sums, affected.is_complete)
+    return IncidentExtent(
+        newest_alert_id, len(affected.records) + affected.unread_count, sums, affected.unread_count == 0
+    )
 
 
 PLAYBOOK_OF_RULE: Mapping[str, str] = {

@@ -3,13 +3,17 @@ records that a cause affects."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, AffectedRecords, Cause
 from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.money import Money, make_stored_money
+from console.domain.payments import provider_registry
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, FINAL_STATES
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.queues.filters import AgeRange, FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CreditCheck
 from console.domain.registry.watched_facts import CORPORATION_KIND, format_number_of_subject
 from console.domain.tasks.records import Alert
@@ -20,14 +24,14 @@ from console.store.credit_checks import credit_checks
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
 from console.store.payments import orders, payments
-from console.store.queues import queues
+from console.store.queues import chosen_records, queues
+from console.store.queues.filter_sql import QueueChoice
 from console.store.refunds import refunds
 
 MAX_AFFECTED_RECORDS_PER_CAUSE = 200
-"""Largest number of records of a queue that are read for one cause."""
-_CREDIT_CHECK_PROVIDER = "alarmbox"
-_QUEUES_WAITING_FOR_PROVIDER = ("unknown", "refunds")
-"""Queues with records that wait for an answer of a provider."""
+"""Largest number of records of a queue that are read for one cause. Further records are only counted."""
+MAX_COUNTED_RECORDS = 100_000
+"""Largest number of records of a queue that are counted for one cause."""
 
 _ORDER_CAUSE_KINDS = frozenset({orders.ORDER_KIND, payments.PAYMENT_KIND})
 """Kinds of causes whose records belong together: an order with its payments and their refunds, or a payment without
@@ -119,35 +123,33 @@ class AffectedRecordReader:
         together in a few queries."""
         lapsed_ids = journal.list_lapsed_by_kind(conn)
         records = _read_records_of_order_causes(conn, causes, lapsed_ids.get(refunds.REFUND_KIND, frozenset()))
-        incomplete_causes = set()
+        unread_counts: dict[Cause, int] = {}
         for cause in causes:
             if cause.kind not in _ORDER_CAUSE_KINDS:
-                records[cause], is_complete = self._find_records_of_cause(conn, cause, lapsed_ids)
-                if not is_complete:
-                    incomplete_causes.add(cause)
+                records[cause], unread_counts[cause] = self._find_records_of_cause(conn, cause, lapsed_ids)
         return {
-            cause: AffectedRecords(_make_affected_records(records.get(cause, ())), cause not in incomplete_causes)
+            cause: AffectedRecords(_make_affected_records(records.get(cause, ())), unread_counts.get(cause, 0))
             for cause in causes
         }
 
     def _find_records_of_cause(
         self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
-    ) -> tuple[Sequence[Record], bool]:
-        """Return the records that a cause other than an order or payment affects, and a flag: True if these are all
-        of them, False if the cause may affect more records than were read. `lapsed_ids` has, by kind, the ids of the
-        records whose operation has lapsed, which means that its process ended during the call to the provider."""
+    ) -> tuple[Sequence[Record], int]:
+        """Return the records that a cause other than an order or payment affects, and the number of further
+        records that it affects and that were not read. `lapsed_ids` has, by kind, the ids of the records whose
+        operation has lapsed, which means that its process ended during the call to the provider."""
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _list_record_if_present(refunds.find(conn, cause.id)), True
+                return _list_record_if_present(refunds.find(conn, cause.id)), 0
             case credit_checks.CREDIT_CHECK_KIND:
-                return _list_record_if_present(credit_checks.find(conn, cause.id)), True
+                return _list_record_if_present(credit_checks.find(conn, cause.id)), 0
             case _ if cause.kind == CORPORATION_KIND:
-                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id)), True
+                return self._find_records_of_corporation(conn, format_number_of_subject(cause.id)), 0
             case _ if cause.kind == QUEUE_KIND and cause.id in QUEUE_BY_SUBJECT_ID:
                 return self._find_records_of_queue(conn, QUEUE_BY_SUBJECT_ID[cause.id], lapsed_ids)
             case _ if cause.kind == PROVIDER_KIND:
                 return self._find_records_of_provider(conn, cause.id, lapsed_ids)
-        return (), True
+        return (), 0
 
     def _find_records_of_corporation(self, conn: Connection, corporation_number: str) -> Sequence[Record]:
         now = self._context.now()
@@ -169,50 +171,47 @@ class AffectedRecordReader:
 
     def _find_records_of_queue(
         self, conn: Connection, queue_name: str, lapsed_ids: queues.LapsedIds
-    ) -> tuple[Sequence[Record], bool]:
-        """Return the records of the queue that are older than its limit, and a flag: True if these are all such
-        records."""
-        cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[queue_name])
-        page = queues.read_queue_page(conn, queue_name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
-        records = [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
-        return records, len(page) < MAX_AFFECTED_RECORDS_PER_CAUSE
+    ) -> tuple[Sequence[Record], int]:
+        """Return the records of the queue that are older than its limit, at most MAX_AFFECTED_RECORDS_PER_CAUSE, and
+        the number of further such records."""
+        age_limit = self._context.scale.scale_delta(AGE_LIMITS[queue_name])
+        record_filter = RecordFilter(age=AgeRange(at_least=age_limit))
+        return self._read_filtered_queues(conn, {queue_name: record_filter}, lapsed_ids)
 
     def _find_records_of_provider(
         self, conn: Connection, provider_subject_id: int, lapsed_ids: queues.LapsedIds
-    ) -> tuple[Sequence[Record], bool]:
-        """Return the records that wait for an answer of the provider, and a flag: True if these are all such records.
-        `provider_subject_id` is the number from `compute_provider_subject_id`."""
-        pages = [
-            queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
-            for name in _QUEUES_WAITING_FOR_PROVIDER
-        ]
-        waiting_records = [record for page in pages for _, record in page]
-        payments_of_refunds = payments.find_by_ids(
-            conn, {record.payment_id for record in waiting_records if isinstance(record, Refund)}
-        )
-        provider_by_payment_id = {payment.id: payment.provider for payment in payments_of_refunds}
-        records_by_key = {(type(record), record.id): record for record in waiting_records}
-        records = [
-            record
-            for record in records_by_key.values()
-            if compute_provider_subject_id(_find_provider_of_record(record, provider_by_payment_id))
-            == provider_subject_id
-        ]
-        return records, all(len(page) < MAX_AFFECTED_RECORDS_PER_CAUSE for page in pages)
+    ) -> tuple[Sequence[Record], int]:
+        """Return the records that wait for an answer of the provider, at most MAX_AFFECTED_RECORDS_PER_CAUSE of each
+        queue, and the number of further such records. `provider_subject_id` is the number from
+        `compute_provider_subject_id`."""
+        names = {
+            name
+            for name in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
+            if compute_provider_subject_id(name) == provider_subject_id
+        }
+        if not names:
+            return (), 0
+        of_provider = RecordFilter(providers=frozenset(names))
+        # A refund whose outcome is unknown is in both queues.
+        known_outcome = replace(of_provider, certainties=frozenset({FilterCertainty.KNOWN}))
+        return self._read_filtered_queues(conn, {"unknown": of_provider, "refunds": known_outcome}, lapsed_ids)
 
-
-def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
-    """Return the name of the record's provider; "" for a record without a provider. For a refund the result is the
-    provider of its payment, read from `provider_by_payment_id`; "" if the payment's id is missing in this mapping."""
-    match record:
-        case Payment():
-            return record.provider
-        case Refund():
-            return provider_by_payment_id.get(record.payment_id, "")
-        case CreditCheck():
-            return _CREDIT_CHECK_PROVIDER
-        case _:
-            return ""
+    def _read_filtered_queues(
+        self, conn: Connection, filter_by_queue: Mapping[str, RecordFilter], lapsed_ids: queues.LapsedIds
+    ) -> tuple[Sequence[Record], int]:
+        """Return the records of each queue that its filter selects, at most MAX_AFFECTED_RECORDS_PER_CAUSE of each
+        queue, and the number of further such records. The filters must select each record in one queue only."""
+        records: list[Record] = []
+        unread_count = 0
+        for name, record_filter in filter_by_queue.items():
+            choice = QueueChoice(record_filter, now=self._context.now())
+            limit = MAX_AFFECTED_RECORDS_PER_CAUSE
+            page = queues.read_queue_page(conn, name, None, limit, lapsed_ids, choice)
+            records += [record for _, record in page]
+            if len(page) == limit:
+                count, _ = chosen_records.count_chosen_records(conn, name, lapsed_ids, choice, MAX_COUNTED_RECORDS)
+                unread_count += max(0, count - limit)
+        return records, unread_count
 
 
 def _is_open_payment(payment: Payment) -> bool:

@@ -94,11 +94,14 @@ def _make_step(
 
 def _format_extent(extent: IncidentExtent) -> str:
     """Return the extent of an incident (its newest alert, the number of affected records, the sums of their
-    amounts) as the JSON text that is stored with a step."""
-    return json.dumps(
-        {"newest_alert": extent.newest_alert_id, "records": extent.record_count, "sums": dict(extent.sums or {})},
-        sort_keys=True,
-    )
+    amounts) as the JSON text that is stored with a step. The member `complete` is left out if it is true."""
+    facts = {
+        "newest_alert": extent.newest_alert_id,
+        "records": extent.record_count,
+        "sums": dict(extent.sums or {}),
+        **({} if extent.is_complete else {"complete": False}),
+    }
+    return json.dumps(facts, sort_keys=True)
 
 
 def _parse_extent(text: str) -> IncidentExtent:
@@ -106,4 +109,9 @@ def _parse_extent(text: str) -> IncidentExtent:
     AttributeError for a text that `_format_extent` doesn't write."""
     stored_extent = json.loads(text)
     sums = {str(currency): int(minor) for currency, minor in stored_extent["sums"].items()}
-    return IncidentExtent(int(stored_extent["newest_alert"]), int(stored_extent["records"]), sums)
+    return IncidentExtent(
+        int(stored_extent["newest_alert"]),
+        int(stored_extent["records"]),
+        sums,
+        stored_extent.get("complete", True) is not False,
+    )

@@ -199,11 +199,11 @@ def _read_records(
 
 
 def count_chosen_records(
-    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice
+    conn: Connection, name: str, lapsed_ids: LapsedIds, choice: QueueChoice, limit: int = MAX_COUNTED_RECORDS
 ) -> tuple[int, datetime | None]:
     """Return two values about the records of the queue `name` that the filter of `choice` selects. The first is their
-    number, at most MAX_COUNTED_RECORDS + 1. The second is the earliest instant at which one of the counted records
-    got its present state; None if no such instant is stored.
+    number, at most `limit` + 1. The second is the earliest instant at which one of the counted records got its
+    present state; None if no such instant is stored.
     """
     counts = [
         _make_range_count_query(kind_queries, rows)
@@ -211,14 +211,12 @@ def count_chosen_records(
         if name in kind_queries.conditions_by_queue
         for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed_ids))
     ]
-    values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
+    values: dict[str, object] = {"limit": limit + 1}
     for kind_queries in QUEUE_TABLES:
         values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
-    return min(sum(row.total for row in rows), MAX_COUNTED_RECORDS + 1), convert_to_aware_utc(
-        oldest
-    ) if oldest else None
+    return min(sum(row.total for row in rows), limit + 1), convert_to_aware_utc(oldest) if oldest else None
 
 
 def _make_range_count_query(kind_queries: RecordTableQueries, range_condition: ColumnElement[bool]) -> Select[Any]:

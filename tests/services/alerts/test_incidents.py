@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from console.domain.alerts.incidents import Incident, IncidentAction, IncidentState, WakeReason
+from console.domain.alerts.provider_subjects import compute_provider_subject_id
 from console.domain.payments.records import RefundRequest
 from console.services.alerts import causes
 from console.services.alerts.evaluate import AlertRuleEvaluator
@@ -329,14 +330,48 @@ def test_a_queue_with_records_above_the_age_limit_is_one_incident(scene: Payment
         return translate(key, "en", **facts)
 
     assert format_affected_record_count(incident, translate_to_english) == "1 record"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 1)
-        (first_page,) = [one for one in scene.console.incidents.list_incidents() if one.id == incident.id]
-    assert not first_page.extent.is_complete
-    assert format_affected_record_count(first_page, translate_to_english) == "At least 1 record", (
-        "a second page was not read"
-    )
     scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
     run_rules(scene, clock)
     (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]
     assert closed.state is IncidentState.CLOSED
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("kind", ["queue", "provider"])
+def test_an_incident_with_more_records_than_are_read_opens_when_one_more_comes(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """An incident affects more records than are read; the others are counted. After a person has resolved it, it
+    opens again when one more record comes. It stays resolved while its records end, although others are then read
+    instead, whose sum is larger.
+    """
+    monkeypatch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 2)
+    payments = [
+        scene.payments.start(scene.insert_order(f"ORD-{number}", 1000 * number), "paypay").payment.id
+        for number in range(1, 6)
+    ]
+    is_unknown = "UPDATE payments SET certainty = 'unknown', version = version + 1 WHERE id IN ({})"
+    scene.place.sql(is_unknown.format(", ".join(map(str, payments[:4]))))
+    run_rules(scene, clock, 25 * timedelta(hours=1))
+    run_rules(scene, clock)
+    if kind == "provider":
+        subject_id, now = compute_provider_subject_id("paypay"), scene.context.now()
+        scene.context.write(
+            lambda tx: cases.open_case(tx.conn, "provider_away", kind, subject_id, "paypay", "answers", now)
+        )
+
+    def read_incident() -> Incident:
+        return next(one for one in scene.console.incidents.list_incidents() if one.cause.kind == kind)
+
+    incident = read_incident()
+    assert (len(incident.records), incident.extent.record_count, incident.extent.is_complete) == (2, 4, False)
+    text = format_affected_record_count(incident, lambda key, **facts: translate(key, "en", **facts))
+    assert text == "At least 4 records"
+    scene.console.incidents.resolve(incident.id, "known for today")
+    assert read_incident().state is IncidentState.RESOLVED
+    scene.place.sql(f"UPDATE payments SET certainty = 'known', version = version + 1 WHERE id = {payments[0]}")
+    assert (read_incident().state, read_incident().extent.record_count) == (IncidentState.RESOLVED, 3)
+    scene.place.sql(is_unknown.format(f"{payments[0]}, {payments[4]}"))
+    clock.offset += scene.context.scale.scale_delta(25 * timedelta(hours=1))
+    assert (read_incident().state, read_incident().woken_by) == (IncidentState.OPEN, WakeReason.WORSE)
+    assert scene.console.incidents.count_waiting_incidents() >= 1
