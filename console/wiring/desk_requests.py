@@ -10,6 +10,7 @@ from typing import Any
 from console.domain.access.read_only import SWITCH_KIND
 from console.domain.alerts.incidents import INCIDENT_KIND, IncidentAction
 from console.domain.annotations.mentions import MENTION_KIND
+from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -20,7 +21,7 @@ from console.domain.records import PurchaseRequest
 from console.domain.recovery.decision_reasons import StatedReason
 from console.services.access.read_only import ReadOnlySwitchService
 from console.services.alerts.inbox import AlertService
-from console.services.alerts.incidents import IncidentService, find_incident_id
+from console.services.alerts.incidents import AUDIT_ACTION_BY_INCIDENT_ACTION, IncidentService, find_incident_id
 from console.services.annotations.mentions import MentionService
 from console.services.audit.trail import AuditService
 from console.services.bulk.runs import BulkRunService
@@ -281,8 +282,17 @@ def _make_read_only_switch_facts(_context: ServiceContext, arguments: tuple[Any,
     return DeskRequestFacts(SWITCH_KIND, scope[:32], proposed="on" if is_on else "off")
 
 
-_INCIDENT_ACTIONS_WITHOUT_TEXT = (IncidentAction.TAKE, IncidentAction.RELEASE, IncidentAction.WAKE)
-_INCIDENT_ACTIONS_WITH_REASON = (IncidentAction.RESOLVE, IncidentAction.REOPEN)
+_INCIDENT_FORMS: tuple[tuple[IncidentAction, tuple[Any, ...], int | None], ...] = (
+    (IncidentAction.TAKE, (int,), None),
+    (IncidentAction.RELEASE, (int,), None),
+    (IncidentAction.WAKE, (int,), None),
+    (IncidentAction.RESOLVE, (int, str), 1),
+    (IncidentAction.REOPEN, (int, str), 1),
+    (IncidentAction.HAND_OVER, (int, str, str), 2),
+    (IncidentAction.SNOOZE, (int, datetime, str), 2),
+)
+"""The actions on incidents with the types of their arguments and the index of the argument with the person's words.
+"""
 
 DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "purchase": DeskRequestForm((PurchaseRequest,), _make_purchase_facts),
@@ -302,9 +312,16 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
     "order move": DeskRequestForm((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
     "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts, words_index=0),
-    "refund approve": DeskRequestForm((int, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND)),
+    "refund approve": DeskRequestForm(
+        (int, int | None),
+        _make_facts_function_for_kind(refunds.REFUND_KIND),
+        refused_action=AuditAction.REFUND_APPROVE,
+    ),
     "refund reject": DeskRequestForm(
-        (int, str, int | None), _make_facts_function_for_kind(refunds.REFUND_KIND), words_index=1
+        (int, str, int | None),
+        _make_facts_function_for_kind(refunds.REFUND_KIND),
+        words_index=1,
+        refused_action=AuditAction.REFUND_REJECT,
     ),
     "refund withdraw": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "refund submit": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
@@ -315,21 +332,15 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "bulk discard": DeskRequestForm((int,), _make_empty_facts),
     "alerts ack": DeskRequestForm((int, str), _make_empty_facts, words_index=1),
     "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
-    _format_incident_command_name(IncidentAction.HAND_OVER): DeskRequestForm(
-        (int, str, str), _read_hand_over_facts, words_index=2, has_changing_facts=True
-    ),
-    _format_incident_command_name(IncidentAction.SNOOZE): DeskRequestForm(
-        (int, datetime, str), _read_incident_facts, words_index=2, has_changing_facts=True
-    ),
-    **{
-        _format_incident_command_name(action): DeskRequestForm((int,), _read_incident_facts, has_changing_facts=True)
-        for action in _INCIDENT_ACTIONS_WITHOUT_TEXT
-    },
     **{
         _format_incident_command_name(action): DeskRequestForm(
-            (int, str), _read_incident_facts, words_index=1, has_changing_facts=True
+            types,
+            _read_hand_over_facts if action is IncidentAction.HAND_OVER else _read_incident_facts,
+            words_index=words_index,
+            has_changing_facts=True,
+            refused_action=AUDIT_ACTION_BY_INCIDENT_ACTION[action],
         )
-        for action in _INCIDENT_ACTIONS_WITH_REASON
+        for action, types, words_index in _INCIDENT_FORMS
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
     "view rename": DeskRequestForm((int, str), _make_facts_function_for_kind(VIEW_KIND)),
@@ -337,7 +348,9 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "view restore": DeskRequestForm((int,), _make_facts_function_for_kind(VIEW_KIND)),
     "mention done": DeskRequestForm((int,), _make_facts_function_for_kind(MENTION_KIND)),
     "audit verify": DeskRequestForm((), _make_empty_facts),
-    "limits set": DeskRequestForm((str, str, int), _make_limit_facts, has_changing_facts=True),
+    "limits set": DeskRequestForm(
+        (str, str, int), _make_limit_facts, has_changing_facts=True, refused_action=AuditAction.LIMIT_SET
+    ),
     "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, words_index=2),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),

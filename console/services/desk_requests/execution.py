@@ -27,6 +27,7 @@ from console.domain.error_reasons import InProgressReason, OutcomeUnknownReason,
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import StaleViewDetail
 from console.domain.process import interrupts
+from console.services.audit import refusals
 from console.services.desk_requests.answer_masking import mask_payers_in_answer
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import CommandCall, CommandRunner, DeskRequestFacts, DeskRequestForm
@@ -57,6 +58,8 @@ _MAX_ANSWER_STORE_ATTEMPTS = 3
 """Largest number of attempts to store an answer that the database refuses."""
 _MAX_PRESENT_WORKERS = 16
 """Largest number of presence leases of other workers that one check reads."""
+_LONGEST_AUDITED_SUBJECT_CHARACTERS = 40
+"""Largest number of characters of a record's id in an audit entry about a refusal."""
 _log = logging.getLogger("console.worker")
 
 
@@ -407,7 +410,8 @@ class RequestExecutor:
 
     def _run_command(self, taken_request: TakenDeskRequest) -> object:
         if taken_request.action in ACTIONS_WITH_PASSWORD:
-            require_confirmation()
+            with self._audit_early_refusal(taken_request):
+                require_confirmation()
         with self._read_arguments(taken_request) as arguments:
             call = CommandCall(
                 arguments, lambda step: self._remember_latest_step(taken_request, step), taken_request.request_id
@@ -422,7 +426,20 @@ class RequestExecutor:
                 with forbid_acting():
                     return self._commands[taken_request.action](call)
             except ActNotAnswered:
-                raise refusal from None
+                with self._audit_early_refusal(taken_request):
+                    raise refusal from None
+
+    @contextmanager
+    def _audit_early_refusal(self, taken_request: TakenDeskRequest) -> Iterator[None]:
+        """Context manager: if the block refuses the desk request, write an audit entry in the person's name, as the
+        service of the command does for its own refusals."""
+        action = self._form_by_command[taken_request.action].refused_action
+        if action is None:
+            yield
+            return
+        subject_id = (taken_request.subject_id or "")[:_LONGEST_AUDITED_SUBJECT_CHARACTERS] or None
+        with refusals.audit_refusals(self._context, action, subject_id, kind=taken_request.subject_kind or ""):
+            yield
 
     def _find_refusal_of_facts(
         self, taken_request: TakenDeskRequest, arguments: tuple[Any, ...]

@@ -218,7 +218,7 @@ def test_the_second_administrator_gets_the_changed_limit(
 
 def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverScene, sandbox: Sandbox) -> None:
     """The limit has another value than the administrator's screen has shown: the request is refused as `stale_view`,
-    not as a request of another program version.
+    not as a request of another program version. The refusal is in the audit trail in the administrator's name.
     """
     scene.first.desk_requests.announce_presence()
     with _open_administrators(scene, sandbox) as (propose, _), ThreadPoolExecutor(1) as thread:
@@ -229,4 +229,6 @@ def test_a_limit_that_changed_meanwhile_is_refused_truthfully(scene: TakeoverSce
             refused = answer.result(PATIENCE_SECONDS)
     assert isinstance(refused, ConsoleError)
     assert (refused.code, refused.detail["about"]) == ("stale_view", "limit")
+    refusals = scene.place.sql("SELECT who, what, subject_kind, reason FROM audit_log WHERE result = 'refused'")
+    assert refusals == [(scene.place.get_account_name(ADMINISTRATORS[0]), "limit.set", "limit", "stale_view")]
     assert scene.place.sql("SELECT value FROM limits WHERE name = 'per_refund' AND currency = 'JPY'") == [(7,)]

@@ -147,7 +147,7 @@ def test_the_connection_that_checks_a_password_is_closed(waiting_refund: Waiting
 
 def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -> None:
     """A program stores a desk request for a decision without having confirmed the password: the worker refuses the
-    request, and nothing is decided.
+    request, and nothing is decided. The refusal is in the audit trail in the person's name.
     """
     checker, refund, place = waiting_refund.checker, waiting_refund.refund, waiting_refund.place
     request = NewDeskRequest(
@@ -159,6 +159,8 @@ def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -
     ((result,),) = place.sql(ended)
     assert "password_needed" in result
     assert place.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("requested",)]
+    refusals = place.sql("SELECT who, what, subject_id FROM audit_log WHERE reason = 'not_allowed'")
+    assert refusals == [(checker.database.account_name, "refund.reject", str(refund.id))]
 
 
 def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
