@@ -138,10 +138,12 @@ class DeskRequestProgress:
 
 class OwnRequestState(StrEnum):
     """States of a desk request in the list of the person who made it. WAITING: no worker has taken it yet; TAKEN:
-    a worker executes it. ENDED, LAPSED and WITHDRAWN are final."""
+    a worker executes it. ABANDONED: the worker that took it has ended or doesn't respond, and no other worker has
+    taken the request over. ENDED, LAPSED and WITHDRAWN are final."""
 
     WAITING = "waiting"
     TAKEN = "taken"
+    ABANDONED = "abandoned"
     ENDED = "ended"
     LAPSED = "lapsed"
     WITHDRAWN = "withdrawn"
@@ -187,8 +189,8 @@ class OwnRequest:
 
     @property
     def is_open(self) -> bool:
-        """True if the request waits for a worker, or if a worker executes it."""
-        return self.state in (OwnRequestState.WAITING, OwnRequestState.TAKEN)
+        """True if the request waits for a worker, or if a worker has taken it and not ended it."""
+        return self.state in (OwnRequestState.WAITING, OwnRequestState.TAKEN, OwnRequestState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)

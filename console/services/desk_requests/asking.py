@@ -220,6 +220,7 @@ class RemoteRequestIdService(RequestIdService):
             if stored_progress is not None and not (stored_progress.is_abandoned or stored_progress.is_lapsed):
                 last_response_at = clock.monotonic()
             if stored_progress is not None and request_wait is not None:
+                request_wait.is_abandoned = stored_progress.is_abandoned
                 request_wait.desk_request_id, request_wait.is_taken = (
                     desk_request_id,
                     stored_progress.state is not DeskRequestState.WAITING,

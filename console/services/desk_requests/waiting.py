@@ -8,13 +8,15 @@ from contextvars import ContextVar
 class RequestWait:
     """The state of one call of a window that waits for a desk request. The thread of the call writes this state, and
     the window's thread reads it. `desk_request_id` is the id of the stored request; None before the request is
-    stored, or if no worker acts for the person. `is_taken`: a worker has taken the request. `is_over`: the call has
+    stored, or if no worker acts for the person. `is_taken`: a worker has taken the request. `is_abandoned`: that
+    worker has ended or doesn't respond, and no other worker has taken the request over. `is_over`: the call has
     ended.
     """
 
     def __init__(self) -> None:
         self.desk_request_id: str | None = None
         self.is_taken = False
+        self.is_abandoned = False
         self.is_over = False
 
 

@@ -273,13 +273,16 @@ _OWN_LIVE_LEASE_CONDITION = make_is_live_condition(_own_requests.c.lease_clock, 
 _OWN_LAPSED_REQUEST_CONDITION = and_(
     _own_requests.c.state == DeskRequestState.WAITING, _own_requests.c.expires_at <= _NOW_SQL
 )
+_OWN_ABANDONED_REQUEST_CONDITION = and_(
+    _own_requests.c.state == DeskRequestState.TAKEN, not_(_OWN_LIVE_LEASE_CONDITION)
+)
 _withdrawals = requests.to_metadata(MetaData(), name=OWN_REQUESTS_VIEW).alias("own_withdrawal")
 _REQUEST_PROGRESS_QUERY = select(
     _own_requests.c.state,
     _own_requests.c.progress,
     _own_requests.c.result,
     _OWN_LAPSED_REQUEST_CONDITION.label("over"),
-    and_(_own_requests.c.state == DeskRequestState.TAKEN, not_(_OWN_LIVE_LEASE_CONDITION)).label("abandoned"),
+    _OWN_ABANDONED_REQUEST_CONDITION.label("abandoned"),
     select(_withdrawals.c.id)
     .where(
         _withdrawals.c.id == bindparam("withdrawal_id"),
@@ -313,6 +316,7 @@ _OWN_REQUESTS_QUERY = (
         _own_requests.c.subject_id,
         _own_requests.c.state,
         _OWN_LAPSED_REQUEST_CONDITION.label("over"),
+        _OWN_ABANDONED_REQUEST_CONDITION.label("abandoned"),
         _own_requests.c.expires_at,
         case(
             (func.octet_length(_own_requests.c.result) <= _LONGEST_LISTED_RESULT_BYTES, _own_requests.c.result)
@@ -428,6 +432,7 @@ def list_own_requests(conn: Connection, age_seconds: int, limit: int) -> tuple[S
             _make_own_request_state(
                 row.state,
                 is_expired=bool(row.over),
+                is_abandoned=bool(row.abandoned),
                 is_withdrawn=row.id in withdrawn_at and withdrawn_at[row.id] < row.expires_at,
             ), row.result,
         )
@@ -448,13 +453,16 @@ def find_subject_of_own_request(conn: Connection, age_seconds: int, request_or_a
     return (row.subject_kind, row.subject_id) if row is not None and row.subject_kind and row.subject_id else None
 
 
-def _make_own_request_state(state: str, *, is_expired: bool, is_withdrawn: bool) -> OwnRequestState:
+def _make_own_request_state(
+    state: str, *, is_expired: bool, is_abandoned: bool, is_withdrawn: bool
+) -> OwnRequestState:
     """Return the state of a desk request that the window shows to its sender. `is_expired`: no worker took the
-    request in time. `is_withdrawn`: the sender has withdrawn it. The stored state of a withdrawn request is still
-    WAITING until a worker marks the request as lapsed."""
+    request in time. `is_abandoned`: the lease of the worker that took it has expired. `is_withdrawn`: the sender has
+    withdrawn it. The stored state of a withdrawn request is still WAITING until a worker marks the request as lapsed.
+    """
     match DeskRequestState(state):
         case DeskRequestState.TAKEN:
-            return OwnRequestState.TAKEN
+            return OwnRequestState.ABANDONED if is_abandoned else OwnRequestState.TAKEN
         case DeskRequestState.ENDED:
             return OwnRequestState.ENDED
     if is_withdrawn:

@@ -450,6 +450,8 @@ class UnfinishedWorkDialog(DialogFrame):
             self.withdraw_button.enable_button()
         elif request.state is OwnRequestState.TAKEN:
             self.withdraw_button.disable_with_reason(translate("reason.request_taken"))
+        elif request.state is OwnRequestState.ABANDONED:
+            self.withdraw_button.disable_with_reason(translate("reason.request_abandoned"))
         else:
             self.withdraw_button.disable_with_reason(translate("reason.request_over"))
 

@@ -46,7 +46,8 @@ class WithdrawButton(KeyButton):
         is_shown = wait.desk_request_id is not None and not wait.is_over and not is_early
         if is_shown and wait.is_taken:
             self.show_text(self._context.translate("action.withdraw_request"))
-            self.disable_with_reason(self._context.translate("reason.request_taken"))
+            reason_key = "reason.request_abandoned" if wait.is_abandoned else "reason.request_taken"
+            self.disable_with_reason(self._context.translate(reason_key))
             self.wait_label.show_text(self.shown_reason)
         elif is_shown and self._withdrawn_request != wait.desk_request_id:
             self.enable_button()

@@ -61,6 +61,8 @@ def make_request_state_cell(request: OwnRequest, context: WindowContext) -> Stat
             name, icon_name, tone = "waiting", "hourglass", "progress"
         case OwnRequestState.TAKEN:
             name, icon_name, tone = "taken", "half_disc", "progress"
+        case OwnRequestState.ABANDONED:
+            name, icon_name, tone = "unknown", "question", "unknown"
         case OwnRequestState.LAPSED:
             name, icon_name, tone = "lapsed", "ring_slash", "muted"
         case OwnRequestState.WITHDRAWN:
@@ -82,6 +84,8 @@ def format_worker_answer(request: OwnRequest, context: WindowContext) -> str:
             return context.translate("request.waits")
         case OwnRequestState.TAKEN:
             return context.translate("reason.request_taken")
+        case OwnRequestState.ABANDONED:
+            return context.translate("reason.request_abandoned")
         case OwnRequestState.LAPSED:
             return context.translate("request.lapsed")
         case OwnRequestState.WITHDRAWN:

@@ -80,6 +80,23 @@ def test_each_state_is_listed(place: Place, desk_worker_and_other: tuple[Console
     assert list_own_requests(desk)[taken].state is OwnRequestState.TAKEN
 
 
+def test_a_request_whose_worker_died_is_listed_as_abandoned(
+    place: Place, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """The worker that took a request is killed. After its lease the desk no longer lists the request as taken; it is
+    still open and can't be withdrawn. It is taken again when the next worker has taken it over.
+    """
+    desk, worker, _ = desk_worker_and_other
+    request = store_request(desk)
+    take_next_request(worker)
+    place.sql("UPDATE requests SET lease_expires = 1")
+    listed = list_own_requests(desk)[request]
+    assert (listed.state, listed.is_open) == (OwnRequestState.ABANDONED, True)
+    assert not desk.own_requests.withdraw(request)
+    take_next_request(worker)
+    assert list_own_requests(desk)[request].state is OwnRequestState.TAKEN
+
+
 def test_a_request_of_a_desk_with_a_late_clock_is_listed(
     place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +177,33 @@ def test_a_repeated_withdrawal_adds_no_row(
     with pytest.raises(ConsoleError) as refused:
         other.own_requests.withdraw(store_request(desk))
     assert refused.value.code == "not_allowed"
+
+
+def test_a_waiting_window_learns_that_its_worker_died(
+    place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
+    """The worker that took a purchase is killed before it began: the waiting window learns that the worker doesn't
+    respond. The next worker buys, once.
+    """
+    desk, worker, _ = desk_worker_and_other
+    (number,) = invent_numbers(1, seed=42)
+    wait = RequestWait()
+    worker.desk_requests.announce_presence()
+
+    def buy_reporting_state() -> CreditCheck:
+        with report_request_state_to(wait):
+            return desk.credit_checks.purchase(PurchaseRequest(number, "1"))
+
+    with ThreadPoolExecutor(1) as thread:
+        bought = thread.submit(buy_reporting_state)
+        wait_until(lambda: take_next_request(worker) is not None, "the request")
+        wait_until(lambda: wait.is_taken, "the taken request")
+        assert not wait.is_abandoned
+        place.sql("UPDATE requests SET lease_expires = 1")
+        wait_until(lambda: wait.is_abandoned, "the end of the lease")
+        with execute_desk_requests(worker):
+            assert bought.result(PATIENCE_SECONDS).corporation_number == number
+    assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
 def test_a_waiting_window_reports_a_withdrawal(
