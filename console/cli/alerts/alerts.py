@@ -4,6 +4,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from console.cli.json_output.results import JsonObject, Translate, build_attributes_json
@@ -29,8 +30,18 @@ _LOST_OPERATION_FIELDS = (
 _ALERT_FIELDS = ("id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by")
 
 
-def _list_alerts(console: "Console", _: Namespace, __: AnswerWriter) -> "tuple[Alert, ...]":
-    return console.alerts.list_alerts()
+@dataclass(frozen=True)
+class AlertList:
+    """The answer of `alerts list`: the listed alerts, and the number of further alerts, which are not listed because
+    there are too many."""
+
+    alerts: "Sequence[Alert]"
+    unlisted_count: int
+
+
+def _list_alerts(console: "Console", _: Namespace, __: AnswerWriter) -> AlertList:
+    alerts = console.alerts.list_alerts()
+    return AlertList(alerts, console.alerts.count_unlisted_alerts(alerts))
 
 
 def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
@@ -75,13 +86,20 @@ def _find_alert_corporation_number(record: "Alert") -> str | None:
     return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
-def build_alert_list_json(alerts: "Sequence[Alert]", translate: Translate) -> JsonObject:
+def _build_alert_list_json(listed: AlertList, translate: Translate) -> JsonObject:
     """Return the answer of `alerts list` as a JSON object."""
-    return {"alerts": [build_alert_json(record, translate) for record in alerts]}
+    return {"alerts": [build_alert_json(record, translate) for record in listed.alerts]}
+
+
+def _format_answer_of_list(listed: AlertList, translator: Translator) -> Iterator[str]:
+    """Yield the answer of `alerts list` as text: the alerts, then a line with the number of further alerts."""
+    yield from format_alert_list_lines(listed.alerts, translator)
+    if listed.unlisted_count:
+        yield translator("alerts_screen.cut", n=listed.unlisted_count)
 
 
 def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `alerts list` as text: one line per alert, followed by a line with the alert's observed and
+    """Yield the alerts as text: one line per alert, followed by a line with the alert's observed and
     expected value; for an open alert about a record also the command that shows the record.
     """
     if not alerts:
@@ -179,7 +197,7 @@ def _make_lost_operation_row(operation: "LostOperation", translator: Translator)
 
 
 ALERT_COMMANDS: Mapping[str, Command] = {
-    "alerts list": ServiceCommand(_list_alerts, build_alert_list_json, format_alert_list_lines),
+    "alerts list": ServiceCommand(_list_alerts, _build_alert_list_json, _format_answer_of_list),
     "alerts lost": ServiceCommand(
         _list_lost_operations, build_lost_operation_list_json, format_lost_operation_list_lines
     ),

@@ -4,6 +4,7 @@ wake, resolve and reopen an incident.
 
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -29,8 +30,19 @@ _AFFECTED_RECORD_FIELDS = ("kind", "id", "number")
 _MAX_SNOOZE_DAYS = 14
 
 
-def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> "tuple[Incident, ...]":
-    return console.incidents.list_incidents(include_closed=args.closed)
+@dataclass(frozen=True)
+class IncidentList:
+    """The answer of `incidents list`: the listed incidents, and the number of alerts that belong to none of them,
+    because there are too many."""
+
+    incidents: "Sequence[Incident]"
+    unlisted_alert_count: int
+
+
+def _list_incidents(console: "Console", args: Namespace, _: AnswerWriter) -> IncidentList:
+    incidents = console.incidents.list_incidents(include_closed=args.closed)
+    unlisted_count = console.incidents.count_unlisted_alerts(incidents, include_closed=args.closed)
+    return IncidentList(incidents, unlisted_count)
 
 
 def _show_incident(console: "Console", args: Namespace, _: AnswerWriter) -> "Incident":
@@ -115,13 +127,20 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
     }
 
 
-def build_incident_list_json(incidents: "Sequence[Incident]", translate: Translate) -> JsonObject:
+def _build_incident_list_json(listed: IncidentList, translate: Translate) -> JsonObject:
     """Return the answer of `incidents list` as a JSON object."""
-    return {"incidents": [build_incident_json(incident, translate) for incident in incidents]}
+    return {"incidents": [build_incident_json(incident, translate) for incident in listed.incidents]}
 
 
-def format_incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
-    """Yield the answer of `incidents list` as text, one line per incident."""
+def _format_answer_of_list(listed: IncidentList, translator: Translator) -> Iterator[str]:
+    """Yield the answer of `incidents list` as text: the incidents, then a line with the number of further alerts."""
+    yield from _format_incident_list_lines(listed.incidents, translator)
+    if listed.unlisted_alert_count:
+        yield translator("alerts_screen.cut", n=listed.unlisted_alert_count)
+
+
+def _format_incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
+    """Yield the incidents as text, one line per incident."""
     from console.wording import incident_words  # imported here: other commands need no incident
 
     if not incidents:
@@ -144,7 +163,7 @@ def format_incident_lines(incident: "Incident", translator: Translator) -> Itera
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 
-    yield from format_incident_list_lines((incident,), translator)
+    yield from _format_incident_list_lines((incident,), translator)
     state = incident_words.format_incident_state(incident, translator)
     if state:
         yield state
@@ -168,7 +187,7 @@ def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) ->
 
 
 INCIDENT_COMMANDS: Mapping[str, Command] = {
-    "incidents list": ServiceCommand(_list_incidents, build_incident_list_json, format_incident_list_lines),
+    "incidents list": ServiceCommand(_list_incidents, _build_incident_list_json, _format_answer_of_list),
     "incidents show": ServiceCommand(_show_incident, build_incident_json, format_incident_lines),
     **{
         f"incidents {name}": ServiceCommand(_make_incident_call(act), build_incident_json, format_incident_lines)

@@ -91,6 +91,13 @@ class AlertService:
             listed_alerts = _add_record_numbers(conn, (*reversed(open_alerts), *resolved_alerts))
             return complete_alerts_with_corporations(self._context, listed_alerts)
 
+    def count_unlisted_alerts(self, listed_alerts: Collection[Alert]) -> int:
+        """Return the number of alerts that are not among `listed_alerts`, the result of `list_alerts`, because of its
+        limits. Raises not_allowed if the acting person has no right to read."""
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return max(0, alerts.count_alerts(conn, includes_resolved=True) - len(listed_alerts))
+
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
         """Return the open alerts, oldest first, each with the action with which a person can end the alert, if such
         an action exists. `limit` is the largest number of alerts of each rule that has a queue of its own

@@ -94,6 +94,20 @@ class IncidentService:
         )
         return (*open_incidents, *reversed(closed_incidents))
 
+    def count_unlisted_alerts(self, listed_incidents: Iterable[Incident], *, include_closed: bool = False) -> int:
+        """Return the number of open alerts that belong to none of `listed_incidents`, the result of `list_incidents`,
+        because of its limits; with `include_closed` resolved alerts are counted too. Raises not_allowed if the acting
+        person has no right to read."""
+        listed_ids = {
+            alert.id
+            for incident in listed_incidents
+            for alert in incident.alerts
+            if include_closed or alert.resolved_at is None
+        }
+        with self._context.database.read() as conn:
+            self._context.find_reading_person(conn)
+            return max(0, alerts.count_alerts(conn, includes_resolved=include_closed) - len(listed_ids))
+
     def read_incident(self, id: int) -> Incident:
         """Return the incident that has the alert with this id. Raises not_found if no alert has this id, not_allowed
         if the acting person has no right to read."""

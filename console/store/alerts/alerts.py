@@ -83,6 +83,8 @@ _OPEN_ALERTS_OF_KIND_QUERY = (
     .order_by(alerts.c.id)
     .limit(_LIMIT_PARAMETER)
 )
+_ALL_ALERTS_COUNT_QUERY = select(func.count()).select_from(alerts)
+_ALL_OPEN_ALERTS_COUNT_QUERY = _ALL_ALERTS_COUNT_QUERY.where(_OPEN_ALERT_CONDITION)
 _OPEN_ALERT_RULES_QUERY = select(alerts.c.rule_id).where(_OPEN_ALERT_CONDITION).distinct()
 _INSERT_ALERT_STATEMENT = into(alerts)
 _RESOLVE_ALERT_STATEMENT = (
@@ -168,6 +170,11 @@ def list_open_alerts_of_rule(conn: Connection, rule: str, limit: int, after_id: 
     """Return at most `limit` open alerts of one rule, oldest first; `after_id` is the last id of the previous
     page."""
     return _select_alerts(conn, _OPEN_ALERTS_PAGE_OF_RULE_QUERY, rule=rule, limit=limit, after=after_id)
+
+
+def count_alerts(conn: Connection, *, includes_resolved: bool) -> int:
+    """Return the number of open alerts; with `includes_resolved` the number of all alerts."""
+    return int(conn.scalar(_ALL_ALERTS_COUNT_QUERY if includes_resolved else _ALL_OPEN_ALERTS_COUNT_QUERY) or 0)
 
 
 def list_rules_of_open_alerts(conn: Connection) -> tuple[str, ...]:

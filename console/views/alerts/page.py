@@ -90,6 +90,7 @@ class AlertsPage(Page):
         super().__init__(context)
         translate = context.translate
         self._are_closed_shown = False
+        self._unlisted_alert_count = 0
         self._linked_alert_id = 0
         self._must_select_linked_incident = False
         self._has_current_incident = False
@@ -239,7 +240,7 @@ class AlertsPage(Page):
         include_closed, linked_alert_id = self._are_closed_shown, self._linked_alert_id
         self.context.run_read(
             lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
-            partial(self._show_incidents, is_automatic=reason == "changed"),
+            lambda answer: self._show_incidents(*answer, is_automatic=reason == "changed"),
             self.show_reading_failure,
             caller=self,
             key="alerts",
@@ -262,8 +263,13 @@ class AlertsPage(Page):
         self.context.show_toast(self.context.translate(sentence_key))
         self.refresh("asked")
 
-    def _show_incidents(self, incidents: tuple[Incident, ...], *, is_automatic: bool = False) -> None:
+    def _show_incidents(
+        self, incidents: tuple[Incident, ...], unlisted_alert_count: int = 0, *, is_automatic: bool = False
+    ) -> None:
+        """Show the incidents. If the list was cut, a bar has the number of alerts that aren't listed."""
         self.mark_data_read()
+        if unlisted_alert_count != self._unlisted_alert_count:  # the bar is spoken each time that it is shown
+            self._show_unlisted_alert_count(unlisted_alert_count)
         sorted_incidents = sorted(
             incidents, key=_get_incident_state_position
         )  # within a state, the order of the service stays
@@ -277,6 +283,14 @@ class AlertsPage(Page):
         self.context.correct_alert_count(sum(is_waiting))
         self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
+
+    def _show_unlisted_alert_count(self, count: int) -> None:
+        self._unlisted_alert_count = count
+        if count:
+            message = self.context.translate("alerts_screen.cut", n=count)
+            self.show_bar("cut", NotificationBar("", message, tone="care", icon_name="warning"))
+        else:
+            self.hide_bar("cut")
 
     def _make_row_group(self, incident: Incident) -> RowGroup:
         state_word, icon_name, tone = incident_texts.get_state_word_icon_and_tone(incident, self.context)
@@ -580,18 +594,21 @@ class AlertsPage(Page):
             self.context.navigate(route)
 
 
-def _read_incidents(services: "Console", linked_alert_id: int, *, include_closed: bool) -> tuple[Incident, ...]:
-    """Return the incidents of the list, and after them the incident that has the alert `linked_alert_id`, if the list
-    doesn't contain it: its alerts are closed. `linked_alert_id` is 0 if no link names an alert."""
+def _read_incidents(
+    services: "Console", linked_alert_id: int, *, include_closed: bool
+) -> tuple[tuple[Incident, ...], int]:
+    """Return the incidents of the list, and the number of alerts that the list leaves out. After the incidents of the
+    list comes the incident that has the alert `linked_alert_id`, if the list doesn't contain it: its alerts are
+    closed. `linked_alert_id` is 0 if no link names an alert."""
     incidents = services.incidents.list_incidents(include_closed=include_closed)
-    if not linked_alert_id or any(alert.id == linked_alert_id for incident in incidents for alert in incident.alerts):
-        return incidents
-    try:
-        return (*incidents, services.incidents.read_incident(linked_alert_id))
-    except ConsoleError as refusal:
-        if refusal.code != ErrorCode.NOT_FOUND:
-            raise
-        return incidents
+    unlisted_alert_count = services.incidents.count_unlisted_alerts(incidents, include_closed=include_closed)
+    if linked_alert_id and all(alert.id != linked_alert_id for incident in incidents for alert in incident.alerts):
+        try:
+            incidents = (*incidents, services.incidents.read_incident(linked_alert_id))
+        except ConsoleError as refusal:
+            if refusal.code != ErrorCode.NOT_FOUND:
+                raise
+    return incidents, unlisted_alert_count
 
 
 def _make_acknowledge_call(alerts: Sequence[Alert]) -> ActingCall[object]:

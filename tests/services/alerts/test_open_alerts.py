@@ -1,11 +1,16 @@
 """Tests of the lists and counts of open alerts: thousands of alerts with a queue of their own hide no other alert."""
 
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from console.app import Console
+from console.cli.alerts.alerts import ALERT_COMMANDS
+from console.cli.alerts.incidents import INCIDENT_COMMANDS
+from console.cli.process.command import ServiceCommand
+from console.cli.text_output.translator import Translator
 from console.services.alerts import incidents, open_alerts
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
@@ -50,6 +55,37 @@ def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
     ):
         assert {rule: rules.count(rule) for rule in expected} == expected
     assert console.alerts.count_unacknowledged() == 12
+
+
+def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists that are cut at a limit, also that of the closed incidents, have a last line with the number of alerts
+    that they leave out; the JSON is that of the listed alerts.
+    """
+    monkeypatch.setattr(incidents, "MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS", 1)
+    raise_alerts(console, "corporation_changed", "corporation", 6)
+    raise_alerts(console, "provider_away", "provider", 3)
+    with console.database.read() as conn:
+        away_ids = [alert.id for alert in alerts.list_open_alerts_of_rule(conn, "provider_away", 3)]
+    now = console._context.now()
+    console._context.write(lambda tx: [alerts.resolve(tx.conn, id, now) for id in away_ids])
+    monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
+    translator = Translator()
+
+    def read_list(name: str, **arguments: object) -> tuple[str, int]:
+        """Return the last line of the command's text, and the number of items in its JSON."""
+        command = {**ALERT_COMMANDS, **INCIDENT_COMMANDS}[name]
+        assert isinstance(command, ServiceCommand)
+        answer = command.call_service(console, Namespace(**arguments), None)  # type: ignore[arg-type]  # unused
+        (items,) = command.build_json(answer, translator).values()
+        return list(command.format_lines(answer, translator))[-1], len(items)
+
+    cut = "{} more alerts are not in this list, because there are too many."
+    assert read_list("incidents list", closed=False) == (cut.format(2), 4)
+    assert read_list("incidents list", closed=True) == (cut.format(4), 5)
+    assert "more alerts" not in read_list("alerts list")[0]
+    monkeypatch.setattr(open_alerts, "MAX_OPEN_ALERTS_PER_RULE", 1)
+    raise_alerts(console, "provider_slow", "provider", 3)
+    assert read_list("alerts list") == (cut.format(2), 10)
 
 
 def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> None:

@@ -87,6 +87,16 @@ def make_page(*incidents: Incident) -> AlertsPage:
     return page
 
 
+def test_a_cut_list_says_so(appearance: object) -> None:
+    """A bar has the number of alerts that the list leaves out, until the list is whole again."""
+    page = make_page(make_incident(PENDING_ORDER_ALERT))
+    page._show_incidents((make_incident(PENDING_ORDER_ALERT),), 1_200)
+    texts = [label.plain for label in page.findChildren(TextLabel)]
+    assert "1,200 more alerts are not in this list, because there are too many." in texts
+    page._show_incidents((make_incident(PENDING_ORDER_ALERT),))
+    assert "cut" not in page.list_bar_names()
+
+
 def read_card_texts(page: AlertsPage) -> list[str]:
     return [label.plain for label in page.card.findChildren(TextLabel) if not label.isHidden()]
 

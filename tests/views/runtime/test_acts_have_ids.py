@@ -32,7 +32,10 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "exports": {"write"},  # a file of this desk and an audit entry
     "health": {"run_all_checks"},
     "limits": {"list_limits"},
-    "incidents": {"count_waiting_incidents", "list_incidents", "list_possible_owners", "read_incident"},
+    "incidents": {
+        "count_unlisted_alerts", "count_waiting_incidents", "list_incidents", "list_possible_owners",
+        "read_incident",
+    },
     "left_open": {"list_items"},
     "lookup": {
         "read_documents", "read_history", "read_notes", "find_records", "read_records",
