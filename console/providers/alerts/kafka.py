@@ -47,6 +47,8 @@ class KafkaAlertPublisher:
         if the producer's queue has no room, `no_answer` if Kafka doesn't answer in time, or the code of the client
         library.
         """
+        from confluent_kafka import KafkaException
+
         producer = self._get_producer()
         delivery_errors: list[KafkaError | None] = []
         try:
@@ -59,6 +61,8 @@ class KafkaAlertPublisher:
             )
         except BufferError:
             return "queue_full"
+        except KafkaException as refusal:  # such as a topic that doesn't exist, or a message that is too large
+            return self._get_error_code(refusal.args[0])
         producer.flush(DELIVERY_TIMEOUT_SECONDS + EXTRA_DELIVERY_WAIT_SECONDS)
         if not delivery_errors:
             self._producer = None  # discards the messages that the producer has not delivered

@@ -14,6 +14,7 @@ from console.domain.access.permissions import WORKER
 from console.domain.alerts.events import AlertMessage, AlertPublisher, EventName, make_alert_message
 from console.domain.calendar_days import format_instant
 from console.domain.clock import CLOCK_TOLERANCE
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.intervals import SHORT_BATCH_SIZE
 from console.services.guarded import database_rollback
 from console.services.process.context import ServiceContext
@@ -112,7 +113,7 @@ class OutboxSender:
         attempt. Return None if the publisher has accepted the event, otherwise the publisher's error text."""
         context = self._context
         context.failpoints.reach("before_publish")
-        error = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
+        error = _publish_event(publisher, event)
         context.failpoints.reach("after_publish")
         if error is None:
             context.write(lambda tx: outbox.mark_published(tx.conn, event, context.now()))
@@ -166,3 +167,17 @@ class OutboxSender:
         alerts.raise_alert(
             tx.conn, ALERT_RULE, OUTBOX_KIND, OUTBOX_SUBJECT_ID, None, observed, "published", self._context.now()
         )
+
+
+def _publish_event(publisher: AlertPublisher, event: OutboxEvent) -> str | None:
+    """Let the publisher send the event. Return None if the event was accepted, otherwise an error code. An unexpected
+    exception of the publisher is logged and counts as a failed attempt, so that later events don't wait for an event
+    that can never be sent.
+    """
+    try:
+        return publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
+    except ConsoleError:  # the settings are wrong: no event can be sent
+        raise
+    except Exception:
+        _log.exception("event %s could not be sent", event.event_id)
+        return ErrorCode.INTERNAL_ERROR

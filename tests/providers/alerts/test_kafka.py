@@ -87,6 +87,16 @@ def test_unreachable_brokers_accept_no_event() -> None:
     assert kafka.publish(make_message(1)) == "_msg_timed_out"
 
 
+def test_a_message_that_the_client_refuses_has_an_error_code(brokers: tuple[str, ...]) -> None:
+    """The Kafka client refuses a message before it sends it, here because the message is too large: publishing
+    returns the client's error code, and the next message is sent."""
+    kafka = KafkaAlertPublisher(brokers, {"message.max.bytes": 1_000})
+    large = AlertMessage("alerts.large", "large", "ORD-9", "x" * 2_000)
+    assert kafka.publish(large) == "msg_size_too_large"
+    assert kafka.publish(AlertMessage("alerts.large", "small", "ORD-9", "{}")) is None
+    kafka.close()
+
+
 def test_brokers_on_other_machines_need_tls() -> None:
     """The publisher uses TLS if one of its brokers is on another machine. It uses an unencrypted connection only if
     all brokers are on this machine."""

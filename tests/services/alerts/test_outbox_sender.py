@@ -99,6 +99,32 @@ def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Aler
     assert (run_sender(context), count_waiting(context)) == (0, 0)
 
 
+@pytest.mark.expects_log("an event that can't be sent is logged")
+def test_an_event_that_breaks_the_publisher_holds_up_no_other(
+    context: ServiceContext, receiver: AlertReceiver, clock: ManualClock
+) -> None:
+    """The publisher raises an unexpected exception for the oldest event: the events of other keys are sent in the
+    same run, and the event itself is sent after its wait, when the publisher can send it.
+    """
+    store_events(context, "a-1", "b-1")
+    working_publisher = open_publisher(context)
+
+    class BreakingPublisher(AlertPublisher):
+        def publish(self, message: AlertMessage) -> str | None:
+            if message.event_id == "a-1":
+                raise ValueError("can't be sent")
+            assert working_publisher is not None
+            return working_publisher.publish(message)
+
+        def close(self) -> None:
+            pass
+
+    assert run_sender(context, OutboxSender(context, BreakingPublisher)) == 1
+    assert (receiver.event_ids, count_waiting(context)) == (["b-1"], 1)
+    clock.sleep(OUTBOX_RETRY_WAITS[0].total_seconds() * (1 + RETRY_JITTER_FRACTION))
+    assert (run_sender(context), receiver.event_ids) == (1, ["b-1", "a-1"])
+
+
 @expects_log_of_unaccepted_events
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410, 500, 503])
 def test_an_event_that_was_not_accepted_is_sent_again(
