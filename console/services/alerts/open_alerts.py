@@ -12,7 +12,7 @@ RULES_WITH_QUEUE = frozenset({CORPORATION_CHANGE_RULE, WorkReason.UNMATCHED_NOTI
 """Rules whose open alerts have a queue of their own, which lists all of them page by page. An import or a wrong
 setting can raise thousands of them within a day, so the lists of all alerts have only the oldest ones."""
 MAX_OPEN_ALERTS_PER_RULE = 5_000
-"""Largest number of open alerts of one rule without a queue that are read."""
+"""Largest number of open alerts of one rule without a queue that a list reads."""
 _ALERTS_PER_PAGE = 1_000
 _RulePageReader = Callable[[Connection, str, int, int], tuple[Alert, ...]]
 """Function that returns the alerts of a rule: at most the given number, after the given id."""
@@ -20,7 +20,7 @@ _RulePageReader = Callable[[Connection, str, int, int], tuple[Alert, ...]]
 
 def list_open_alerts_of_all_rules(conn: Connection, limit_with_queue: int) -> tuple[Alert, ...]:
     """Return the open alerts, oldest first: of each rule in RULES_WITH_QUEUE at most `limit_with_queue`, of each
-    other rule at most MAX_OPEN_ALERTS_PER_RULE."""
+    other rule at most MAX_OPEN_ALERTS_PER_RULE, or `limit_with_queue` if that is larger, as for an export."""
     return _read_alerts_of_all_rules(conn, limit_with_queue, alerts.list_open_alerts_of_rule)
 
 
@@ -33,11 +33,12 @@ def list_unacknowledged_alerts_of_all_rules(conn: Connection, limit_with_queue: 
 def _read_alerts_of_all_rules(
     conn: Connection, limit_with_queue: int, read_page: _RulePageReader
 ) -> tuple[Alert, ...]:
+    limit_without_queue = max(limit_with_queue, MAX_OPEN_ALERTS_PER_RULE)
     found_alerts = [
         alert
         for rule in alerts.list_rules_of_open_alerts(conn)
         for alert in _iterate_alerts_of_rule(
-            conn, rule, limit_with_queue if rule in RULES_WITH_QUEUE else MAX_OPEN_ALERTS_PER_RULE, read_page
+            conn, rule, limit_with_queue if rule in RULES_WITH_QUEUE else limit_without_queue, read_page
         )
     ]
     return tuple(sorted(found_alerts, key=lambda alert: alert.id))

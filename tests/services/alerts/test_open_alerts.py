@@ -12,6 +12,7 @@ from console.cli.alerts.incidents import INCIDENT_COMMANDS
 from console.cli.process.command import ServiceCommand
 from console.cli.text_output.translator import Translator
 from console.services.alerts import incidents, open_alerts
+from console.services.alerts.inbox import AlertService
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from tests.support.ledger_vendor import LedgerVendor
@@ -83,9 +84,18 @@ def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypa
     assert read_list("incidents list", closed=False) == (cut.format(2), 4)
     assert read_list("incidents list", closed=True) == (cut.format(4), 5)
     assert "more alerts" not in read_list("alerts list")[0]
-    monkeypatch.setattr(open_alerts, "MAX_OPEN_ALERTS_PER_RULE", 1)
-    raise_alerts(console, "provider_slow", "provider", 3)
-    assert read_list("alerts list") == (cut.format(2), 10)
+    list_alerts = AlertService.list_alerts
+    monkeypatch.setattr(AlertService, "list_alerts", lambda service: list_alerts(service, 5))
+    assert read_list("alerts list") == (cut.format(4), 5)
+
+
+def test_an_export_has_the_alerts_that_a_list_leaves_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list is cut at the limit of its rules; an export reads with a larger limit, which counts for all rules."""
+    monkeypatch.setattr(open_alerts, "MAX_OPEN_ALERTS_PER_RULE", 2)
+    raise_alerts(console, "corporation_changed", "corporation", 3)
+    raise_alerts(console, "provider_slow", "provider", 4)
+    assert len(console.alerts.list_open_items(1)) == 1 + 2
+    assert len(console.alerts.list_open_items(100_000)) == 3 + 4
 
 
 def test_each_list_of_open_alerts_is_sorted_and_complete(console: Console) -> None:
