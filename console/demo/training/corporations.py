@@ -14,8 +14,8 @@ from console.domain.registry.publication_days import is_publication_day
 if TYPE_CHECKING:
     from console.app import Console
 
-_MERGED_PAIR_COUNT = 20
-"""Number of corporations in the training's registry that were merged into another one."""
+MERGED_PAIR_COUNT = 20
+"""Number of corporations that are merged into another one in each further registry file of the training."""
 _MERGERS_DAYS_AGO = 60
 """Number of days between the mergers of these corporations and the day of the registry file."""
 _REGISTRY_FILE_SEED = 20261120
@@ -29,16 +29,20 @@ def make_invented_corporation_number() -> str:
     return compute_check_digit(base) + base
 
 
-def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tuple[str, str]]:
-    """Import a small corporation registry in which some corporations were merged into others. Return pairs of a
-    merged corporation and its successor (corporation numbers)."""
+def make_merged_pairs() -> Sequence[tuple[str, str]]:
+    """Return MERGED_PAIR_COUNT pairs of a merged corporation and its successor (invented corporation numbers)."""
+    return [
+        (make_invented_corporation_number(), make_invented_corporation_number()) for _ in range(MERGED_PAIR_COUNT)
+    ]
+
+
+def import_merged_corporations(console: "Console", folder: Path, pairs: Sequence[tuple[str, str]]) -> None:
+    """Import a small corporation registry with these pairs of a merged corporation and its successor (corporation
+    numbers). It replaces the registry in use. `folder` is the folder for the publisher's file."""
     from console.sandbox.alarmbox.companies import make_company_name
     from console.sandbox.registry import make_company_row, merge_company, write_whole_file
 
     day = _find_last_publication_day()
-    pairs = [
-        (make_invented_corporation_number(), make_invented_corporation_number()) for _ in range(_MERGED_PAIR_COUNT)
-    ]
     rows = [make_company_row(number, make_company_name(number)) for pair in pairs for number in pair]
     successors = dict(pairs)
     merged_on = day - timedelta(days=_MERGERS_DAYS_AGO)
@@ -47,7 +51,6 @@ def import_merged_corporations(console: "Console", folder: Path) -> Sequence[tup
         for row in rows
     ]
     console.registry.import_files([write_whole_file(folder, day, 0, _REGISTRY_FILE_SEED, first_rows=merged_rows)])
-    return pairs
 
 
 def _find_last_publication_day() -> date:

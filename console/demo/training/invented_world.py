@@ -3,13 +3,17 @@ services and the ordinary interfaces of the simulated providers, so that each in
 
 import json
 import secrets
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from console.demo.training.corporations import make_invented_corporation_number
+from console.demo.training.corporations import (
+    import_merged_corporations,
+    make_invented_corporation_number,
+    make_merged_pairs,
+)
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError
@@ -36,19 +40,15 @@ _NOON = time(12)
 
 class SandboxTrainingActors:
     """The invented payers, shop and colleagues of a training (protocol `InventedWorld`). They act through the
-    services of `console` and the simulated providers of `control`. `merged_companies` are pairs of a
-    merged corporation and its successor, used one after another.
+    services of `console` and the simulated providers of `control`. `folder` is the folder for the files of the
+    corporation registry.
     """
 
-    def __init__(
-        self,
-        console: "Console",
-        control: "SandboxControl",
-        merged_companies: Sequence[tuple[str, str]],
-    ) -> None:
-        self._console, self._control = console, control
+    def __init__(self, console: "Console", control: "SandboxControl", folder: Path) -> None:
+        self._console, self._control, self._folder = console, control, folder
         self._payment_control = control.payments_control
-        self._merged_companies = list(merged_companies)
+        self._merged_pairs: list[tuple[str, str]] = []
+        self._used_pair_count = 0
 
     # -- credit checks
 
@@ -57,10 +57,18 @@ class SandboxTrainingActors:
         return make_invented_corporation_number()
 
     def make_merged_corporation_numbers(self) -> tuple[str, str]:
-        """Return a merged corporation and its successor (corporation numbers), the next of `merged_companies`."""
-        merged_and_successor = self._merged_companies.pop(0)
-        self._merged_companies.append(merged_and_successor)
-        return merged_and_successor
+        """Return a merged corporation and its successor (corporation numbers), for which no check was bought yet."""
+        if self._used_pair_count == len(self._merged_pairs):
+            self.publish_merged_corporations()
+        self._used_pair_count += 1
+        return self._merged_pairs[self._used_pair_count - 1]
+
+    def publish_merged_corporations(self) -> None:
+        """Import a corporation registry with further merged corporations. The earlier ones stay in it, because
+        records of earlier attempts name them."""
+        pairs = [*self._merged_pairs, *make_merged_pairs()]
+        import_merged_corporations(self._console, self._folder, pairs)
+        self._merged_pairs = pairs
 
     def buy_check(self, number: str, fault: str, call_name: str) -> int:
         """Buy a credit check of the corporation `number` as a colleague, while the simulated AlarmBox answers the

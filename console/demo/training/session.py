@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from console.app import open_console
 from console.demo.payments import register_merchant
-from console.demo.training.corporations import import_merged_corporations
 from console.demo.training.invented_world import CLIENT_IDS, INVENTED_PEOPLE, SandboxTrainingActors
 from console.demo.training.ledger import SandboxLedger
 from console.domain.access.permissions import APPROVER, OPERATOR
@@ -72,10 +71,10 @@ def open_training(
         own_settings = Settings.load(env)
         require_training_profile(own_settings, sandbox.url)
         with open_console(own_settings, program="window") as console:
-            merged_pairs = import_merged_corporations(console, Path(folder))
             for invented_person in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
                 console.people.add_person(invented_person)
-            world = SandboxTrainingActors(console, sandbox.control, merged_pairs)
+            world = SandboxTrainingActors(console, sandbox.control, Path(folder))
+            world.publish_merged_corporations()
             training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})

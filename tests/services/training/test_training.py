@@ -11,6 +11,7 @@ import pytest
 
 from console.app import Console
 from console.cli.servers.training import build_training_json
+from console.demo.training.corporations import MERGED_PAIR_COUNT
 from console.demo.training.session import open_training, read_stored_overview
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.records import RefundRequest
@@ -260,3 +261,20 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
     assert (view.is_running, states, view.score.solved) == (False, {"missing_pdf": "right"}, 1)
     other = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_OPERATOR": "tanaka"})
     assert read_stored_overview(other, must_check=False).score.attempts == 0
+
+
+def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> None:
+    """The incident `merged_company` can be solved more often than one registry file has merged companies, and the
+    companies of the first attempt stay in the registry."""
+    training, first_number = get_training(console), ""
+    for _ in range(MERGED_PAIR_COUNT):
+        training.begin_incident("merged_company")
+        first_number = first_number or get_incident(console, "merged_company").facts["number"]
+    buy_check(console, first_number)
+    training.begin_incident("merged_company")
+    training.check_incidents()
+    assert get_incident(console, "merged_company").state == "open"
+    RIGHT_PLAYS["merged_company"](console, get_incident(console, "merged_company").facts)
+    training.check_incidents()
+    assert get_incident(console, "merged_company").state == "right"
+    assert console.registry.read_status().rows == 4 * MERGED_PAIR_COUNT
