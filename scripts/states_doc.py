@@ -45,6 +45,7 @@ sum of the payment.
 """
 _SET_ASIDE_TEXT = (
     "The amount of a notice above an account's limit. If its refund fails, the set-aside is `open` again.\n"
+    "An `open` set-aside of a reversed payment is shown as `reversed`; nothing waits for a refund.\n"
 )
 _LAPSED_CALL_TEXT = "Every command reads a `calling` operation as `unknown` as soon as its lease has expired.\n"
 _SCHEDULES = """## Schedules

@@ -326,7 +326,7 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
         on_its_way=min(accepted_minor, payment.reserved_minor),
         unknown=min(unknown_minor, max(0, payment.reserved_minor - accepted_minor)),
         waiting=max(0, payment.reserved_minor - accepted_minor - unknown_minor),
-        set_aside=payment.set_aside_minor,
+        set_aside=0 if payment.state is PaymentState.REVERSED else payment.set_aside_minor,
         refundable=compute_refundable_minor(payment),
     )
 
@@ -339,8 +339,11 @@ def compute_refundable_minor(payment: Payment) -> int:
 
 def compute_reversed_minor(payment: Payment) -> int:
     """Return the part of a payment's captured amount (minor units) that the payer's bank has taken back by the
-    reversal: all that isn't refunded, reserved for a refund, or set aside. 0 if the payment isn't reversed."""
-    return max(0, payment.refundable_minor) if payment.state is PaymentState.REVERSED else 0
+    reversal: all that isn't refunded or reserved for a refund, also what was set aside. 0 if the payment isn't
+    reversed."""
+    if payment.state is not PaymentState.REVERSED:
+        return 0
+    return max(0, payment.captured_minor - payment.refunded_minor - payment.reserved_minor)
 
 
 _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED})

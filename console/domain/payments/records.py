@@ -34,11 +34,13 @@ class OrderState(StrEnum):
 class SetAsideState(StrEnum):
     """State of a set-aside (a paid amount above an account's limit). OPEN: no refund of it is open; REFUNDING: a
     person or the program has requested its refund, which has not ended; REFUNDED: the amount was refunded. If the
-    refund ends without success, the state is OPEN again."""
+    refund ends without success, the state is OPEN again. REVERSED: the payment was reversed, so nothing is left to
+    refund. The row of such a set-aside has the state OPEN; the store finds REVERSED by the payment's state."""
 
     OPEN = "open"
     REFUNDING = "refunding"
     REFUNDED = "refunded"
+    REVERSED = "reversed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,15 @@ def book_amount(context: ServiceContext, tx: Transaction, payment: Payment, amou
         )
 
 
+@payments.run_again_if_stale()
+def close_set_aside_case(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    """Close the payment's case about money set aside, unless such money waits for its refund. Call this after a
+    set-aside was refunded, and after the payment was reversed."""
+    waiting_states = (SetAsideState.OPEN, SetAsideState.REFUNDING)
+    if all(item.state not in waiting_states for item in set_asides.find_by_payment(tx.conn, payment_id)):
+        payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), WorkReason.SET_ASIDE)
+
+
 def release_amount(tx: Transaction, payment: Payment) -> None:
     """Release the amount that a payment which ended unpaid has reserved on its account. Do nothing without an
     account."""
@@ -65,11 +74,13 @@ def subtract_refunded_amount(tx: Transaction, payment_id: int, amount_minor: int
         accounts.subtract_from_balance(tx.conn, account.id, amount_minor)
 
 
-def subtract_reversed_amount(tx: Transaction, payment: Payment) -> None:
+def subtract_reversed_amount(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """Subtract the amount of a payment that is reversed now from the balance of its account. The subtracted amount is
     the paid amount without completed refunds and set-asides, which the balance doesn't contain. An open refund is not
-    considered; when it ends later, the balance doesn't change.
+    considered; when it ends later, the balance doesn't change. Also close the case about money set aside.
     """
+    close_set_aside_case(context, tx, payment_id)
+    payment = payment_work.require_payment(tx, payment_id)
     account = find_account(tx, payment)
     if account is None:
         return

@@ -233,7 +233,7 @@ def _write_report(
     elif payment.order_id is not None and (effect.new_states or is_number_reported):
         tx.call_after_commit(lambda: order_columns.write_order_column_values(context, payment.id))
     if end_state is PaymentState.REVERSED and effect.new_states:
-        account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
+        account_money.subtract_reversed_amount(context, tx, payment.id)
     if effect.new_states and end_state in ENDED_UNPAID_STATES:
         timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment)
     if ends_unknown_outcome(effect, payment):

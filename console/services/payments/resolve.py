@@ -354,7 +354,7 @@ class PaymentResolver:
         if target in ENDED_UNPAID_STATES and path:
             timeout_start.begin_timeout_saga_at_cancellation(self._context, tx, payment)
         if target is PaymentState.REVERSED and path:
-            account_money.subtract_reversed_amount(tx, payment_work.require_payment(tx, payment.id))
+            account_money.subtract_reversed_amount(self._context, tx, payment.id)
 
 
 def _make_outcome_of_decision(report: PaymentReport | None = None) -> Outcome[PaymentReport]:

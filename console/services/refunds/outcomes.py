@@ -180,7 +180,7 @@ def mark_refund_completed(
     )
     if refund.set_aside_id is None:
         account_money.subtract_refunded_amount(tx, refund.payment_id, refund.amount_minor)
-    _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
+    _end_set_aside(context, tx, refund, SetAsideState.REFUNDED)
     context.record_audit(
         tx, AuditAction.REFUND_COMPLETED, refund.id, {**_make_audit_facts(refund), **(facts or {})}, kind=REFUND_KIND
     )
@@ -401,7 +401,7 @@ def release_amount(context: ServiceContext, tx: Transaction, refund: Refund) -> 
         payments.release_amount(tx.conn, refund.payment_id, refund.amount_minor, now, is_to_set_aside=is_set_aside),
         refund,
     )
-    _end_set_aside(tx, refund, SetAsideState.OPEN, now)
+    _end_set_aside(context, tx, refund, SetAsideState.OPEN)
     release_idempotency_key(tx, refund)
 
 
@@ -423,13 +423,15 @@ def _require_payment_sums_changed(is_changed: bool, refund: Refund) -> None:
         raise ReservationMissing(f"payment {refund.payment_id}, refund {refund.id}")
 
 
-def _end_set_aside(tx: Transaction, refund: Refund, state: SetAsideState, now: datetime) -> None:
-    """Set the set-aside of the refund to this state. Do nothing if the refund is not of a set-aside."""
+def _end_set_aside(context: ServiceContext, tx: Transaction, refund: Refund, state: SetAsideState) -> None:
+    """Set the set-aside of the refund to this state, and close the payment's case about it if no money set aside
+    waits for its refund any more. Do nothing if the refund is not of a set-aside."""
     set_aside = set_asides.find(tx.conn, refund.set_aside_id) if refund.set_aside_id is not None else None
     if set_aside is not None:
         set_asides.change_set_aside(
-            tx.conn, set_aside, now, state, refund.id if state is SetAsideState.REFUNDED else None
+            tx.conn, set_aside, context.now(), state, refund.id if state is SetAsideState.REFUNDED else None
         )
+        account_money.close_set_aside_case(context, tx, refund.payment_id)
 
 
 def _close_proposals_and_cases(context: ServiceContext, tx: Transaction, refund: Refund) -> None:

@@ -507,14 +507,14 @@ def _find_reason_key(broken_rule: RefundRule, payment: Payment) -> str:
 
 def _find_set_aside(conn: Connection, request: RefundRequest, amount_minor: int) -> SetAside | None:
     """Return the set-aside whose refund is requested; None if the request has no set-aside. Raises not_found if the
-    payment has no such set-aside, already_decided if the set-aside is not open, and exceeds_captured if its amount is
-    not `amount_minor`."""
+    payment has no such set-aside, already_decided if its refund was requested, and exceeds_captured if its amount is
+    not `amount_minor`. The caller refuses a refund of a reversed payment."""
     if request.set_aside_id is None:
         return None
     set_aside = set_asides.find(conn, request.set_aside_id)
     if set_aside is None or set_aside.payment_id != request.payment_id:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": set_asides.SET_ASIDE_KIND, "id": str(request.set_aside_id)})
-    if set_aside.state is not SetAsideState.OPEN:
+    if set_aside.state in (SetAsideState.REFUNDING, SetAsideState.REFUNDED):
         raise ConsoleError(
             ErrorCode.ALREADY_DECIDED, {"reason": AlreadyDecidedReason.SET_ASIDE, "refund": set_aside.refund_id}
         )

@@ -4,27 +4,34 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, exists, select
+from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, exists, select
 from sqlalchemy import insert as into
 
 from console.domain.payments.records import Payment, SetAside, SetAsideState
+from console.domain.payments.states import PaymentState
 from console.domain.transitions import tables as states
 from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
-from console.store.schema.payments import refunds, set_asides
+from console.store.schema.payments import payments, refunds, set_asides
 
 SET_ASIDE_KIND = "set-aside"
+_IS_OPEN_CONDITION = set_asides.c.status == SetAsideState.OPEN.value
+_IS_PAYMENT_REVERSED_CONDITION = payments.c.status == PaymentState.REVERSED.value
+_STATE_EXPRESSION = case(
+    (and_(_IS_OPEN_CONDITION, _IS_PAYMENT_REVERSED_CONDITION), SetAsideState.REVERSED.value),
+    else_=set_asides.c.status,
+)
 _SET_ASIDES_QUERY = select(
     set_asides.c.id, set_asides.c.payment_id, set_asides.c.account_id, set_asides.c.amount_minor,
-    set_asides.c.currency, set_asides.c.status, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
-)  # fmt: skip
+    set_asides.c.currency, _STATE_EXPRESSION, set_asides.c.refund_id, set_asides.c.version, set_asides.c.created_at,
+).join(payments, payments.c.id == set_asides.c.payment_id)  # fmt: skip
 _SET_ASIDE_BY_ID_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.id == bindparam("set_aside_id"))
 _SET_ASIDES_OF_PAYMENT_QUERY = _SET_ASIDES_QUERY.where(set_asides.c.payment_id == bindparam("payment_id")).order_by(
     set_asides.c.id
 )
 _OPEN_SET_ASIDES_QUERY = (
-    _SET_ASIDES_QUERY.where(set_asides.c.status == SetAsideState.OPEN.value, set_asides.c.id > bindparam("after"))
+    _SET_ASIDES_QUERY.where(_IS_OPEN_CONDITION, ~_IS_PAYMENT_REVERSED_CONDITION, set_asides.c.id > bindparam("after"))
     .order_by(set_asides.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
@@ -60,13 +67,14 @@ def find_by_payment(conn: Connection, payment_id: int) -> tuple[SetAside, ...]:
 
 
 def list_open_set_asides(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
-    """Return at most `limit` open set-asides, oldest first; `after_id` is the last id of the previous page."""
+    """Return at most `limit` open set-asides of payments that weren't reversed, oldest first; `after_id` is the last
+    id of the previous page."""
     return _select_set_asides(conn, _OPEN_SET_ASIDES_QUERY, {"after": after_id, "limit": limit})
 
 
 def list_open_set_asides_without_refund(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
-    """Return at most `limit` open set-asides for which no refund was ever requested, oldest first; `after_id` is the
-    last id of the previous page.
+    """Return at most `limit` open set-asides, of payments that weren't reversed, for which no refund was ever
+    requested, oldest first; `after_id` is the last id of the previous page.
     """
     return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after_id, "limit": limit})
 

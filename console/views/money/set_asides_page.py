@@ -34,6 +34,7 @@ _ICON_AND_TONE_BY_SET_ASIDE_STATE: dict[SetAsideState, tuple[str, Tone]] = {
     SetAsideState.OPEN: ("square_bang", "care"),
     SetAsideState.REFUNDING: ("hourglass", "progress"),
     SetAsideState.REFUNDED: ("arrow_back", "text"),
+    SetAsideState.REVERSED: ("arrow_back", "bad"),
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console.domain.money import Money
+from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
 from console.domain.payments.records import Payment, SetAsideState
 from console.domain.payments.states import RefundState
 from console.services.payments import account_limits as account_money
@@ -110,7 +111,7 @@ def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) 
     """
     alone = make_payment(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
-    scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
+    scene.context.write(lambda tx: account_money.subtract_reversed_amount(scene.context, tx, alone.id))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
     assert scene.list_open_rules() == []
 
@@ -123,7 +124,7 @@ class _PaymentHistory:
     def __init__(self, scene: PaymentDesk, number: str) -> None:
         self._scene = scene
         scene.insert_account(number, 5000)
-        self._payments = [make_payment(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
+        self.payment_ids = [make_payment(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
         self._booked = [0, 0, 0]
         self._accepted_refunds: dict[int, int] = {}
 
@@ -131,7 +132,7 @@ class _PaymentHistory:
         """Apply the action `act` (pay, reverse, accept, complete and so on) to the payment at the index `which`, if
         the payment's state allows that. An accepted refund stays open until it is completed or failed.
         """
-        payment = self._scene.read_payment(self._payments[which])
+        payment = self._scene.read_payment(self.payment_ids[which])
         if act == "pay" and payment.captured_minor == 0:
             room = 5000 - self.compute_expected_sum()
             report_paid(self._scene, payment)
@@ -151,7 +152,7 @@ class _PaymentHistory:
         """Insert a refund in the state in which its provider has accepted it. It refunds `minor` yen of the payment,
         or the payment's set-aside money.
         """
-        payment_id, now, aside = self._payments[which], self._scene.context.now(), None
+        payment_id, now, aside = self.payment_ids[which], self._scene.context.now(), None
         if is_set_aside:
             aside = next(iter(set_asides.find_by_payment(tx.conn, payment_id)), None)
             if aside is None:
@@ -185,7 +186,7 @@ class _PaymentHistory:
 
     def compute_expected_sum(self) -> int:
         """Return the sum (yen) that the account must contain now."""
-        states = [self._scene.read_payment(payment_id).state for payment_id in self._payments]
+        states = [self._scene.read_payment(payment_id).state for payment_id in self.payment_ids]
         return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
 
 
@@ -241,3 +242,46 @@ def test_a_refund_that_ends_after_the_reversal_changes_nothing(
     assert read_account_sums(scene) == [(0, 0)]
     history.apply_action(refund_end, 0, 1700)
     assert read_account_sums(scene) == [(0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("actions", "state"),
+    [
+        (["accept_set_aside", "complete"], SetAsideState.REFUNDED),
+        (["reverse"], SetAsideState.REVERSED),
+        (["accept_set_aside", "fail", "reverse"], SetAsideState.REVERSED),
+        (["accept_set_aside", "reverse", "fail"], SetAsideState.REVERSED),
+        (["accept_set_aside", "reverse", "complete"], SetAsideState.REFUNDED),
+    ],
+)
+def test_money_set_aside_ends_with_its_refund_or_the_reversal(
+    scene: PaymentDesk, actions: list[str], state: SetAsideState
+) -> None:
+    """After the refund of money set aside, or the reversal of its payment, nothing waits for a refund: the list and
+    the due task are empty, and no case asks for a refund.
+    """
+    history = _PaymentHistory(scene, ONE)
+    for which in (0, 1):
+        history.apply_action("pay", which, 0)
+    assert "set_aside" in scene.list_open_rules()
+    for action in actions:
+        history.apply_action(action, 1, 0)
+    assert scene.payments.list_set_asides() == ()
+    assert "set_aside" not in scene.list_open_rules()
+    payment = scene.read_payment(history.payment_ids[1])
+    assert payment.work.reason != "set_aside"
+    with scene.context.database.read() as conn:
+        (item,) = set_asides.find_by_payment(conn, payment.id)
+        assert set_asides.list_open_set_asides_without_refund(conn, 10) == ()
+        parts = compute_money_parts(payment, refunds.find_by_payment(conn, payment.id))
+    assert item.state is state
+    assert (parts.set_aside, parts.refundable + parts.refunded + compute_reversed_minor(payment)) == (0, 3300)
+
+
+def test_money_set_aside_waits_again_after_a_failed_refund(scene: PaymentDesk) -> None:
+    """If the refund of money set aside fails, the money is listed again, and its case stays open."""
+    history = _PaymentHistory(scene, ONE)
+    for action, which in (("pay", 0), ("pay", 1), ("accept_set_aside", 1), ("fail", 1)):
+        history.apply_action(action, which, 0)
+    assert [item.record.state for item in scene.payments.list_set_asides()] == [SetAsideState.OPEN]
+    assert scene.list_open_rules() == ["set_aside"]

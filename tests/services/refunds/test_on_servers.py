@@ -15,8 +15,9 @@ from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundReport
 from console.domain.payments.records import Payment, Refund, RefundRequest, SetAside, SetAsideState
 from console.domain.payments.states import RefundState
-from console.domain.records import Certainty, WorkState
+from console.domain.records import Certainty, WorkReason, WorkState
 from console.sandbox import SandboxControl
+from console.services.payments.next_work import open_case
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.store.database.engine import Transaction
 from console.store.payments import account_limits as accounts
@@ -385,7 +386,7 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
 
 def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) -> None:
     """If a refund of set-aside money is withdrawn, the money is set aside again. If it is completed, the money counts
-    as refunded.
+    as refunded, and its case ends.
     """
     payment = desks.make_paid_payment()
     now = desks.get_desk("owner").context.now()
@@ -393,6 +394,9 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
     def put_aside(tx: Transaction) -> int:
         account = accounts.open_account(tx.conn, f"118030101{payment.id:04}", "JPY", 2_000)
         assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
+        open_case(
+            desks.get_desk("owner").context, tx, payment.id, WorkReason.SET_ASIDE, "1300 of 3300 JPY", "at most 2000"
+        )
         return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
     item = desks.run_as_owner(put_aside)
@@ -410,6 +414,7 @@ def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) ->
     sent = desks.approve_refund(desks.request_refund(payment, "1300", set_aside_id=item))
     desks._control.payments_control.change_refund_state(sent.provider_refund_key or "", "completed")
     desks.get_desk("op-b").refunds.probe(sent.id)
+    assert desks.get_desk("owner").read_payment(payment.id).work.state is WorkState.NONE
     assert (read_set_aside_state(), desks.get_desk("owner").read_payment(payment.id).refunded_minor) == (
         SetAsideState.REFUNDED,
         1_300,
