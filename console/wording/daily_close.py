@@ -46,11 +46,20 @@ def _format_not_final_reason(close: DailyClose, reason: NotFinalReason, language
 
 
 def format_daily_close_notes(close: DailyClose, language: str) -> Iterator[str]:
-    """Yield sentences about a daily close: the meaning of its figures, the reconciliation of the day, and the time of
-    the day's first close.
+    """Yield sentences about a daily close: the meaning of its figures, the reversals on another day than the payment,
+    the reconciliation of the day, and the time of the day's first close.
     """
     yield translate("close.about", language)
     yield translate("close.fees", language)
+    for reversal in close.moved_reversals:
+        yield translate(
+            "close.moved_reversal",
+            language,
+            n=reversal.count,
+            amount=Money(reversal.minor, reversal.currency),
+            paid_on=reversal.paid_on.isoformat(),
+            reversed_on=reversal.reversed_on.isoformat(),
+        )
     run = close.reconciliation
     if run is None:
         yield translate("close.reconciliation.none", language)

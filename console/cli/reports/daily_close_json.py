@@ -9,6 +9,7 @@ from console.domain.reports.daily_close import (
     DailyCloseChange,
     DailyCloseMoney,
     FirstClose,
+    MovedReversal,
     UnknownRecord,
 )
 from console.domain.reports.refund_funnel import CountAndSum
@@ -29,6 +30,7 @@ def build_daily_close_json(close: DailyClose) -> JsonObject:
         else _build_reconciliation_run_json(close.reconciliation),
         "first": None if close.first_close is None else _build_first_close_json(close.first_close),
         "changes": [_build_close_change_json(change) for change in close.changes],
+        "moved_reversals": [_build_moved_reversal_json(reversal) for reversal in close.moved_reversals],
         "complete": close.is_complete,
         "read_at": format_instant(close.read_at),
     }
@@ -39,6 +41,16 @@ def _build_first_close_json(first_close: FirstClose) -> JsonObject:
         "at": format_instant(first_close.at),
         "who": first_close.person,
         "comparable": first_close.is_comparable,
+    }
+
+
+def _build_moved_reversal_json(reversal: MovedReversal) -> JsonObject:
+    return {
+        "currency": reversal.currency,
+        "paid_on": reversal.paid_on.isoformat(),
+        "reversed_on": reversal.reversed_on.isoformat(),
+        "count": reversal.count,
+        "minor": reversal.minor,
     }
 
 

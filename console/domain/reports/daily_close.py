@@ -65,6 +65,19 @@ class DailyCloseMoney:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedReversal:
+    """The payments of one currency that were paid on the Japanese day `paid_on` and reversed on the other day
+    `reversed_on`: their number, and the reversed amount in minor units. This amount is in the captured sum of neither
+    day, and no sum subtracts it on the day of the reversal."""
+
+    currency: str
+    paid_on: date
+    reversed_on: date
+    count: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownRecord:
     """A payment or refund whose outcome was unknown at the instant for which a close lists it, such as the end of the
     day. `minor` is its amount in minor units, `number` our payment number. The outcome was unknown since `since`;
@@ -170,7 +183,8 @@ class DailyClose:
     """The close of a provider's day, computed from the present records at `read_at`. `money` has the sums of each
     currency, `open_points` the reasons for which the close isn't final, `changes` the changes since the first close
     of the day. `reconciliation` is None if no complete run compared a part of the day, `first_close` if the day was
-    never closed before.
+    never closed before. `moved_reversals` are the reversals of payments that were paid on this day and reversed on
+    another, or the other way round, oldest first.
 
     `is_complete` is True if the close has searched all calls for outcomes that were unknown at the end of the day and
     are known now. It is False if there are too many calls for that.
@@ -185,6 +199,7 @@ class DailyClose:
     read_at: datetime
     first_close: FirstClose | None = None
     changes: tuple[DailyCloseChange, ...] = ()
+    moved_reversals: tuple[MovedReversal, ...] = ()
     is_complete: bool = True
 
     @property

@@ -1,16 +1,18 @@
 """Reads the figures of a daily close: one provider's sums per currency, and the records whose outcome was unknown
 at an instant."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
 
+from console.domain.calendar_days import JST
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, OperationState, WorkState
-from console.domain.reports.daily_close import UnknownRecord
+from console.domain.reports.daily_close import MovedReversal, UnknownRecord
 from console.domain.reports.periods import Period
 from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.tasks.records import ReconciliationDifference
@@ -39,6 +41,7 @@ _ALL_WORK_STATES = [
     state.value for state in WorkState
 ]  # names each value, so that the index of states is read by a range
 _DIFFERENCES_AND_PAYMENTS = reconciliation_rows.outerjoin(payments, payments.c.id == reconciliation_rows.c.payment_id)
+_REVERSED_MINOR = payments.c.captured_minor - payments.c.refunded_minor
 SumByCurrency = Mapping[str, CountAndSum]
 
 
@@ -77,15 +80,43 @@ def sum_captured_payments(conn: Connection, provider: str, period: Period) -> Su
 def sum_reversed_payments(conn: Connection, provider: str, period: Period) -> SumByCurrency:
     """Return, by currency, the number and the sum (minor units) of the provider's payments that were reversed in
     the period. The reversed amount of a payment is its captured amount without the refunded amount."""
-    reversed_minor = payments.c.captured_minor - payments.c.refunded_minor
-    query = select(payments.c.currency, func.count(), func.sum(reversed_minor)).where(
+    query = select(payments.c.currency, func.count(), func.sum(_REVERSED_MINOR)).where(
+        *_make_reversal_conditions(provider), *_make_period_conditions(payments.c.state_since, period)
+    )
+    return _sum_by_currency(conn, query.group_by(payments.c.currency))
+
+
+def list_moved_reversals(conn: Connection, provider: str, period: Period) -> tuple[MovedReversal, ...]:
+    """Return the provider's reversals in which only one of two instants is in the period, the payment or its
+    reversal, counted by currency and Japanese days, the earliest day of payment first."""
+    paid_at, reversed_at = payments.c.paid_at, payments.c.state_since
+    sums: dict[tuple[date, date, str], list[int]] = defaultdict(lambda: [0, 0])
+    for instant, other_instant in ((paid_at, reversed_at), (reversed_at, paid_at)):
+        query = select(payments.c.currency, paid_at, reversed_at, _REVERSED_MINOR).where(
+            *_make_reversal_conditions(provider),
+            *_make_period_conditions(instant, period),
+            not_(and_(*_make_period_conditions(other_instant, period))),
+        )
+        for currency, paid, reverted, minor in conn.execute(query):
+            paid_on, reversed_on = (convert_to_aware_utc(at).astimezone(JST).date() for at in (paid, reverted))
+            counted = sums[paid_on, reversed_on, currency]
+            counted[0] += 1
+            counted[1] += int(minor)
+    return tuple(
+        MovedReversal(currency, paid_on, reversed_on, count, minor)
+        for (paid_on, reversed_on, currency), (count, minor) in sorted(sums.items())
+        if minor
+    )
+
+
+def _make_reversal_conditions(provider: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the SQL conditions that a payment is of the provider and is known as reversed."""
+    return (
         payments.c.status == PaymentState.REVERSED.value,
         payments.c.certainty == _KNOWN_CERTAINTY,
         payments.c.work_state.in_(_ALL_WORK_STATES),
-        *_make_period_conditions(payments.c.state_since, period),
         payments.c.provider == provider,
     )
-    return _sum_by_currency(conn, query.group_by(payments.c.currency))
 
 
 def sum_completed_refunds(conn: Connection, provider: str, period: Period) -> SumByCurrency:

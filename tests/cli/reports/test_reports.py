@@ -55,7 +55,7 @@ def test_a_daily_close_has_its_json_file_and_text(tmp_path: Path, sandbox: Sandb
     data = desk.json(*close).data
     assert set(data) == {
         "provider", "day", "final", "open_points", "money", "fees", "unknown", "reconciliation", "first", "changes",
-        "complete", "read_at",
+        "moved_reversals", "complete", "read_at",
     }  # fmt: skip
     (money,) = data["money"]
     assert (money["currency"], money["captured"], money["net_minor"]) == ("JPY", {"count": 1, "minor": 3_300}, 3_300)

@@ -23,14 +23,14 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, DocumentTable, ExportColumn, ExportDocument
 from console.domain.payments.states import PaymentState
 from console.domain.process import interrupts
-from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, NotFinalReason
+from console.domain.reports.daily_close import DailyClose, DailyCloseMoney, MovedReversal, NotFinalReason
 from console.domain.reports.refund_funnel import CountAndSum
 from console.domain.reports.settlement import SettlementDay
 from console.sandbox import start_sandbox
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.payments.apply_report import apply_report
 from console.store.reports import daily_close as store
-from console.wording.daily_close import format_daily_close_state
+from console.wording.daily_close import format_daily_close_notes, format_daily_close_state
 from tests.services.payments.test_apply_report import make_report
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -195,6 +195,27 @@ def test_a_refunded_and_reversed_payment_is_counted_as_in_the_ledger(desk: Refun
     assert (money.captured, money.net_minor, left_there) == (CountAndSum(1, 1_000), 0, 0)
     (series,) = desk.console.reports.read_settlement().series
     assert series.days[-1] == SettlementDay(today, 1, 1_000, 1, 1_000)
+
+
+def test_a_close_names_reversals_on_another_day_than_the_payment(console: Console, place: Place) -> None:
+    """Two payments were paid on one day and reversed on the next; a third was paid and reversed on one day. The
+    closes of both days name the first two, in the words of the screen, too.
+    """
+    rows = ReportRows(place)
+    for paid_at, reversed_at in ((BEGIN - SECOND, BEGIN), (BEGIN - DAY, END - SECOND), (BEGIN, END - SECOND)):
+        money = {"captured_minor": 3_300, "refunded_minor": 300, "paid_at": paid_at, "state_since": reversed_at}
+        rows.insert_payment("paypay", "reversed", paid_at, **money)
+    moved = (MovedReversal("JPY", YESTERDAY - timedelta(days=1), YESTERDAY, 2, 6_000),)
+    for day, (captured, reversed_sum) in {
+        YESTERDAY - timedelta(days=1): (CountAndSum(2, 600), CountAndSum()),
+        YESTERDAY: (CountAndSum(1, 300), CountAndSum(3, 9_000)),
+    }.items():
+        close = console.reports.read_daily_close("paypay", day)
+        (sums,) = close.money
+        assert (sums.captured, sums.reversed, close.moved_reversals) == (captured, reversed_sum, moved)
+        (sentence,) = [text for text in format_daily_close_notes(close, "en") if "reversed on" in text]
+        assert sentence.startswith(f"2 payments, ¥6,000, paid on {moved[0].paid_on} and reversed on {YESTERDAY}")
+    assert console.reports.read_daily_close("paypay", YESTERDAY + timedelta(days=1)).moved_reversals == ()
 
 
 def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(

@@ -277,4 +277,6 @@ def test_no_attempt_gets_the_companies_of_an_earlier_one(console: Console) -> No
     RIGHT_PLAYS["merged_company"](console, get_incident(console, "merged_company").facts)
     training.check_incidents()
     assert get_incident(console, "merged_company").state == "right"
-    assert console.registry.read_status().rows == 4 * MERGED_PAIR_COUNT
+    status = console.registry.read_status()
+    assert status is not None
+    assert status.rows == 4 * MERGED_PAIR_COUNT
