@@ -2,6 +2,8 @@
 task repeats it until it succeeds.
 """
 
+import re
+
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STATES, is_order_covered
@@ -15,6 +17,7 @@ from console.services.payments import order_columns
 from console.services.payments.listed_facts import end_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
+from console.store.alerts import alerts
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import orders, payments
@@ -22,6 +25,8 @@ from console.store.payments import orders, payments
 ORDER_KIND = orders.ORDER_KIND
 PAID_AFTER_CANCEL_RULE, ORDER_NOT_SET_PAID_RULE = WorkReason.PAID_AFTER_CANCEL, WorkReason.NOT_MOVED
 SET_ORDER_PAID_ACTION = AuditAction.PAYMENT_MOVE_ORDER
+_PAYMENT_COUNT_PATTERN = re.compile("[0-9]+ payments")
+"""The text of a case that only counts the order's payments in this database, and names no further capture."""
 
 
 def set_order_paid_after_payment(context: ServiceContext, payment_id: int) -> None:
@@ -126,6 +131,22 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
             payment_work.close_case(context, tx, paid_payment, ORDER_NOT_SET_PAID_RULE)
     return False
+
+
+def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
+    """Close the cases that ask people to refund this payment, because it is fully refunded: the case about its
+    cancelled order, and the case about another payment of its order. A case about further captures of the payer's
+    money stays open, because they are no part of this payment's amount.
+    """
+    payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), PAID_AFTER_CANCEL_RULE)
+    is_about_payments_here = any(
+        case.rule_id == WorkReason.PAID_TWICE
+        and case.resolved_at is None
+        and _PAYMENT_COUNT_PATTERN.fullmatch(case.observed)
+        for case in alerts.find_by_subject(tx.conn, payments.PAYMENT_KIND, payment_id)
+    )
+    if is_about_payments_here:
+        payment_work.close_case(context, tx, payment_work.require_payment(tx, payment_id), WorkReason.PAID_TWICE)
 
 
 def _open_case_of_late_payment(context: ServiceContext, tx: Transaction, payment: Payment, order: Order) -> None:

@@ -377,7 +377,7 @@ def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id:
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
     if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
         # The payment is fully refunded, so people need not decide about it any more.
-        payment_work.close_case(context, tx, payment, order_status.PAID_AFTER_CANCEL_RULE)
+        order_status.close_cases_of_refunded_payment(context, tx, payment.id)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
     paid_payments = [

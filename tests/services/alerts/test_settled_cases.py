@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from console.domain.payments.records import RefundRequest
-from console.domain.records import Work, WorkState
+from console.domain.records import Work, WorkReason, WorkState
+from console.services.payments.next_work import open_case
 from console.store.alerts import cases
 from tests.support.payment_desks import PaymentDesk
 
@@ -69,3 +70,21 @@ def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) 
     assert scene.list_open_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "2300")
     assert (scene.list_open_rules(), scene.read_payment(payment).work) == ([], Work())
+
+
+@pytest.mark.parametrize(("observed", "rules"), [("2 payments", []), ("2 payments, 04212", ["paid_twice"])])
+def test_a_second_payment_of_an_order_needs_nobody_after_its_full_refund(
+    scene: PaymentDesk, observed: str, rules: list[str]
+) -> None:
+    """The case about an order with two payments closes when the second payment is fully refunded. It stays open if
+    the provider has reported a further capture, which that refund doesn't contain.
+    """
+    payment = pay_changed_order(scene, "status = 'paid'")
+    scene.context.write(
+        lambda tx: open_case(scene.context, tx, payment, WorkReason.PAID_TWICE, observed, "ORD-1 is paid")
+    )
+    refund_amount(scene, payment, "1000")
+    assert scene.list_open_rules() == ["paid_twice"]
+    refund_amount(scene, payment, "2300")
+    work = scene.read_payment(payment).work
+    assert (scene.list_open_rules(), [work.reason] if work.reason else []) == (rules, rules)
