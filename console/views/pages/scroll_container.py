@@ -28,9 +28,12 @@ class PageScrollArea(QScrollArea):
         self._inner_areas = InnerScrollAreas(self, self.fit_page)
         self._opened_tab_bar: TabBar | None = None  # until the person scrolls or moves on
         self._keeps_opened_tab = False
+        self._keeps_focus_visible = False  # from a change of the text size on, until the page scrolls
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
         self._tab_timer.timeout.connect(self._show_opened_tab)
         self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
+        self.verticalScrollBar().actionTriggered.connect(self._release_focus)
+        current_appearance().size_about_to_change.connect(self._keep_focus_visible)
         self.setWidget(page)
         page.installEventFilter(self)
         for tab_bar in page.findChildren(TabBar):
@@ -53,11 +56,14 @@ class PageScrollArea(QScrollArea):
         if size.height() > available_size.height():  # the vertical scroll bar takes part of the width
             bar_width = self.verticalScrollBar().sizeHint().width()
             size = _compute_needed_size(layout, QSize(available_size.width() - bar_width, available_size.height()))
+        must_show_focus = self._keeps_focus_visible or self._is_focus_visible(self.viewport().height())
         self._keeps_opened_tab = True  # Qt scrolls up for a moment if the page becomes lower
         page.resize(size)
         tab_bar = self._opened_tab_bar
         if tab_bar is not None and tab_bar.isVisible():
             self._scroll_to_tab_bar(tab_bar)
+        elif must_show_focus and not self._is_focus_visible(self.viewport().height()):
+            self.scroll_to_focused_widget()
         self._keeps_opened_tab = False
 
     def _scroll_to_tab_bar(self, tab_bar: TabBar) -> None:
@@ -86,6 +92,7 @@ class PageScrollArea(QScrollArea):
         """Scroll to the top of the page, because the page shows other contents. From now on, the bar of the tab that
         the person has opened before scrolls like the rest of the page."""
         self._opened_tab_bar = None
+        self._keeps_focus_visible = False
         self.verticalScrollBar().setValue(0)
 
     def show_top_and_focus(self) -> None:
@@ -146,6 +153,17 @@ class PageScrollArea(QScrollArea):
         `fit_page` itself scrolls."""
         if not self._keeps_opened_tab:
             self._opened_tab_bar = None
+
+    @Slot()
+    def _keep_focus_visible(self) -> None:
+        """Store that the focused widget, or the current row of a focused list, is visible before the text size
+        changes. `fit_page` then keeps it visible while Qt gives the widgets their new sizes."""
+        self._keeps_focus_visible = self.isVisible() and self._is_focus_visible(self.viewport().height())
+
+    @Slot()
+    def _release_focus(self) -> None:
+        """Let the focused widget scroll like the rest of the page again, because the person scrolls."""
+        self._keeps_focus_visible = False
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the page to the new size. The first visible line stays, unless the focused widget was visible before

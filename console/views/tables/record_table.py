@@ -254,6 +254,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         if self._top_position is not None and self._top_position[0].isValid():
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
             if shift_px:
+                self.updateGeometries()  # the scroll bar doesn't know the new heights of the rows yet
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + shift_px)
         if self._was_current_row_visible:  # an action may have moved it to another group
             self.scroll_to_current_item()
@@ -402,10 +403,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.report_visible_rows()
 
     def changeEvent(self, event: QEvent) -> None:
+        """After a change of the text size or density, give the rows their new heights. The row at the top of the
+        table stays there, and a visible current row stays visible."""
+        if event.type() != QEvent.Type.StyleChange or not self._has_outdated_sizes():
+            super().changeEvent(event)
+            return
+        self._store_scroll_position()
         super().changeEvent(event)
-        if event.type() == QEvent.Type.StyleChange and self._has_outdated_sizes():
-            self._set_row_and_column_sizes()
-            self._span_heading_rows()
+        self._set_row_and_column_sizes()
+        self._restore_scroll_position()
 
     def _has_outdated_sizes(self) -> bool:
         """Return True if the text scale, the density or the theme has changed since this table last set the heights

@@ -46,9 +46,11 @@ class Appearance(QObject):
     and sizes from this object.
 
     Signals:
+    - size_about_to_change: the text scale or the density is about to change; every widget still has its earlier size.
     - changed: the palette, the style sheet or a size has changed. Widgets also receive a StyleChange event.
     """
 
+    size_about_to_change = Signal()
     changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
@@ -149,12 +151,14 @@ class Appearance(QObject):
 
     def set_text_scale(self, text_scale: float) -> None:
         """Set the text scale; values below 1.0 become 1.0, values above 2.0 become 2.0."""
+        self.size_about_to_change.emit()
         self.scale = min(2.0, max(1.0, text_scale))
         self._fonts.clear()
         self._font_metrics.clear()
         self._apply_to_application()
 
     def set_density(self, density: Density) -> None:
+        self.size_about_to_change.emit()
         self.density = density
         self._apply_to_application()
 

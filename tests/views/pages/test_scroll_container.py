@@ -2,11 +2,11 @@
 
 import pytest
 from PySide6.QtCore import QPoint, QStringListModel
-from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QScrollBar, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.pages.scroll_container import PageScrollArea
-from console.views.theme.theme import current_appearance
+from console.views.theme.theme import Appearance, current_appearance
 from console.views.widgets.controls.tabs import TabBar
 
 _HEAD_PX, _WIDE_PX, _HIGH_PX = 160, 500, 420
@@ -154,3 +154,28 @@ def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
         process_events()
         line = page.list.visualRect(page.list.currentIndex())
         assert page.list.viewport().visibleRegion().contains(line), height_px
+
+
+@pytest.mark.parametrize("height_px", [_HIGH_PX, 240])
+def test_the_current_line_stays_visible_at_another_text_size(
+    shown_page: tuple[PageScrollArea, TabbedPage], appearance: Appearance, height_px: int
+) -> None:
+    """The current line of the focused list is visible, in a list that scrolls itself and in a page that scrolls as a
+    whole. It stays visible at every text size. If the person then scrolls away from it, a later change of the layout
+    doesn't scroll back."""
+    area, page = shown_page
+    area.resize(_WIDE_PX, height_px)
+    page.list.setFocus()
+    page.list.setCurrentIndex(page.list.model().index(30, 0))
+    process_events()
+    for scale in (2.0, 1.25, 1.0):
+        appearance.set_text_scale(scale)
+        process_events()
+        line = page.list.visualRect(page.list.currentIndex())
+        assert page.list.viewport().visibleRegion().contains(line), scale
+    appearance.set_text_scale(2.0)
+    process_events()
+    assert area.verticalScrollBar().value() > 0
+    area.verticalScrollBar().triggerAction(QScrollBar.SliderAction.SliderToMinimum)
+    area.fit_page()
+    assert area.verticalScrollBar().value() == 0

@@ -270,3 +270,22 @@ def test_compact_rows_are_24_px(table: MakeTableFunction, appearance: Appearance
     assert view.rowHeight(0) == 32
     appearance.set_density("compact")
     assert view.rowHeight(0) == 24
+
+
+def test_the_rows_stay_when_their_height_changes(table: MakeTableFunction, appearance: Appearance) -> None:
+    """After a change of the text size or the density, the row at the top of the table is the same. The current row,
+    at which the person is working, stays visible if it was visible before.
+    """
+    view = table(3 * PAGE_SIZE)
+    view.rows.set_visible_rows(0, 2 * PAGE_SIZE)
+    view.go_to_row(12)
+    view.verticalScrollBar().setValue(9 * 32)
+    appearance.set_text_scale(1.25)
+    assert view.rowAt(0) == 9
+    appearance.set_text_scale(2.0)
+    assert view.rowAt(0) in (9, 10)
+    assert view.is_current_item_visible_in(view.viewport().height())
+    view.verticalScrollBar().setValue(view.verticalScrollBar().value() + view.rowHeight(0) * 8)
+    top_row = view.rowAt(0)
+    appearance.set_density("compact")
+    assert view.rowAt(0) in (top_row, top_row + 1), "who has scrolled away from the current row isn't taken back"
