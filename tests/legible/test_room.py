@@ -379,6 +379,9 @@ def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path,
         (toast,) = toasts.visible_toasts
         assert toast.window() is stage.window
         assert toast.isVisible()
+        has_sidebar = stage.frame.sidebar.isVisible()
+        assert has_sidebar == (scale == 1.0)
+        assert not has_sidebar or stage.frame.find_free_sidebar_area().contains(toast.geometry())
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
@@ -102,7 +102,9 @@ class WindowFrame(CoveredWindow):
         self._history: list[_NavigationHistoryEntry] = []
         self.window_cover = WindowCover(window)
         self.announcer = Announcer(window, context.now, lambda: self.window_cover.cover, lambda: self.current_route)
-        self.toasts = ToastStack(window, find_lower_bars=self.find_lower_bars)
+        self.toasts = ToastStack(
+            window, find_lower_bars=self.find_lower_bars, find_side_area=self.find_free_sidebar_area
+        )
         self.page_shown.connect(self.toasts.place_toasts, Qt.ConnectionType.QueuedConnection)
         self.window_cover.cover_removed.connect(self.announcer.announce_waiting_sentences)
         self.window_cover.cover_removed.connect(self._show_toasts_hidden_by_cover)
@@ -472,6 +474,14 @@ class WindowFrame(CoveredWindow):
     def find_lower_bars(self) -> list[QWidget]:
         """Return the bars that a toast must not cover: the lower bars of the visible page, and the status bar."""
         return [self.status_bar, *(self.current_page.lower_bars if self.current_page is not None else [])]
+
+    def find_free_sidebar_area(self) -> QRect:
+        """Return the part of the sidebar below its entries, in the coordinates of the window; an empty rectangle if
+        the window has no room for the sidebar."""
+        if not self.sidebar.isVisible():
+            return QRect()
+        free_area = self.sidebar.compute_free_area().adjusted(4, 0, -4, -8)
+        return free_area.translated(self.sidebar.mapTo(self.window, QPoint(0, 0)))
 
     @Slot()
     def _show_toasts_hidden_by_cover(self) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
+from PySide6.QtGui import QCursor, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QListWidget, QPlainTextEdit, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from console.views.home.count_panels import find_detail_x
@@ -81,6 +81,64 @@ def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Show
     assert toasts.visible_toasts == tuple(made[1:])
     toasts.remove_toasts_about("connection")
     assert toasts.visible_toasts == (made[1],)
+
+
+def test_toasts_are_in_the_free_part_of_the_sidebar(show_widget: ShowWidget) -> None:
+    """Toasts are where they cover nothing: in the free part of the sidebar, as wide as this part and as high as their
+    texts. If it has no room for a further toast, the oldest is removed.
+    """
+    window = QWidget()
+    window.resize(800, 600)
+    show_widget(window)
+    area = QRect(4, 350, 190, 240)
+    toasts = ToastStack(window, find_side_area=lambda: area)
+    made = [ToastFrame(f"Reconciliation {number} is done", "12 compared, 3 differ") for number in range(3)]
+    for toast in made:
+        toasts.show_toast(toast)
+        assert area.contains(toast.geometry())
+        assert toast.isVisible()
+        for label in toast.findChildren(TextLabel):
+            assert label.height() >= label.heightForWidth(label.width())
+    assert toasts.visible_toasts == tuple(made[1:])
+    assert not made[1].geometry().intersects(made[2].geometry())
+    area.setTop(580)
+    toasts.place_toasts()
+    assert made[2].geometry().right() == window.width() - 17, "without room in the sidebar, at the bottom right"
+
+
+def test_a_toast_over_a_list_steps_aside(show_widget: ShowWidget, qtbot: QtBot) -> None:
+    """In a window without a sidebar, a toast lies over the list. It is hidden while the current row of the list, or
+    the mouse pointer, is at its place. A toast about a file stays, because it has buttons.
+    """
+    window = QWidget()
+    window.resize(800, 600)
+    rows = QListWidget(window)
+    rows.addItems([f"Row {number}" for number in range(100)])
+    rows.setGeometry(window.rect())
+    show_widget(window)
+    rows.setFocus()
+    rows.setCurrentRow(0)
+    toasts = ToastStack(window, shown_seconds=600.0)
+    toast = ToastFrame("Copied 42")
+    toasts.show_toast(toast)
+    assert toast.isVisible()
+    rows.setCurrentIndex(rows.indexAt(toast.geometry().center()))
+    qtbot.waitUntil(lambda: not toast.isVisible())
+    rows.setCurrentRow(0)
+    qtbot.waitUntil(toast.isVisible)
+    pointed_at = toast.geometry().center()
+    QCursor.setPos(window.mapToGlobal(pointed_at))
+    QTest.mouseMove(window.windowHandle(), pointed_at)
+    qtbot.waitUntil(lambda: not toast.isVisible())
+    QCursor.setPos(window.mapToGlobal(QPoint(5, 5)))
+    QTest.mouseMove(window.windowHandle(), QPoint(5, 5))
+    qtbot.waitUntil(toast.isVisible)
+    file_toast = ToastFrame("Saved")
+    file_toast.add_file_buttons("/a.zip", "Copy path", "Open folder")
+    toasts.show_toast(file_toast)
+    rows.setCurrentIndex(rows.indexAt(file_toast.geometry().center()))
+    toasts.place_toasts()
+    assert file_toast.isVisible()
 
 
 def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: QtBot) -> None:

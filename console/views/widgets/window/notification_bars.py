@@ -1,12 +1,21 @@
-"""Messages of a window: notification bars above the content, and toasts at the bottom right."""
+"""Messages of a window: notification bars above the content, and toasts in the sidebar."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, QUrl, Signal, Slot
-from PySide6.QtGui import QAccessible, QDesktopServices, QGuiApplication, QResizeEvent, QShowEvent, QWindow
-from PySide6.QtWidgets import QBoxLayout, QFrame, QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import (
+    QAccessible,
+    QCursor,
+    QDesktopServices,
+    QEnterEvent,
+    QGuiApplication,
+    QResizeEvent,
+    QShowEvent,
+    QWindow,
+)
+from PySide6.QtWidgets import QAbstractItemView, QBoxLayout, QFrame, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
@@ -26,6 +35,10 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _TOAST_WIDTH_PX = 360
 _MAX_TOASTS = 3
+_TOAST_GAP_PX = 8
+_PLACING_INTERVAL_MS = 300
+"""Milliseconds after which the toasts are placed again while they are shown, because the person may have gone to a
+row below them."""
 
 
 class NotificationBar(QFrame):
@@ -184,9 +197,11 @@ class ToastFrame(QFrame):
 
     Signals:
     - closed: the seconds have passed, or the person has closed the message.
+    - pointer_entered: the mouse pointer is over the message.
     """
 
     closed = Signal()
+    pointer_entered = Signal()
     accessible_role = QAccessible.Role.Notification
 
     def __init__(
@@ -206,7 +221,6 @@ class ToastFrame(QFrame):
         super().__init__()
         self.icon_name, self.route, self.topic = icon_name, route, topic
         self.tone: Tone = tone
-        self.fit_width()
         self.setAccessibleName(join_spoken_text(message, detail))
         self.path = ""
         text_column = self._text_column = make_column(TextLabel(message, wraps_lines=True), gap_px=0)
@@ -216,8 +230,9 @@ class ToastFrame(QFrame):
         close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
-        layout = make_row(gap_px=8, margins=(12, 8, 8, 8))
+        layout = make_row(gap_px=0, margins=(12, 8, 8, 8))
         layout.addWidget(IconLabel(icon_name, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
+        layout.addSpacing(8)
         layout.addLayout(text_column, 1)
         layout.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(layout)
@@ -231,15 +246,18 @@ class ToastFrame(QFrame):
         buttons.show_path(path)
         self._text_column.addWidget(buttons)
 
-    def fit_width(self) -> None:
-        """Set the width of a toast that is shown in the main window. A dialog gives its toasts another width."""
-        self.setFixedWidth(round(_TOAST_WIDTH_PX * current_appearance().scale))
+    def compute_height(self, width_px: int) -> int:
+        """Return the height in px that the texts need in a toast of this width."""
+        layout = self.layout()
+        return 0 if layout is None else layout.totalHeightForWidth(width_px)
 
     def fit_height(self) -> None:
         """Set the height that the texts need at the current width of the toast."""
-        layout = self.layout()
-        if layout is not None:
-            self.setFixedHeight(layout.totalHeightForWidth(self.width()))
+        self.setFixedHeight(self.compute_height(self.width()))
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        super().enterEvent(event)
+        self.pointer_entered.emit()
 
 
 class ToastDialog(Protocol):
@@ -250,22 +268,33 @@ class ToastDialog(Protocol):
 
 
 class ToastStack(QObject):
-    """The toasts (short messages) of a window. At most three are shown, at the bottom right; a fourth toast replaces
-    the oldest. While a dialog is open, only the newest toast is shown, inside the dialog, because the dialog
-    covers the window."""
+    """The toasts (short messages) of a window. At most three are shown; a fourth toast replaces the oldest. While a
+    dialog is open, only the newest toast is shown, inside the dialog, because the dialog covers the window.
+
+    The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, the
+    oldest are removed. If it has no room for the newest, or if there is no sidebar, the toasts are at the bottom
+    right of the window, over its contents. A toast there is hidden while the mouse pointer, the focused control or
+    the current row of the focused list is at its place; a toast about a file is not hidden, because it has buttons.
+    """
 
     def __init__(
         self,
         window: QWidget,
         *,
         find_lower_bars: Callable[[], list[QWidget]] = list,
+        find_side_area: Callable[[], QRect] = QRect,
         shown_seconds: float = 4.0,
     ) -> None:
         """`find_lower_bars` returns the bars at the bottom of the window that the toasts must not cover.
-        `shown_seconds` is the time in seconds for which a toast is shown.
+        `find_side_area` returns the free part of the sidebar, in the coordinates of the window; an empty rectangle if
+        there is no sidebar. `shown_seconds` is the time in seconds for which a toast is shown.
         """
         super().__init__(window)
         self._window, self._find_lower_bars, self._seconds = window, find_lower_bars, shown_seconds
+        self._find_side_area = find_side_area
+        self._hidden_toasts: set[ToastFrame] = set()
+        self._placing_timer = QTimer(self, interval=_PLACING_INTERVAL_MS)
+        self._placing_timer.timeout.connect(self.place_toasts)
         self._toasts: list[ToastFrame] = []
         self._dialogs: list[ToastDialog] = []
         window.installEventFilter(self)
@@ -279,6 +308,7 @@ class ToastStack(QObject):
         if len(self._toasts) == (1 if self._dialogs else _MAX_TOASTS):
             self._remove_toast(self._toasts[0])
         toast.closed.connect(self._remove_closed_toast)
+        toast.pointer_entered.connect(self.place_toasts)
         if not toast.path:
             QTimer.singleShot(round(self._seconds * 1000), toast, toast.closed.emit)
         self._toasts.append(toast)
@@ -310,26 +340,25 @@ class ToastStack(QObject):
             self._dialogs[-1].show_toast(toast)
         else:
             toast.setParent(self._window)
-            toast.fit_width()
             self.place_toasts()
-        toast.show()
+        if toast in self._toasts:
+            toast.setVisible(toast not in self._hidden_toasts)
 
     def show_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
         """From now on, until `stop_showing_toasts_in_dialog` is called, show the newest toast and all later toasts in
         this dialog. Remove the older toasts."""
         self._dialogs.append(dialog)
+        self._hidden_toasts.clear()
         for toast in self._toasts[:-1]:
             self._remove_toast(toast)
-        for toast in self._toasts:
-            self._place_toast(toast)
+        self._place_toasts_again()
 
     def stop_showing_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
         """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in an
         open dialog below this dialog."""
         if dialog in self._dialogs:
             self._dialogs.remove(dialog)
-            for toast in self._toasts:
-                self._place_toast(toast)
+            self._place_toasts_again()
 
     @property
     def visible_toasts(self) -> tuple[ToastFrame, ...]:
@@ -344,26 +373,74 @@ class ToastStack(QObject):
 
     def _remove_toast(self, toast: ToastFrame) -> None:
         self._toasts.remove(toast)
+        self._hidden_toasts.discard(toast)
         discard_widget(toast)
 
     @Slot()
     def place_toasts(self) -> None:
-        """Move the toasts to their positions above the bars at the bottom of the window. Do nothing if no toast is
+        """Move the toasts to their places above the bars at the bottom of the window. Do nothing if no toast is
         shown: `find_lower_bars` must not be called then, because Qt can resize a window before its bars exist.
         """
         if self._dialogs or not self._toasts:
+            self._hidden_toasts.clear()
+            self._placing_timer.stop()
             return
+        self._placing_timer.start()
         lower_bars = self._find_lower_bars()
         for lower_bar in lower_bars:
             lower_bar.installEventFilter(self)  # a bar that appears or moves later moves the toasts
         tops = [lower_bar.mapTo(self._window, QPoint(0, 0)).y() for lower_bar in lower_bars if lower_bar.isVisible()]
-        bottom = min([self._window.height(), *tops]) - 16
-        for toast in reversed(self._toasts):
-            toast.fit_height()
-            bottom -= toast.height()
-            toast.move(self._window.width() - toast.width() - 16, bottom)
+        side_area = self._find_side_area()
+        places = self._compute_places(side_area)
+        has_room = not side_area.isEmpty() and places[-1].top() >= side_area.top()
+        if has_room:
+            while places[0].top() < side_area.top():
+                self._remove_toast(self._toasts[0])
+                del places[0]
+        else:
+            width = min(round(_TOAST_WIDTH_PX * current_appearance().scale), self._window.width() - 32)
+            bottom = min([self._window.height(), *tops]) - 16
+            places = self._compute_places(QRect(self._window.width() - width - 16, 0, width, bottom))
+        for toast, place in zip(self._toasts, places, strict=True):
+            toast.setFixedSize(place.size())
+            toast.move(place.topLeft())
             toast.raise_()
-            bottom -= 8
+            self._hide_or_show(toast, must_hide=not has_room and not toast.path and self._is_in_use(place))
+
+    def _compute_places(self, area: QRect) -> list[QRect]:
+        """Return the rectangles of the toasts in this area, in the sequence of the toasts: one above the other, with
+        the newest at the lower end of the area. The first rectangle is above the area if the area is too low."""
+        places: list[QRect] = []
+        bottom = area.bottom() + 1
+        for toast in reversed(self._toasts):
+            height = toast.compute_height(area.width())
+            places.insert(0, QRect(area.left(), bottom - height, area.width(), height))
+            bottom -= height + _TOAST_GAP_PX
+        return places
+
+    def _hide_or_show(self, toast: ToastFrame, *, must_hide: bool) -> None:
+        if must_hide:
+            self._hidden_toasts.add(toast)
+            toast.hide()
+        elif toast in self._hidden_toasts:
+            self._hidden_toasts.remove(toast)
+            toast.show()
+
+    def _is_in_use(self, place: QRect) -> bool:
+        """Return True if the mouse pointer, the focused control or the current row of the focused list is at this
+        place of the window."""
+        focused_widget = cast("QWidget | None", self._window.focusWidget())  # the stubs leave out None
+        if self._window.underMouse() and place.contains(self._window.mapFromGlobal(QCursor.pos())):
+            return True
+        if focused_widget is None or not focused_widget.isVisible():
+            return False
+        focus_rect = focused_widget.rect()
+        if isinstance(focused_widget, QAbstractItemView):
+            focus_rect, focused_widget = (
+                focused_widget.visualRect(focused_widget.currentIndex()),
+                focused_widget.viewport(),
+            )
+        return place.intersects(focus_rect.translated(focused_widget.mapTo(self._window, QPoint(0, 0))))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._window and event.type() == QEvent.Type.Resize:
@@ -376,7 +453,7 @@ class ToastStack(QObject):
 
     @Slot()
     def _place_toasts_again(self) -> None:
-        for toast in self._toasts:
+        for toast in tuple(self._toasts):
             self._place_toast(toast)
 
 

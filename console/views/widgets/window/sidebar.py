@@ -10,6 +10,7 @@ from PySide6.QtCore import (
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
+    QRect,
     QRectF,
     QSize,
     Qt,
@@ -174,6 +175,12 @@ class Sidebar(RememberedCurrentItem, QListView):
 
     def _request_page(self, index: ModelIndex) -> None:
         self.page_requested.emit(self._entries.entries[index.row()].key)
+
+    def compute_free_area(self) -> QRect:
+        """Return the part of the sidebar below its last entry; an empty rectangle if the entries fill the sidebar."""
+        last_entry_rect = self.visualRect(self._entries.index(len(self._entries.entries) - 1))
+        top = self.viewport().mapTo(self, last_entry_rect.bottomLeft()).y() + 1
+        return QRect(0, top, self.width(), max(0, self.height() - top))
 
     def sizeHint(self) -> QSize:
         return QSize(tokens().px("layout", "side_bar"), 400)
