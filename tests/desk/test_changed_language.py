@@ -2,12 +2,18 @@
 filter and the current row stay.
 """
 
+from PySide6.QtWidgets import QApplication
+
 from console.app import Console
 from console.sandbox.server import Sandbox
 from console.views.admin.page import AdminPage
 from console.views.credit_checks.page import CreditCheckPage
+from console.views.queues.column_choice import ColumnsDialog
 from console.views.queues.page import QueuesPage
+from console.views.queues.view_dialogs import SaveViewDialog
 from console.views.runtime.routes import AdminRoute, CreditCheckRoute, QueuesRoute
+from console.views.sign_in.privacy_cover import PrivacyCover
+from console.views.widgets.window.overlay import OverlayLayer
 from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
 
@@ -48,3 +54,43 @@ def test_filter_and_tabs_stay_when_the_language_changes(
     context.change_language("ja")
     assert person.wait_for_page(AdminPage).get_screen_state() == {"tab": "people"}
     person.wait_until_read()
+
+
+def test_an_open_dialog_stays_when_the_language_changes_at_the_locked_window(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """A person locks the window with an open dialog of a page, and changes the language at the locked window. The
+    page is built again. The dialog is still open afterwards, acts, and leaves no grey layer over the window.
+    """
+    buy_unknown(console, sandbox, NUMBERS[0])
+    person = open_window()
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until_read()
+    idle_lock = person.opening.controller.idle_lock  # type: ignore[union-attr]  # the window is open
+    for keys, kind in (("C", ColumnsDialog), ("Ctrl+S", SaveViewDialog)):
+        person.press(keys)
+        dialog = person.wait_for_dialog(kind)
+        language = "ja" if person.opening.context.language == "en" else "en"
+        idle_lock.lock_window()
+        cover = person.frame.window_cover.cover
+        assert isinstance(cover, PrivacyCover)
+        cover.language_buttons[language].click()  # type: ignore[index]  # one of the two languages
+        person.wait_until_read()
+        QApplication.sendPostedEvents(None, 0)
+        idle_lock.unlock_window()
+        assert person.wait_for_page(QueuesPage) is not page
+        assert dialog.isVisible()
+        if isinstance(dialog, ColumnsDialog):
+            dialog.check_box_by_key["amount"].click()
+        elif isinstance(dialog, SaveViewDialog):
+            dialog.name_field.edit.setText("Unknown today")  # type: ignore[union-attr]  # a single-line input
+        person.wait_until(dialog.main_button.isEnabled)
+        dialog.main_button.click()
+        person.wait_without_dialog()
+        person.opening.context.show_toast("Copied 42")
+        assert person.frame.toasts.visible_toasts[-1].window() is person.window
+        assert not any(layer.isVisible() for layer in person.window.findChildren(OverlayLayer))
+        person.wait_until_read()
+        page = person.wait_for_page(QueuesPage)
+    assert [view.name for view in console.saved_views.list_views()] == ["Unknown today"]

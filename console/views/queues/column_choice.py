@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
+import shiboken6
 from PySide6.QtCore import QObject, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QHeaderView, QMenu, QVBoxLayout, QWidget
@@ -84,7 +85,8 @@ class ColumnChoice(QObject):
             self._view_column_keys = tuple(keys)
         else:
             self._context.preferences.store(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}", list(keys) or None)
-        self.changed.emit(queue)
+        if shiboken6.isValid(self):  # the page may have been built again while its dialog was open
+            self.changed.emit(queue)
 
     @Slot()
     def _emit_columns_changed(self) -> None:

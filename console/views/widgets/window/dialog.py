@@ -96,8 +96,11 @@ class DialogFrame(QDialog):
         """`main_button_text` is the text of the main button, which starts the dialog's action; "" hides this button.
         `kind` is the appearance of the main button: "danger" if the action deletes or rejects a record. `hint` is the
         text at the left of the footer; `close_name` is the accessible name of the close button in the corner.
+
+        The dialog belongs to the window or dialog that contains `parent`: it stays open if `parent` is a page that is
+        built again, for example in another language.
         """
-        super().__init__(parent)
+        super().__init__(parent.window() if parent is not None else None)
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # the frame draws title and close button itself
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # only for the rounded corners
         self.setWindowModality(Qt.WindowModality.WindowModal)

@@ -346,7 +346,9 @@ class ToastStack(QObject):
 
     def show_toasts_in_dialog(self, dialog: "ToastDialog") -> None:
         """From now on, until `stop_showing_toasts_in_dialog` is called, show the newest toast and all later toasts in
-        this dialog. Remove the older toasts."""
+        this dialog. Remove the older toasts. Do nothing if this dialog already shows them."""
+        if dialog in self._dialogs:
+            return
         self._dialogs.append(dialog)
         self._hidden_toasts.clear()
         for toast in self._toasts[:-1]:
