@@ -104,3 +104,19 @@ def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     person.frame.show_route(QueuesRoute("unknown"))
     person.wait_until(lambda: read_listed_ids(page) == [check.id] and page.table.current_item is not None)
     assert list_column_keys(page) == chosen
+
+
+def test_columns_that_another_version_has_stored_are_left_out(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """The stored columns of a queue contain values that are no keys of columns. The queue shows the other columns,
+    each once.
+    """
+    buy_unknown(console, sandbox, NUMBERS[0])
+    person = open_window()
+    stored = [{"key": "age"}, ["state"], 7, "no such column", "state", "age", "state"]
+    person.frame.context.preferences.store("shown_columns.queues.unknown", stored)
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    assert list_column_keys(page) == ["state", "age"]

@@ -59,7 +59,9 @@ class ColumnChoice(QObject):
             return self._view_column_keys
         stored_keys = self._context.preferences.get_value(f"{_QUEUE_COLUMNS_PREFERENCE}.{queue}")
         known_keys = {column.key for column in self._make_queue_columns(queue)}
-        return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
+        if not isinstance(stored_keys, list):
+            return ()
+        return tuple(dict.fromkeys(key for key in stored_keys if isinstance(key, str) and key in known_keys))
 
     def show_view_columns(self, keys: Sequence[str] | None) -> None:
         """Use the columns with these keys while the page shows a saved view. If `keys` is None, use the person's own

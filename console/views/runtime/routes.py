@@ -295,9 +295,12 @@ def encode_route(route: Route) -> dict[str, Any]:
 
 def decode_route(value: object) -> Route | None:
     """Return the route that `encode_route` has encoded as `value`; None for any other value."""
-    if not isinstance(value, dict) or value.get("screen") not in _ROUTE_CLASS_BY_SCREEN_NAME:
+    screen_name = value.get("screen") if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(screen_name, str):
         return None
-    route_class = _ROUTE_CLASS_BY_SCREEN_NAME[value["screen"]]
+    route_class = _ROUTE_CLASS_BY_SCREEN_NAME.get(screen_name)
+    if route_class is None:
+        return None
     arguments: dict[str, Any] = {}
     for field in fields(route_class):
         stored_name = _STORED_ARGUMENT_NAMES.get(field.name, field.name)
@@ -322,6 +325,7 @@ def _parse_trail(value: object) -> tuple[int | RecordRef, ...]:
         elif (
             isinstance(item, list | tuple)
             and len(item) == 2
+            and isinstance(item[0], str)
             and item[0] in _ROUTE_CLASS_BY_KIND
             and type(item[1]) is int
         ):

@@ -1,5 +1,7 @@
 """Tests of routes that are stored until the next start of the program."""
 
+import pytest
+
 from console.views.runtime.routes import PaymentRoute, decode_route, encode_route
 
 
@@ -11,3 +13,13 @@ def test_a_stored_route_names_the_sidebar_entry_in_its_old_field() -> None:
     stored = encode_route(route)
     assert stored["place"] == "queues"
     assert decode_route(stored) == route
+
+
+@pytest.mark.parametrize("junk", [None, 7, "payment", ["payment"], {"a": 1}, [["payment", 5]]])
+def test_a_stored_value_of_another_kind_is_no_route(junk: object) -> None:
+    """Values that this program can't use, such as those of a newer version, are left out and raise nothing."""
+    assert decode_route(junk) is None
+    if junk != "payment":
+        assert decode_route({"screen": junk}) is None
+    route = decode_route({"screen": "payment", "id": 5, "trail": [junk, [junk, 1], 7]})
+    assert route == PaymentRoute(5, (7, 7) if junk == 7 else (("payment", 1), 7) if junk == "payment" else (7,))
