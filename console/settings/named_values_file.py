@@ -18,7 +18,8 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import hold_exclusive_file_lock, make_private_folder, open_ordinary_file
 
 FORMAT_VERSION = 1
-MAX_NAMED_VALUES_FILE_BYTES = 1 << 20
+MAX_NAMED_VALUES_FILE_BYTES = 1 << 24
+"""Room for the longest drafts of 20 dialogs: 100,000 characters each, which take up to 8 bytes after encryption."""
 SET_ASIDE_FILE_SUFFIX = ".set-aside"
 JsonValue: TypeAlias = Any
 """A value that JSON can represent: text, number, boolean, None, or a list or a dictionary of such values."""
@@ -125,11 +126,14 @@ class NamedValuesFile:
 
     def _write_values(self, values: Mapping[str, JsonValue]) -> None:
         """Replace the file by a new one with these values and mode 0600. The new content is written to the disk
-        (fsync) before the replacement. Raises storage_full if the file can't be written or replaced."""
+        (fsync) before the replacement. Raises storage_full if the file can't be written or replaced, or if it would
+        be larger than a file that `_read_values` accepts."""
         import tempfile  # imported here, so that the first frame of a window doesn't wait for it
 
         table = {"version": FORMAT_VERSION, "values": dict(values)}
         content = self._encode(json.dumps(table, ensure_ascii=True, sort_keys=True).encode())
+        if len(content) > MAX_NAMED_VALUES_FILE_BYTES:
+            raise self._make_not_writable_error()
         try:
             make_private_folder(self.path.parent)
             handle, name = tempfile.mkstemp(prefix=self.path.name, suffix=".new", dir=self.path.parent)

@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.settings.named_values_file import MAX_NAMED_VALUES_FILE_BYTES, NamedValuesFile, UnreadableNamedValuesFile
+from console.settings.named_values_file import (
+    MAX_NAMED_VALUES_FILE_BYTES,
+    NamedValues,
+    NamedValuesFile,
+    UnreadableNamedValuesFile,
+)
 from console.settings.person_files import get_person_file_path, make_preferences_file, read_preferences
 
 
@@ -91,6 +96,15 @@ def test_an_unreadable_values_file_is_set_aside(file: NamedValuesFile, content: 
     file.path.write_bytes(content)
     assert file.change({"theme": "light"}).set_aside_path is not None
     assert file.read().values == {"theme": "light"}
+
+
+def test_a_file_that_could_not_be_read_again_is_not_written(file: NamedValuesFile) -> None:
+    """Values that are too large for the file are refused. The values that the file had before stay."""
+    file.change({"attempt": "id-1"})
+    with pytest.raises(ConsoleError) as refused:
+        file.change({"draft": "x" * MAX_NAMED_VALUES_FILE_BYTES})
+    assert refused.value.code == ErrorCode.STORAGE_FULL
+    assert file.read() == NamedValues({"attempt": "id-1"})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")

@@ -14,6 +14,7 @@ from console.settings.person_files import get_person_file_path
 from console.store.operations.request_ids import ANSWER_RETENTION
 from tests.support.desks import MovedClock, open_desk
 
+LONGEST_TYPED_CHARACTERS = 100_000  # of a multi-line input
 DRAFT_WORDS = "佐藤さんが二重に注文した"
 
 
@@ -36,6 +37,21 @@ def test_the_encrypted_file_contains_no_stored_text(tmp_path: Path, sandbox: San
             assert DRAFT_WORDS.encode() not in content, file
             assert DRAFT_WORDS.encode("unicode_escape") not in content, file
             assert b"draft.refund" not in content, file
+
+
+def test_long_drafts_are_read_again(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A person has pasted the longest possible texts into two forms. Both drafts, and the request id of a call
+    without an answer, are there at the next start.
+    """
+    clock = MovedClock()
+    drafts = {f"draft.note-payment.{id}": make_entry(clock, "状" * LONGEST_TYPED_CHARACTERS) for id in (1, 2)}
+    attempt = {"attempt.1": make_entry(clock, "id-1")}
+    with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
+        for entries in (attempt, drafts):
+            desk.person_state.change_entries(entries)
+        stored = desk.person_state.read_entries()
+        assert stored.set_aside_path is None
+        assert stored.values == {**attempt, **drafts}
 
 
 def test_an_undecryptable_file_is_moved_away(tmp_path: Path, sandbox: Sandbox) -> None:
