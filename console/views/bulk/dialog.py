@@ -140,13 +140,16 @@ class BulkDialog(BulkRunDialog):
         progress = TextLabel(context.translate("bulk.looked", n=0, of=run.size - run.done), wraps_lines=True)
         self.show_widgets_in_column(progress)
         self.main_button.hide()
+        acting_person = context.operator
 
         def make_plan(report_progress: ProgressReporter) -> BulkPlan:
             def report_checked_count(checked_count: int) -> None:
                 report_progress.raise_if_cancelled()
                 report_progress(checked_count)
 
-            return context.bind_services(lambda services: services.bulk.make_plan(run.id, report_checked_count))()
+            return context.bind_services(
+                lambda services: services.bulk.make_plan(run.id, report_checked_count), acting_person
+            )()
 
         def show_checked_count(checked_count: int) -> None:
             progress.show_text(context.translate("bulk.looked", n=checked_count, of=run.size - run.done))

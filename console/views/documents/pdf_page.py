@@ -585,13 +585,13 @@ class PdfPage(Page):
     @Slot(str)
     def save_copy_to(self, path: str) -> None:
         """Save a copy of the shown PDF to a new file at `path`, then show a toast with the file's name."""
-        context, route = self.context, self.route
+        context, route, acting_person = self.context, self.route, self.context.operator
 
         def save_copy(report_progress: ProgressReporter) -> "SavedPdf":
             def save_with_services(services: "Console") -> "SavedPdf":
                 return services.pdf_copy_writer.save(route.record, Path(path), route.sha256)
 
-            return context.bind_services(save_with_services)()
+            return context.bind_services(save_with_services, acting_person)()
 
         label = context.translate("action.save_pdf")
         context.runner.run_with_progress(

@@ -46,7 +46,7 @@ class BackgroundFileWriter(QObject):
         """
         context, self.is_running, self._format_progress = self._context, True, format_progress
         self._cancelled.clear()
-        cancelled = self._cancelled
+        cancelled, acting_person = self._cancelled, context.operator
 
         def write_in_thread(report_progress: ProgressReporter) -> WrittenFile:
             def report_progress_values(*progress_values: object) -> None:
@@ -54,7 +54,7 @@ class BackgroundFileWriter(QObject):
                     raise Cancelled
                 report_progress(progress_values)
 
-            return context.bind_services(lambda services: call(services, report_progress_values))()
+            return context.bind_services(lambda services: call(services, report_progress_values), acting_person)()
 
         def show_written(written_file: WrittenFile) -> None:
             self._end_writing()

@@ -46,9 +46,10 @@ class PagePrinter(QObject):
         """Run `read_contents_in_service` in a worker thread, which reads the contents and writes the audit entry.
         Then let `on_read` print the contents, and show a toast."""
         context, self.is_running = self._context, True
+        acting_person = context.operator
 
         def read_contents(_: ProgressReporter) -> ContentsT:
-            return context.bind_services(read_contents_in_service)()
+            return context.bind_services(read_contents_in_service, acting_person)()
 
         def print_and_show_toast(contents: ContentsT) -> None:
             self.is_running = False

@@ -249,13 +249,13 @@ class DailyCloseSection(ReportSection):
         context, close = self._context, self._daily_close
         if close is None or self.is_writing:
             return
-        self.is_writing, language = True, context.language
+        self.is_writing, language, acting_person = True, context.language, context.operator
 
         def write_in_thread(report_progress: ProgressReporter) -> WrittenDailyClose:
             def write_with_services(services: "Console") -> WrittenDailyClose:
                 return services.daily_closes.write(close.provider, close.day, Path(path), language)
 
-            return context.bind_services(write_with_services)()
+            return context.bind_services(write_with_services, acting_person)()
 
         context.runner.run_with_progress(
             write_in_thread,

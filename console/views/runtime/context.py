@@ -242,10 +242,13 @@ class WindowContext(QObject):
             return
         self._running_attempts.add(caller_and_attempt)
         request_id = self._attempt_request_ids.get_request_id(attempt)
+        acting_person = self.operator
         end_attempt = partial(self._end_attempt, caller_and_attempt, request_id, provider, self.monotonic())
 
         def start_attempt(attempted_call: ActingCall[T], desk_request_wait: RequestWait) -> None:
-            bound_call = self.bind_services(self._bind_request_id(attempted_call, request_id, desk_request_wait))
+            bound_call = self.bind_services(
+                self._bind_request_id(attempted_call, request_id, desk_request_wait), acting_person
+            )
             self.acting_call_began.emit(caller, desk_request_wait)
             self._track_acting_call(
                 self.runner.run(
@@ -322,9 +325,10 @@ class WindowContext(QObject):
         key: Hashable,
     ) -> TaskHandle:
         """Run an acting call that takes minutes, in the lane `long` of the TaskRunner, with a request id, and return
-        its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call continues if its page
-        or dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
-        request_id = self._attempt_request_ids.get_request_id(attempt)
+        its handle. `label`, `attempt` and `key` mean the same as in `run_acting_call`. The call runs as the present
+        acting person, also if it waits for a thread and another person acts meanwhile. It continues if its page or
+        dialog is destroyed. When the window closes, the ProgressReporter of the call is cancelled."""
+        request_id, acting_person = self._attempt_request_ids.get_request_id(attempt), self.operator
 
         def end_with_value(value: T) -> None:
             self._attempt_request_ids.end_attempt(attempt, request_id)
@@ -339,7 +343,7 @@ class WindowContext(QObject):
         def run_after_id_is_stored(report_progress: ProgressReporter) -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            return self.bind_services(lambda services: call(services, request_id, report_progress))()
+            return self.bind_services(lambda services: call(services, request_id, report_progress), acting_person)()
 
         return self.runner.run_with_progress(
             run_after_id_is_stored,
