@@ -378,8 +378,8 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "a mark of direction in a name turns the texts after it round",
         "console/views/theme/mixed_font_text.py",
-        'text if text.isascii() else _DIRECTION_MARK_PATTERN.sub("", text)',
-        "text",
+        '_ACCENT_PILE_PATTERN.sub(r"\\1", _DIRECTION_MARK_PATTERN.sub("", text))',
+        '_ACCENT_PILE_PATTERN.sub(r"\\1", text)',
         ("tests/views/theme/test_mixed_font_text.py",),
     ),
     _make_mutant(

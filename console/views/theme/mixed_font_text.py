@@ -50,6 +50,9 @@ _PAINTED_TEXT_BY_CHARACTER = {
     **dict.fromkeys(map(ord, "\n\r\t\v\f\x85\u2028\u2029"), " "),
     **dict.fromkeys(map(ord, _DIRECTION_MARKS), ""),
 }
+_ACCENTS = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"  # combining marks
+_MAX_ACCENTS = 3
+_ACCENT_PILE_PATTERN = re.compile(f"([{_ACCENTS}]{{{_MAX_ACCENTS}}})[{_ACCENTS}]+")
 _DIRECTION_MARK_PATTERN = re.compile(f"[{_DIRECTION_MARKS}]")
 FontRun = tuple[str, bool]  # a piece of a text; True if the piece uses the figures font
 ELLIPSIS_RUN: FontRun = ("…", False)
@@ -63,10 +66,13 @@ _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
 
-def remove_direction_marks(text: str) -> str:
-    """Return the text without the invisible characters that change the direction of writing. A name or a reason from
-    outside the program could use these characters to show the following amounts and words in reverse order."""
-    return text if text.isascii() else _DIRECTION_MARK_PATTERN.sub("", text)
+def remove_unreadable_marks(text: str) -> str:
+    """Return the text without the invisible characters that change the direction of writing, and with at most
+    _MAX_ACCENTS accents on one letter. With such characters, a name or a reason from outside the program could show
+    the following amounts and words in reverse order, or draw over the lines above and below it."""
+    if text.isascii():
+        return text
+    return _ACCENT_PILE_PATTERN.sub(r"\1", _DIRECTION_MARK_PATTERN.sub("", text))
 
 
 def escape_direction_marks(text: str) -> str:
@@ -80,7 +86,7 @@ def escape_direction_marks(text: str) -> str:
 def split_font_runs(text: str) -> tuple[FontRun, ...]:
     """Split a text into font runs: pairs of a piece of the text and True if the piece uses the figures font (the
     font of digits). Bidirectional control characters are left out."""
-    text = remove_direction_marks(text)
+    text = remove_unreadable_marks(text)
     runs: list[FontRun] = []
     run_end = 0
     for match in _FIGURES_FONT_PATTERN.finditer(text):
@@ -110,7 +116,7 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
     font. A text that contains an amount is split by `split_font_runs`. A text without a digit, such as the name of a
     queue, uses only the text font, because a part of it may look like an identifier ("In progress").
     """
-    text = remove_direction_marks(text)
+    text = remove_unreadable_marks(text)
     if "…" in text:
         return ((text, True),)
     if _LETTER_PATTERN.search(text) and not _DIGITS_PATTERN.search(text):
@@ -170,7 +176,7 @@ def prevent_line_ends_in_numbers(text: str) -> str:
 def format_tooltip(text: str) -> str:
     """Return the text for a tooltip. A text with "<" is escaped, because Qt could interpret the text as markup. Marks
     of the direction of writing are left out."""
-    text = remove_direction_marks(text)
+    text = remove_unreadable_marks(text)
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
 

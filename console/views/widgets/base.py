@@ -15,7 +15,7 @@ from console.views.theme.mixed_font_text import (
     format_rich_text,
     format_tooltip,
     measure_font_runs,
-    remove_direction_marks,
+    remove_unreadable_marks,
     split_font_runs,
 )
 from console.views.theme.painting import draw_cached_icon
@@ -84,7 +84,7 @@ class TextLabel(QLabel):
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
             )
         self._apply_current_text_size()
-        self.plain = remove_direction_marks(text)
+        self.plain = remove_unreadable_marks(text)
         self._set_markup()
         set_style_property(self, "tone", tone)
 
@@ -115,7 +115,7 @@ class TextLabel(QLabel):
     def show_text(self, text: str, tone: Tone | None = None) -> None:
         """Show `text` in place of the present text, in the colour of `tone`. If `tone` is None, keep the present
         colour of the label."""
-        text = remove_direction_marks(text)
+        text = remove_unreadable_marks(text)
         if text != self.plain:
             self.plain = text
             self._set_markup()
@@ -219,7 +219,7 @@ class ElidedLabel(QWidget):
         self.show_text(text)
 
     def show_text(self, text: str) -> None:
-        self.plain = text = remove_direction_marks(text)
+        self.plain = text = remove_unreadable_marks(text)
         self.setAccessibleName(text)
         self.setToolTip(format_tooltip(text))
         self.updateGeometry()

@@ -12,7 +12,7 @@ from console.views.theme.mixed_font_text import (
     format_tooltip,
     measure_font_runs,
     prevent_line_ends_in_numbers,
-    remove_direction_marks,
+    remove_unreadable_marks,
     split_amount_font_runs,
     split_font_runs,
     split_identifier_font_runs,
@@ -188,12 +188,29 @@ def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
 DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
+def test_a_pile_of_accents_does_not_cover_other_lines(appearance: object) -> None:
+    """A name with many accents on one letter would be drawn over the lines above it, such as the amounts of other
+    records. It is drawn as high as a letter with a few accents.
+    """
+    pile = "e" + "\u0301" * 80 + "x"
+    assert remove_unreadable_marks(pile) == "e" + "\u0301" * 3 + "x"
+    assert remove_unreadable_marks("Việt Nam é ガ") == "Việt Nam é ガ"
+    assert TextLabel(pile).plain == ElidedLabel(pile).plain == remove_unreadable_marks(pile)
+    image = QImage(60, 120, QImage.Format.Format_RGB32)
+    image.fill(0)
+    painter = QPainter(image)
+    painter.setPen("white")
+    draw_font_runs(painter, 5, 110, split_font_runs(pile))
+    painter.end()
+    assert all(image.pixel(x, y) & 0xFFFFFF == 0 for x in range(60) for y in range(60))
+
+
 @pytest.mark.parametrize("mark", DIRECTION_MARKS)
 def test_direction_marks_in_a_name_are_removed(appearance: object, mark: str) -> None:
     """A direction mark in a name would reverse the text after it. The mark is left out wherever a text is painted or
     spoken; the stored answer shows it as an escape sequence."""
     text = f"ｶﾌﾞ{mark}商店 ¥12,000"
-    assert remove_direction_marks(text) == "ｶﾌﾞ商店 ¥12,000"
+    assert remove_unreadable_marks(text) == "ｶﾌﾞ商店 ¥12,000"
     assert mark not in "".join(piece for piece, _ in split_font_runs(text))
     assert mark not in "".join(piece for piece, _ in split_identifier_font_runs(f"R{mark}-1"))
     for label in (TextLabel(text), TextLabel(text, wraps_lines=True), ElidedLabel(text)):
