@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from console.views.widgets.controls.buttons import IconButton, KeyButton, ReasonLabel
+from console.views.widgets.controls.buttons import IconButton, KeyButton, LinkButton, ReasonLabel
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
 
@@ -132,3 +132,21 @@ def test_a_copied_identifier_has_no_spaces(show_widgets: ShowWidget, qtbot: QtBo
     assert copied.args == ["7123456789012"]
     assert QGuiApplication.clipboard().text() == "7123456789012"
     assert number.accessibleName() == "Corporation number 7 1234 5678 9012"
+
+
+@pytest.mark.parametrize("kind", [KeyButton, LinkButton])
+def test_an_ampersand_in_a_record_is_no_shortcut(
+    show_widgets: ShowWidget, kind: type[KeyButton] | type[LinkButton]
+) -> None:
+    """The text of a button can contain an order number or a name with "&". It presses no button, and the keys that
+    open the screens still have one meaning.
+    """
+    button, pressed, opened = kind("Order A&1"), [], []
+    button.clicked.connect(lambda: pressed.append(button.text()))
+    show_widgets(button)
+    shortcut = QShortcut(QKeySequence("Alt+1"), button.window())
+    shortcut.activated.connect(lambda: opened.append("home"))
+    for text in ("Order A&1", "P&1"):
+        button.setText(text)
+        QTest.keyClick(button.window(), Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    assert (pressed, opened) == ([], ["home", "home"])

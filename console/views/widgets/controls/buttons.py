@@ -42,11 +42,18 @@ class PaintedButton(QPushButton):
     focus_ring = 2
 
     def __init__(self, accessible_name: str, parent: QWidget | None = None) -> None:
-        super().__init__(accessible_name, parent)
+        super().__init__(parent)
+        self.setText(accessible_name)
         self.setAccessibleName(accessible_name)
         self.setAutoDefault(False)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
+
+    def setText(self, text: str) -> None:
+        """Set the text of the button. Qt would read "&" in it, for example in an order number, as a shortcut: "&1"
+        would make Alt+1 ambiguous, which opens a screen."""
+        super().setText(text)
+        self.setShortcut(QKeySequence())
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
