@@ -55,13 +55,14 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_four_consecutive_seeds_run_every_function(seed: int) -> None:
     """Each seed runs all cheap test functions and a quarter of the costly ones, of those about money too. A function
-    about money may take longer than another one before it counts as costly. Four consecutive seeds together run every
-    function.
+    about money may take longer than another one before it counts as costly. A function that compares the parts of the
+    repository never counts as costly. Four consecutive seeds together run every function.
     """
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(12)}
     costly |= {f"tests/harms/test_{n}.py::test_route": COSTLY + n for n in range(8)}
     costly["tests/desk/test_a.py::test_slow"] = LESS_COSTLY
     others = {"tests/desk/test_a.py::test_cheap": CHEAP, "tests/harms/test_a.py::test_slow": LESS_COSTLY}
+    others["tests/wording/test_a.py::test_every_word"] = VERY_COSTLY
     run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 5)]
     assert sorted(len(one) for one in run[:4]) == [5 + len(others)] * 3 + [6 + len(others)]
     assert set.intersection(*run[:4]) == set(others)

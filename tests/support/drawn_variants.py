@@ -2,18 +2,20 @@
 
 Each seed runs a quarter of the costly functions; any four consecutive seeds run all of them. A function about money
 counts as costly from more seconds on. All other functions run with each seed, except those marked with `nightly`, and
-so do the functions that notice the mutants of `tests/mutants`. Of a function that runs, costly variants
-are drawn. A function has a budget of processor seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other
-folders, `_SECONDS`. If its variants need more, as many of them are drawn as fit into the budget, at least one. Each
-next drawn variant has as many parameter values as possible that no earlier one has (a database, language or role).
-The values other than the database are the case of a variant. If all cases together need at most `_SECONDS_OF_CASES`
-(`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a test marked with `parts_by_day`, the mark
-states the number of variants that run; each variant checks a part of the whole.
+so do the functions that notice the mutants of `tests/mutants`, and those of `_PLACES_WITHOUT_TURNS`. Of a function
+that runs, costly variants are drawn. A function has a budget of processor seconds: `_SECONDS_OF_GUARDS`,
+`_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If its variants need more, as many of them are drawn as fit
+into the budget, at least one. Each next drawn variant has as many parameter values as possible that no earlier one
+has (a database, language or role). The values other than the database are the case of a variant. If all cases
+together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a
+test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
+whole.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
 the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
 """
 
+import math
 import os
 import random
 import re
@@ -47,6 +49,14 @@ _TURNS, _SECONDS_WITHOUT_TURNS, _SECONDS_OF_MONEY_WITHOUT_TURNS = 4, 0.15, 0.5
 `_FOLDERS_WITH_FEWER_TURNS` the larger number of seconds applies.
 """
 _FOLDERS_WITH_FEWER_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
+_PLACES_WITHOUT_TURNS = (
+    "tests/wording/",
+    *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),
+    *("tests/packaging/test_dependencies.py", "tests/packaging/test_docs.py"),
+)
+"""Folders and files of tests that compare the parts of the repository with one another. They notice what a change has
+left out, so they run with each seed.
+"""
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """By engine, the average processor seconds of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
@@ -126,6 +136,8 @@ def find_functions_without_turn(
 
 def _find_seconds_without_turns(function: str) -> float:
     """Return the processor seconds of one variant up to which this function runs with each seed."""
+    if function.startswith(_PLACES_WITHOUT_TURNS):
+        return math.inf
     is_about_money = function.startswith(_FOLDERS_WITH_FEWER_TURNS)
     return _SECONDS_OF_MONEY_WITHOUT_TURNS if is_about_money else _SECONDS_WITHOUT_TURNS
 
