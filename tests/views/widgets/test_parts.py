@@ -85,12 +85,12 @@ def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Show
 
 def test_toasts_are_in_the_free_part_of_the_sidebar(show_widget: ShowWidget) -> None:
     """Toasts are where they cover nothing: in the free part of the sidebar, as wide as this part and as high as their
-    texts. If it has no room for a further toast, the oldest is removed.
+    texts. If it has no room for all of them, they are at the bottom right, and none is removed.
     """
     window = QWidget()
     window.resize(800, 600)
     show_widget(window)
-    area = QRect(4, 350, 190, 240)
+    area = QRect(4, 200, 190, 390)
     toasts = ToastStack(window, find_side_area=lambda: area)
     made = [ToastFrame(f"Reconciliation {number} is done", "12 compared, 3 differ") for number in range(3)]
     for toast in made:
@@ -99,11 +99,11 @@ def test_toasts_are_in_the_free_part_of_the_sidebar(show_widget: ShowWidget) -> 
         assert toast.isVisible()
         for label in toast.findChildren(TextLabel):
             assert label.height() >= label.heightForWidth(label.width())
-    assert toasts.visible_toasts == tuple(made[1:])
     assert not made[1].geometry().intersects(made[2].geometry())
-    area.setTop(580)
+    area.setTop(450)
     toasts.place_toasts()
-    assert made[2].geometry().right() == window.width() - 17, "without room in the sidebar, at the bottom right"
+    assert toasts.visible_toasts == tuple(made)
+    assert all(toast.geometry().right() == window.width() - 17 for toast in made)
 
 
 def test_a_toast_over_a_list_steps_aside(show_widget: ShowWidget, qtbot: QtBot) -> None:

@@ -271,10 +271,10 @@ class ToastStack(QObject):
     """The toasts (short messages) of a window. At most three are shown; a fourth toast replaces the oldest. While a
     dialog is open, only the newest toast is shown, inside the dialog, because the dialog covers the window.
 
-    The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, the
-    oldest are removed. If it has no room for the newest, or if there is no sidebar, the toasts are at the bottom
-    right of the window, over its contents. A toast there is hidden while the mouse pointer, the focused control or
-    the current row of the focused list is at its place; a toast about a file is not hidden, because it has buttons.
+    The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, or if
+    there is no sidebar, the toasts are at the bottom right of the window, over its contents. A toast there is hidden
+    while the mouse pointer, the focused control or the current row of the focused list is at its place; a toast about
+    a file is not hidden, because it has buttons.
     """
 
     def __init__(
@@ -394,12 +394,8 @@ class ToastStack(QObject):
         tops = [lower_bar.mapTo(self._window, QPoint(0, 0)).y() for lower_bar in lower_bars if lower_bar.isVisible()]
         side_area = self._find_side_area()
         places = self._compute_places(side_area)
-        has_room = not side_area.isEmpty() and places[-1].top() >= side_area.top()
-        if has_room:
-            while places[0].top() < side_area.top():
-                self._remove_toast(self._toasts[0])
-                del places[0]
-        else:
+        has_room = not side_area.isEmpty() and places[0].top() >= side_area.top()
+        if not has_room:
             width = min(round(_TOAST_WIDTH_PX * current_appearance().scale), self._window.width() - 32)
             bottom = min([self._window.height(), *tops]) - 16
             places = self._compute_places(QRect(self._window.width() - width - 16, 0, width, bottom))
