@@ -232,11 +232,11 @@ def test_a_payment_overdue_is_not_confirmed() -> None:
 
 
 def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None:
-    """For a reversed payment of a paid order, the reversed amount excludes the amounts that were refunded or set
-    aside before. No probe is advised. The next step is to settle the order."""
+    """For a reversed payment of a paid order, the reversed amount excludes what was refunded before. It contains what
+    was set aside. No probe is advised. The next step is to settle the order."""
     kept = replace(ORDER, payment_ids=(5,))
     taken = replace(PAID, state=P.REVERSED, relations=PaymentRelations(kept))
-    for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 1500)):
+    for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 2000)):
         told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
         assert told.verdict == "verdict.payment_sides_differ"
         assert told.facts["reversed"] == Money(reversed_minor, "JPY")
