@@ -288,6 +288,18 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
         yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))
 
 
+def measure_longest_piece(text: str, role: TextRoleName = "body", *, is_bold: bool = False) -> float:
+    """Return the width in px of the longest piece of the text in which no line may end, such as a number. On lines
+    that are narrower, the piece is broken at any letter."""
+    return max(
+        (
+            measure_font_runs(split_font_runs(remove_line_break_marks(piece).strip()), role, is_bold=is_bold)
+            for piece in _split_at_line_ends(text)
+        ),
+        default=0.0,
+    )
+
+
 def wrap_text(text: str, width_px: float, role: TextRoleName = "body") -> tuple[str, ...]:
     """Return the lines of a text that is painted with a width of at most `width_px` px. As in a label
     (`format_rich_text`), no line ends inside a number, an identifier or a Japanese phrase, or between a number and

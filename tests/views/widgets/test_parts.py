@@ -29,6 +29,7 @@ from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from console.views.widgets.window.sidebar import Sidebar, SidebarEntry
 from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar, StatusCell, StatusCellContent
 from tests.legible.ink import measure_label_ink, record_drawn_texts
+from tests.legible.line_ends import find_wrong_line_ends
 from tests.support.announcements import collect_announcements
 
 ShowWidget = Callable[[QWidget], QWidget]
@@ -104,6 +105,23 @@ def test_toasts_are_in_the_free_part_of_the_sidebar(show_widget: ShowWidget) -> 
     toasts.place_toasts()
     assert toasts.visible_toasts == tuple(made)
     assert all(toast.geometry().right() == window.width() - 17 for toast in made)
+
+
+def test_a_toast_with_a_number_that_the_sidebar_would_break_is_at_the_bottom_right(show_widget: ShowWidget) -> None:
+    """No line of a toast ends inside a number. If the sidebar is too narrow for a number, the toasts are at the
+    bottom right of the window.
+    """
+    window = QWidget()
+    window.resize(800, 600)
+    show_widget(window)
+    area = QRect(4, 100, 190, 490)
+    toasts = ToastStack(window, find_side_area=lambda: area)
+    short, long = ToastFrame("決済 12 を確認しました。"), ToastFrame("決済 ORD-20261123-000030 を確認しました。")
+    toasts.show_toast(short)
+    assert area.contains(short.geometry())
+    toasts.show_toast(long)
+    assert {toast.geometry().right() for toast in (short, long)} == {window.width() - 17}
+    assert [find_wrong_line_ends(label) for label in long.findChildren(TextLabel)] == [[]]
 
 
 def test_a_toast_over_a_list_steps_aside(show_widget: ShowWidget, qtbot: QtBot) -> None:

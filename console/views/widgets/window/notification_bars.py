@@ -20,6 +20,7 @@ from PySide6.QtWidgets import QAbstractItemView, QBoxLayout, QFrame, QSizePolicy
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
 from console.views.theme.design_tokens import Tone
+from console.views.theme.mixed_font_text import measure_longest_piece
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import (
     IconLabel,
@@ -36,6 +37,8 @@ from console.views.widgets.layout.flow_layout import make_flow_widget
 _TOAST_WIDTH_PX = 360
 _MAX_TOASTS = 3
 _TOAST_GAP_PX = 8
+_TOAST_MARGINS_PX = (12, 8, 8, 8)  # left, top, right, bottom
+_GAP_BESIDE_TOAST_ICON_PX = 8
 _PLACING_INTERVAL_MS = 300
 """Milliseconds after which the toasts are placed again while they are shown, because the person may have gone to a
 row below them."""
@@ -223,16 +226,18 @@ class ToastFrame(QFrame):
         self.tone: Tone = tone
         self.setAccessibleName(join_spoken_text(message, detail))
         self.path = ""
-        text_column = self._text_column = make_column(TextLabel(message, wraps_lines=True), gap_px=0)
+        self._labels = [TextLabel(message, wraps_lines=True)]
         if detail:
-            text_column.addWidget(TextLabel(detail, "small", "muted", wraps_lines=True))
+            self._labels.append(TextLabel(detail, "small", "muted", wraps_lines=True))
+        text_column = self._text_column = make_column(*self._labels, gap_px=0)
         close_button = IconButton("close", close_name)
         close_button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the Tab key doesn't stop at a message that disappears
         close_button.clicked.connect(self.closed)
         self._close_button = close_button
-        layout = make_row(gap_px=0, margins=(12, 8, 8, 8))
-        layout.addWidget(IconLabel(icon_name, tone, line_role="body"), 0, Qt.AlignmentFlag.AlignTop)
-        layout.addSpacing(8)
+        self._icon_label = IconLabel(icon_name, tone, line_role="body")
+        layout = make_row(gap_px=0, margins=_TOAST_MARGINS_PX)
+        layout.addWidget(self._icon_label, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addSpacing(_GAP_BESIDE_TOAST_ICON_PX)
         layout.addLayout(text_column, 1)
         layout.addWidget(close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(layout)
@@ -245,6 +250,14 @@ class ToastFrame(QFrame):
         buttons = FileButtons(copy_text, open_text)
         buttons.show_path(path)
         self._text_column.addWidget(buttons)
+
+    def can_be_as_narrow_as(self, width_px: int) -> bool:
+        """Return True if no number, identifier or Japanese phrase of the texts must be broken in a toast of this
+        width."""
+        left, _, right, _ = _TOAST_MARGINS_PX
+        beside_text = left + self._icon_label.sizeHint().width() + _GAP_BESIDE_TOAST_ICON_PX
+        beside_text += self._close_button.sizeHint().width() + right
+        return all(measure_longest_piece(label.plain, label.role) <= width_px - beside_text for label in self._labels)
 
     def compute_height(self, width_px: int) -> int:
         """Return the height in px that the texts need in a toast of this width."""
@@ -271,10 +284,10 @@ class ToastStack(QObject):
     """The toasts (short messages) of a window. At most three are shown; a fourth toast replaces the oldest. While a
     dialog is open, only the newest toast is shown, inside the dialog, because the dialog covers the window.
 
-    The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, or if
-    there is no sidebar, the toasts are at the bottom right of the window, over its contents. A toast there is hidden
-    while the mouse pointer, the focused control or the current row of the focused list is at its place; a toast about
-    a file is not hidden, because it has buttons.
+    The toasts are in the free part of the sidebar, where they cover nothing. If it has no room for all of them, if a
+    number in one of them is too long for it, or if there is no sidebar, the toasts are at the bottom right of the
+    window, over its contents. A toast there is hidden while the mouse pointer, the focused control or the current row
+    of the focused list is at its place; a toast about a file is not hidden, because it has buttons.
     """
 
     def __init__(
@@ -394,7 +407,11 @@ class ToastStack(QObject):
         tops = [lower_bar.mapTo(self._window, QPoint(0, 0)).y() for lower_bar in lower_bars if lower_bar.isVisible()]
         side_area = self._find_side_area()
         places = self._compute_places(side_area)
-        has_room = not side_area.isEmpty() and places[0].top() >= side_area.top()
+        has_room = (
+            not side_area.isEmpty()
+            and places[0].top() >= side_area.top()
+            and all(toast.can_be_as_narrow_as(side_area.width()) for toast in self._toasts)
+        )
         if not has_room:
             width = min(round(_TOAST_WIDTH_PX * current_appearance().scale), self._window.width() - 32)
             bottom = min([self._window.height(), *tops]) - 16
