@@ -15,8 +15,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
-# Of costly tests `make test` runs the quarter, and the variants, that are drawn so; `make nightly` sets this to nothing
-# and runs all.
+# Of costly tests `make test` runs an eighth (of those about money a quarter), and of their variants some, drawn by SEED;
+# `make nightly` sets this to nothing and runs all.
 DRAW = --draw-variants=$(SEED)
 
 # The tests that run at a desk of any system, without a server.
@@ -39,7 +39,7 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(BIN)/support-console demo
 
-test: $(STAMPS)/prepared  ## all checks, beside them the tests on five workers; of costly ones a quarter, drawn by SEED
+test: $(STAMPS)/prepared  ## all checks, beside them the tests on five workers; of costly ones a part, drawn by SEED
 	@echo "Running the checks and the tests …"
 	@$(MAKE) --no-print-directory check COLLECTED=yes >$(STAMPS)/check.log 2>&1 & checks=$$!; tests=0; \
 		$(PY) -m pytest -n 5 --dist loadfile --no-loadscope-reorder -m "not soak" \

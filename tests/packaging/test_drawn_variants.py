@@ -53,21 +53,21 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_four_consecutive_seeds_run_every_function(seed: int) -> None:
-    """Each seed runs all cheap test functions and a quarter of the costly ones, of those about money too. A function
-    about money may take longer than another one before it counts as costly. A function that compares the parts of the
-    repository never counts as costly. Four consecutive seeds together run every function.
+def test_eight_consecutive_seeds_run_every_function(seed: int) -> None:
+    """Each seed runs all cheap test functions, a quarter of the costly ones about money and an eighth of the other
+    costly ones. A function about money may take longer than another one before it counts as costly. A function that
+    compares the parts of the repository never counts as costly. Eight consecutive seeds together run every function.
     """
-    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(12)}
+    costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(16)}
     costly |= {f"tests/harms/test_{n}.py::test_route": COSTLY + n for n in range(8)}
     costly["tests/desk/test_a.py::test_slow"] = LESS_COSTLY
     others = {"tests/desk/test_a.py::test_cheap": CHEAP, "tests/harms/test_a.py::test_slow": LESS_COSTLY}
     others["tests/wording/test_a.py::test_every_word"] = VERY_COSTLY
-    run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 5)]
-    assert sorted(len(one) for one in run[:4]) == [5 + len(others)] * 3 + [6 + len(others)]
-    assert set.intersection(*run[:4]) == set(others)
-    assert set.union(*run[:4]) == set(costly | others)
-    assert run[4] == run[0]
+    run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 9)]
+    assert sorted(len(one) for one in run[:8]) == [4 + len(others)] * 7 + [5 + len(others)]
+    assert set.intersection(*run[:8]) == set(others)
+    assert set.union(*run[:8]) == set(costly | others)
+    assert run[8] == run[0]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
@@ -76,22 +76,22 @@ def test_the_tests_of_mutants_run_with_every_seed(seed: int) -> None:
     named, in_file = "tests/harms/test_a.py::test_route", "tests/races/test_b.py"
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY for n in range(12)}
     seconds = {**costly, named: VERY_COSTLY, f"{in_file}::test_race": VERY_COSTLY, f"{in_file}::test_call": COSTLY}
-    seeds = range(seed, seed + 4)
+    seeds = range(seed, seed + 8)
     run = [set(seconds) - find_functions_without_turn(one, seconds, {named, in_file}) for one in seeds]
     assert set.intersection(*run) == {named, f"{in_file}::test_call"}
     assert set.union(*run) == set(seconds)
 
 
 def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> None:
-    waits = sorted(one for one, seconds in read_table().items() if one.startswith("tests/desk/") and seconds > 1)[:4]
+    waits = sorted(one for one, seconds in read_table().items() if one.startswith("tests/desk/") and seconds > 1)[:8]
     (tmp_path / "pytest.ini").touch()
     (tmp_path / "tests" / "desk").mkdir(parents=True)
     for function in waits:
         file, _, name = function.partition("::")
         with (tmp_path / file).open("a", encoding="utf-8") as written:
             written.write(f"def {name}(): pass\n\n")
-    assert "1 passed, 3 deselected" in run_tests(tmp_path, "tests", "--draw-variants=1")
-    assert "4 passed" in run_tests(tmp_path, "tests")
+    assert "1 passed, 7 deselected" in run_tests(tmp_path, "tests", "--draw-variants=1")
+    assert "8 passed" in run_tests(tmp_path, "tests")
 
 
 def test_the_chosen_variants_do_not_depend_on_the_order_of_collecting() -> None:

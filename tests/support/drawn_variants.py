@@ -1,15 +1,15 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Each seed runs a quarter of the costly functions; any four consecutive seeds run all of them. A function about money
-counts as costly from more seconds on. All other functions run with each seed, except those marked with `nightly`, and
-so do the functions that notice the mutants of `tests/mutants`, and those of `_PLACES_WITHOUT_TURNS`. Of a function
-that runs, costly variants are drawn. A function has a budget of processor seconds: `_SECONDS_OF_GUARDS`,
-`_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If its variants need more, as many of them are drawn as fit
-into the budget, at least one. Each next drawn variant has as many parameter values as possible that no earlier one
-has (a database, language or role). The values other than the database are the case of a variant. If all cases
-together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a
-test marked with `parts_by_day`, the mark states the number of variants that run; each variant checks a part of the
-whole.
+Each seed runs a quarter of the costly functions about money and an eighth of the others; any eight consecutive seeds
+run all of them. A function about money counts as costly from more seconds on. All other functions run with each seed,
+except those marked with `nightly`, and so do the functions that notice the mutants of `tests/mutants`, and those of
+`_PLACES_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function has a budget of processor
+seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If its variants need more,
+as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as many parameter values
+as possible that no earlier one has (a database, language or role). The values other than the database are the case of
+a variant. If all cases together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at
+least one database. For a test marked with `parts_by_day`, the mark states the number of variants that run; each
+variant checks a part of the whole.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
 the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
@@ -44,10 +44,10 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_TURNS, _SECONDS_WITHOUT_TURNS, _SECONDS_OF_MONEY_WITHOUT_TURNS = 4, 0.15, 0.5
-"""A function of which one variant takes more processor seconds runs with one seed of four. In the folders of
-`_FOLDERS_WITH_FEWER_TURNS` the larger number of seconds applies.
-"""
+_TURNS, _SECONDS_WITHOUT_TURNS = 8, 0.15
+"""A function of which one variant takes more processor seconds runs with one seed of eight."""
+_TURNS_OF_MONEY, _SECONDS_OF_MONEY_WITHOUT_TURNS = 4, 0.5
+"""The same for the folders of `_FOLDERS_WITH_FEWER_TURNS`."""
 _FOLDERS_WITH_FEWER_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _PLACES_WITHOUT_TURNS = (
     "tests/wording/",
@@ -117,9 +117,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def find_functions_without_turn(
     seed: int, seconds: Mapping[str, float], tests_of_mutants: Collection[str] = ()
 ) -> set[str]:
-    """Return the functions that don't run with this seed: three quarters of the costly ones. The functions are
-    ordered by their seconds and distributed in turn, so that each quarter takes about as long. Any four consecutive
-    seeds run all functions. `seconds` has the processor seconds of one variant, by function.
+    """Return the functions that don't run with this seed: three quarters of the costly ones about money, seven
+    eighths of the others. The functions are ordered by their seconds and distributed in turn, so that each part takes
+    about as long. Any eight consecutive seeds run all functions. `seconds` has the processor seconds of one variant,
+    by function.
 
     `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
     each seed, and so does the cheapest function of such a file.
@@ -131,7 +132,10 @@ def find_functions_without_turn(
         cheapest_by_file.setdefault(function.partition("::")[0], function)
     costly -= {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
     ordered = sorted(costly, key=lambda one: (seconds[one], one))
-    return costly - set(ordered[seed % _TURNS :: _TURNS])
+    about_money = [function for function in ordered if function.startswith(_FOLDERS_WITH_FEWER_TURNS)]
+    others = [function for function in ordered if not function.startswith(_FOLDERS_WITH_FEWER_TURNS)]
+    run = {*about_money[seed % _TURNS_OF_MONEY :: _TURNS_OF_MONEY], *others[seed % _TURNS :: _TURNS]}
+    return costly - run
 
 
 def _find_seconds_without_turns(function: str) -> float:
