@@ -369,11 +369,13 @@ class DatabaseUnreachableProblem(Reason):
     database file doesn't exist. FOLDER_NOT_WRITABLE: the folder can't be created, or this process may not create the
     database file in it. FILE_NOT_WRITABLE: this process may not write to the database file, to one of SQLite's
     auxiliary files next to it, or to its folder; SQLite must write there even for a read. DATABASE_FILE_REPLACED: the
-    file was moved or replaced while it was in use. TLS_UNVERIFIED: the server's certificate couldn't be verified.
+    file was moved or replaced while it was in use. ENCRYPTION_NEEDED: the server refuses connections without
+    encryption. TLS_UNVERIFIED: the server's certificate couldn't be verified.
     """
 
     COMMIT_UNANSWERED = "commit_unanswered"
     CONNECTION_LOST = "connection_lost"
+    ENCRYPTION_NEEDED = "encryption_needed"
     NO_FOLDER = "no_folder"
     FOLDER_NOT_WRITABLE = "folder_not_writable"
     FILE_NOT_WRITABLE = "file_not_writable"

@@ -55,10 +55,16 @@ _NO_QUORUM_ERROR = 1047
 _LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}
 _INTERRUPTED_ERRORS = {1317, 1969, 3024}  # statement stopped by KILL QUERY, or by its time limit
 _NO_FREE_CONNECTION_ERRORS = {1040, 1135, 1203, 1226}  # out of connections (server, account) or of threads
+CONNECTION_NOT_OPENED_ERROR = 2012
+"""Number of the error of a connection that could not be opened: its address doesn't speak the protocol of a database
+server, or the server refused the connection for another reason than those that have a number in this module.
+"""
+_ENCRYPTION_NEEDED_ERROR = 3159  # require_secure_transport
 _CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
     # server: not in the primary component, or shutting down
-    _NO_QUORUM_ERROR, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,
+    _NO_QUORUM_ERROR, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927, 3168,
     2002, 2003, 2006, 2013, 2014, 2055, 4031,  # client: connection refused, gone away or lost
+    CONNECTION_NOT_OPENED_ERROR, _ENCRYPTION_NEEDED_ERROR,
 }  # fmt: skip
 # Locked by an administrator (MySQL, MariaDB); locked after too many wrong passwords (MySQL, MariaDB).
 _ACCOUNT_LOCKED_ERRORS = {3118, 4151, 3955, 4150}
@@ -88,6 +94,7 @@ _PROBLEM_BY_NUMBER = (
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
     ({1049}, SettingProblem.UNKNOWN_DATABASE),
     ({2026}, DatabaseUnreachableProblem.TLS_UNVERIFIED),
+    ({_ENCRYPTION_NEEDED_ERROR}, DatabaseUnreachableProblem.ENCRYPTION_NEEDED),
     (_NO_FREE_CONNECTION_ERRORS, DatabaseUnreachableProblem.TOO_MANY_CONNECTIONS),
     (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
     ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG_REFUSES_TRIGGERS),
@@ -228,6 +235,11 @@ def is_unreachable(connection_error: BaseException) -> bool:
     free connection.
     """
     return _find_driver_error_number(connection_error) in _CONNECTION_LOST_ERRORS - _NO_FREE_CONNECTION_ERRORS
+
+
+def is_known_error(connection_error: BaseException) -> bool:
+    """True if this error of a new connection has a number that has an error code."""
+    return _find_driver_error_number(connection_error) in _CODE_BY_NUMBER
 
 
 def is_login_refused(error: BaseException | None) -> bool:

@@ -306,18 +306,38 @@ def _open_connection(
     dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], *statements: str
 ) -> DBAPIConnection:
     """Open a connection with the driver's `arguments` and `keyword_arguments`, run `statements` on it, and return it.
-    If a statement fails, close the connection and raise the statement's error. Raises ConsoleError `bad_profile` if a
-    TLS file is missing, unreadable or not in PEM form.
-    """
-    from console.store.database.pipelining_connection import PipeliningConnection  # imports the driver
 
+    Raises OperationalError of the driver with a number of `error_codes` if the connection can't be opened or a
+    statement fails: the other errors of the server and the driver get CONNECTION_NOT_OPENED_ERROR. Raises
+    ConsoleError `bad_profile` if a TLS file is missing, unreadable or not in PEM form.
+    """
     try:
         for name in _TLS_FILE_OPTIONS:
             if keyword_arguments.get(name):  # the driver would wait for the other end of a pipe
                 open_ordinary_file(Path(keyword_arguments[name])).close()
-        connection: DBAPIConnection = PipeliningConnection(*arguments, **keyword_arguments)
+        return _open_driver_connection(arguments, keyword_arguments, statements)
     except OSError as unfit:  # PyMySQL raises OSError only for the TLS files
         raise _make_bad_profile_error(SettingProblem.TLS_FILE_UNUSABLE) from unfit
+    except dialect.loaded_dbapi.OperationalError as refused:
+        if error_codes.is_known_error(refused):
+            raise
+        problem, cause = str(refused), refused
+    except Exception as unreadable:
+        # Another program answers at this address, or the driver lacks the plugin with which the account signs in. The
+        # driver raises errors of many classes then, such as IndexError and RuntimeError.
+        problem, cause = f"{type(unreadable).__name__}: {unreadable}", unreadable
+    raise dialect.loaded_dbapi.OperationalError(error_codes.CONNECTION_NOT_OPENED_ERROR, problem) from cause
+
+
+def _open_driver_connection(
+    arguments: list[Any], keyword_arguments: dict[str, Any], statements: Sequence[str]
+) -> DBAPIConnection:
+    """Open a connection, run `statements` on it, and return it. If a statement fails, close the connection and raise
+    the statement's error.
+    """
+    from console.store.database.pipelining_connection import PipeliningConnection  # imports the driver
+
+    connection: DBAPIConnection = PipeliningConnection(*arguments, **keyword_arguments)
     cursor = connection.cursor()
     try:
         for statement in statements:
