@@ -75,6 +75,7 @@ PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 MySQL's history of passwords.
 """
 NO_SUCH_ACCOUNT_ERROR = 1396  # ALTER USER of an account that doesn't exist
+_READ_ONLY_NODE_ERRORS = {1290, 1836}
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
 _STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
@@ -83,7 +84,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ErrorCode.DATABASE_UNREACHABLE: _CONNECTION_LOST_ERRORS | {2005, 2026},
     ErrorCode.BAD_PROFILE: _LOGIN_REFUSED_ERRORS | {1049},
     ErrorCode.NOT_ALLOWED: _MISSING_RIGHT_ERRORS | {_TRIGGERS_REFUSED_ERROR, 1644, 3819, 4025},
-    ErrorCode.READ_ONLY: {1290, 1836, 1792},
+    ErrorCode.READ_ONLY: _READ_ONLY_NODE_ERRORS | {1792},
     ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS,
     ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
 }
@@ -228,6 +229,11 @@ def is_lock_wait_timeout(error: BaseException) -> bool:
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
     """True if this error means that the server, or the connection to it, can no longer be used."""
     return find_error_number(error) in _CONNECTION_LOST_ERRORS
+
+
+def is_node_read_only(error: DatabaseError | DBAPIError) -> bool:
+    """True if this error means that the server, or the node of a cluster, accepts no changes from this account."""
+    return find_error_number(error) in _READ_ONLY_NODE_ERRORS
 
 
 def is_unreachable(connection_error: BaseException) -> bool:

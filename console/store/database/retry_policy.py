@@ -4,6 +4,8 @@ locks.
 
 import time
 
+from sqlalchemy.exc import DBAPIError
+
 from console.store.database import error_codes
 
 MAX_RERUNS = 5
@@ -61,6 +63,8 @@ class RetryCounters:
 
 def get_unreachable_retry_seconds(error: BaseException) -> float:
     """Return the time (seconds) during which a write is retried while the server is unreachable with this error."""
+    if isinstance(error, DBAPIError) and error_codes.is_node_read_only(error):
+        return 0.0  # each new connection looks for a node that isn't read-only
     return (
         min(UNREACHABLE_RETRY_SECONDS, NO_QUORUM_RETRY_SECONDS)
         if error_codes.has_no_quorum(error)

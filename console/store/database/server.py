@@ -60,6 +60,8 @@ _SESSION_SETTINGS = (
 )
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
 _CONNECTION_CHECK_STATEMENT = "DO 1"
+_READ_ONLY_QUERY = "SELECT @@GLOBAL.read_only"
+_NOT_READ_ONLY_VALUES = ("0", "OFF")
 _SET_TIME_LIMITS_SQL = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_TIMEOUT_SECONDS}"
     f" /*M!100000 , max_statement_time = {STATEMENT_TIMEOUT_SECONDS},"
@@ -234,21 +236,17 @@ class _ConnectionOpener:
     def _connect_to_node(
         self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any]
     ) -> DBAPIConnection:
-        """Open a connection to the first node that accepts it, beginning with the node of the last connection. Raises
-        the error of the driver if no node accepts it, or if the account has no right on the database.
+        """Open a connection to the first node that accepts it, beginning with the node of the last connection. A
+        read-only node is used only if each other node refuses the connection or is read-only, too. Raises the error
+        of the driver if no node accepts the connection, or if the account has no right on the database.
         """
         nodes, error = self._server.nodes, None
+        read_only_node: tuple[int, DBAPIConnection] | None = None
         for attempt in range(len(nodes)):
             node_index = (self._first_node + attempt) % len(nodes)
-            host, port = nodes[node_index]
-            options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
-            open_node = partial(_open_connection, dialect, arguments, options)
             try:
-                connection = (
-                    open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS)
-                    if self._server.has_no_time_limit
-                    else open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _SET_TIME_LIMITS_SQL)
-                )
+                connection = self._open_node_connection(dialect, arguments, keyword_arguments, nodes[node_index])
+                is_writable = len(nodes) == 1 or not _is_read_only(connection)
             except dialect.loaded_dbapi.OperationalError as refused:
                 if refused.args[0] == _DATABASE_ACCESS_DENIED_ERROR:
                     raise
@@ -258,21 +256,48 @@ class _ConnectionOpener:
                 ):
                     error = refused
                 continue
-            if not self._server.has_no_time_limit:
-                AnswerReader(connection, partial(_is_node_serving, open_node, dialect.loaded_dbapi.Error))
-            limit_answer_time(connection, keyword_arguments["read_timeout"])
-            self._first_node = node_index
+            if not is_writable and read_only_node is None:
+                read_only_node = node_index, connection
+            elif not is_writable:
+                connection.close()
+            else:
+                if read_only_node is not None:
+                    read_only_node[1].close()
+                self._first_node = node_index
+                return connection
+        if read_only_node is not None:
+            self._first_node, connection = read_only_node
             return connection
         raise error or RuntimeError("a server has at least one node")
 
-    @staticmethod
-    def _mark_lost_connection(context: ExceptionContext) -> None:
+    def _open_node_connection(
+        self, dialect: Dialect, arguments: list[Any], keyword_arguments: dict[str, Any], node: tuple[str, int]
+    ) -> DBAPIConnection:
+        """Open a connection to this node (host, port) with the settings of every session and the time limits of the
+        server. Raises the error of the driver if the node refuses the connection.
+        """
+        host, port = node
+        options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
+        open_node = partial(_open_connection, dialect, arguments, options)
+        if self._server.has_no_time_limit:
+            connection = open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS)
+        else:
+            connection = open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _SET_TIME_LIMITS_SQL)
+            AnswerReader(connection, partial(_is_node_serving, open_node, dialect.loaded_dbapi.Error))
+        limit_answer_time(connection, keyword_arguments["read_timeout"])
+        return connection
+
+    def _mark_lost_connection(self, context: ExceptionContext) -> None:
         """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that the
         pool replaces it. SQLAlchemy calls this method for each error. It would not replace the connection by itself,
-        because a node that has left its cluster, or shuts down, still answers.
+        because a node that has left its cluster, or shuts down, still answers. Also mark the connection to a node
+        that is read-only if the server has further nodes, because one of them may accept the change.
         """
         error = context.sqlalchemy_exception
-        if isinstance(error, DatabaseError) and error_codes.is_connection_lost(error):
+        if isinstance(error, DatabaseError) and (
+            error_codes.is_connection_lost(error)
+            or (len(self._server.nodes) > 1 and error_codes.is_node_read_only(error))
+        ):
             context.is_disconnect = True
 
     @staticmethod
@@ -347,6 +372,16 @@ def _open_driver_connection(
         raise
     cursor.close()
     return connection
+
+
+def _is_read_only(connection: DBAPIConnection) -> bool:
+    """True if the node of this connection refuses changes (`read_only`). An account of an administrator may change
+    rows there all the same."""
+    cursor = connection.cursor()
+    cursor.execute(_READ_ONLY_QUERY)
+    row: Any = cursor.fetchone()
+    cursor.close()
+    return str(row[0]) not in _NOT_READ_ONLY_VALUES
 
 
 def _is_node_serving(open_node: Callable[[str], DBAPIConnection], driver_error: type[Exception]) -> bool:

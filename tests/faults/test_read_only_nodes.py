@@ -1,0 +1,98 @@
+"""A node of a cluster that is read-only, for example because it is maintained. A desk writes at another node, and is
+refused only if no node accepts the change.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.store.database.engine import Database
+from tests.support.servers import Server
+
+_NAME, _PASSWORD = "twonodes", "Two-nodes-1234"
+_INSERT_STATEMENT, _COUNT_QUERY = text("INSERT INTO written VALUES ()"), text("SELECT COUNT(*) FROM written")
+
+
+@pytest.fixture
+def nodes(own_server: Server, mariadb_server: Server) -> Iterator[tuple[Server, Server]]:
+    """Yield two servers with one database and one account of the same names. They stand for two nodes of a cluster,
+    but each has its own rows, so that a test sees which one was written to."""
+    both = own_server, mariadb_server
+    for server in both:
+        server.sql(
+            f"CREATE DATABASE {_NAME}",
+            f"CREATE TABLE {_NAME}.written (id INT AUTO_INCREMENT PRIMARY KEY)",
+            f"CREATE USER {_NAME}@`%` IDENTIFIED BY '{_PASSWORD}'",
+            f"GRANT SELECT, INSERT ON {_NAME}.* TO {_NAME}@`%`",
+        )
+    yield both
+    for server in both:
+        server.sql(f"DROP DATABASE {_NAME}", f"DROP USER {_NAME}@`%`")
+
+
+@pytest.fixture
+def database(nodes: tuple[Server, Server]) -> Iterator[Database]:
+    """Yield a database whose first node is the private server."""
+    first, second = nodes
+    made = Database(f"{first.make_url(_NAME, _PASSWORD, _NAME)}?fallback={second.host}:{second.port}")
+    yield made
+    made.close()
+
+
+@contextmanager
+def make_read_only(server: Server) -> Iterator[None]:
+    """Within the block, the server is read-only."""
+    server.sql("SET GLOBAL read_only = 1")
+    try:
+        yield
+    finally:
+        server.sql("SET GLOBAL read_only = 0")
+
+
+def write(database: Database) -> None:
+    database.write(lambda tx: tx.conn.execute(_INSERT_STATEMENT))
+
+
+def count_written(nodes: tuple[Server, Server]) -> list[int]:
+    """Return the number of rows that were written at each node."""
+    return [server.sql(f"SELECT COUNT(*) FROM {_NAME}.written")[0][0] for server in nodes]
+
+
+def test_a_read_only_first_node_is_passed_over(database: Database, nodes: tuple[Server, Server]) -> None:
+    """If the first node is read-only when the desk connects, the desk reads and writes at the next node."""
+    with make_read_only(nodes[0]):
+        write(database)
+        with database.read() as conn:
+            assert conn.scalar(_COUNT_QUERY) == 1
+    assert count_written(nodes) == [0, 1]
+
+
+def test_a_node_that_becomes_read_only_is_left(database: Database, nodes: tuple[Server, Server]) -> None:
+    """If the connected node becomes read-only, the next write is made at another node, and later ones too."""
+    write(database)
+    with make_read_only(nodes[0]):
+        write(database)
+        write(database)
+    assert count_written(nodes) == [1, 2]
+
+
+def test_a_change_that_no_node_accepts_is_refused_without_delay(
+    nodes: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If one node is read-only and the other one is away, reads work, and a write is refused with `read_only` at
+    once. A later write succeeds when the node accepts changes again."""
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
+    database = Database(f"{nodes[0].make_url(_NAME, _PASSWORD, _NAME)}?fallback=127.0.0.1:9")
+    write(database)
+    with make_read_only(nodes[0]):
+        with pytest.raises(ConsoleError) as refused:
+            write(database)
+        assert refused.value.code == "read_only"
+        with database.read() as conn:
+            assert conn.scalar(_COUNT_QUERY) == 1
+    write(database)
+    database.close()
+    assert count_written(nodes) == [2, 0]
