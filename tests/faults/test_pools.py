@@ -11,6 +11,7 @@ from sqlalchemy import event, text
 
 from console.domain.errors import ConsoleError
 from console.store.access import grants
+from console.store.database import server
 from console.store.database.engine import Database, Transaction
 from console.store.database.server import POOL_SIZE
 from console.store.operations import leases
@@ -166,3 +167,16 @@ def test_every_connection_has_its_session_settings(database: Database) -> None:
             told = tuple(conn.execute(text(wanted)).one())
             assert told == ("READ-COMMITTED", "+00:00", 4, *((10.0, 3) if maria else (10,)))
         assert database.write(lambda tx: tuple(tx.conn.execute(text(wanted)).one()))[0] == "READ-COMMITTED"
+
+
+def test_a_mariadb_without_galera_is_connected(
+    database: Database, place: ServerPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MariaDB for Windows lacks the variables of Galera. A connection to such a server has all other settings."""
+    unknown = "/*M!100000 , wsrep_variable_that_no_server_has = 3 */"
+    settings = [sql.replace(server._GALERA_SETTING, unknown) for sql in server._SESSION_SETTINGS]
+    monkeypatch.setattr(server, "_GALERA_SETTING", unknown)
+    monkeypatch.setattr(server, "_SESSION_SETTINGS", tuple(settings))
+    assert can_read_and_write(database, place, "without-galera")
+    with database.read() as conn:
+        assert conn.scalar(text("SELECT @@innodb_lock_wait_timeout")) == server.LOCK_WAIT_SECONDS

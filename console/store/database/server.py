@@ -53,11 +53,13 @@ _IDLE_SECONDS_BEFORE_CHECK = 2.0
 # Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
 # Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_GALERA_SETTING = "/*M!100000 , wsrep_sync_wait = 3 */"
 _SESSION_SETTINGS = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}'",
-    f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} /*M!100000 , wsrep_sync_wait = 3 */",
+    f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} {_GALERA_SETTING}",
 )
+_UNKNOWN_VARIABLE_ERROR = 1193
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
 _CONNECTION_CHECK_STATEMENT = "DO 1"
 _READ_ONLY_QUERY = "SELECT @@GLOBAL.read_only"
@@ -357,16 +359,24 @@ def _open_connection(
 def _open_driver_connection(
     arguments: list[Any], keyword_arguments: dict[str, Any], statements: Sequence[str]
 ) -> DBAPIConnection:
-    """Open a connection, run `statements` on it, and return it. If a statement fails, close the connection and raise
-    the statement's error.
+    """Open a connection, run `statements` on it, and return it. A statement with _GALERA_SETTING runs without it on a
+    MariaDB server without Galera's variables, as on Windows. If a statement fails, close the connection and raise the
+    statement's error.
     """
-    from console.store.database.pipelining_connection import PipeliningConnection  # imports the driver
+    from pymysql import OperationalError as DriverError
+
+    from console.store.database.pipelining_connection import PipeliningConnection
 
     connection: DBAPIConnection = PipeliningConnection(*arguments, **keyword_arguments)
     cursor = connection.cursor()
     try:
         for statement in statements:
-            cursor.execute(statement)
+            try:
+                cursor.execute(statement)
+            except DriverError as refused:
+                if refused.args[0] != _UNKNOWN_VARIABLE_ERROR or _GALERA_SETTING not in statement:
+                    raise
+                cursor.execute(statement.replace(_GALERA_SETTING, ""))
     except Exception:
         connection.close()
         raise
