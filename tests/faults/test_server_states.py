@@ -5,7 +5,7 @@ within a limited time with an error code that names the cause, and nothing is se
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pymysql
 import pytest
@@ -15,6 +15,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database
+from console.store.migrations import upgrade_lock
 from tests.faults.scene import (
     CLIENT,
     FaultScene,
@@ -56,7 +57,7 @@ def set_global_variable(server: Server, name: str, value: str) -> Iterator[None]
     try:
         yield
     finally:
-        server.sql(f"SET GLOBAL {name} = {before}")
+        server.sql(f"SET GLOBAL {name} = {before!r}")
 
 
 # It may not, or can't
@@ -96,6 +97,43 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
 
 def _set_global_value(server: Server, name: str, value: str) -> None:
     server.sql(f"SET GLOBAL {name} = {value}")
+
+
+_STRANGE_SETTINGS = {
+    "sql_select_limit": "1",
+    "sql_safe_updates": "1",
+    "completion_type": "2",
+    "check_constraint_checks": "0",
+    "default_storage_engine": "'MyISAM'",
+    "max_statement_time": "1",
+    "idle_transaction_timeout": "1",
+    "wait_timeout": "1",
+}
+_SESSION_VARIABLES_QUERY = text(
+    "SELECT @@sql_select_limit, @@sql_safe_updates, @@completion_type, @@check_constraint_checks,"
+    " @@default_storage_engine, @@max_statement_time, @@idle_transaction_timeout"
+)
+
+
+def test_settings_of_the_whole_server_do_not_apply_to_the_console(own_place: ServerPlace, own_server: Server) -> None:
+    """If an administrator has set other values than the defaults for the whole server, such as a limit of rows, they
+    don't apply to the sessions of a desk, nor its time limits to those of the commands `db …`.
+    """
+    behaviour = (2**64 - 1, 0, "NO_CHAIN", 1, "InnoDB")
+    with ExitStack() as changed:
+        for name, value in _STRANGE_SETTINGS.items():
+            changed.enter_context(set_global_variable(own_server, name, value))
+        desk, command = Database(own_place.url()), Database(own_place.url(""), without_time_limit=True)
+        with desk.read() as conn:
+            assert len(conn.execute(text("SELECT 1 UNION SELECT 2")).all()) == 2
+            assert tuple(conn.execute(_SESSION_VARIABLES_QUERY).one()) == (*behaviour, 10, 6)
+        with command.read() as conn:
+            assert tuple(conn.execute(_SESSION_VARIABLES_QUERY).one()) == (*behaviour, 0, 0)
+            assert conn.scalar(text("SELECT @@wait_timeout")) > 3600
+        with upgrade_lock.hold_upgrade_lock(command) as lock:  # an UPDATE without a key
+            assert lock is not None
+        desk.close()
+        command.close()
 
 
 def _free_disk_space(server: Server) -> None:

@@ -43,6 +43,10 @@ process or a sleeping computer would keep its row locks.
 It is shorter than `retry_policy.LOCKED_RETRY_SECONDS`, so a write that waits for these locks gets them. MySQL has no
 such setting.
 """
+IDLE_SECONDS_WITHOUT_TIME_LIMIT = 86_400
+"""Time (seconds) after which a server may end an idle session of the commands `db …`. A restore keeps a session open
+while the dump is loaded.
+"""
 POOL_SIZE = 4
 """Number of connections that each of the two pools keeps open. While all of them are in use, a pool opens at most
 POOL_SIZE further connections.
@@ -53,10 +57,18 @@ _IDLE_SECONDS_BEFORE_CHECK = 2.0
 # Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
 # Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+_DEFAULT_BEHAVIOUR = (
+    f"sql_select_limit = {2**64 - 1}, sql_safe_updates = 0, sql_big_selects = 1, sql_auto_is_null = 0,"
+    " completion_type = 'NO_CHAIN', foreign_key_checks = 1, unique_checks = 1, default_storage_engine = 'InnoDB',"
+    " lc_messages = 'en_US' /*M!100000 , check_constraint_checks = 1 */"
+)
+"""The default values of variables that decide what statements do. An administrator may have set others for the whole
+server: a limit of rows would leave records out, for example, and `error_codes` reads messages in English.
+"""
 _GALERA_SETTING = "/*M!100000 , wsrep_sync_wait = 3 */"
 _SESSION_SETTINGS = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}'",
+    f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}', {_DEFAULT_BEHAVIOUR}",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} {_GALERA_SETTING}",
 )
 _UNKNOWN_VARIABLE_ERROR = 1193
@@ -66,9 +78,16 @@ _READ_ONLY_QUERY = "SELECT @@GLOBAL.read_only"
 _NOT_READ_ONLY_VALUES = ("0", "OFF")
 _SET_TIME_LIMITS_SQL = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_TIMEOUT_SECONDS}"
+    f" /*!80000 , max_execution_time = {STATEMENT_TIMEOUT_SECONDS * 1000} */"
     f" /*M!100000 , max_statement_time = {STATEMENT_TIMEOUT_SECONDS},"
     f" idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS} */"
 )
+_REMOVE_TIME_LIMITS_SQL = (
+    f"SET SESSION wait_timeout = {IDLE_SECONDS_WITHOUT_TIME_LIMIT} /*!80000 , max_execution_time = 0 */"
+    " /*M!100000 , max_statement_time = 0, idle_transaction_timeout = 0, idle_write_transaction_timeout = 0,"
+    " idle_readonly_transaction_timeout = 0 */"
+)
+"""SQL that removes the limits which an administrator may have set for the whole server."""
 _SET_SHORT_LOCK_WAIT_SQL = "SET SESSION innodb_lock_wait_timeout = 1"
 """SQL that lets later statements wait for a row's lock for one second, which is the shortest wait on MySQL."""
 _NO_LOCK_WAIT_PREFIX = b"SET STATEMENT innodb_lock_wait_timeout = 0 FOR "
@@ -282,7 +301,7 @@ class _ConnectionOpener:
         options = {**keyword_arguments, "host": host, "port": port, "read_timeout": CONNECT_TIMEOUT_SECONDS}
         open_node = partial(_open_connection, dialect, arguments, options)
         if self._server.has_no_time_limit:
-            connection = open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS)
+            connection = open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _REMOVE_TIME_LIMITS_SQL)
         else:
             connection = open_node(_CONNECTION_CHECK_STATEMENT, *_SESSION_SETTINGS, _SET_TIME_LIMITS_SQL)
             AnswerReader(connection, partial(_is_node_serving, open_node, dialect.loaded_dbapi.Error))
