@@ -451,7 +451,8 @@ class BackupProblem(Reason):
     was broken off, or the folder is no backup. OTHER_KIND_OF_DATABASE: the backup is of a database server and the
     target is an embedded database, or the reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains files.
     DATABASE_NOT_EMPTY: the server database to restore into has tables. TABLES_MISSING: the dump of a server's
-    database lacks tables of its schema.
+    database lacks tables of its schema. ROWS_LIMITED: the server limits the rows of each query, so a dump would lack
+    rows and columns.
     """
 
     FILE_ALTERED = "altered"
@@ -462,6 +463,7 @@ class BackupProblem(Reason):
     MANIFEST_DAMAGED = "manifest"
     FILE_MISSING = "missing"
     FOLDER_NOT_EMPTY = "not_empty"
+    ROWS_LIMITED = "rows_limited"
     TABLES_MISSING = "tables_missing"
     DATABASE_NOT_EMPTY = "target_not_empty"
     FILE_UNREADABLE = "unreadable"

@@ -6,14 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pymysql
 import pytest
 from sqlalchemy import event, text
 
 from console.app import Console
+from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
+from console.services.backup.backup import back_up
+from console.settings.settings import Settings
 from console.store.database.engine import Database
 from console.store.migrations import upgrade_lock
 from tests.faults.scene import (
@@ -134,6 +138,19 @@ def test_settings_of_the_whole_server_do_not_apply_to_the_console(own_place: Ser
             assert lock is not None
         desk.close()
         command.close()
+
+
+def test_a_server_that_limits_rows_is_not_backed_up(
+    own_place: ServerPlace, own_server: Server, tmp_path: Path
+) -> None:
+    """If a limit of rows applies to the whole server, the program for dumps leaves rows out and reports no error. So
+    a backup is refused, and no folder is left.
+    """
+    settings = Settings.load({"CONSOLE_HOME": str(tmp_path / "home"), "CONSOLE_DATABASE_URL": own_place.url("")})
+    with set_global_variable(own_server, "sql_select_limit", "1000"):
+        refusal = call_for_refusal(lambda: back_up(settings, tmp_path / "backup", SystemClock()))
+    assert (refusal.code, refusal.detail["problem"]) == ("bad_backup", "rows_limited")
+    assert list(tmp_path.glob("backup*")) == []
 
 
 def _free_disk_space(server: Server) -> None:

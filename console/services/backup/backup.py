@@ -94,7 +94,8 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     the copy of the database shows its state at one moment. The documents are copied after the database, so the backup
     has every document of its records.
 
-    Raises bad_backup (not_empty) if the folder is not empty; storage_full if the backup can't be written; not_allowed
+    Raises bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
+    (rows_limited); storage_full if the backup can't be written; not_allowed
     if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
     the server's dump program is not installed; schema_mismatch if a newer program has upgraded the database;
     database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the documents
@@ -497,6 +498,7 @@ def _copy_documents_to_backup(
 
 def _dump_server_database(database: Database, writer: ArchiveWriter) -> None:
     with database.read() as conn:
+        server_dump.require_no_row_limit(conn)
         table_names = server_dump.read_table_names(conn)
     own_tables = sorted(table_names & {*metadata.tables, *server_dump.SCHEMA_VERSION_TABLES})
     data_tables = [name for name in own_tables if name not in server_dump.SCHEMA_VERSION_TABLES]

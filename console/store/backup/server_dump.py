@@ -49,6 +49,8 @@ _MYSQL_DUMP_OPTIONS = ("--set-gtid-purged=OFF",)
 """Further options for a MySQL server. With its default, `AUTO`, mysqldump asks for RELOAD on a server with
 gtid_mode=ON, which a worker's account lacks, and writes a statement that only an administrator of a server may load.
 """
+_ROW_LIMIT_QUERY = "SELECT @@GLOBAL.sql_select_limit"
+_NO_ROW_LIMIT = 2**64 - 1
 _CREATE_TABLE_PATTERN = re.compile(rb"CREATE TABLE (?:IF NOT EXISTS )?`([^`]+)`")
 _TABLES_QUERY = (
     "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
@@ -58,6 +60,15 @@ _TABLES_QUERY = (
 def read_table_names(conn: Connection) -> frozenset[str]:
     """Return the names of the tables of the connected database."""
     return frozenset(map(str, conn.scalars(text(_TABLES_QUERY))))
+
+
+def require_no_row_limit(conn: Connection) -> None:
+    """Raise ConsoleError `bad_backup` (rows_limited) if the server limits the rows of each query. The limit applies
+    to the sessions of the program for dumps, which reads the rows of the tables and the names of their columns, and
+    ends without an error.
+    """
+    if int(conn.scalar(text(_ROW_LIMIT_QUERY)) or 0) < _NO_ROW_LIMIT:
+        raise make_bad_backup_error(BackupProblem.ROWS_LIMITED, "")
 
 
 def dump_tables(database: Database, tables: Sequence[str], target: Path) -> None:
