@@ -18,6 +18,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services.backup.backup import back_up
 from console.settings.settings import Settings
+from console.store.backup import server_dump
 from console.store.database.engine import Database
 from console.store.migrations import upgrade_lock
 from tests.faults.scene import (
@@ -151,6 +152,17 @@ def test_a_server_that_limits_rows_is_not_backed_up(
         refusal = call_for_refusal(lambda: back_up(settings, tmp_path / "backup", SystemClock()))
     assert (refusal.code, refusal.detail["problem"]) == ("bad_backup", "rows_limited")
     assert list(tmp_path.glob("backup*")) == []
+
+
+def test_a_restore_begins_on_a_server_that_wants_primary_keys(own_server: Server) -> None:
+    """If a server refuses tables without a primary key, a database there can still be marked as the target of a
+    restore.
+    """
+    database = Database(own_server.create_database(), without_time_limit=True)
+    with set_global_variable(own_server, "innodb_force_primary_key", "1"), database.engine.begin() as conn:
+        server_dump.mark_restore_target(conn, "0" * 64)
+        server_dump.lock_restore_mark(conn)
+    database.close()
 
 
 def _free_disk_space(server: Server) -> None:

@@ -125,7 +125,9 @@ def mark_restore_target(conn: Connection, dump_hash: str) -> None:
     if tables and RESTORE_MARK_TABLE not in tables:
         raise make_bad_backup_error(BackupProblem.DATABASE_NOT_EMPTY, "")
     if RESTORE_MARK_TABLE not in tables:
-        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK_TABLE} (dump_sha256 CHAR(64) NOT NULL)"))
+        # a server may refuse tables without a primary key (sql_require_primary_key)
+        columns = "dump_sha256 CHAR(64) NOT NULL PRIMARY KEY"
+        conn.execute(text(f"CREATE TABLE IF NOT EXISTS {RESTORE_MARK_TABLE} ({columns}) ENGINE = InnoDB"))
     if conn.scalar(text(f"SELECT COUNT(*) FROM {RESTORE_MARK_TABLE}")) == 0:  # noqa: S608  # a constant
         insert_sql = f"INSERT INTO {RESTORE_MARK_TABLE} VALUES (:hash)"  # noqa: S608  # a constant
         conn.execute(text(insert_sql), {"hash": dump_hash})
