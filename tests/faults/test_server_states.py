@@ -19,8 +19,11 @@ from console.domain.records import PurchaseRequest
 from console.services.backup.backup import back_up
 from console.settings.settings import Settings
 from console.store.backup import server_dump
-from console.store.database.engine import Database
+from console.store.database import server
+from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade_lock
+from console.store.operations import leases
+from console.store.operations.leases import HoldingProcess
 from tests.faults.scene import (
     CLIENT,
     FaultScene,
@@ -33,7 +36,7 @@ from tests.faults.scene import (
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.quick_desks import make_quick_folder
+from tests.support.quick_desks import START_TIME, make_quick_folder
 from tests.support.refusals import call_for_refusal
 from tests.support.servers import Server, start_private_mariadb
 from tests.support.sql_proxy import SqlProxy
@@ -260,6 +263,38 @@ def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None
             cursor.execute(f"SELECT * FROM {table} FOR UPDATE")
         yield
         other.rollback()
+
+
+@pytest.mark.parametrize(
+    ("has_proof", "code"), [(True, "database_locked"), (False, "database_unreachable")], ids=["proof", "no proof"]
+)
+def test_a_write_does_not_wait_again_and_again_for_a_backup_of_the_server(
+    own_place: ServerPlace, own_server: Server, monkeypatch: pytest.MonkeyPatch, *, has_proof: bool, code: str
+) -> None:
+    """If a backup of the whole server keeps all sessions from committing, a write is refused once it has taken too
+    long. The error names the server's message. If the program can't prove that nothing was committed, the error says
+    that the COMMIT was not answered.
+    """
+    monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 600)
+    monkeypatch.setattr("console.store.database.retry_policy.LOCKED_RETRY_SECONDS", 0.0)
+    short = server._SET_TIME_LIMITS_SQL.replace(f"time = {server.STATEMENT_TIMEOUT_SECONDS},", "time = 0.5,")
+    monkeypatch.setattr(server, "_SET_TIME_LIMITS_SQL", short)
+    database = Database(own_place.url())
+    holder = HoldingProcess(own_place.get_account_name("op-a"), "desk", "host", 1, "session")
+
+    def acquire_lease(tx: Transaction) -> None:
+        leases.acquire(tx, f"backup-{code}", holder, START_TIME, 1)
+        if not has_proof:
+            tx.proof = None
+
+    with own_server.connect() as backup, backup.cursor() as cursor:
+        cursor.execute("BACKUP STAGE START")
+        cursor.execute("BACKUP STAGE BLOCK_COMMIT")
+        refusal = call_for_refusal(lambda: database.write(acquire_lease))
+    message = refusal.detail["cause" if code == "database_unreachable" else "problem"]
+    assert (refusal.code, "1969" in str(message) or "1205" in str(message)) == (code, True)
+    database.write(acquire_lease)
+    database.close()
 
 
 @pytest.mark.parametrize("limit", ["max_connections", "max_user_connections"])

@@ -438,6 +438,8 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
     """Raise the ConsoleError that belongs to this error of a transaction. Return without an exception if the error
     has no error code; the caller then raises the error itself. `database_file` is the file of an SQLite database,
     None for a server."""
+    if isinstance(error, CommitUnproven):
+        _raise_error_of_unproven_commit(error)
     if isinstance(error, RunAgain):
         raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.LOST_EVERY_RACE}) from error
     if isinstance(error, NoConnectionFree):
@@ -461,3 +463,20 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
         if code is ErrorCode.STORAGE_FULL and database_file is not None:
             detail["file"] = str(database_file)
         raise rebuild_error(code, detail) from error
+
+
+def _raise_error_of_unproven_commit(error: CommitUnproven) -> None:
+    """Raise the ConsoleError that belongs to a COMMIT without an answer: `database_unreachable` (commit_unanswered)
+    if the transaction has no proof, because it may have been committed; `database_locked` with the server's message
+    if the COMMIT had waited too long. Return without an exception if neither is the case.
+    """
+    cause = error.__cause__
+    if error.tx.proof is None:
+        facts: DatabaseUnreachableDetail = {
+            "problem": DatabaseUnreachableProblem.COMMIT_UNANSWERED,
+            "cause": str(getattr(cause, "orig", cause)),
+        }
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, facts) from error
+    if isinstance(cause, DBAPIError) and error_codes.has_waited_too_long(cause):
+        detail = error_codes.make_error_detail(cause, ErrorCode.DATABASE_LOCKED)
+        raise rebuild_error(ErrorCode.DATABASE_LOCKED, dict(detail)) from error

@@ -53,7 +53,9 @@ LOCK_WAIT_TIMEOUT_ERROR = 1205
 _NO_QUORUM_ERROR = 1047
 # Snapshot conflict, lock wait, deadlock or certification failure, changed table.
 _LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}
-_INTERRUPTED_ERRORS = {1317, 1969, 3024}  # statement stopped by KILL QUERY, or by its time limit
+_STATEMENT_TIMEOUT_ERRORS = {1969, 3024}  # MariaDB, MySQL
+_TIMEOUT_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR} | _STATEMENT_TIMEOUT_ERRORS
+_INTERRUPTED_ERRORS = {1317} | _STATEMENT_TIMEOUT_ERRORS  # statement stopped by KILL QUERY, or by its time limit
 _NO_FREE_CONNECTION_ERRORS = {1040, 1135, 1203, 1226}  # out of connections (server, account) or of threads
 CONNECTION_NOT_OPENED_ERROR = 2012
 """Number of the error of a connection that could not be opened: its address doesn't speak the protocol of a database
@@ -224,6 +226,12 @@ def _is_chain_position_taken(error_number: int | None, message: str) -> bool:
 def is_lock_wait_timeout(error: BaseException) -> bool:
     """True if the statement waited for another transaction's lock until the server's lock wait limit was over."""
     return isinstance(error, DBAPIError) and find_error_number(error) == LOCK_WAIT_TIMEOUT_ERROR
+
+
+def has_waited_too_long(error: BaseException | None) -> bool:
+    """True if the server ended the statement because it had waited or run for too long. The error of COMMIT while a
+    backup of the whole server keeps all sessions from committing is of this kind, too."""
+    return isinstance(error, DBAPIError) and find_error_number(error) in _TIMEOUT_ERRORS
 
 
 def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:

@@ -22,7 +22,7 @@ process's audit chain first. It is retried at least MAX_RERUNS times, also if it
 """
 LOCKED_RETRY_SECONDS = 8.0
 """Time (seconds) after the beginning of a write. A write that has taken longer doesn't wait again for a lock of
-another session.
+another session, or until the server commits transactions again.
 """
 
 
@@ -52,7 +52,10 @@ class RetryCounters:
             # works.
             self._unreachable_count += 1
             return was_connected and (self._unreachable_count == 1 or seconds < get_unreachable_retry_seconds(error))
-        if error_codes.is_lock_wait_timeout(error) and seconds >= LOCKED_RETRY_SECONDS:
+        # The cause: a COMMIT that had waited too long, and whose transaction the server hasn't committed.
+        if seconds >= LOCKED_RETRY_SECONDS and (
+            error_codes.is_lock_wait_timeout(error) or error_codes.has_waited_too_long(error.__cause__)
+        ):
             return False
         if error_codes.is_conflict_in_own_audit_chain(error):
             self._chain_count += 1

@@ -357,6 +357,7 @@ def _open_connection(
     statement fails: the other errors of the server and the driver get CONNECTION_NOT_OPENED_ERROR. Raises
     ConsoleError `bad_profile` if a TLS file is missing, unreadable or not in PEM form.
     """
+    cause: Exception
     try:
         for name in _TLS_FILE_OPTIONS:
             if keyword_arguments.get(name):  # the driver would wait for the other end of a pipe
