@@ -31,6 +31,7 @@ from tests.faults.scene import (
     check_ending,
     connect_to_place,
     execute_as_owner,
+    get_schema_name,
     open_scene,
 )
 from tests.support.invented import invent_numbers
@@ -105,6 +106,37 @@ def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: Fau
 
 def _set_global_value(server: Server, name: str, value: str) -> None:
     server.sql(f"SET GLOBAL {name} = {value}")
+
+
+@pytest.mark.expects_log("what could not be written is told")
+def test_a_refusal_by_a_setting_of_the_server_names_its_message(stage: FaultScene, own_server: Server) -> None:
+    """If a setting of the server doesn't allow the changes of a purchase, such as the format of its binary log, the
+    purchase is refused with the server's message before anything is sent. If only the answer can't be written, it
+    stays in the spool.
+    """
+    before, during = next(NUMBERS), next(NUMBERS)
+    with stage.open_direct_desk() as console:
+        with _refuse_inserts(own_server, stage, "operations", 1665):
+            refusal = read_purchase_refusal(console, before)
+        with _refuse_inserts(own_server, stage, "evidence", 1105):
+            unknown = read_purchase_refusal(console, during)
+    assert (refusal.code, refusal.detail["problem"]) == ("not_allowed", "(1665, 'no such binary log')")
+    assert unknown.code == "outcome_unknown"
+    with stage.settle_and_check(before, during) as fresh:
+        assert fresh.lookup.find_records(during).credit_checks[0].state == "success"
+    assert [stage.vendor.count_charges(number) for number in (before, during)] == [0, 1]
+
+
+@contextmanager
+def _refuse_inserts(server: Server, stage: FaultScene, table: str, error_number: int) -> Iterator[None]:
+    """Within the block, the server refuses each INSERT into the table with this error number."""
+    use = f"USE {get_schema_name(stage.place)}"
+    signal = f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {error_number}, MESSAGE_TEXT = 'no such binary log'"
+    server.sql(use, f"CREATE TRIGGER refuses BEFORE INSERT ON {table} FOR EACH ROW {signal}")
+    try:
+        yield
+    finally:
+        server.sql(use, "DROP TRIGGER refuses")
 
 
 _STRANGE_SETTINGS = {

@@ -275,7 +275,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/store/database/error_codes.py",
-                "_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}",
+                "_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412, 1615}",
                 "_LOST_RACE_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR}",
             ),
         ),

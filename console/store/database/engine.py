@@ -466,9 +466,9 @@ def _raise_console_error(error: Exception, database_file: Path | None) -> None:
 
 
 def _raise_error_of_unproven_commit(error: CommitUnproven) -> None:
-    """Raise the ConsoleError that belongs to a COMMIT without an answer: `database_unreachable` (commit_unanswered)
-    if the transaction has no proof, because it may have been committed; `database_locked` with the server's message
-    if the COMMIT had waited too long. Return without an exception if neither is the case.
+    """Raise the ConsoleError that belongs to a COMMIT that failed with another error than a lost race:
+    `database_unreachable` (commit_unanswered) if the transaction has no proof, because it may have been committed;
+    otherwise the error of the COMMIT. Return without an exception if that error has no error code.
     """
     cause = error.__cause__
     if error.tx.proof is None:
@@ -477,6 +477,6 @@ def _raise_error_of_unproven_commit(error: CommitUnproven) -> None:
             "cause": str(getattr(cause, "orig", cause)),
         }
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, facts) from error
-    if isinstance(cause, DBAPIError) and error_codes.has_waited_too_long(cause):
-        detail = error_codes.make_error_detail(cause, ErrorCode.DATABASE_LOCKED)
-        raise rebuild_error(ErrorCode.DATABASE_LOCKED, dict(detail)) from error
+    code = error_codes.find_database_error_code(cause) if isinstance(cause, DBAPIError) else None
+    if isinstance(cause, DBAPIError) and code is not None:
+        raise rebuild_error(code, dict(error_codes.make_error_detail(cause, code))) from error

@@ -51,8 +51,9 @@ this text.
 # error references of MariaDB and MySQL.
 LOCK_WAIT_TIMEOUT_ERROR = 1205
 _NO_QUORUM_ERROR = 1047
-# Snapshot conflict, lock wait, deadlock or certification failure, changed table.
-_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412}
+# Snapshot conflict, lock wait, deadlock or certification failure, changed table, statement that must be prepared
+# again because a table was changed.
+_LOST_RACE_ERRORS = {1020, LOCK_WAIT_TIMEOUT_ERROR, 1213, 1412, 1615}
 _STATEMENT_TIMEOUT_ERRORS = {1969, 3024}  # MariaDB, MySQL
 _TIMEOUT_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR} | _STATEMENT_TIMEOUT_ERRORS
 _INTERRUPTED_ERRORS = {1317} | _STATEMENT_TIMEOUT_ERRORS  # statement stopped by KILL QUERY, or by its time limit
@@ -81,13 +82,24 @@ _READ_ONLY_NODE_ERRORS = {1290, 1836}
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
 _STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
+# No memory, no room for locks or transactions, or a transaction too large for the binary log's memory.
+_NO_MEMORY_ERRORS = {5, 1037, 1038, 1041, 1197, 1206, 1637, 1705}
+# A setting or a limit of the server doesn't allow the statement: too many rows to read, an error without a number of
+# its own, a statement or writeset that is too large (1105, 1153, 4165), a table without a primary key (1173, 3098,
+# 3750), no key (1175), too small a stack, the format of the binary log (1598, 1665), GTIDs (1785).
+_REFUSED_BY_SETTING_ERRORS = {
+    1104, 1105, 1153, 1173, 1175, 1436, 1598, 1665, 1785, 3098, 3750, 4165,
+}  # fmt: skip
+_REFUSED_BY_RULE_ERRORS = {1644, 3819, 4025}
 _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ErrorCode.DATABASE_LOCKED: _LOST_RACE_ERRORS | _INTERRUPTED_ERRORS,
     ErrorCode.DATABASE_UNREACHABLE: _CONNECTION_LOST_ERRORS | {2005, 2026},
     ErrorCode.BAD_PROFILE: _LOGIN_REFUSED_ERRORS | {1049},
-    ErrorCode.NOT_ALLOWED: _MISSING_RIGHT_ERRORS | {_TRIGGERS_REFUSED_ERROR, 1644, 3819, 4025},
+    ErrorCode.NOT_ALLOWED: (
+        _MISSING_RIGHT_ERRORS | {_TRIGGERS_REFUSED_ERROR} | _REFUSED_BY_RULE_ERRORS | _REFUSED_BY_SETTING_ERRORS
+    ),
     ErrorCode.READ_ONLY: _READ_ONLY_NODE_ERRORS | {1792},
-    ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS,
+    ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS | _NO_MEMORY_ERRORS,
     ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
 }
 _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
@@ -102,7 +114,7 @@ _PROBLEM_BY_NUMBER = (
     (_MISSING_RIGHT_ERRORS, NotAllowedReason.NO_GRANT),
     ({_TRIGGERS_REFUSED_ERROR}, NotAllowedReason.BINARY_LOG_REFUSES_TRIGGERS),
     (_COUNTER_AT_END_ERRORS, "counter_used_up"),
-    ({1644, 3819, 4025}, NotAllowedReason.REFUSED_BY_THE_DATABASE),
+    (_REFUSED_BY_RULE_ERRORS | _REFUSED_BY_SETTING_ERRORS, NotAllowedReason.REFUSED_BY_THE_DATABASE),
 )
 """Pairs of error numbers and the name of the problem that these errors mean, for the detail of a ConsoleError."""
 

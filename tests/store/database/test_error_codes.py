@@ -81,3 +81,27 @@ def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
         "database_locked",
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "code", "detail"),
+    [
+        (1665, "BINLOG_FORMAT = STATEMENT", "not_allowed", {"reason": "refused_by_the_database"}),
+        (1105, "Maximum writeset size exceeded", "not_allowed", {"reason": "refused_by_the_database"}),
+        (1153, "Got a packet bigger than 'max_allowed_packet' bytes", "not_allowed", {}),
+        (1041, "Out of memory", "storage_full", {}),
+        (1206, "The total number of locks exceeds the lock table size", "storage_full", {}),
+        (1615, "Prepared statement needs to be re-prepared", "database_locked", {}),
+    ],
+)
+def test_a_limit_or_setting_of_the_server_is_no_bug(
+    number: int, words: str, code: str, detail: dict[str, str]
+) -> None:
+    """If a setting or a limit of the server doesn't allow a statement, the error has an error code and the server's
+    message. It doesn't count as a bug of the program."""
+    refused = DatabaseError("INSERT", {}, pymysql.err.OperationalError(number, words))
+    found = troubles.find_database_error_code(refused)
+    assert found == code
+    assert (
+        troubles.make_error_detail(refused, found).items() >= {"problem": f"({number}, {words!r})", **detail}.items()
+    )
