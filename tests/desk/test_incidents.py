@@ -120,6 +120,39 @@ def test_an_incident_is_handled_by_keyboard(
     assert [message for message, detail in details.items() if payment.merchant_payment_id not in detail] == []
 
 
+def test_no_key_acts_on_the_next_incident(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+    """If the selected incident closes while the person reads it, it stays selected, and a bar says that it has left
+    the list. The key A acknowledges nothing and shows the reason; after the next arrow key it acknowledges the
+    incident that this key has selected.
+    """
+    context, incidents = window_desks.acting_desk._context, window_desks.acting_desk.incidents
+    for number in (1, 2):
+        rule = f"queue_age_{number}"
+        context.write(
+            lambda tx, rule=rule, id=number: alerts.raise_alert(  # type: ignore[misc]
+                tx.conn, rule, "queue", id, None, "5", "0", context.now()
+            )
+        )
+    person = open_window()
+    person.press("Alt+6")
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None)
+    read_id, other_id = (incident.id for incident in page.table.all_rows)
+    assert is_incident_shown(page, read_id)
+    context.write(lambda tx: alerts.resolve(tx.conn, read_id, context.now()))
+    person.wait_until(lambda: page.table.is_current_row_removed)
+    assert is_incident_shown(page, read_id)
+    assert "left list" in page.list_bar_names()
+    person.press("A")
+    person.wait_until(lambda: "act" in page.list_bar_names())
+    person.wait_until_read()
+    assert not incidents.read_incident(other_id).is_acknowledged
+    person.press("Down")
+    person.wait_until(lambda: is_incident_shown(page, other_id) and "left list" not in page.list_bar_names())
+    person.press("A")
+    person.wait_until(lambda: incidents.read_incident(other_id).is_acknowledged)
+
+
 def test_a_link_is_copied_and_a_sent_link_is_opened(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:

@@ -52,7 +52,7 @@ _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 """Height of the incident's panel, as a part of the page's height."""
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 _SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
-_MISSING_INCIDENT_BAR_NAME = "missing incident"
+_MISSING_INCIDENT_BAR_NAME, _LEFT_LIST_BAR_NAME = "missing incident", "left list"
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
 
@@ -69,7 +69,8 @@ class AlertsPage(Page):
     - E resolves or reopens the incident.
 
     A person may press a key twice by mistake, so a key never undoes its own action immediately: snoozing, resolving
-    and reopening open a dialog.
+    and reopening open a dialog. If the selected incident leaves the list because its alerts have closed, it stays
+    selected, with a bar which says so, and no key changes it.
     """
 
     sidebar_key = "alerts"
@@ -198,6 +199,9 @@ class AlertsPage(Page):
         incident = self.current_incident
         if incident is None:
             return self.context.translate("act.none_selected")
+        if self.table.is_current_row_removed:
+            keys = ("queue.preview.removed", "incident.left_list")
+            return wording.join_sentences(self.context.translate(key) for key in keys)
         acknowledged_alerts = [alert for alert in self._list_open_alerts(incident) if alert.acknowledged_by]
         if button is self.acknowledge_button and acknowledged_alerts:
             actor_name = record_words.get_actor_name(acknowledged_alerts[0].acknowledged_by or "", self.context)
@@ -322,16 +326,25 @@ class AlertsPage(Page):
         row = self.table.current_item
         return row if isinstance(row, Incident) else None
 
+    def _show_left_list_bar(self) -> None:
+        """Show a bar which says that the selected incident has left the list; hide the bar if it is in the list."""
+        bar = None
+        if self.table.is_current_row_removed:
+            lead, sentence = (self.context.translate(key) for key in ("queue.preview.removed", "incident.left_list"))
+            bar = NotificationBar(lead, sentence, tone="care", icon_name="square_bang")
+        self.show_state_bar(_LEFT_LIST_BAR_NAME, bar)
+
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
         self._has_current_incident = isinstance(incident, Incident)
+        self._show_left_list_bar()
         if not isinstance(incident, Incident):
             self._show_buttons(())
             return
         self._show_summary(incident)
         self.card.show_incident(incident)
         translate, is_own = self.context.translate, incident_texts.is_own_incident(incident, self.context)
-        is_closed = incident.state is IncidentState.CLOSED
+        is_closed = incident.state is IncidentState.CLOSED or self.table.is_current_row_removed
         self.action_button.show_text(translate(f"alerts_screen.action.{incident.action or 'none'}"))
         self.take_button.show_text(translate("action.take"))
         self.snooze_button.show_text(

@@ -197,7 +197,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self.row_sentence_label.setMinimumHeight(2 * current_appearance().line_height("small"))
         self.row_sentence_label.hide()
         self.own_takes = OwnTakeButtons(self._context, self._show_refusal)
-        self.own_takes.take_ended.connect(self.read_lists)
+        self.own_takes.take_ended.connect(self._read_lists_after_action)
         self.own_takes.hide()
         self.mention_buttons = MentionDoneButton(self._context, self._show_refusal)
         self.mention_buttons.mention_done.connect(self._read_lists_after_mention)
@@ -236,7 +236,18 @@ class UnfinishedWorkDialog(DialogFrame):
 
     @Slot()
     def read_lists(self) -> None:
-        """Read the rows of all tabs in a worker thread, then show them."""
+        """Read the rows of all tabs in a worker thread, then show them, because a person or a program has changed
+        them elsewhere."""
+        self._read_lists(is_automatic=True)
+
+    @Slot()
+    def _read_lists_after_action(self) -> None:
+        """Read the lists again after the person's own action in this dialog. Its row leaves the list at once."""
+        self._read_lists(is_automatic=False)
+
+    def _read_lists(self, *, is_automatic: bool) -> None:
+        """Read the rows of all tabs in a worker thread, then show them. For `is_automatic` see
+        StaticTable.show_rows."""
         drafts = self._context.person_values.list_drafts()
 
         def read_in_thread(services: "Console") -> UnfinishedWorkLists:
@@ -255,9 +266,10 @@ class UnfinishedWorkDialog(DialogFrame):
                 operations, runs, leases_and_takes, own_items, mentions, own_requests, number_by_record
             )
 
-        self._context.run_read(read_in_thread, self._show_work_lists, self._show_refusal, caller=self, key=self)
+        show_lists = partial(self._show_work_lists, is_automatic=is_automatic)
+        self._context.run_read(read_in_thread, show_lists, self._show_refusal, caller=self, key=self)
 
-    def _show_work_lists(self, work_lists: UnfinishedWorkLists) -> None:
+    def _show_work_lists(self, work_lists: UnfinishedWorkLists, *, is_automatic: bool = True) -> None:
         operator = self._context.operator or ""
         self._number_by_record.update(work_lists.number_by_record)
         self._operations = work_lists.operations
@@ -270,7 +282,7 @@ class UnfinishedWorkDialog(DialogFrame):
             work_lists.mentions,
         )
         for tab_index, rows in enumerate[Sequence[Any]](read_lists):
-            self._lists_by_tab[tab_index].show_rows(rows, is_automatic=True)
+            self._lists_by_tab[tab_index].show_rows(rows, is_automatic=is_automatic)
             self.tabs.set_count(tab_index, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._show_desk_requests(work_lists.own_requests)
@@ -328,7 +340,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def _read_lists_after_mention(self) -> None:
         """Read the lists again after a mention was marked as done, and let the window read its counts again."""
         self._context.work_counts_outdated.emit()
-        self.read_lists()
+        self._read_lists_after_action()
 
     @Slot()
     def _read_desk_requests(self) -> None:

@@ -4,7 +4,7 @@ page."""
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QEvent, Signal, Slot
+from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.views.pages.fitted_table import FittedTable
@@ -20,6 +20,10 @@ class StaticTable(FittedTable):
     """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the same
     row in a later call of `show_rows`. `get_group` returns the heading above a row; it is None for a table without
     headings. For the other arguments see FittedTable.
+
+    If an automatic update removes the current row, the row stays, with the mark of removed rows, until the person
+    makes another row the current one. Otherwise a key or a button that the person presses at this moment would act on
+    the next row.
 
     Signals:
     - held_back_rows_shown: the table now shows the new rows that it held back while the mouse pointer was over it.
@@ -42,7 +46,10 @@ class StaticTable(FittedTable):
         )
         self._model.setParent(self)
         context.minute_passed.connect(self.repaint_ages)
+        self._model.page_applied.connect(self._mark_removed_current_row)
+        self.current_changed.connect(self._drop_removed_row_later)
         self._rows: Sequence[Any] = ()
+        self._removed_current_key: Hashable | None = None
         self._has_shown_rows = False
         self._held_back_rows: Sequence[Any] | None = None
         self._removed_text = context.translate("table.row_removed")
@@ -52,20 +59,73 @@ class StaticTable(FittedTable):
 
         `is_automatic` is True if the person has not requested the update, for example after a change in the database.
         If such an update would move a row at or above the mouse pointer, the rows on screen keep their places: the
-        table updates their texts and marks the rows that are missing in `rows`. The table shows exactly `rows` after
-        the pointer has left the table.
+        table updates their texts and marks the rows that are missing in `rows`. The table shows `rows` after the
+        pointer has left the table. A current row that is missing in `rows` stays in the table after an automatic
+        update, as described at the class.
         """
         if is_automatic and self._would_move_rows(rows):
             self._held_back_rows = rows
             self._update_shown_rows(rows)
             return
-        self._held_back_rows = None
-        self._rows = rows
+        self._held_back_rows, self._removed_current_key = None, None
+        self._rows = self._keep_removed_current_row(rows) if is_automatic else rows
         if self._has_shown_rows:
             self._model.read_again()
         else:
             self._has_shown_rows = True
             self._model.read_query(lambda _cursor, _limit: FetchedPage(self._rows))
+
+    def _keep_removed_current_row(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return `rows`. If they don't contain the current row, insert it: beside the nearest of its neighbours that
+        is in `rows` and has the same heading; without such a neighbour, at the top of the rows with this heading, or
+        of all rows. Store its key, so that the row gets the mark of removed rows."""
+        get_key, current = self.rows.get_key, self.current_item
+        keys = [get_key(row) for row in rows]
+        if current is None or get_key(current) in keys:
+            return rows
+        self._removed_current_key = get_key(current)
+        shown_keys = [get_key(row) for row in self._rows]
+        place = shown_keys.index(self._removed_current_key) if self._removed_current_key in shown_keys else 0
+        position_by_key = {
+            key: position
+            for position, key in enumerate(keys)
+            if self._find_group_key(rows[position]) == self._find_group_key(current)
+        }
+        positions_after = (position_by_key[key] + 1 for key in reversed(shown_keys[:place]) if key in position_by_key)
+        positions_before = (position_by_key[key] for key in shown_keys[place + 1 :] if key in position_by_key)
+        top = min(position_by_key.values(), default=0)
+        position = next(positions_after, next(positions_before, top))
+        return [*rows[:position], current, *rows[position:]]
+
+    def _find_group_key(self, row: Any) -> Hashable:
+        """Return the key of the heading above `row`; None for a table without headings."""
+        get_group = self._model.get_heading_function()
+        return None if get_group is None else get_group(row).key
+
+    @Slot()
+    def _mark_removed_current_row(self) -> None:
+        if self._removed_current_key is not None:
+            self.mark_removed_rows((self._removed_current_key,), self._removed_text)
+
+    @property
+    def is_current_row_removed(self) -> bool:
+        """True if the current row is no longer in the list, and stays in the table only because it is the current
+        row or because the mouse pointer is over the table."""
+        return self.rows.is_row_removed(self.current_row)
+
+    @Slot()
+    def _drop_removed_row_later(self) -> None:
+        if self._removed_current_key is not None:
+            QTimer.singleShot(0, self, self._drop_removed_row)  # rows must not change inside Qt's own signal
+
+    @Slot()
+    def _drop_removed_row(self) -> None:
+        """Remove the row that an automatic update has removed from the list, because the person has made another row
+        the current one."""
+        get_key, removed_key, current = self.rows.get_key, self._removed_current_key, self.current_item
+        is_due = removed_key is not None and self._held_back_rows is None
+        if is_due and (current is None or get_key(current) != removed_key):
+            self.show_rows([row for row in self._rows if get_key(row) != removed_key], is_automatic=True)
 
     def _would_move_rows(self, rows: Sequence[Any]) -> bool:
         """Return True if the new rows would move a row at or above the mouse pointer."""
@@ -94,7 +154,7 @@ class StaticTable(FittedTable):
     def leaveEvent(self, event: QEvent) -> None:
         super().leaveEvent(event)
         if self._held_back_rows is not None:
-            self.show_rows(self._held_back_rows)
+            self.show_rows(self._held_back_rows, is_automatic=True)
             self.held_back_rows_shown.emit()
 
     def group_rows_by(self, get_group: Callable[[Any], RowGroup] | None) -> None:

@@ -66,6 +66,10 @@ class PageCacheModel(QAbstractTableModel):
         used for pages that are read after this call."""
         self._page_cache.get_group = get_group
 
+    def get_heading_function(self) -> Callable[[Any], RowGroup] | None:
+        """Return the function that returns the heading of a row; None for a table without headings."""
+        return self._page_cache.get_group
+
     def row_at(self, row: int) -> Any | None:
         """Return the object that the service returned for the row at this position; None for a heading or a
         placeholder."""

@@ -125,6 +125,57 @@ def test_the_last_row_stays_below_the_pointer(make_shown_table: MakeTable) -> No
     assert both.currentWidget() is both.empty_state
 
 
+@pytest.mark.parametrize(("grouped", "rest", "shown"), [
+    (False, (11, 12, 22), [11, 12, 21, 22]),
+    (True, (11, 12, 22), [11, 12, 21, 22]),
+    (True, (11, 31), [21, 11, 31]),
+    (True, (13, 20, 31), [13, 21, 20, 31]),
+    (False, (), [21]),
+])  # fmt: skip
+def test_a_current_row_stays_current_after_an_automatic_removal(
+    make_shown_table: MakeTable, qtbot: QtBot, grouped: bool, rest: tuple[int, ...], shown: list[int]
+) -> None:
+    """If an automatic read removes the current row, the row stays current, marked as removed, so that a key never
+    acts on the next row. Further reads change nothing about it. It disappears when another row becomes the current
+    one.
+    """
+    both = make_shown_table(11, 12, 21, 22, grouped=grouped)
+    table = both.table
+    assert table.go_to_item(lambda line: line.id == 21)
+    for _ in range(2):
+        both.show_rows([Line(id) for id in rest], is_automatic=True)
+        assert table.current_item == Line(21)
+        assert table.is_current_row_removed
+        assert list_ids(table) == shown
+        assert both.currentWidget() is table
+    if rest:
+        assert table.go_to_item(lambda line: line.id == rest[-1])
+        qtbot.waitUntil(lambda: list_ids(table) == list(rest))
+        assert (table.current_item, table.is_current_row_removed) == (Line(rest[-1]), False)
+
+
+def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: MakeTable) -> None:
+    both = make_shown_table(1, 2, 3)
+    both.table.go_to_item(lambda line: line.id == 2)
+    both.show_rows([Line(1), Line(3)], is_automatic=True)
+    both.show_rows([Line(1), Line(2, 2), Line(3)], is_automatic=True)
+    assert (both.table.current_item, both.table.is_current_row_removed) == (Line(2, 2), False)
+    both.show_rows([Line(1), Line(3)])  # the person has requested this read
+    assert list_ids(both.table) == [1, 3]
+    assert both.table.current_item != Line(2, 2)
+
+
+def test_a_removed_current_row_stays_after_the_pointer_has_left(make_shown_table: MakeTable) -> None:
+    """The rows that the pointer has held back are shown when it leaves; the removed current row stays among them."""
+    both = make_shown_table(1, 2, 3)
+    both.table.go_to_item(lambda line: line.id == 2)
+    move_pointer_to(both.table, 2)
+    both.show_rows([Line(1), Line(3)], is_automatic=True)
+    move_pointer_away(both.table)
+    assert (both.table.current_item, both.table.is_current_row_removed) == (Line(2), True)
+    assert list_ids(both.table) == [1, 2, 3]
+
+
 def test_an_empty_list_is_announced(make_shown_table: MakeTable) -> None:
     """The reason for an empty list is announced each time that it replaces rows, but not again while it is shown."""
     with collect_announcements() as heard:
