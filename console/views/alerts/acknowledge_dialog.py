@@ -117,4 +117,5 @@ class AcknowledgeAlertsDialog(DialogFrame):
                 NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
             )
         )
-        self.show_outcome(translate("act.refused"), self._alert_title, content, close_text=translate("action.close"))
+        title = self._context.format_failure_title(failure)
+        self.show_outcome(title, self._alert_title, content, close_text=translate("action.close"))

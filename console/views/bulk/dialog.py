@@ -121,7 +121,7 @@ class BulkDialog(BulkRunDialog):
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, typed_text=typed_text)
             return
-        self.show_title(context.translate("act.refused"))
+        self.show_title(context.format_failure_title(failure))
         self.show_widgets_in_column(bar)
         self.main_button.hide()
 

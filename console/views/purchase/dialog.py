@@ -109,7 +109,7 @@ class PurchaseDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         context, stored_record = self._context, failure.detail.get("record")
         record = stored_record if isinstance(stored_record, CreditCheck | Operation) else None
-        if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+        if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             self._draft.delete()  # the record shows the entered purchase
             content = outcome.make_unknown_outcome_content(context, self._plan, record, self._steps, failure)
             self._show_final_content(context.translate("dialog.purchase.unknown_title"), content, record)
@@ -120,7 +120,8 @@ class PurchaseDialog(DialogFrame):
             )
         else:
             content = outcome.make_refusal_content(context, record, failure)
-            self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)
+            title_key = "unknown_title" if failure.may_have_acted else "refused_title"
+            self._show_final_content(context.translate(f"dialog.purchase.{title_key}"), content, record)
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
         """Show the end of the purchase: `title` as the title of the dialog, and `content` as its content. The main

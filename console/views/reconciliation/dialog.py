@@ -275,7 +275,7 @@ class ReconcileDialog(DialogFrame):
         content = QWidget()
         bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
         content.setLayout(make_column(bar))
-        title = self._context.translate("act.refused")
+        title = self._context.format_failure_title(failure)
         self.show_outcome(title, "", content, close_text=self._context.translate("action.close"))
         self.cancel_button.setFocus(Qt.FocusReason.OtherFocusReason)
         self.run_ended.emit()

@@ -137,8 +137,10 @@ class RecordActionHandlers(QObject):
         current one meanwhile; "" if the page shows only one record."""
         context = self._context
         tone: Tone
-        if failure.code == ErrorCode.OUTCOME_UNKNOWN:
+        if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             bold_text, tone, icon_name = context.translate("dialog.probe.still_unknown"), "unknown", "question"
+        elif failure.may_have_acted and failure.code != ErrorCode.INTERNAL_ERROR:  # also shown for failed reads
+            bold_text, tone, icon_name = context.format_failure_title(failure), "unknown", "question"
         elif is_request_withdrawn(failure):
             bold_text, tone, icon_name = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:

@@ -169,14 +169,16 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
                 self._context.translate("dialog.withdraw.done"), self._make_content_with_badges(None, bar)
             )
             return
-        is_stale = failure.code == ErrorCode.STALE_VIEW
-        title = self._context.translate("dialog.stale.title" if is_stale else "act.refused")
+        title = self._context.format_failure_title(failure)
+        if failure.code == ErrorCode.STALE_VIEW:
+            title = self._context.translate("dialog.stale.title")
         self._show_final_content(
             title, self._make_content_with_badges(failure.detail.get("record"), self._make_refusal_bar(failure))
         )
 
     def _make_refusal_bar(self, failure: Failure) -> NotificationBar:
-        return NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
+        tone, icon_name = ("unknown", "question") if failure.may_have_acted else ("bad", "square_bang")
+        return NotificationBar("", self._context.format_failure(failure), tone=tone, icon_name=icon_name)  # type: ignore[arg-type]  # a tone
 
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:

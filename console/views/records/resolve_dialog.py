@@ -144,8 +144,8 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
     def _show_failure(self, failure: Failure) -> None:
         if failure.code == ErrorCode.STALE_VIEW:
             self._show_final_content(self._context.translate("dialog.stale.title"), self._make_stale_content(failure))
-        elif failure.code in _FINAL_REFUSAL_ERROR_CODES:
-            self._show_final_content(self._context.translate("act.refused"), self._make_refusal_bar(failure))
+        elif failure.code in _FINAL_REFUSAL_ERROR_CODES or failure.may_have_acted:
+            self._show_final_content(self._context.format_failure_title(failure), self._make_refusal_bar(failure))
         else:
             self._show_form_again(failure)
 

@@ -125,11 +125,13 @@ class _DecisionDialog(DialogFrame):
             content = make_decision_content(context, None, make_withdrawn_bar(context, failure))
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
-        is_unknown = failure.code == ErrorCode.OUTCOME_UNKNOWN
-        tone, icon_name = ("unknown", "question") if is_unknown else ("bad", "square_bang")
+        tone, icon_name = ("unknown", "question") if failure.may_have_acted else ("bad", "square_bang")
         failure_bar = NotificationBar("", context.format_failure(failure), tone=tone, icon_name=icon_name)  # type: ignore[arg-type]  # a tone
-        refusal_title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "act.refused"
-        title = context.translate("dialog.decide.unknown" if is_unknown else refusal_title_key)
+        title = context.format_failure_title(failure)
+        if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
+            title = context.translate("dialog.decide.unknown")
+        elif failure.code == ErrorCode.STALE_VIEW:
+            title = context.translate("dialog.stale.title")
         self._show_final_content(
             title,
             make_decision_content(context, stored_record if isinstance(stored_record, Refund) else None, failure_bar),

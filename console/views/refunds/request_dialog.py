@@ -17,7 +17,7 @@ from console.views.presenters import records as case_words
 from console.views.refunds.request_form import RefundForm
 from console.views.refunds.request_review import RefundReview
 from console.views.runtime.context import Toast, WindowContext
-from console.views.runtime.routes import RefundRoute, make_route_to_record
+from console.views.runtime.routes import PaymentRoute, RefundRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.buttons import KeyButton
@@ -291,10 +291,18 @@ class RefundDialog(DialogFrame):
         self.main_button.clicked.connect(self._open_refund)
 
     def _show_failure(self, failure: Failure) -> None:
-        """Show the reason why the service has refused the refund request, and the next step."""
+        """Show the reason why the service has refused the refund request, and the next step. If the request may have
+        been stored, say this, with a button that opens the payment."""
         context = self._context
         if is_request_withdrawn(failure):
             self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))
+            return
+        if failure.may_have_acted:
+            bar = NotificationBar("", context.format_failure(failure), tone="unknown", icon_name="question")
+            self._show_final_content(
+                context.format_failure_title(failure), bar, main_button_key="action.open_payment"
+            )
+            self.main_button.clicked.connect(self._open_payment)
             return
         title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
@@ -316,7 +324,7 @@ class RefundDialog(DialogFrame):
             subtitle,
             content,
             close_text=translate("action.close"),
-            main_button_text=translate("action.open_refund") if main_button_key else "",
+            main_button_text=translate(main_button_key) if main_button_key else "",
         )
 
     @Slot()
@@ -324,6 +332,11 @@ class RefundDialog(DialogFrame):
         self.accept()
         if self._refund is not None:
             self._context.navigate(RefundRoute(self._refund.id))
+
+    @Slot()
+    def _open_payment(self) -> None:
+        self.accept()
+        self._context.navigate(PaymentRoute(self.plan.payment.id))
 
     @Slot(str, int)
     def _open_risk_signal_record(self, kind: str, id: int) -> None:

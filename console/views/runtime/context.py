@@ -396,6 +396,11 @@ class WindowContext(QObject):
         detail = {**failure.detail, "support_code": failure.support_code}
         return wording.format_error_message(rebuild_error(failure.code, detail, exit_status=0), self.language)
 
+    def format_failure_title(self, failure: Failure) -> str:
+        """Return the title above the message of a failed action. It says that the action was not done or, if it may
+        have been executed, that this isn't known."""
+        return self.translate("act.unknown" if failure.may_have_acted else "act.refused")
+
     def now(self) -> datetime:
         """Return the present instant, in UTC."""
         return self._clock.now()

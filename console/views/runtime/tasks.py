@@ -12,6 +12,12 @@ from typing import Any, Literal, TypeVar
 import shiboken6
 from PySide6.QtCore import QObject
 
+from console.domain.error_reasons import (
+    AlreadyDecidedReason,
+    DatabaseUnreachableProblem,
+    OutcomeUnknownReason,
+    PossibleRepeatReason,
+)
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ErrorDetail
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
@@ -19,6 +25,16 @@ from console.domain.process.read_interruption import ReadInterrupted, ReadInterr
 log = logging.getLogger("console.views")
 T = TypeVar("T")
 TaskLane = Literal["quick", "slow", "long", "files"]
+_REASONS_AFTER_ACTION = (
+    PossibleRepeatReason.ANSWER_NOT_KEPT,
+    PossibleRepeatReason.ANSWER_UNREADABLE,
+    AlreadyDecidedReason.LATE_ANSWER,
+)
+_PROBLEMS_AFTER_ACTION = (
+    DatabaseUnreachableProblem.COMMIT_UNANSWERED,
+    DatabaseUnreachableProblem.CONNECTION_LOST,
+)
+"""Reasons and problems of the errors after which the action may have been executed."""
 _PROGRESS_REPORT_INTERVAL_SECONDS = 0.1  # seconds: at most ten reports a second
 
 
@@ -30,6 +46,22 @@ class Failure:
     code: ErrorCode | Literal["cancelled"]
     detail: ErrorDetail = field(default_factory=ErrorDetail)
     support_code: str | None = None
+
+    @property
+    def may_have_acted(self) -> bool:
+        """True if the action of the call may have been executed, or was executed, although the call has failed: the
+        outcome is unknown, the answer didn't reach this desk or can't be read, or the program has an error. Then no
+        text may say that nothing was done."""
+        return (
+            self.code in (ErrorCode.OUTCOME_UNKNOWN, ErrorCode.INTERNAL_ERROR)
+            or self.detail.get("reason") in _REASONS_AFTER_ACTION
+            or self.detail.get("problem") in _PROBLEMS_AFTER_ACTION
+        )
+
+    @property
+    def is_answer_missing(self) -> bool:
+        """True if a worker was asked to act and its answer didn't reach this desk."""
+        return self.detail.get("reason") == OutcomeUnknownReason.WORKER_ANSWER_MISSING
 
 
 class Cancelled(Exception):
