@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QWidget
 
+from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.tasks.records import Note
 from console.services.guarded.request_ids import require_valid_request_id
@@ -106,6 +107,21 @@ def test_a_press_after_a_refusal_gets_a_new_request_id(
     dialog.submit_form()
     first, second = desk.ids
     assert first != second
+
+
+def test_a_retry_after_a_missing_answer_of_a_worker_has_the_same_id(
+    open_note_dialogs: Callable[[NoteServices], OpenNoteDialog],
+) -> None:
+    """If a worker was asked and its answer didn't reach the desk, the worker may still execute the request. The next
+    attempt has the same request id, so that the worker executes only one of the two requests.
+    """
+    unanswered = ConsoleError(ErrorCode.OUTCOME_UNKNOWN, {"reason": OutcomeUnknownReason.WORKER_ANSWER_MISSING})
+    desk = NoteServices(unanswered)
+    dialog = open_note_dialogs(desk)("called")
+    dialog.submit_form()
+    dialog.submit_form()
+    first, second = desk.ids
+    assert first == second
 
 
 def test_other_words_are_another_attempt(open_note_dialogs: Callable[[NoteServices], OpenNoteDialog]) -> None:
