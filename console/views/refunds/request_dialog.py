@@ -1,5 +1,8 @@
 """The dialog in which a person requests a refund, in four stages: form, review of the effects, call, outcome."""
 
+from collections.abc import Callable
+from functools import partial
+
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -44,7 +47,7 @@ class RefundDialog(DialogFrame):
         )
         block_button_while_stopped(context, self.main_button, "refund_request")
         self._context, self.plan = context, plan
-        self._is_reading_plan = False
+        self._is_reading_plan, self._plan_read_number = False, 0
         self.set_aside = set_aside
         self._refund: Refund | None = None
         self._is_request_sent = False
@@ -136,14 +139,22 @@ class RefundDialog(DialogFrame):
         """Read the refund plan for an amount from the service, because risk signals and rules depend on the
         amount. `amount_text` is a decimal text in major units; None means the whole refundable amount."""
         payment_id, self._is_reading_plan = self.plan.payment.id, True
+        self._plan_read_number += 1
+        number = self._plan_read_number
         self._update_main_button()
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id, amount_text),
-            self._store_and_show_plan,
-            self._show_plan_failure,
+            lambda plan: self._end_plan_read(number, partial(self._store_and_show_plan, plan)),
+            lambda failure: self._end_plan_read(number, partial(self._show_plan_failure, failure)),
             caller=self,
             key=("refund-plan", payment_id),
         )
+
+    def _end_plan_read(self, number: int, show_answer: Callable[[], None]) -> None:
+        """Show the answer to the read of the plan with this number. Do nothing if a newer read has begun, because the
+        answer is about an earlier amount."""
+        if number == self._plan_read_number:
+            show_answer()
 
     @Slot()
     def _probe_payment(self) -> None:
@@ -218,6 +229,7 @@ class RefundDialog(DialogFrame):
         )
         self.show_content(self.review)
         self.main_button.show_text(context.translate("dialog.refund.act"))
+        self.main_button.ignore_mouse_briefly()
         back_button = KeyButton(context.translate("dialog.refund.back"), "Alt+←")
         back_button.clicked.connect(self.show_form_again)
         self.show_in_footer(back_button)

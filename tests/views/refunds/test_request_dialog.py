@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -23,6 +24,7 @@ from console.views.refunds.request_form import EQUAL_RECENT_REFUND_RULE, RefundF
 from console.views.refunds.request_review import OrderNumberConfirmation
 from console.views.refunds.texts import format_checkers
 from console.views.runtime.context import WindowContext
+from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
@@ -250,6 +252,48 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
     runner.execute_oldest_task()
     assert len(desk.requests) == 1
     assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
+
+
+def test_only_the_plan_for_the_typed_amount_opens_the_review(parent: QWidget, qtbot: QtBot) -> None:
+    """While the answers of the service are slow, the person types a second amount. The plan for the first amount
+    doesn't open the review of the second one, whose plan may need two approvers.
+    """
+    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    at.runner = runner = InlineRunner(paused=True)
+    for amount in ("100", "12000"):
+        dialog.form.amount_edit.setText(amount)
+        dialog.form._plan_request_timer.stop()
+        dialog.form._request_plan()
+    runner.execute_oldest_task()
+    assert not dialog.main_button.isEnabled()
+    assert dialog.hint.plain == at.translate("dialog.refund.reading")
+    desk.made = make_plan(second_checker_reasons=("second_checker_above",))
+    runner.execute_oldest_task()
+    assert dialog.main_button.isEnabled()
+    dialog.main_button.click()
+    assert dialog.review is not None
+    assert dialog.review.needs_order_number
+
+
+def test_quick_clicks_open_the_review_and_request_nothing(parent: QWidget, qtbot: QtBot) -> None:
+    """Three quick clicks on the button of the form open the review. At 200 % text the button of the review, which
+    sends the request, is at the same place; it accepts the mouse only after 600 ms, but the keyboard at once.
+    """
+    current_appearance().set_text_scale(2.0)
+    dialog, desk, at = open_dialog(parent, qtbot, make_plan())
+    qtbot.waitUntil(dialog.main_button.isEnabled)
+    button, left = dialog.main_button, Qt.MouseButton.LeftButton
+    place = button.mapTo(dialog, button.rect().center())
+    for click in (QTest.mouseClick, QTest.mouseDClick, QTest.mouseClick):
+        click(dialog.windowHandle(), left, Qt.KeyboardModifier.NoModifier, place)
+    assert dialog.review is not None
+    QTest.mouseClick(button, left)
+    assert desk.requests == []
+    button._mouse_ignored_until -= 1.0
+    at.runner = InlineRunner(paused=True)
+    QTest.mouseClick(button, left)
+    assert dialog.is_busy
 
 
 def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) -> None:

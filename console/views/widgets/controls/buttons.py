@@ -1,6 +1,7 @@
 """Buttons of three kinds: with a text and a key cap, with only an icon, and in the form of a link. Each button has an
 accessible name for screen readers."""
 
+import time
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
@@ -8,7 +9,7 @@ from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QMouseEvent, QPainter
 from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
 
 from console.views.runtime.announcer import announce
-from console.views.theme.design_tokens import TextRoleName, Tone
+from console.views.theme.design_tokens import TextRoleName, Tone, tokens
 from console.views.theme.mixed_font_text import draw_line_of_text, measure_font_runs, split_font_runs
 from console.views.theme.painting import draw_cached_icon, draw_frame, draw_key_cap, measure_key_cap
 from console.views.theme.theme import current_appearance
@@ -103,6 +104,7 @@ class KeyButton(PaintedButton):
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason, self.block_reason = "", ""
         self.acts_on_double_click = kind == "tool"
+        self._mouse_ignored_until = 0.0
         self._is_enabled_without_block, self._is_blockable = True, True
         self._own_text = text
         self._is_key_shown = bool(key)
@@ -116,6 +118,16 @@ class KeyButton(PaintedButton):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if self.acts_on_double_click:
             super().mouseDoubleClickEvent(event)
+
+    def ignore_mouse_briefly(self) -> None:
+        """Ignore the mouse for the next 600 ms, because the button has got another action. Otherwise the third of
+        three quick clicks would start this action, about which the person has read nothing yet. The keyboard isn't
+        ignored: a dialog moves the focus away from a button whose action changes."""
+        self._mouse_ignored_until = time.monotonic() + tokens().px("motion", "acting_button_off_ms") / 1_000
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if time.monotonic() >= self._mouse_ignored_until:
+            super().mousePressEvent(event)
 
     def show_menu_arrow(self) -> None:
         """Draw a small arrow at the right end of the button, because the button opens a menu."""
