@@ -599,7 +599,7 @@ class PdfPage(Page):
             self._show_saved_toast,
             self._show_save_failure,
             lambda _: None,
-            caller=self,
+            caller=context,  # the page may be closed or built again before the file is written
             label=label,
             lane="long",
         )

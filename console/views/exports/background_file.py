@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+import shiboken6
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QWidget
 
@@ -24,7 +25,8 @@ ProgressCallback = Callable[..., None]
 
 class BackgroundFileWriter(QObject):
     """Writes files for a page or a dialog in a worker thread, one file at a time. The writing continues while
-    another page is shown. `name` identifies the progress bar on the page; `label` names the task on screen."""
+    another page is shown, and after the page or dialog was closed or built again; a toast about its end is shown in
+    each case. `name` identifies the progress bar on the page; `label` names the task on screen."""
 
     def __init__(self, context: WindowContext, parent: QWidget, name: str, label: str) -> None:
         super().__init__(parent)
@@ -65,7 +67,7 @@ class BackgroundFileWriter(QObject):
             show_written,
             self._show_failure,
             self._show_progress,
-            caller=self,
+            caller=context,  # this object is deleted together with its page or dialog
             label=self._label,
             lane="long",
         )
@@ -90,11 +92,12 @@ class BackgroundFileWriter(QObject):
         self._bar.show_text("", progress_text)
 
     def _show_progress(self, progress_values: tuple[object, ...]) -> None:
-        self.show_progress_text(self._format_progress(*progress_values))
+        if shiboken6.isValid(self._parent):
+            self.show_progress_text(self._format_progress(*progress_values))
 
     def _end_writing(self) -> None:
         self.is_running, self._bar = False, None
-        if isinstance(self._parent, Page):
+        if isinstance(self._parent, Page) and shiboken6.isValid(self._parent):
             self._parent.hide_bar(self._name)
 
     def _show_failure(self, failure: Failure) -> None:

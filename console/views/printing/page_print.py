@@ -41,10 +41,11 @@ class PagePrinter(QObject):
         self.dialog = open_print_dialog(self._parent.window(), self._context.translate("action.print"), on_chosen)
 
     def _read_and_print(
-        self, read_contents_in_service: Callable[["Console"], ContentsT], on_read: Callable[[ContentsT], None]
+        self, read_contents_in_service: Callable[["Console"], ContentsT], print_contents: Callable[[ContentsT], bool]
     ) -> None:
         """Run `read_contents_in_service` in a worker thread, which reads the contents and writes the audit entry.
-        Then let `on_read` print the contents, and show a toast."""
+        Then let `print_contents` print the contents, and show a toast. `print_contents` returns False if the printer
+        or its file didn't take the pages."""
         context, self.is_running = self._context, True
         acting_person = context.operator
 
@@ -53,8 +54,11 @@ class PagePrinter(QObject):
 
         def print_and_show_toast(contents: ContentsT) -> None:
             self.is_running = False
-            on_read(contents)
-            context.show_toast(context.translate("print.sent"), "")
+            if print_contents(contents):
+                context.show_toast(context.translate("print.sent"), "")
+            else:
+                reason = context.translate("print.failed")
+                context.show_toast(context.translate("act.refused"), reason, "square_bang", "bad")
 
         def show_failure(failure: Failure) -> None:
             self.is_running = False
@@ -63,7 +67,13 @@ class PagePrinter(QObject):
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
-            read_contents, print_and_show_toast, show_failure, lambda _: None, caller=self, label=label, lane="long"
+            read_contents,
+            print_and_show_toast,
+            show_failure,
+            lambda _: None,
+            caller=context,  # the page may be closed or built again before the contents are read
+            label=label,
+            lane="long",
         )
 
     def _format_printed_by(self) -> str:
@@ -80,7 +90,7 @@ class PagePrinter(QObject):
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
 
-        def print_read_list(printed_list: PrintedList) -> None:
+        def print_read_list(printed_list: PrintedList) -> bool:
             notes = [request.part] if request.part else []
             if request.chosen is not None:
                 selected_count = len(request.chosen)
@@ -88,7 +98,7 @@ class PagePrinter(QObject):
                 notes.append(format_selection(selected_count, row_count, translate))
             if printed_list.is_cut:
                 notes.append(translate("print.cut", n=len(printed_list.rows)))
-            print_sheet(
+            return print_sheet(
                 PrintedSheet(
                     printed_list.title, notes, self._format_printed_by(), printed_list.columns, printed_list.rows
                 ),
@@ -113,10 +123,10 @@ class PagePrinter(QObject):
             services.printouts.write_audit_entry_of_record_printout(kind, id)
             return services.recovery.read_timeline(kind, id).as_text(language)
 
-        def print_read_record(timeline_text: str) -> None:
+        def print_read_record(timeline_text: str) -> bool:
             events = [line for line in timeline_text.splitlines()[2:] if line]
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
-            print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
+            return print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
 
         self._read_and_print(read_record_text, print_read_record)
 

@@ -4,7 +4,9 @@ Text is black on white in every theme of the window."""
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from io import SEEK_END
 from itertools import compress
+from pathlib import Path
 
 from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QFont, QGuiApplication, QImage, QPageLayout, QPainter, QTextDocument
@@ -21,6 +23,7 @@ _TEXT_FONT_POINTS, _CELL_FONT_POINTS = 9.0, 7.5
 _MAX_COLUMNS_IN_PORTRAIT, _MAX_COLUMNS_IN_FULL_SIZE = 5, 9
 _PAPER_MARGINS_MM = QMarginsF(12.0, 12.0, 12.0, 12.0)
 _FOOTER_HEIGHT_RATIO = 0.03  # share of the height of a page for the line at its foot
+_PDF_END, _LONGEST_PDF_END_BYTES = b"%%EOF", 16
 _BYTES_PER_PIXEL = 3
 """Bytes per pixel of a rendered PDF page: red, green and blue."""
 
@@ -50,9 +53,10 @@ def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter
     return dialog
 
 
-def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
-    """Print a text to `printer`. A table with more than five columns is printed in landscape format, and one with
-    more than nine columns also in a smaller size. Columns without any value are left out."""
+def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> bool:
+    """Print a text to `printer`, and return True; return False if the printer or its file didn't take the pages. A
+    table with more than five columns is printed in landscape format, and one with more than nine columns also in a
+    smaller size. Columns without any value are left out."""
     sheet = _remove_empty_columns(sheet)
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     if len(sheet.columns) > _MAX_COLUMNS_IN_PORTRAIT:
@@ -72,6 +76,7 @@ def print_sheet(sheet: PrintedSheet, printer: QPrinter) -> None:
         QSizeF(paint_rect_inches.width() * dots_per_inch, paint_rect_inches.height() * dots_per_inch)
     )
     document.print_(printer)
+    return _has_taken_pages(printer)
 
 
 def _remove_empty_columns(sheet: PrintedSheet) -> PrintedSheet:
@@ -95,8 +100,9 @@ def make_html(sheet: PrintedSheet) -> str:
     return "".join(html_parts)
 
 
-def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinter) -> None:
-    """Print each image on a page of its own, as large as possible, with the text `footer_text` below it."""
+def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinter) -> bool:
+    """Print each image on a page of its own, as large as possible, with the text `footer_text` below it. Return False
+    if the printer or its file didn't take the pages, otherwise True."""
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
     painter: QPainter | None = None
     for image in images:
@@ -105,11 +111,30 @@ def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinte
         printer.setPageOrientation(orientation)
         if painter is None:
             painter = QPainter(printer)
+            if not painter.isActive():
+                return False
         else:
             printer.newPage()
         _draw_page(painter, image, footer_text, QRectF(painter.viewport()))
     if painter is not None:
         painter.end()
+    return _has_taken_pages(printer)
+
+
+def _has_taken_pages(printer: QPrinter) -> bool:
+    """Return True if the printer has taken the pages. Qt reports no error if the disk becomes full while it writes a
+    PDF file, so read whether the file is complete."""
+    if printer.printerState() in (QPrinter.PrinterState.Error, QPrinter.PrinterState.Aborted):
+        return False
+    if not printer.outputFileName() or printer.outputFormat() is not QPrinter.OutputFormat.PdfFormat:
+        return True
+    try:
+        with Path(printer.outputFileName()).open("rb") as file:
+            file.seek(0, SEEK_END)
+            file.seek(max(0, file.tell() - _LONGEST_PDF_END_BYTES))
+            return _PDF_END in file.read(_LONGEST_PDF_END_BYTES)
+    except OSError:
+        return False
 
 
 def _draw_page(painter: QPainter, page: PageImage, footer_text: str, paper: QRectF) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import shiboken6
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -262,7 +263,7 @@ class DailyCloseSection(ReportSection):
             self._show_written_toast,
             self._show_writing_failure,
             lambda _: None,
-            caller=self,
+            caller=context,  # the page may be closed or built again before the file is written
             label=context.translate("close.write"),
             lane="long",
         )
@@ -271,7 +272,8 @@ class DailyCloseSection(ReportSection):
         self.is_writing = False
         message = self._context.translate("close.written", file=Path(written_close.file).name)
         self._context.toast_requested.emit(Toast(message, written_close.file, path=written_close.file))
-        self._read_chosen_close()
+        if shiboken6.isValid(self):
+            self._read_chosen_close()
 
     def _show_writing_failure(self, failure: Failure) -> None:
         self.is_writing = False

@@ -1,6 +1,21 @@
 """Tests that a printed sheet shows markup in texts of other people as plain characters."""
 
-from console.views.printing.print_job import PrintedSheet, make_html
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtPrintSupport import QPrinter
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from console.domain.documents.pdf_pages import PageImage
+from console.domain.exports.tables import ExportRequest, ListName
+from console.services.exports.printouts import PrintedList
+from console.views.printing.page_print import PagePrinter
+from console.views.printing.print_job import PrintedSheet, make_html, print_images, print_sheet
+from console.views.runtime.context import Toast
+from tests.views.invented_checks import make_window_context
 
 
 def test_foreign_text_is_no_markup() -> None:
@@ -9,3 +24,62 @@ def test_foreign_text_is_no_markup() -> None:
     for text in ("<b>", "<img", "<i>", "<script>"):
         assert text not in html
     assert "me &amp; you" in html
+
+
+class PrintedServices:
+    """Services that only return the contents of a list to print."""
+
+    @property
+    def printouts(self) -> "PrintedServices":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def read_list(self, _request: ExportRequest, _language: str) -> PrintedList:
+        return PrintedList("Alerts", ("What",), (("queue age",),), is_cut=False)
+
+
+def make_pdf_printer(file: Path) -> QPrinter:
+    """Return a printer that writes its pages into a PDF file."""
+    printer = QPrinter(QPrinter.PrinterMode.HighResolution)
+    printer.setOutputFileName(str(file))
+    return printer
+
+
+FULL_DISK = Path("/dev/full")
+needs_full_disk = pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no /dev/full")
+
+
+@pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
+@pytest.mark.parametrize(
+    ("file", "is_printed"),
+    [
+        (Path("list.pdf"), True),
+        (Path("missing", "list.pdf"), False),
+        pytest.param(FULL_DISK, False, marks=needs_full_disk),
+    ],
+)
+def test_pages_that_were_not_taken_are_reported(
+    appearance: object, tmp_path: Path, file: Path, is_printed: bool
+) -> None:
+    """Printing into a folder that doesn't exist, and to a full disk, is reported as failed. Qt itself reports no
+    error if the disk is full.
+    """
+    sheet, image = PrintedSheet("A", ["B"] * 200, "op-a"), PageImage(2, 2, b"\xff" * 12)
+    assert print_sheet(sheet, make_pdf_printer(tmp_path / file)) is is_printed
+    assert print_images([image], "op-a", make_pdf_printer(tmp_path / file)) is is_printed
+
+
+@pytest.mark.qt_log_ignore("QPainter::begin", extend=True)
+@pytest.mark.parametrize(("folder", "message"), [("", "Sent to the printer."), ("missing", "Not done")])
+def test_only_taken_pages_are_announced_as_sent(
+    appearance: object, qtbot: QtBot, tmp_path: Path, folder: str, message: str
+) -> None:
+    context, toasts, window = make_window_context(), list[Toast](), QWidget()
+    qtbot.addWidget(window)
+    context.store_services(PrintedServices())  # type: ignore[arg-type]  # printouts alone
+    context.toast_requested.connect(toasts.append)
+    printer = make_pdf_printer(tmp_path / folder / "list.pdf")
+    PagePrinter(context, window).print_list_to(ExportRequest(ListName.ALERTS), printer)
+    assert [toast.message for toast in toasts] == [message]
