@@ -50,7 +50,7 @@ def find_causes_of_alerts(conn: Connection, given_alerts: Iterable[Alert]) -> Ma
     payment_ids = _list_subject_ids(all_alerts, payments.PAYMENT_KIND) | set(payment_id_by_refund_id.values())
     order_id_by_payment_id = {
         payment.id: payment.order_id
-        for payment in payments.find_by_ids(conn, payment_ids)
+        for payment in payments.find_by_ids(conn, payment_ids, skips_unreadable=True)
         if payment.order_id is not None
     }
 
@@ -85,7 +85,7 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
     subjects = {(cause.kind, cause.id) for cause in causes}
     order_ids = [cause.id for cause in causes if cause.kind == orders.ORDER_KIND]
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
-    payment_ids |= {payment.id for payment in payments.find_by_orders(conn, order_ids)} if order_ids else set()
+    payment_ids |= {payment.id for payment in payments.find_by_orders(conn, order_ids, skips_unreadable=True)}
     subjects |= {(payments.PAYMENT_KIND, id) for id in payment_ids}
     subjects |= (
         {(refunds.REFUND_KIND, refund.id) for refund in refunds.find_by_payments(conn, payment_ids)}
@@ -159,7 +159,8 @@ class AffectedRecordReader:
             if check.superseded_by is None and (check.expired_at is None or check.expired_at > now)
         ]
         order_ids = {order.id for order in orders.find_by_corporation(conn, corporation_number)}
-        payments_by_id = {payment.id: payment for payment in payments.find_by_orders(conn, order_ids)}
+        order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)
+        payments_by_id = {payment.id: payment for payment in order_payments}
         payments_by_id |= {payment.id: payment for payment in payments.find_by_corporation(conn, corporation_number)}
         open_payments = [payment for payment in payments_by_id.values() if _is_open_payment(payment)]
         open_refunds = [
@@ -207,7 +208,7 @@ class AffectedRecordReader:
             choice = QueueChoice(record_filter, now=self._context.now())
             limit = MAX_AFFECTED_RECORDS_PER_CAUSE
             page = queues.read_queue_page(conn, name, None, limit, lapsed_ids, choice)
-            records += [record for _, record in page]
+            records += [record for _, record in page if record is not None]
             if len(page) == limit:
                 count, _ = chosen_records.count_chosen_records(conn, name, lapsed_ids, choice, MAX_COUNTED_RECORDS)
                 unread_count += max(0, count - limit)
@@ -242,8 +243,8 @@ def _read_records_of_order_causes(
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     orders_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
-    order_payments = payments.find_by_orders(conn, order_ids)
-    payments_without_order = payments.find_by_ids(conn, payment_ids) if payment_ids else ()
+    order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)
+    payments_without_order = payments.find_by_ids(conn, payment_ids, skips_unreadable=True)
     refunds_by_payment_id: dict[int, list[Refund]] = {}
     for refund in refunds.find_by_payments(
         conn, {payment.id for payment in (*order_payments, *payments_without_order)}, lapsed_ids

@@ -114,7 +114,8 @@ class AlertService:
         items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, order_ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
         payment_numbers = {
-            payment.id: payment.merchant_payment_id for payment in payments.find_by_ids(conn, payment_ids)
+            payment.id: payment.merchant_payment_id
+            for payment in payments.find_by_ids(conn, payment_ids, skips_unreadable=True)
         }
         return {
             alert.id: items.get(alert.id) or _make_case_item(alert, payment_numbers)

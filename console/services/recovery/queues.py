@@ -25,6 +25,7 @@ from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
 from console.services.recovery import queue_cursors
 from console.store.alerts import alerts
+from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
 from console.store.queues import chosen_records, queues
@@ -73,8 +74,8 @@ class QueueReader:
             read_records = self._read_page_in_default_order if order == DEFAULT_SORT_ORDER else self._read_sorted_page
             list_parts = (name, format_filter(record_filter), format_sort_order(order))
             position = None if after_cursor is None else list_cursors.parse_list_cursor(after_cursor, *list_parts)
-            records, last_position = read_records(conn, name, limit, position, choice)
-            records = self._complete_records(conn, records)
+            stored_records, next_position = read_records(conn, name, limit, position, choice)
+            records = self._complete_readable_records(conn, stored_records)
             owners = self._read_owners(conn, records)
             disagreements = (
                 self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
@@ -83,9 +84,7 @@ class QueueReader:
         return QueuePage(
             name,
             items,
-            list_cursors.format_list_cursor(last_position, *list_parts)
-            if last_position is not None and len(items) == limit
-            else None,
+            list_cursors.format_list_cursor(next_position, *list_parts) if next_position is not None else None,
             format_filter(record_filter),
             format_sort_order(order) if order != DEFAULT_SORT_ORDER else "",
         )
@@ -93,9 +92,9 @@ class QueueReader:
     def _read_page_in_default_order(
         self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in its default order, and the position of the last of
-        them (None if there are no records). `after_position` is the position in the cursor of the previous page;
-        `choice` contains the filter.
+        """Return the records of one page of the queue `name` in its default order, and the position at which the next
+        page begins (None after the last page). `after_position` is the position in the cursor of the previous page;
+        `choice` contains the filter. Rows that can't be read are left out, but the next page begins after them.
         """
         rows = queues.read_queue_page(
             conn,
@@ -105,19 +104,34 @@ class QueueReader:
             journal.list_lapsed_by_kind(conn),
             choice,
         )
-        return [record for _, record in rows], queue_cursors.format_queue_position(rows[-1][0]) if rows else None
+        next_position = queue_cursors.format_queue_position(rows[-1][0]) if len(rows) == limit else None
+        return [record for _, record in rows if record is not None], next_position
 
     def _read_sorted_page(
         self, conn: Connection, name: str, limit: int, after_position: str | None, choice: QueueChoice
     ) -> tuple[Sequence[QueuedRecord], str | None]:
-        """Return the records of one page of the queue `name` in the sort order of `choice`, and the position of the
-        last of them (None if there are no records). `after_position` is the position in the cursor of the previous
-        page."""
+        """Return the records of one page of the queue `name` in the sort order of `choice`, and the position at which
+        the next page begins (None after the last page). `after_position` is the position in the cursor of the
+        previous page. Rows that were deleted meanwhile or can't be read are left out, but the next page begins after
+        them."""
         position = queue_cursors.parse_sorted_queue_position(after_position, choice.order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
-        return [record for _, record in rows], queue_cursors.format_sorted_queue_position(
-            rows[-1][0]
-        ) if rows else None
+        next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
+        return [record for _, record in rows if record is not None], next_position
+
+    def _complete_readable_records(self, conn: Connection, records: Sequence[QueuedRecord]) -> Sequence[QueuedRecord]:
+        """Return the records with their relations. Leave out a record if a related row, such as a payment of an
+        order, can't be read: its explanation would be wrong without this row."""
+        try:
+            return self._complete_records(conn, records)
+        except unreadable_rows.READ_ERRORS:
+            return unreadable_rows.read_readable_rows(
+                "related rows",
+                records,
+                lambda record: self._complete_records(conn, [record])[0],
+                lambda record: (get_record_kind(record), record.id),
+                lambda record: f"{get_record_kind(record)} {record.id}",
+            )
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""

@@ -198,13 +198,12 @@ def _make_work_rank_sql(queries: RecordTableQueries) -> ColumnElement[Any]:
 def _read_records(
     conn: Connection, queries: RecordTableQueries, ids: Sequence[int], search: RecordSearch
 ) -> tuple[QueuedRecord, ...]:
-    """Return the records with these ids in the given order. A record that was deleted meanwhile is left out."""
+    """Return the records with these ids in the given order. A record that was deleted meanwhile, or whose row this
+    program can't read, is left out."""
     if not ids:
         return ()
     rows = conn.execute(queries.rows_query.where(queries.id.in_(sorted(ids)))).all()
-    records = {
-        record.id: record for record in queries.read_records(conn, rows, get_lapsed_ids(queries, search.lapsed_ids))
-    }
+    records = queries.read_readable_records(conn, rows, get_lapsed_ids(queries, search.lapsed_ids))
     return tuple(records[row_id] for row_id in ids if row_id in records)
 
 

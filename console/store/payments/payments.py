@@ -16,7 +16,7 @@ from console.domain.payments.records import Payment
 from console.domain.payments.states import PAYMENT_TRANSITIONS, PaymentState
 from console.domain.records import Certainty, Work
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
@@ -166,16 +166,20 @@ def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] 
 
 
 def find_by_orders(
-    conn: Connection, order_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    order_ids: Collection[int],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Payment, ...]:
     """Return all payments of these orders, newest first. `lapsed_ids` are the ids of payments whose call has lapsed
-    (its process crashed or froze); these payments are returned with an unknown outcome.
+    (its process crashed or froze); these payments are returned with an unknown outcome. For `skips_unreadable` see
+    `select_records`.
     """
-    return (
-        select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, {"order_ids": sorted(order_ids)}, lapsed_ids)
-        if order_ids
-        else ()
-    )
+    if not order_ids:
+        return ()
+    values = {"order_ids": sorted(order_ids)}
+    return select_records(conn, _PAYMENTS_OF_ORDERS_QUERY, values, lapsed_ids, skips_unreadable=skips_unreadable)
 
 
 def find_by_corporation(
@@ -205,9 +209,11 @@ def list_due_payments(
     conn: Connection, reasons: Collection[str], now: datetime, limit: int, excluded_providers: Collection[str] = ()
 ) -> tuple[Payment, ...]:
     """Return at most `limit` payments whose scheduled work has one of these reasons and whose due time has come,
-    sorted by due time, without those at `excluded_providers`."""
+    sorted by due time, without those at `excluded_providers`. Rows that can't be read are left out, so that one of
+    them doesn't stop the work on the others."""
     parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
-    return select_records(conn, _DUE_PAYMENTS_QUERY, {**parameters, "excluded_providers": sorted(excluded_providers)})
+    values = {**parameters, "excluded_providers": sorted(excluded_providers)}
+    return select_records(conn, _DUE_PAYMENTS_QUERY, values, skips_unreadable=True)
 
 
 def get_all_rows_query() -> Select[Any]:
@@ -216,22 +222,42 @@ def get_all_rows_query() -> Select[Any]:
 
 
 def find_by_ids(
-    conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    ids: Collection[int],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Payment, ...]:
     """Return the payments with these ids, in any order. `lapsed_ids` are the ids of records whose call has lapsed
-    (its process crashed or froze); these records are returned with an unknown outcome.
+    (its process crashed or froze); these records are returned with an unknown outcome. For `skips_unreadable` see
+    `select_records`.
     """
-    return select_records(conn, _PAYMENTS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
+    if not ids:
+        return ()
+    values = {"ids": sorted(ids)}
+    return select_records(conn, _PAYMENTS_BY_ID_QUERY, values, lapsed_ids, skips_unreadable=skips_unreadable)
 
 
 def select_records(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    query: Select[Any],
+    values: Mapping[str, object],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Payment, ...]:
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     payments. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
-    are returned with an unknown outcome.
+    are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
+    read and report them (`unreadable_rows`). Only a list for people may do so: a sum or a rule would be wrong without
+    them.
     """
-    return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))
+    rows = conn.execute(query, values)
+    if not skips_unreadable:
+        return tuple(make_record(row, lapsed_ids) for row in rows)
+    return unreadable_rows.read_readable_rows(
+        payments.name, rows, lambda row: make_record(row, lapsed_ids), lambda row: (PAYMENT_KIND, row.id)
+    )
 
 
 def _find_first_payment(

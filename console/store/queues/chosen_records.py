@@ -66,10 +66,10 @@ def read_sorted_page(
     limit: int,
     lapsed_ids: LapsedIds,
     choice: QueueChoice,
-) -> tuple[tuple[SortPosition, QueuedRecord], ...]:
+) -> tuple[tuple[SortPosition, QueuedRecord | None], ...]:
     """Return at most `limit` records of the queue `name` that the filter of `choice` selects, with their
     positions, in the sort order of `choice`. `after_position` is the last position of the previous page; None for the
-    first page.
+    first page. A record that was deleted meanwhile, or whose row this program can't read, is None.
     """
     positions: list[SortPosition] = []
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
@@ -182,20 +182,18 @@ def _make_comes_after_condition(
 
 def _read_records(
     conn: Connection, positions: Sequence[SortPosition], lapsed_ids: LapsedIds
-) -> Iterator[tuple[SortPosition, QueuedRecord]]:
+) -> Iterator[tuple[SortPosition, QueuedRecord | None]]:
     """Read the records at these positions by one query for each kind, and yield them with their positions in the
-    given order. A record that was deleted meanwhile is left out."""
+    given order; None for a record that was deleted meanwhile or can't be read."""
     records: dict[tuple[int, int], QueuedRecord] = {}
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(kind_queries.rows_query.where(kind_queries.id.in_(ids))).all()
-            records_of_kind = kind_queries.read_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
-            records |= {(kind_index, record.id): record for record in records_of_kind}
+            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            records |= {(kind_index, record_id): record for record_id, record in found.items()}
     for position in positions:
-        record = records.get((position.kind_index, position.id))
-        if record is not None:
-            yield position, record
+        yield position, records.get((position.kind_index, position.id))
 
 
 def count_chosen_records(

@@ -61,10 +61,11 @@ def read_queue_page(
     limit: int,
     lapsed_ids: LapsedIds,
     choice: QueueChoice = UNFILTERED_CHOICE,
-) -> tuple[tuple[QueuePosition, QueuedRecord], ...]:
+) -> tuple[tuple[QueuePosition, QueuedRecord | None], ...]:
     """Return at most `limit` records of the queue `name` with their positions. They are sorted by work state
     (needs_review first), then by age over all kinds, the oldest first. `after_position` is the last position of the
-    previous page; None for the first page. The function uses only the filter of `choice`, not its sort order.
+    previous page; None for the first page. The function uses only the filter of `choice`, not its sort order. A row
+    that this program can't read has a position and, in place of the record, None.
     """
     entries: list[tuple[QueuePosition, Row[Any]]] = []
     for rank, kind_queries in enumerate(QUEUE_TABLES):
@@ -89,20 +90,16 @@ def _get_entry_position(position_and_row: tuple[QueuePosition, Row[Any]]) -> Que
 
 def _read_records(
     conn: Connection, entries: Sequence[tuple[QueuePosition, Row[Any]]], lapsed_ids: LapsedIds
-) -> Iterator[tuple[QueuePosition, QueuedRecord]]:
+) -> Iterator[tuple[QueuePosition, QueuedRecord | None]]:
     """Convert the rows into records by one call for each kind, and yield the records with their positions in the
-    order of `entries`."""
-    records: dict[QueuePosition, QueuedRecord] = {}
+    order of `entries`; None for a row that can't be read."""
+    records: dict[tuple[int, int], QueuedRecord] = {}
     for rank, kind_queries in enumerate(QUEUE_TABLES):
-        positions_of_kind = [position for position, _ in entries if position.kind_index == rank]
         rows = [row for position, row in entries if position.kind_index == rank]
         if rows:
-            records |= zip(
-                positions_of_kind,
-                kind_queries.read_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids)),
-                strict=True,
-            )
-    return ((position, records[position]) for position, _ in entries)
+            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            records |= {(rank, record_id): record for record_id, record in found.items()}
+    return ((position, records.get((position.kind_index, position.id))) for position, _ in entries)
 
 
 def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> AbstractSet[int]:

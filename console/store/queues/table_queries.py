@@ -31,6 +31,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.records import CreditCheck, WorkState
+from console.store.database import unreadable_rows
 from console.store.queues import filter_sql
 from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
 from console.store.queues.record_columns import RecordColumns, ShownColumns
@@ -134,6 +135,24 @@ class RecordTableQueries:
                 statements = _make_page_queries(self, ranges, has_one_state=True)
                 rows += self._read_rows_after(conn, statements, start_key, limit - len(rows), frozenset())
         return rows
+
+    def read_readable_records(
+        self, conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int]
+    ) -> dict[int, QueuedRecord]:
+        """Return the records of these rows of `rows_query` by their ids. A row that this program can't read, for
+        example because a newer program wrote its state, is left out and reported (`unreadable_rows`); the other rows
+        are read one by one then."""
+        try:
+            records = self.read_records(conn, rows, lapsed_ids)
+        except unreadable_rows.READ_ERRORS:
+            records = unreadable_rows.read_readable_rows(
+                self.id.table.name,
+                rows,
+                lambda row: self.read_records(conn, [row], lapsed_ids)[0],
+                lambda row: (self.kind, row.id),
+                lambda row: row.id,
+            )
+        return {record.id: record for record in records}
 
     def make_filter_conditions(
         self, choice: QueueChoice, lapsed_ids: AbstractSet[int]
