@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import TypeVar
 
+from console.domain.annotations.person_texts import is_blank
 from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationNumber, read_number
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, is_valid_credit_check_id
@@ -270,7 +271,7 @@ def _read_corporation_number(value: object) -> str | None:
 def _read_company_name(value: object) -> str | None:
     """Return the complete company name in a report of AlarmBox; None if it is blank or no text. An unpaired
     surrogate, which JSON allows and the database can't store, becomes `?`."""
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or is_blank(value):
         return None
     return value.encode("utf-8", "replace").decode()
 

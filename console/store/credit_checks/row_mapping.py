@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from console.domain.annotations.person_texts import is_blank
 from console.domain.calendar_days import convert_to_utc
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
@@ -75,7 +76,7 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int]) -> CreditCheck
         certainty=Certainty(certainty),
         work=work,
         credit_check_id=id_at_provider,
-        company_name=name,
+        company_name=None if isinstance(name, str) and is_blank(name) else name,
         result=result,
         purchased_at=_read_as_utc(purchased_at, dates_zone),
         expired_at=_read_as_utc(expired_at, dates_zone),

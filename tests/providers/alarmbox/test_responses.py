@@ -288,6 +288,7 @@ INCOMPLETE_CHECKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "ng": ({"result": "ng"}, {"result": "ng"}),
     "null name": ({"corporation_name": None}, {"company_name": None}),
     "blank name": ({"corporation_name": " \u3000"}, {"company_name": None}),
+    "name of invisible characters": ({"corporation_name": "\u200b\u3164"}, {"company_name": None}),
     "name as list": ({"corporation_name": ["x"]}, {"company_name": None}),
     "half a surrogate pair in the name": ({"corporation_name": "a\ud83d"}, {"company_name": "a?"}),
     "long name": ({"corporation_name": "長" * 300}, {"company_name": "長" * 300}),

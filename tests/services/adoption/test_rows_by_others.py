@@ -94,6 +94,15 @@ def test_a_row_in_another_spelling_holds_its_claim_among_many_unadopted_rows(
     assert vendor.charges == []
 
 
+@pytest.mark.parametrize("name", ["", " ", "\u3000\u3000", "\u200b"])
+def test_a_blank_company_name_is_no_name(console: Console, place: Place, name: str) -> None:
+    """A name of white space or invisible characters is read as missing, so that a screen shows the official name or
+    the number in its place and not an empty title.
+    """
+    row = insert_as_other_application(place, credit_check_id=77, company_name=name)
+    assert console.credit_checks.read_credit_check(row).record.company_name is None
+
+
 def test_an_expired_row_in_another_spelling_can_be_renewed(console: Console, place: Place) -> None:
     """The other application wrote a row with the number in another spelling, and the row's validity has ended. A new
     purchase is possible only as a renewal; the renewal supersedes the row.
