@@ -29,6 +29,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 from console.domain.errors.details import PossibleRepeatDetail
 from console.domain.process import interrupts
+from console.domain.reason import ForeignText
 from console.services.desk_requests.arguments import read_arguments
 from console.services.desk_requests.commands import FILE_PLACEHOLDER_KEY, DeskRequestForm
 from console.services.desk_requests.own_requests import (
@@ -329,10 +330,13 @@ def _format_arguments(arguments: tuple[object, ...]) -> str:
 
 
 def _read_file_content(path: Path) -> bytes:
-    """Return the content of a file. Raises no_evidence if it has more than LARGEST_FILE_BYTES, OSError if it can't
-    be read."""
-    with open_ordinary_file(path) as file:
-        content = file.read(LARGEST_FILE_BYTES + 1)
+    """Return the content of a file. Raises no_evidence if it can't be read, as a desk that acts itself does, or if
+    it has more than LARGEST_FILE_BYTES."""
+    try:
+        with open_ordinary_file(path) as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConsoleError(ErrorCode.NO_EVIDENCE, {"file": str(path), "problem": ForeignText(str(error))}) from error
     if len(content) > LARGEST_FILE_BYTES:
         raise ConsoleError(ErrorCode.NO_EVIDENCE, {"problem": "too_large", "largest": LARGEST_FILE_BYTES})
     return content

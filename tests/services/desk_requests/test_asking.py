@@ -269,7 +269,7 @@ def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -
 
 def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
     """The worker gets the file that a person gives with a decision, and stores it as evidence. The request of a
-    second person decides.
+    second person decides. A file that can't be read is refused, as at a desk that acts itself.
     """
     (number,) = invent_numbers(1, seed=7)
     start_team_mode(place, "op-a", "lead-b")
@@ -288,6 +288,12 @@ def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbo
         record = unknown.value.detail["record"]
         assert isinstance(record, CreditCheck)
         reason = StatedReason(DecisionReason.NOT_LISTED, "20 purchases there")
+        missing, folder = tmp_path / "missing.txt", tmp_path
+        for path in (missing, folder):
+            refused = call_for_refusal(
+                lambda path=path: maker.recovery.resolve("credit-check", record.id, "error", path, reason=reason)  # type: ignore[misc]
+            )
+            assert (refused.code, refused.detail["file"]) == ("no_evidence", str(path))
         first = maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
         with answer_password_prompts(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")
