@@ -28,6 +28,7 @@ from console.views.presenters import records as case_words
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import ApprovalsRoute, QueuesRoute, RecordRef, make_route_to_record
+from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
@@ -381,10 +382,16 @@ class ApprovalsPage(Page):
         self.context.run_read(
             lambda services: services.refunds.read_refund(id),
             lambda details: self._show_details(id, details),
-            self.show_reading_failure,
+            lambda failure: self._show_details_failure(id, failure),
             caller=self,
             key=("refund", "show", id),
         )
+
+    def _show_details_failure(self, id: int, failure: Failure) -> None:
+        """Show that the refund with this id could not be read. Do nothing if the person has selected another request
+        meanwhile, because its data may be up to date and its decisions possible."""
+        if id == self.refund_id:
+            self.show_reading_failure(failure)
 
     def _show_details(self, id: int, details: RefundDetails) -> None:
         if id != self.refund_id:

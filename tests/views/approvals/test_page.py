@@ -2,8 +2,10 @@
 shown and the provider's answer is recent.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
@@ -12,8 +14,15 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from console.domain.error_reasons import NotAllowedReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments.consistency import compute_money_parts, find_money_part_of_refund
-from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary, RiskSignal, RuleCheck
+from console.domain.payments.service_results import (
+    ApprovalInbox,
+    RefundDetails,
+    RefundRequestSummary,
+    RiskSignal,
+    RuleCheck,
+)
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
 from console.domain.service_results import AllowedAction
@@ -26,6 +35,7 @@ from console.views.theme.theme import Appearance
 from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
 
@@ -173,6 +183,42 @@ def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: obj
     assert page.disabled_reason_label.plain == page.withdraw_button.reason != ""
     page._show_details(own.id, make_view(own, actions=(AllowedAction("withdraw", True),)))
     assert page.withdraw_button.isEnabled()
+
+
+class OneReadableRefund:
+    """Services that only read refunds: the refund 10. Reading any other one fails."""
+
+    @property
+    def refunds(self) -> "OneReadableRefund":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def read_refund(self, id: int) -> RefundDetails:
+        if id != 10:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+        return make_view(make_refund(id=10, maker="op-c"))
+
+
+def test_a_late_failure_of_another_request_disables_no_decision(appearance: object) -> None:
+    """The read of a request fails after the person has selected another request, whose data is already shown. The
+    page doesn't call this data outdated and keeps its decisions.
+    """
+    page = ApprovalsPage(make_window_context())
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.context.store_services(OneReadableRefund())  # type: ignore[arg-type]  # refunds alone
+    page.show_refund(9)
+    page.show_refund(10)
+    runner._queue.reverse()  # the answer about the second request comes first
+    runner.execute_oldest_task()
+    assert page.reject_button.isEnabled()
+    runner.execute_oldest_task()
+    assert "failed" not in page.list_bar_names()
+    assert (page.find_outdated_reason(), page.reject_button.isEnabled()) == ("", True)
+    page.show_refund(9)
+    runner.execute_oldest_task()
+    assert "failed" in page.list_bar_names()
 
 
 def test_no_request_moves_under_the_pointer(appearance: object) -> None:
