@@ -51,10 +51,8 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _make_mutant(
         "an export is not in the trail",
         _SERVICE,
-        "        self._context.write(\n            lambda tx: self._context.record_audit(\n"
-        "                tx, _LIST_EXPORT_AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_AUDIT_SUBJECT_KIND\n"
-        "            )\n        )\n",
-        "",
+        "publish_with_audit_entry(draft, write_audit_entry)",
+        "draft.publish()",
     ),
     _make_mutant(
         "amounts are exported in minor units",

@@ -7,21 +7,21 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from console.domain.exports.tables import FORMULA_CHARACTERS
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import ExportEntryWriter, open_new_file, publish_with_audit_entry
 
 
 def write_csv(
     path: Path,
     header_rows: Sequence[Sequence[str]],
     rows: Iterable[Sequence[str]],
-    before_publishing: Callable[[int, str], object] = lambda _row_count, _sha256: None,
+    make_entry_writer: Callable[[int, str], ExportEntryWriter],
 ) -> int:
     """Write `header_rows` and then `rows` to the new CSV file `path`, which only the present user of the machine can
-    read. Return the number of `rows`. `before_publishing` is called with this number and the SHA-256 of the complete
-    file, before the file gets its name.
+    read. Return the number of `rows`. `make_entry_writer` is called with this number and the SHA-256 of the complete
+    file, and returns the function that writes the audit entry about the file.
 
-    The file gets its name only when it is complete. Raises usage if the file exists, and storage_full if the file
-    can't be written.
+    The file gets its name only when it is complete and the entry is written. Raises usage if the file exists, and
+    storage_full if the file can't be written.
     """
     row_count = 0
     with open_new_file(path) as draft:
@@ -34,8 +34,8 @@ def write_csv(
                 row_count += 1
         finally:
             text_file.detach()  # writes the buffered text; the draft closes the file
-        before_publishing(row_count, draft.compute_length_and_sha256()[1])
-        draft.publish()
+        sha256 = draft.compute_length_and_sha256()[1]
+        publish_with_audit_entry(draft, make_entry_writer(row_count, sha256))
     return row_count
 
 

@@ -18,9 +18,11 @@ from console.domain.records import AuditEntry
 from console.services.audit.csv_file import write_csv
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.process.context import ServiceContext, holds_request_id
+from console.services.process.new_file import ExportEntryWriter
 from console.settings.private_files import open_ordinary_file
 from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
+from console.store.database.engine import Transaction
 from console.store.operations.request_ids import RequestIdUse
 from console.store.records import any_record
 
@@ -111,21 +113,30 @@ class AuditService:
     def _export_entries(self, path: Path) -> int:
         visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
-            rows = write_csv(
+            return write_csv(
                 path,
                 [_AUDIT_CSV_COLUMNS],
                 map(_make_csv_cells, audit.iterate_entries(conn, person=visible_person)),
-                self._store_file_under_request_id,
+                self._make_export_entry_writer,
             )
-        self._opening_log.record_opening(AuditAction.AUDIT_EXPORTED, "audit", None)
-        return rows
 
-    def _store_file_under_request_id(self, row_count: int, sha256: str) -> None:
-        """Store the number of rows and the SHA-256 of an exported file in the row of the call's request id, before
-        the file gets its name; do nothing if the call has no request id."""
-        if holds_request_id():
-            file_id = f"{row_count}-{sha256[:_DIGEST_CHARACTERS]}"
-            self._context.write(lambda tx: self._context.bind_to_request_id(tx, _EXPORTED_FILE_KIND, file_id))
+    def _make_export_entry_writer(self, row_count: int, sha256: str) -> ExportEntryWriter:
+        """Return the function that writes the audit entry about an exported file with this number of rows and this
+        SHA-256. The function also stores both in the row of the call's request id, if the call has one."""
+        context = self._context
+
+        def write_entry_in_transaction(tx: Transaction, result: str, reason: ErrorCode | None) -> None:
+            if result == "done" and holds_request_id():  # before the entry, which stores no number of rows there
+                context.bind_to_request_id(tx, _EXPORTED_FILE_KIND, f"{row_count}-{sha256[:_DIGEST_CHARACTERS]}")
+            facts = {"n": row_count, "sha256": sha256}
+            context.record_audit(
+                tx, AuditAction.AUDIT_EXPORTED, None, facts, kind=_EXPORTED_FILE_KIND, result=result, reason=reason
+            )
+
+        def write_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+            context.write(lambda tx: write_entry_in_transaction(tx, result, reason))
+
+        return write_entry
 
     def _find_person_limited_to_own_entries(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the

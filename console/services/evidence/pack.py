@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
@@ -37,7 +37,7 @@ from console.services.evidence.timeline import (
     read_related_records,
 )
 from console.services.process.context import ServiceContext
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import open_new_file, publish_with_audit_entry
 from console.services.records.completer import RecordsCompleter
 from console.services.registry.facts import read_facts_of_record
 from console.settings.unfinished_files import UnfinishedFile
@@ -173,9 +173,16 @@ class EvidencePackWriter:
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_length_and_sha256()
         facts = {"sha256": digest, "bytes": size, "files": content.files}
-        context.write(lambda tx: context.record_audit(tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind))
-        context.failpoints.reach("before_pack_named")
-        pack_draft.publish()
+
+        def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+            context.write(
+                lambda tx: context.record_audit(
+                    tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind, result=result, reason=reason
+                )
+            )
+            context.failpoints.reach("before_pack_named")
+
+        publish_with_audit_entry(pack_draft, write_audit_entry)
         return WrittenPack(str(pack_draft.final_path), size, digest, content.files, content.left_out)
 
 

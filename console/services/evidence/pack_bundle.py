@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -22,7 +23,7 @@ from console.services.evidence.pack import EvidencePackWriter, PackContent, iter
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, FileDigest, PackWriter, encode_json
 from console.services.evidence.pack_text import encode_bundle_verification_text
 from console.services.process.context import ServiceContext
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import open_new_file, publish_with_audit_entry
 from console.settings.unfinished_files import UnfinishedFile
 from console.store.database.engine import Transaction
 
@@ -161,21 +162,25 @@ class EvidenceBundleWriter:
         )
         size, digest = draft.compute_length_and_sha256()
 
-        def write_audit_entries_of_export(tx: Transaction) -> None:
-            facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
-            context.record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
-            for bundled_pack in written_packs:
-                content, pack_digest = bundled_pack.content, bundled_pack.digest
-                pack_facts = {
-                    "sha256": pack_digest.sha256,
-                    "bytes": pack_digest.bytes,
-                    "files": content.files,
-                    "bundle": digest,
-                }
-                context.record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
+        def write_audit_entries(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+            record_audit = partial(context.record_audit, result=result, reason=reason)
 
-        context.write(write_audit_entries_of_export)
-        draft.publish()
+            def write_entries_of_bundle_and_packs(tx: Transaction) -> None:
+                facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
+                record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
+                for bundled_pack in written_packs:
+                    content, pack_digest = bundled_pack.content, bundled_pack.digest
+                    pack_facts = {
+                        "sha256": pack_digest.sha256,
+                        "bytes": pack_digest.bytes,
+                        "files": content.files,
+                        "bundle": digest,
+                    }
+                    record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
+
+            context.write(write_entries_of_bundle_and_packs)
+
+        publish_with_audit_entry(draft, write_audit_entries)
         omitted_names = [bundled_pack.digest.name for bundled_pack in bundled_packs if bundled_pack.is_left_out]
         omitted_names += [
             f"{bundled_pack.digest.name}/{part}"

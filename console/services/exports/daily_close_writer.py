@@ -20,8 +20,7 @@ from console.services.audit import refusals
 from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
-from console.services.process.failure_suppression import log_and_suppress
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import open_new_file, publish_with_audit_entry
 
 _DAILY_CLOSE_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
 
@@ -67,19 +66,16 @@ class DailyCloseWriter:
                 "format": document_format.value,
                 "sha256": sha256,
             }
-            draft.write_to_disk()  # before the entry: a full disk is found here
-            self._write_audit_entry(subject, {**make_close_facts(daily_close), **file_facts})
-            try:
-                draft.publish()
-            except OSError as error:
-                code = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
-                with log_and_suppress("audit of a daily close without a file"):
-                    self._write_audit_entry(subject, file_facts, result="failed", reason=code)
-                raise
+
+            def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+                close_facts = make_close_facts(daily_close) if result == "done" else {}
+                self._write_audit_entry(subject, {**close_facts, **file_facts}, result=result, reason=reason)
+
+            publish_with_audit_entry(draft, write_audit_entry)
             return WrittenDailyClose(str(draft.final_path), size, sha256, daily_close)
 
     def _write_audit_entry(
-        self, subject: str, facts: Mapping[str, object], *, result: str = "done", reason: ErrorCode | None = None
+        self, subject: str, facts: Mapping[str, object], *, result: str, reason: ErrorCode | None
     ) -> None:
         self._context.write(
             lambda tx: self._context.record_audit(

@@ -13,7 +13,7 @@ from console.services.audit import refusals
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import ServiceContext
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import open_new_file, publish_with_audit_entry
 from console.settings.unfinished_files import UnfinishedFile
 
 RowCountReporter = Callable[[int], None]
@@ -76,12 +76,16 @@ class ExportService:
             "n": rows.count,
             "sha256": sha256,
         }
-        self._context.write(
-            lambda tx: self._context.record_audit(
-                tx, _LIST_EXPORT_AUDIT_ACTION, request.name.value, facts, kind=_EXPORT_AUDIT_SUBJECT_KIND
+
+        def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+            context, name, kind = self._context, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND
+            context.write(
+                lambda tx: context.record_audit(
+                    tx, _LIST_EXPORT_AUDIT_ACTION, name, facts, kind=kind, result=result, reason=reason
+                )
             )
-        )
-        draft.publish()
+
+        publish_with_audit_entry(draft, write_audit_entry)
         return WrittenExport(str(draft.final_path), rows.count, size)
 
 

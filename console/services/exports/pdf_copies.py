@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
-from console.services.process.new_file import open_new_file
+from console.services.process.new_file import open_new_file, publish_with_audit_entry
 
 _PDF_SAVED_AUDIT_ACTION = AuditAction.CREDIT_CHECK_PDF_SAVED
 
@@ -54,6 +54,14 @@ class PdfCopyWriter:
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})
             facts = {"sha256": written_sha256, "bytes": size}
-            self._context.write(lambda tx: self._context.record_audit(tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts))
-            draft.publish()
+
+            def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+                context = self._context
+                context.write(
+                    lambda tx: context.record_audit(
+                        tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts, result=result, reason=reason
+                    )
+                )
+
+            publish_with_audit_entry(draft, write_audit_entry)
             return SavedPdf(str(draft.final_path), size, written_sha256)

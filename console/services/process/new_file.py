@@ -1,4 +1,5 @@
-"""Write the new file of an export. The file gets its name only when it is complete."""
+"""Write the new file of an export, with an audit entry. The file gets its name only when it is complete and the entry
+is written."""
 
 import errno
 import os
@@ -6,15 +7,23 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
+from console.services.process.failure_suppression import log_and_suppress
 from console.settings.unfinished_files import UnfinishedFile, open_unfinished_file
 
 if TYPE_CHECKING:
     from console.domain.errors.details import UsageDetail
+
+
+class ExportEntryWriter(Protocol):
+    """Function that writes the audit entry about an exported file. With the result `failed` and a reason, the entry
+    says that the file of the earlier entry could not get its name."""
+
+    def __call__(self, *, result: str = "done", reason: ErrorCode | None = None) -> None: ...
 
 
 @contextmanager
@@ -43,6 +52,21 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
         raise ConsoleError(
             ErrorCode.STORAGE_FULL, {"file": str(path), "problem": ForeignText(trouble.strerror or str(trouble))}
         ) from trouble
+
+
+def publish_with_audit_entry(draft: UnfinishedFile, write_audit_entry: ExportEntryWriter) -> None:
+    """Write the content of the draft to the disk, write the audit entry about it, and give the file its name. So
+    there is no file without an entry, and a full disk is found before the entry. If the file can't get its name,
+    write a second entry with the result `failed`, and raise the OSError."""
+    draft.write_to_disk()
+    write_audit_entry()
+    try:
+        draft.publish()
+    except OSError as error:
+        reason = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
+        with log_and_suppress("audit of a file without a name"):
+            write_audit_entry(result="failed", reason=reason)
+        raise
 
 
 def _may_be_folder(path: Path) -> bool:

@@ -5,10 +5,11 @@ and check that a cancelled export leaves no file.
 import csv
 import stat
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import partial
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,10 @@ from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
 from console.services.exports.workbook import write_workbook
 from console.services.process.context import act_as
+from console.settings.unfinished_files import UnfinishedFile
+from console.store.audit import trail
 from console.wiring.exports import make_export_table
+from console.wording import audit_words
 from console.wording import reports as report_words
 from console.wording.exports.columns import convert_amount_to_major_units
 from console.wording.exports.records import make_record_columns
@@ -284,6 +288,78 @@ def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> 
     assert desk.console.audit.list_entries(1)[0].id == entries
     written = desk.console.exports.write(ExportRequest(ListName.ALERTS), folder / "list.xlsx", "en")
     assert stat.S_IMODE(Path(written.file).stat().st_mode) == 0o600
+
+
+def write_alerts(desk: SampleDesk, file: Path) -> object:
+    return desk.console.exports.write(ExportRequest(ListName.ALERTS), file, "en")
+
+
+def find_pdf_owner(desk: SampleDesk) -> int:
+    """Return the id of a credit check that has a PDF."""
+    with desk.console._context.database.read() as conn:
+        query = "SELECT MIN(id) FROM hansha_alarmbox_credit_checks WHERE pdf_file_path IS NOT NULL"
+        return int(conn.exec_driver_sql(query).scalar_one())
+
+
+def write_audit_trail(desk: SampleDesk, file: Path) -> object:
+    return desk.console.audit.export_csv(file)
+
+
+def save_pdf(desk: SampleDesk, file: Path) -> object:
+    return desk.console.pdf_copy_writer.save(find_pdf_owner(desk), file)
+
+
+def write_pack(desk: SampleDesk, file: Path) -> object:
+    return desk.console.recovery.write_evidence_pack("credit-check", find_pdf_owner(desk), file)
+
+
+def write_bundle(desk: SampleDesk, file: Path) -> object:
+    return desk.console.recovery.write_evidence_bundle([("credit-check", str(find_pdf_owner(desk)))], file)
+
+
+FILE_WRITERS: dict[str, tuple[str, Callable[[SampleDesk, Path], object]]] = {
+    "list.exported": ("a.csv", write_alerts),
+    "audit.exported": ("a.csv", write_audit_trail),
+    "credit-check.pdf_saved": ("a.pdf", save_pdf),
+    "evidence_pack.exported": ("a.zip", write_pack),
+    "evidence_bundle.exported": ("a.zip", write_bundle),
+}
+"""By audit action: the name of a file, and the function that writes it."""
+
+
+@pytest.mark.parametrize("action", FILE_WRITERS)
+def test_a_file_that_gets_no_name_has_an_entry_that_says_so(
+    desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """If another program creates the file while the export writes, the export is refused. The audit entry about the
+    export is followed by one with the result `failed`, and the sentence of that entry says that there is no file.
+    """
+    name, write_file = FILE_WRITERS[action]
+    write_to_disk = UnfinishedFile.write_to_disk
+
+    def take_name_and_write(draft: UnfinishedFile) -> None:
+        draft.final_path.touch()
+        write_to_disk(draft)
+
+    monkeypatch.setattr(UnfinishedFile, "write_to_disk", take_name_and_write)
+    assert call_for_refusal_code(lambda: write_file(desk, tmp_path / name)) == "usage"
+    assert (tmp_path / name).stat().st_size == 0
+    failed, written = [entry for entry in desk.console.audit.list_entries(10) if entry.what == action][:2]
+    assert (written.result, failed.result, failed.reason) == ("done", "failed", "usage")
+    assert written.detail["sha256"] == failed.detail["sha256"]
+    assert "could not be made" in audit_words.format_audit_action(failed, "en")
+
+
+def test_each_export_of_the_audit_trail_has_its_entry(desk: SampleDesk, tmp_path: Path) -> None:
+    """Each of two exports of the audit trail has an entry with the number of rows and the SHA-256 of its file. The
+    entry is written before the file gets its name, so that no kill of the process leaves a file without an entry.
+    """
+    files = [tmp_path / name for name in ("a.csv", "b.csv")]
+    counts = [desk.console.audit.export_csv(file) for file in files]
+    with desk.console._context.database.read() as conn:
+        entries = [one for one in trail.list_newest_entries(conn, limit=10) if one.what == "audit.exported"][1::-1]
+    assert [entry.detail["n"] for entry in entries] == counts
+    assert [entry.detail["sha256"] for entry in entries] == [sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def test_a_refused_export_writes_no_file(desk: SampleDesk, tmp_path: Path) -> None:
