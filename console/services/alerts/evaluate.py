@@ -16,6 +16,7 @@ from console.domain.alerts.events import EventName
 from console.domain.alerts.rules import ALERT_RULES, LONGEST_GRACE_PERIOD, BrokenRule, find_broken_rule
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import CLOCK_TOLERANCE
+from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.tasks.intervals import get_interval
@@ -98,8 +99,26 @@ class AlertRuleEvaluator:
         """Evaluate the alert rules for the orders of this run, and update the alerts about providers, queues and
         clocks. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting
         person may not run due tasks.
+
+        If one of these checks fails because of a value that it can't read, the others still run, and its exception is
+        raised after them. A ConsoleError, such as an unreachable database, ends the run at once.
         """
         self._context.require_right("due_tasks")
+        count, failures = 0, list[Exception]()
+        for update_alerts in (self._update_order_alerts, *(check.update_alerts for check in self._checks)):
+            try:
+                count += update_alerts()
+            except ConsoleError:
+                raise
+            except Exception as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return count
+
+    def _update_order_alerts(self) -> int:
+        """Evaluate the alert rules for the orders of this run. Return the number of alerts that were raised or
+        resolved."""
         with self._context.database.read() as conn:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
@@ -109,7 +128,7 @@ class AlertRuleEvaluator:
             batches
         ):  # a run that was stopped before its end begins at the same position again
             self._context.write(lambda tx: self._store_position(tx, next_position))
-        return sum(change_counts) + sum(check.update_alerts() for check in self._checks)
+        return sum(change_counts)
 
     def _store_position(self, tx: Transaction, position: ChangeFeedPosition) -> None:
         task = tasks.find_or_insert_task(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.alerts.queue_age import AGE_LIMITS
 from console.domain.alerts.rules import LONGEST_GRACE_PERIOD
 from console.services.alerts import evaluate as alerting
 from console.services.alerts.evaluate import AlertRuleEvaluator
@@ -279,3 +280,18 @@ def test_repeated_reads_of_all_orders_find_foreign_changes(
     rules_desk.run_alert_rules()  # begins at the first, and ends with what the feed knows
     rules_desk.change_order_as_shop("status = 'paid'")
     assert [rules_desk.run_alert_rules() for _ in range(3)] == [0, 0, 1]
+
+
+@pytest.mark.engines("sqlite")
+def test_an_unreadable_payment_stops_no_other_check(rules_desk: AlertRulesDesk) -> None:
+    """If the rules about orders fail because of a payment that this program can't read, the alerts about old queues
+    are still raised. The task fails afterwards, so that people get the alert about an overdue task.
+    """
+    payment = rules_desk.start_payment()
+    place = rules_desk.scene.place
+    place.drop_table_triggers("payments")
+    place.sql(f"UPDATE payments SET status = 'of_a_newer_version' WHERE id = {payment}")
+    rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(2 * AGE_LIMITS["pending"])
+    with pytest.raises(ValueError, match="of_a_newer_version"):
+        rules_desk.run_alert_rules()
+    assert place.sql("SELECT rule_id FROM alerts") == [("queue_age",)]
