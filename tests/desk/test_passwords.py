@@ -1,4 +1,4 @@
-"""The window of a person in team mode: each decision needs the password."""
+"""The window of a person in team mode, and of one who acts: each decision needs the password."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -28,15 +28,16 @@ from tests.support.pooled_databases import PooledDatabase
 from tests.support.team_mode import execute_desk_requests, get_password_of, start_team_mode
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """Yield a team whose people are in team mode, on a database of its own, because the tests change the rights of
-    its accounts.
+@pytest.fixture(params=["asks", "acts"])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
+    """Yield a team whose people are in team mode, and one whose people act themselves, on a database of its own,
+    because the tests change the rights of its accounts.
     """
     server_fixtures.require_server("mariadb")
     database = PooledDatabase(get_nodes("mariadb"))
     place = ServerPlace("mariadb", tmp_path, database)
-    start_team_mode(place, "op-a", "lead-b")
+    if request.param == "asks":
+        start_team_mode(place, "op-a", "lead-b")
     yield place
     database.drop_database()
 

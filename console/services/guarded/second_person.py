@@ -14,7 +14,8 @@ from console.domain.payments.records import Refund
 from console.domain.records import CreditCheck, Person
 from console.domain.recovery.decision_reasons import PersonEvidence
 from console.domain.recovery.records import WaitingProposal
-from console.services.process.context import ServiceContext, require_confirmation
+from console.services.guarded.confirmed_decisions import require_confirmed_decision
+from console.services.process.context import ServiceContext
 from console.store.access import operators as people
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -231,7 +232,7 @@ def _require_second_person(
                 **decision.refusal_facts,
             },
         )
-    require_confirmation()
+    require_confirmed_decision()
     if not is_number_agreed:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": decision.record, "reason": EvidenceMismatchReason.OTHER_ID}

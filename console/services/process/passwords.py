@@ -43,6 +43,11 @@ def is_password_typed() -> bool:
     return _is_password_typed.get()
 
 
+def can_read_password() -> bool:
+    """Return True if this thread has a function that reads passwords from the person."""
+    return _password_reader.get() is not None
+
+
 def read_typed_password() -> str:
     """Return the password that the person types. Raises not_allowed (reason `password_needed`) if this thread has no
     function that reads a password, or if the person typed an empty password.

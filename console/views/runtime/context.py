@@ -293,13 +293,14 @@ class WindowContext(QObject):
         """Return a function that runs the acting call with its request id. The function first waits until the id is
         stored on the disk, so that after a crash a new window finds the id; it waits at most
         _MAX_REQUEST_ID_STORING_SECONDS. While the call waits for a desk request, the function writes the id and the
-        state of that request to `request_wait`."""
+        state of that request to `request_wait`. A decision that needs the person's password is refused with
+        `password_needed` until the window has asked for it."""
         stored_event = self.person_values.write_changes()
 
         def run_with_request_id(services: "Console") -> T:
             if stored_event is not None:
                 stored_event.wait(_MAX_REQUEST_ID_STORING_SECONDS)
-            with report_request_state_to(request_wait):
+            with report_request_state_to(request_wait), use_password_reader(_read_no_password):
                 return call(services, request_id)
 
         return run_with_request_id
@@ -764,6 +765,11 @@ class _AttemptEnding(Generic[T]):
         else:
             message = self.context.format_failure(failure)
             self.context.toast_requested.emit(Toast(self.label, message, "square_bang", "bad"))
+
+
+def _read_no_password() -> None:
+    """Return None: the call has no password yet."""
+    return
 
 
 def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:

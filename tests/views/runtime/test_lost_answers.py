@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from PySide6.QtWidgets import QWidget
@@ -22,6 +23,7 @@ from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.domain.tasks.records import AlertItem, BulkAction, BulkRun
 from console.services.guarded.request_ids import require_valid_request_id
 from console.services.process.failpoints import Failpoints
+from console.services.process.passwords import use_password_reader
 from console.store.alerts import alerts
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
@@ -75,10 +77,12 @@ ACTING_CALLS = find_acting_calls()
 
 
 class ServicesWithLostAnswers:
-    """The real services. While `loses` is True, a call is executed and then its answer is lost."""
+    """The real services. While `loses` is True, a call is executed and then its answer is lost. On a server the
+    person types the right password for each call that asks for it.
+    """
 
     def __init__(self, console: Console) -> None:
-        self._console, self.loses = console, False
+        self._console, self.loses, self.database_url = console, False, console.settings.database_url
         self.sent: list[tuple[str, str, str | None]] = []
         self.endings: list[str] = []
 
@@ -99,7 +103,8 @@ class _Service:
         def note_and_call(*arguments: Any, **named: Any) -> Any:
             self._lossy.sent.append((self._name, method, named.get("request_id")))
             try:
-                return attribute(*arguments, **named)
+                with use_password_reader(lambda: unquote(urlsplit(self._lossy.database_url).password or "")):
+                    return attribute(*arguments, **named)
             except ConsoleError as refusal:
                 self._lossy.endings.append(refusal.code)
                 raise
