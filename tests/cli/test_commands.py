@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
+from console.app import open_console
 from console.cli.recovery import outcomes
+from console.domain.audit.actions import AuditAction
 from console.domain.errors import ConsoleError
 from console.domain.process import failpoint_names
 from console.sandbox.server import Sandbox
 from console.services.tasks.scheduler import Scheduler
+from console.settings.settings import Settings
+from console.store.audit.trail import NewAuditEntry
 from tests.cli.conftest import Terminal
 from tests.support.permissions import remove_permissions
 
@@ -334,6 +338,15 @@ def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp
     file = tmp_path / "trail.csv"
     assert terminal.json("audit", "export", str(file)).data["rows"] >= 2
     assert terminal.json("audit", "export", str(file)).exit_status_and_code == (2, "usage")
+
+
+def test_a_long_list_of_audit_entries_is_not_cut(terminal: Terminal) -> None:
+    """`audit list` returns as many entries as its option `--limit` says, because its answer has no cursor."""
+    entry = NewAuditEntry("op-a", AuditAction.PAYMENT_OPENED, "payment", 1)
+    with open_console(Settings.load(terminal.env)) as console:
+        context = console._context
+        context.write(lambda tx: context.audit.record_all(tx, [entry] * 1_100))
+    assert len(terminal.json("audit", "list", "--limit", "1050").data["entries"]) == 1_050
 
 
 def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:

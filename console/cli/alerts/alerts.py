@@ -87,8 +87,12 @@ def _find_alert_corporation_number(record: "Alert") -> str | None:
 
 
 def _build_alert_list_json(listed: AlertList, translate: Translate) -> JsonObject:
-    """Return the answer of `alerts list` as a JSON object."""
-    return {"alerts": [build_alert_json(record, translate) for record in listed.alerts]}
+    """Return the answer of `alerts list` as a JSON object. `unlisted` is the number of further alerts, which are left
+    out because there are too many."""
+    return {
+        "alerts": [build_alert_json(record, translate) for record in listed.alerts],
+        "unlisted": listed.unlisted_count,
+    }
 
 
 def _format_answer_of_list(listed: AlertList, translator: Translator) -> Iterator[str]:

@@ -128,8 +128,12 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
 
 
 def _build_incident_list_json(listed: IncidentList, translate: Translate) -> JsonObject:
-    """Return the answer of `incidents list` as a JSON object."""
-    return {"incidents": [build_incident_json(incident, translate) for incident in listed.incidents]}
+    """Return the answer of `incidents list` as a JSON object. `unlisted` is the number of alerts that belong to none
+    of the incidents, because there are too many."""
+    return {
+        "incidents": [build_incident_json(incident, translate) for incident in listed.incidents],
+        "unlisted": listed.unlisted_alert_count,
+    }
 
 
 def _format_answer_of_list(listed: IncidentList, translator: Translator) -> Iterator[str]:

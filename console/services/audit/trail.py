@@ -26,6 +26,9 @@ from console.store.database.engine import Transaction
 from console.store.operations.request_ids import RequestIdUse
 from console.store.records import any_record
 
+MAX_ENTRIES_PER_PAGE = 10_000
+"""Largest number of entries of a page. It is the largest `--limit` of `audit list`, whose answer has no cursor that
+would show that entries are missing."""
 _AUDIT_CSV_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
 
@@ -50,13 +53,15 @@ class AuditService:
         self._opening_log = opening_log
 
     def list_entries(self, limit: int = 50, before_id: int | None = None) -> tuple[AuditEntry, ...]:
-        """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest first.
-        `before_id` is the id of the last entry of the previous page, None for the first page. Raises no_operator if
-        no name of a person is configured, and not_allowed if the acting person has no right to read audit entries."""
+        """Return a page of at most `limit` (up to MAX_ENTRIES_PER_PAGE) audit entries that the acting person may
+        read, newest first. `before_id` is the id of the last entry of the previous page, None for the first page.
+        Raises no_operator if no name of a person is configured, and not_allowed if the acting person has no right to
+        read audit entries.
+        """
         visible_person = self._find_person_limited_to_own_entries()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(
-                conn, limit=max(1, min(limit, 1_000)), before_id=before_id, person=visible_person
+                conn, limit=max(1, min(limit, MAX_ENTRIES_PER_PAGE)), before_id=before_id, person=visible_person
             )
             numbers = any_record.read_numbers_of_subjects(conn, {entry.subject for entry in entries})
         self._opening_log.record_opening(AuditAction.AUDIT_LISTED, "audit", None)

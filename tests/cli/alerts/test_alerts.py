@@ -44,6 +44,22 @@ def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
     return [one for one in listed if one["order_no"]]
 
 
+def test_the_json_of_a_cut_list_says_how_many_alerts_are_missing(desk: PayingTerminal) -> None:
+    """`alerts list` and `incidents list` leave out alerts if there are too many. With `--json` they say how many, as
+    the text does.
+    """
+    desk.json("worker", "--once")
+    assert (desk.json("alerts", "list").data["unlisted"], desk.json("incidents", "list").data["unlisted"]) == (0, 0)
+    columns = "rule_id, subject_kind, subject_id, observed, expected, detected_at"
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1004)"
+    notices = "SELECT 'unmatched_notice', 'notice', i, 'x', 'y', '2026-11-20' FROM n"
+    write_as_shop(desk, f"INSERT INTO alerts ({columns}) {numbers} {notices}")
+    listed = desk.json("alerts", "list").data
+    rules = [alert["rule_id"] for alert in listed["alerts"]]
+    assert (rules.count("unmatched_notice"), listed["unlisted"]) == (1_000, 4)
+    assert desk.json("incidents", "list").data["unlisted"] == 3
+
+
 def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     """`worker --once` raises one alert about a late payment, also when it runs again. The alert shows who has
     acknowledged it, and stays open until the records agree.
