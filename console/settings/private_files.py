@@ -51,6 +51,17 @@ def is_open_to_others(path: Path) -> bool:
         return False
 
 
+def is_readable_by_everybody(file: Path) -> bool:
+    """Return True if the modes of this file and of its folder let every account of the machine read the file. Return
+    False on Windows and for a missing file."""
+    try:
+        return os.name != "nt" and bool(
+            file.stat().st_mode & stat.S_IROTH and file.absolute().parent.stat().st_mode & stat.S_IXOTH
+        )
+    except OSError:
+        return False
+
+
 def can_this_process_write_to(path: Path) -> bool:
     """Return True if this process has the permission to write to the file or, for a folder, to create files in it."""
     mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK

@@ -106,6 +106,10 @@ class SecretStore(HiddenSecrets):
             name.removesuffix(_SECRET_FILE_VARIABLE_SUFFIX): SECRET_VARIABLE_PREFIX + name
             for name in names_in_environment
         }
+        self.files = tuple(
+            Path(value) for name, value in names_in_environment.items() if name.endswith(_SECRET_FILE_VARIABLE_SUFFIX)
+        )
+        """The files from which secrets were read."""
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = find_keyring

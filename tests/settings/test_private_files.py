@@ -17,9 +17,11 @@ UNREACHABLE_URL = "http://127.0.0.1:9"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 
 
-def run_command(home: Path, umask: int, *words: str) -> dict[str, object]:
-    """Run a command in a process of its own with this umask, and return its JSON object."""
-    told = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="")
+def run_command(home: Path, umask: int, *words: str, **extra: str) -> dict[str, object]:
+    """Run a command in a process of its own with this umask, and return its JSON object. `extra` are further settings
+    without their prefix.
+    """
+    told = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="", **extra)
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
     with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
         out = command.read_output(120)
@@ -71,6 +73,27 @@ def test_a_home_folder_readable_by_others_is_reported(tmp_path: Path, mode: int)
         command = line["next"].partition(": ")[2]
         assert command == f"chmod -R go-rwx '{home}'"
         subprocess.run(command, shell=True, check=True)  # as a person would
+
+
+@pytest.mark.parametrize(
+    ("folder_mode", "file_mode", "ok"), [(0o755, 0o644, False), (0o755, 0o640, True), (0o700, 0o644, True)]
+)
+def test_a_secret_file_readable_by_everybody_is_reported(
+    tmp_path: Path, folder_mode: int, file_mode: int, ok: bool
+) -> None:
+    """`doctor` reports a file of a secret that every account of the machine can read. A file in a closed folder, and
+    one that a group reads, as systemd passes it, are not reported.
+    """
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    file = folder / "live-token"
+    file.write_text("a token of some length\n")
+    file.chmod(file_mode)
+    folder.chmod(folder_mode)
+    data = run_command(tmp_path / "home", 0o022, "doctor", SECRET_LIVE_TOKEN_FILE=str(file))["data"]
+    assert isinstance(data, dict)
+    (line,) = (one for one in data["checks"] if one["name"] == "privacy")
+    assert (line["ok"], str(file) in line["message"]) == (ok, not ok)
 
 
 def test_journal_files_are_private_too(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from console.services.process.merchants import (
     make_other_merchant_error,
     make_stored_merchant,
 )
-from console.settings.private_files import is_open_to_others
+from console.settings.private_files import is_open_to_others, is_readable_by_everybody
 from console.settings.settings import Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
@@ -245,12 +245,15 @@ class HealthCheckService:
         return {"ok": os.access(_find_existing_folder(home), os.W_OK | os.X_OK), "folder": str(home)}
 
     def _check_folder_privacy(self) -> _CheckFacts:
-        """Check that other users of this machine have no access to the home folder and to the database file."""
+        """Check that other users of this machine have no access to the home folder and to the database file, and that
+        not all of them can read the files of secrets. A group may read these: systemd passes them so.
+        """
         home, database_file = self._settings.home, self._settings.database_path
         exposed_database_files = (
             [database_file] if database_file is not None and is_open_to_others(database_file.parent) else []
         )
         open_paths = [path for path in (home, *exposed_database_files) if is_open_to_others(path)]
+        open_paths += filter(is_readable_by_everybody, self._settings.secrets.files)
         return {"ok": not open_paths, "folder": str(open_paths[0] if open_paths else home)}
 
     def _check_free_space(self) -> _CheckFacts:
