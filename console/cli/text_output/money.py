@@ -9,6 +9,8 @@ from console.cli.text_output.translator import Lines, Translator
 from console.domain.payments.consistency import compute_reversed_minor
 from console.domain.payments.records import Payment, Refund
 from console.domain.payments.service_results import ComparedSide, MoneyParts, RiskSignal
+from console.domain.payments.states import RESERVING_REFUND_STATES
+from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.wording import records as payment_words
 from console.wording.sentences import catalogue as wording
 
@@ -104,7 +106,9 @@ def _get_word_of_incomplete_comparison(side: ComparedSide, translator: Translato
 def _find_key_of_silent_provider_side(record: Payment | Refund) -> str:
     """Return the wording key for the provider's side of a record about which the provider has never answered."""
     if isinstance(record, Refund):
-        return "record.side.no_answer" if record.sent_count else "money.side.not_sent"
+        if not is_refund_certainly_unsent(record):
+            return "record.side.no_answer"
+        return "money.side.not_sent" if record.state in RESERVING_REFUND_STATES else "money.side.never_sent"
     return f"record.side.{payment_words.get_unanswered_side_key_suffix(record)}"
 
 

@@ -21,6 +21,8 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 
 WORK_REASONS_OF_CONTRADICTION = frozenset({WorkReason.CONTRADICTED, WorkReason.ANSWER_DOES_NOT_FIT})
 """Work reasons of a record whose state the provider contradicts."""
+_STATES_OF_UNSENT_REFUNDS = frozenset({RefundState.APPROVED, RefundState.WITHDRAWN, RefundState.EXPIRED})
+"""States of a refund that was approved and is certainly not made."""
 
 
 def is_decidable_check(check: CreditCheck) -> bool:
@@ -95,6 +97,24 @@ def is_refund_perhaps_made(refund: Refund) -> bool:
     """True if an approved refund may already have been executed: its provider reports a similar refund as running,
     and that may be this refund, sent by an earlier attempt."""
     return refund.state is RefundState.APPROVED and refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
+
+
+def is_refund_certainly_unsent(refund: Refund) -> bool:
+    """True if no request about this refund has been accepted by its provider: no process has tried to send it, or
+    each attempt ended before the provider processed it, such as one without a connection. `sent_count` counts these
+    attempts, too. False if the provider has answered about the refund, or may have made it.
+    """
+    if not refund.sent_count:
+        return True
+    return (
+        refund.state in _STATES_OF_UNSENT_REFUNDS
+        and refund.certainty is Certainty.KNOWN
+        and refund.error_code is not None
+        and not refund.not_found
+        and refund.provider_state is None
+        and not is_refund_perhaps_made(refund)
+        and refund.work.reason not in WORK_REASONS_OF_CONTRADICTION
+    )
 
 
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:

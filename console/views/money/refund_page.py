@@ -7,6 +7,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.payments.service_results import RefundDetails
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
+from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.views.money.base_page import MoneyPage, make_fact_list
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_checks import get_actor_name
@@ -80,10 +81,10 @@ class RefundPage(MoneyPage[RefundDetails]):
         self.show_facts_panel(translate("case.this_refund"), facts, details.notes)
 
     def _format_sending_time(self, details: RefundDetails) -> str | None:
-        """Return the text with the time of the last sending and the number of sendings; None if the refund was never
-        sent."""
+        """Return the text with the time of the last sending and the number of sendings; None if the refund was
+        certainly not sent."""
         record = details.record
-        if not record.sent_count or record.last_sent_at is None:
+        if is_refund_certainly_unsent(record) or record.last_sent_at is None:
             return None
         key = "case.sent_once" if record.sent_count == 1 else "case.sent_again"
         sending_time = self.format_fact_time(record.last_sent_at, details.payment.provider)

@@ -12,6 +12,7 @@ from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import RESERVING_REFUND_STATES, RefundState
 from console.domain.records import Certainty
+from console.domain.recovery.decidable import is_refund_certainly_unsent
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.views.presenters import records as case_words
 from console.views.presenters.credit_check_view import format_time_in_sentence
@@ -102,7 +103,7 @@ def _make_unanswered_side(name: str, context: WindowContext, record: Payment | R
     title of the panel. Its text gives the reason why there is no state: for example, the refund wasn't sent, or the
     provider has refused it, has no such record, or hasn't answered."""
     translate, sent_text = context.translate, _format_sending_age(record, context)
-    if isinstance(record, Refund) and not record.sent_count:
+    if isinstance(record, Refund) and is_refund_certainly_unsent(record):
         will_be_sent = record.state in RESERVING_REFUND_STATES
         return RecordSideState(
             name, translate("money.side.not_sent" if will_be_sent else "money.side.never_sent"), "dash", "muted"

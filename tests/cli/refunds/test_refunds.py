@@ -232,6 +232,8 @@ def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sand
     assert (record["state"], record["certainty"], record["work"]["state"]) == ("approved", "known", "scheduled")
     key = record["provider_refund_key"]
     assert key is not None
+    text = desk("show", "refund", str(refund), OPERATOR=MAKER, LANGUAGE="en").out.decode()
+    assert [line.split()[2:5] for line in text.splitlines() if "GATEWAY (PayPay)" in line] == [["Not", "sent", "yet"]]
     sent = desk.decide_refund("approve", refund).data
     assert (sent["state"], sent["provider_refund_key"]) == ("submitted", key)
     assert [one["key"] for one in desk.money.read_refunds()] == [key]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.domain.error_reasons import InProgressReason
 from console.domain.payments.consistency import (
     ENDED_UNPAID_STATES,
     PAID_BY_CALLBACK_STATES,
@@ -27,6 +28,7 @@ from console.domain.recovery.decidable import (
     find_withdrawal_refusal,
     is_decidable_check,
     is_decidable_refund,
+    is_refund_certainly_unsent,
 )
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
@@ -45,6 +47,32 @@ ORDER = Order(3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (5,), 2)
 REFUND = Refund(
     9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_unsent"),
+    [
+        ({}, True),
+        ({"state": R.WITHDRAWN}, True),
+        ({"state": R.EXPIRED}, True),
+        ({"state": R.REJECTED, "sent_count": 0, "error_code": None}, True),
+        ({"state": R.SUBMITTING, "certainty": UNKNOWN}, False),
+        ({"state": R.FAILED}, False),
+        ({"error_code": None}, False),
+        ({"not_found": 2}, False),
+        ({"provider_state": "ACCEPTED"}, False),
+        ({"error_code": InProgressReason.SIMILAR_REFUND_RUNNING}, False),
+        ({"work": Work(WorkState.NEEDS_REVIEW, reason=WorkReason.CONTRADICTED)}, False),
+    ],
+)
+def test_a_refund_is_unsent_only_if_each_attempt_certainly_ended_before(
+    changed: dict[str, Any], *, is_unsent: bool
+) -> None:
+    """An approved refund whose only attempt had no connection is unsent. It isn't if the provider may have it, has
+    refused it, has said something about it, or was asked about it.
+    """
+    tried: dict[str, Any] = {"state": R.APPROVED, "certainty": KNOWN, "sent_count": 1, "error_code": "not_connected"}
+    assert is_refund_certainly_unsent(replace(REFUND, **{**tried, **changed})) is is_unsent
 
 
 @pytest.mark.parametrize("certainty", Certainty)

@@ -103,6 +103,8 @@ def test_an_unread_side_and_a_missing_side_are_named() -> None:
             make_refund(sent_count=1, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=1),
             "Not found",
         ),
+        (make_refund(sent_count=1, state=RefundState.APPROVED, error_code="not_connected"), "Not sent yet"),
+        (make_refund(sent_count=1, state=RefundState.WITHDRAWN, error_code="not_connected"), "Not sent"),
         (make_refund(sent_count=1, state=RefundState.FAILED), "Refused"),
         (make_refund(sent_count=1, state=RefundState.FAILED, error_code="resolved_by_people"), "No valid answer"),
         (make_payment(state=PaymentState.PAYMENT_FAILED, error_code="resolved_by_people"), "No valid answer"),
