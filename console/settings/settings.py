@@ -46,7 +46,8 @@ from console.settings.value_parsers import CLIENT_ID_PATTERN, RawSetting, make_b
 DEFAULT_ALARMBOX_SPACING_SECONDS = 1.0
 DEFAULT_RECEIVER_PORT = 8089
 DEFAULT_IDLE_LOCK_MINUTES = 10
-_NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
+NOTICE_KEY_PATTERN = re.compile(r"NOTICE_[A-Z0-9_]+_KEY")
+"""Names of the secrets that are keys of signed notices."""
 _MAX_FILE_DESCRIPTOR = 1_048_576
 
 ValueT = TypeVar("ValueT")
@@ -207,7 +208,7 @@ class Settings:
         notices, or the store key, or that contain the path of a file with such a secret. Variables that aren't set
         are left out."""
         names = self.secrets.list_secret_names_in_environment()
-        notice_keys = {name for name in names if _NOTICE_KEY_PATTERN.fullmatch(name)}
+        notice_keys = {name for name in names if NOTICE_KEY_PATTERN.fullmatch(name)}
         return tuple(
             self.secrets.get_variable_with_secret(name)
             for name in sorted(names & set(_list_credential_names()) | notice_keys)

@@ -411,6 +411,25 @@ def read_failed_checks(terminal: Terminal, **settings: str) -> dict[str, str]:
     return {check["name"]: check["message"] for check in checks if not check["ok"] and check["name"] != "switches"}
 
 
+def test_doctor_reports_a_short_key_of_signed_notices(terminal: Terminal) -> None:
+    """`doctor` names the sources whose key somebody could guess. A notice is accepted with such a key, too, because
+    the sender may have set it.
+    """
+
+    def find_check(**keys: str) -> dict[str, Any] | None:
+        checks = terminal.json("doctor", **keys).data["checks"]
+        return next((check for check in checks if check["name"] == "notices"), None)
+
+    assert find_check() is None
+    long_key, short_key = {"SECRET_NOTICE_POST_KEY": "k" * 16}, {"SECRET_NOTICE_BANK_KEY": "k" * 15}
+    known, short = find_check(**long_key), find_check(**long_key, **short_key)
+    assert known is not None
+    assert short is not None
+    assert (known["ok"], "post" in known["message"]) == (True, True)
+    assert (short["ok"], "bank" in short["message"], "post" in short["message"]) == (False, True, False)
+    assert "k" * 15 not in str(short)
+
+
 def test_doctor_names_documents_that_cannot_be_written(terminal: Terminal, tmp_path: Path) -> None:
     """If the folder of the documents can't be made, `doctor` names the folder, the system's reason and the
     permissions.

@@ -34,7 +34,7 @@ from console.services.process.merchants import (
     make_stored_merchant,
 )
 from console.settings.private_files import is_open_to_others, is_readable_by_everybody
-from console.settings.settings import Settings
+from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
 from console.store.alerts import cases
@@ -130,6 +130,7 @@ class HealthCheckService:
             ("went_back", self._check_database_rollback),
             *((("cache", self._check_redis_cache),) if self._settings.redis_url else ()),
             *((("publishing", self._check_alert_publishing),) if self._settings.alerts.publisher_kind else ()),
+            *((("notices", self._check_notice_keys),) if self._has_notice_key() else ()),
             *((("registry", self._check_corporation_registry),) if self._has_corporation_registry() else ()),
             ("switches", self._check_test_switches),
         )
@@ -520,6 +521,26 @@ class HealthCheckService:
             "waiting": counts.unpublished_count,
             "since": counts.oldest_created_at,
         }
+
+    def _has_notice_key(self) -> bool:
+        """True if this desk has the key of a source of signed notices."""
+        return any(map(NOTICE_KEY_PATTERN.fullmatch, self._settings.secrets.list_secret_names_in_environment()))
+
+    def _check_notice_keys(self) -> _CheckFacts:
+        """Check that the key of each source of signed notices has at least MIN_NOTICE_KEY_LENGTH characters. A notice
+        books money, and its signature is the only proof: who has one signed notice can guess a short key.
+        """
+        from console.services.payment_intake.signed_notices import (
+            MIN_NOTICE_KEY_LENGTH,
+            list_notice_sources,
+            read_notice_key,
+        )
+
+        sources = list_notice_sources(self._settings)
+        short = [name for name in sources if len(read_notice_key(self._settings, name) or "") < MIN_NOTICE_KEY_LENGTH]
+        variables = ", ".join(f"CONSOLE_SECRET_NOTICE_{name.upper()}_KEY" for name in short)
+        facts = {"sources": ", ".join(short or sources), "variables": variables, "n": MIN_NOTICE_KEY_LENGTH}
+        return {"ok": not short, **facts}
 
     def _has_corporation_registry(self) -> bool:
         """True if this desk has a corporation registry, or a watched folder for the registry's files."""

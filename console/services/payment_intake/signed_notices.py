@@ -39,6 +39,9 @@ from console.store.payments.payments import NewPayment
 _log = logging.getLogger("console.worker")
 
 SIGNATURE_HEADER = "x-notice-signature"
+MIN_NOTICE_KEY_LENGTH = 16
+"""Number of characters below which `doctor` reports the key of a source. A shorter key is accepted nevertheless,
+because the sender may have set it."""
 NO_NOTICE_KEY_REASON = "no_key"
 UNVERIFIED_NOTICE_RULE = WorkReason.UNVERIFIED_NOTICE
 """Alert rule of the case about a stored notice whose signature is wrong or missing."""
@@ -73,6 +76,11 @@ def list_notice_sources(settings: Settings) -> tuple[str, ...]:
     key_names = (name for name in settings.secrets.list_secret_names_in_environment() if name.startswith("NOTICE_"))
     sources = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in key_names)
     return tuple(source for source in sources if NOTICE_SOURCE_NAME_PATTERN.fullmatch(source))
+
+
+def read_notice_key(settings: Settings, source: str) -> str | None:
+    """Return the key with which this source signs its notices; None if this desk has none."""
+    return settings.read_secret(f"NOTICE_{source.upper()}_KEY")
 
 
 class SignedNoticeHandler:
@@ -252,9 +260,7 @@ class SignedNoticeHandler:
         """
         if notice_source in self._names_without_key or not NOTICE_SOURCE_NAME_PATTERN.fullmatch(notice_source):
             return None
-        key = self._keys.get(notice_source) or self._context.settings.read_secret(
-            f"NOTICE_{notice_source.upper()}_KEY"
-        )
+        key = self._keys.get(notice_source) or read_notice_key(self._context.settings, notice_source)
         if key:
             self._keys[notice_source] = key
             return key
