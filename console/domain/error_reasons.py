@@ -133,20 +133,21 @@ class EvidenceMismatchReason(Reason):
     ANSWER_ON_DESK: a desk has the provider's answer that the operation was executed. BOUGHT_BEFORE: the credit check
     with this id was bought before the purchase was sent. EXPIRED_BEFORE: the credit check with this id had expired
     before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of the corporation that no record of this
-    database has. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or the
-    first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation. OLD_ANSWER: a
-    cache returned an answer
-    that is older than the query, so the provider's present answer isn't known. PROVIDER_SAYS_OTHERWISE: the
-    provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer contradicts itself: it reports
-    that nothing was made, but contains the purchase, payment or refund that the decision denies. UNUSABLE_ANSWER: the
-    provider's answer about a payment can't be used, and may mean that it is paid. USED_BY_OTHER_RECORD: another
-    record has this id.
+    database has. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may
+    be this purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or
+    the first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
+    OLD_ANSWER: a cache returned an answer that is older than the query, so the provider's present answer isn't known.
+    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
+    contradicts itself: it reports that nothing was made, but contains the purchase, payment or refund that the
+    decision denies. UNUSABLE_ANSWER: the provider's answer about a payment can't be used, and may mean that it is
+    paid. USED_BY_OTHER_RECORD: another record has this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
     BOUGHT_BEFORE = "bought_before"
     EXPIRED_BEFORE = "expired_before"
     LISTED_PURCHASE = "listed_purchase"
+    NAMED_PURCHASE = "named_purchase"
     NO_NUMBER = "no_number"
     OLD_ANSWER = "old_answer"
     OTHER_ID = "other_id"

@@ -958,6 +958,20 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "two people deny a purchase that an unusable success names",
+        (
+            Change(
+                "console/services/credit_checks/named_purchases.py",
+                "    return is_unknown_purchase or REFUSED_BUT_MADE_REASON in words\n",
+                "    return REFUSED_BUT_MADE_REASON in words\n",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_named_purchases.py::test_a_purchase_named_by_an_unusable_success_cannot_be_denied",
+        ),
+        "sqlite",
+    ),
+    Mutant(
         "a refusal of AlarmBox that can't be read counts as a refusal",
         (
             Change(

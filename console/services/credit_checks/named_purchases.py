@@ -1,25 +1,28 @@
 """Before people decide that a purchase was not made, ask AlarmBox about each credit check that is named in AlarmBox's
-refusal of the purchase.
+answer to the purchase.
 
-AlarmBox can answer a purchase with a refusal that contains the id of a credit check (`refused_but_made`). That credit
-check may be the purchase itself, and after the decision the corporation could be bought a second time. AlarmBox's
-list of purchases would show the credit check, but AlarmBox may not offer the call for this list. A credit check can
-always be read by its id.
+An answer that doesn't settle the purchase can contain the id of a credit check: a refusal (`refused_but_made`), or a
+success that can't be used, for example because the id is a text, the corporation number is another one, or the body
+is cut. That credit check may be the purchase itself, and after the decision the corporation could be bought a second
+time. AlarmBox's list of purchases would show the credit check, but AlarmBox may not offer the call for this list. A
+credit check can always be read by its id.
 """
 
 import re
 from collections.abc import Callable
 from datetime import datetime
 
-from console.domain.errors import make_outcome_error
+from console.domain.error_reasons import EvidenceMismatchReason
+from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
-from console.domain.records import CheckReport
+from console.domain.records import CheckReport, EvidenceItem, is_valid_credit_check_id
 from console.providers.credit_checks.provider import CreditCheckReader
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
+from console.services.credit_checks.outcomes import LATE_PURCHASE_CALL_NAME, PURCHASE_CALL_NAME
 from console.services.credit_checks.readings import find_read_error_code
-from console.services.guarded.desk_answers import make_contradictory_answer_error
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -28,7 +31,10 @@ from console.store.records import evidence
 from console.store.spool.spool import SpoolEntry
 
 _MAX_NAMED_IDS = 3
-_NAMED_ID_PATTERN = re.compile(r"credit_check_id\W{1,12}([0-9]{1,10})(?![0-9])")
+_NAMED_ID_PATTERN = re.compile(r"credit_check_id\W{1,12}([0-9]{1,40})")
+_PURCHASE_ANSWER_SOURCES = frozenset(
+    f"{CREDIT_CHECK_PROVIDER}.{call_name}" for call_name in (PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME)
+)
 
 
 def refuse_denial_of_named_purchase(
@@ -41,23 +47,24 @@ def refuse_denial_of_named_purchase(
     record: AnyRecord,
     store_answer: Callable[[Transaction, Outcome[CheckReport]], object],
 ) -> None:
-    """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it contradicts itself
-    and names a credit check that may be this purchase. Do nothing if there is no such answer, or if the answer has no
-    readable id: people then decide with their evidence. `entry` is the entry of this desk's spool about the purchase;
-    None if the spool has no such entry.
+    """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it doesn't settle the
+    purchase and names a credit check that may be this purchase. Do nothing if there is no such answer, or if the
+    answer has no readable id: people then decide with their evidence. `entry` is the entry of this desk's spool about
+    the purchase; None if the spool has no such entry.
 
     The program asks AlarmBox about each named credit check that our database doesn't have, and `store_answer` stores
     the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
     another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
-    decide). Raises evidence_mismatch (detail.reason `refused_but_made`, detail.record `record`) if a named credit
-    check may be this purchase, or if the answer has more than three ids; the error of `find_read_error_code` if
-    AlarmBox gives no report; and the errors of `open_reader`.
+    decide). Raises evidence_mismatch (detail.record `record`) if a named credit check may be this purchase, if the
+    answer has more than three ids, or if an id is larger than AlarmBox can be asked about; detail.reason is
+    `refused_but_made` if the answer is a refusal, otherwise `named_purchase`. Also raises the error of
+    `find_read_error_code` if AlarmBox gives no report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
-        ids = _list_named_ids(conn, operation_id, entry)
-    if len(ids) > _MAX_NAMED_IDS:
-        raise make_contradictory_answer_error(record)
-    for credit_check_id in ids:
+        reason_by_id = _find_named_ids(conn, operation_id, entry)
+    for credit_check_id, reason in reason_by_id.items():
+        if len(reason_by_id) > _MAX_NAMED_IDS or not is_valid_credit_check_id(credit_check_id):
+            raise _make_named_purchase_error(record, reason)
         outcome = open_reader().read_detail(credit_check_id)
         _store_answer(context, outcome, store_answer)
         if outcome.kind is OutcomeClass.NOT_FOUND:
@@ -68,18 +75,42 @@ def refuse_denial_of_named_purchase(
             raise make_outcome_error(find_read_error_code(outcome), facts)
         is_of_corporation = report.corporation_number in (None, corporation_number)
         if is_of_corporation and may_report_be_of_purchase_sent_at(report, sent_at, context.now()):
-            raise make_contradictory_answer_error(record)
+            raise _make_named_purchase_error(record, reason)
 
 
-def _list_named_ids(conn: Connection, operation_id: str | None, entry: SpoolEntry | None) -> list[int]:
-    """Return the ids of credit checks in the contradictory answers to a purchase, each once, without the ids that a
-    record of our database has. These answers are in the evidence of the operation and in the spool's `entry`."""
+def _find_named_ids(
+    conn: Connection, operation_id: str | None, entry: SpoolEntry | None
+) -> dict[int, EvidenceMismatchReason]:
+    """Return the ids of credit checks in the answers to a purchase that don't settle it, without 0 and without the
+    ids that a record of our database has. Each id has the reason with which a denial is refused. These answers are in
+    the evidence of the operation and in the spool's `entry`."""
     items = evidence.find_by_operation(conn, operation_id) if operation_id is not None else ()
-    texts = [item.body for item in items if REFUSED_BUT_MADE_REASON in item.summary.split()]
-    if entry is not None and entry.answer is not None and entry.answer.reason == REFUSED_BUT_MADE_REASON:
-        texts.append(entry.answer.evidence)
-    ids = dict.fromkeys(int(digits) for text in texts for digits in _NAMED_ID_PATTERN.findall(text))
-    return [id for id in ids if not credit_checks.list_by_id_at_provider(conn, id)]
+    answers = [(item.body, item.summary.split()) for item in items if _is_unsettling_answer(item)]
+    if entry is not None and entry.answer is not None and entry.answer.kind is OutcomeClass.UNKNOWN:
+        answers.append((entry.answer.evidence, [entry.answer.reason]))
+    reason_by_id: dict[int, EvidenceMismatchReason] = {}
+    for text, summary_words in answers:
+        is_refusal = REFUSED_BUT_MADE_REASON in summary_words
+        reason = EvidenceMismatchReason.REFUSED_BUT_MADE if is_refusal else EvidenceMismatchReason.NAMED_PURCHASE
+        for digits in _NAMED_ID_PATTERN.findall(text.replace("\0", "")):  # UTF-16 has a NUL beside each letter
+            reason_by_id.setdefault(int(digits), reason)
+    return {
+        id: reason
+        for id, reason in reason_by_id.items()
+        if id and not (is_valid_credit_check_id(id) and credit_checks.list_by_id_at_provider(conn, id))
+    }
+
+
+def _is_unsettling_answer(item: EvidenceItem) -> bool:
+    """True if the evidence is an answer that leaves the outcome of the purchase unknown: an answer to the purchase
+    itself, or a refusal of a question about it that contains what was asked for."""
+    words = item.summary.split()
+    is_unknown_purchase = item.source in _PURCHASE_ANSWER_SOURCES and OutcomeClass.UNKNOWN.value in words
+    return is_unknown_purchase or REFUSED_BUT_MADE_REASON in words
+
+
+def _make_named_purchase_error(record: AnyRecord, reason: EvidenceMismatchReason) -> ConsoleError:
+    return ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": reason})
 
 
 def _store_answer(

@@ -76,15 +76,10 @@ def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:
     operation would be executed a second time.
     """
     if reason == REFUSED_BUT_MADE_REASON:
-        raise make_contradictory_answer_error(record)
+        raise ConsoleError(
+            ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.REFUSED_BUT_MADE}
+        )
     if reason == OLD_ANSWER_REASON:
         raise ConsoleError(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.OLD_ANSWER}
         )
-
-
-def make_contradictory_answer_error(record: AnyRecord) -> ConsoleError:
-    """Return the error evidence_mismatch for a denial against an answer that contradicts itself."""
-    return ConsoleError(
-        ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.REFUSED_BUT_MADE}
-    )

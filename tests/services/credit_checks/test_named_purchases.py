@@ -1,5 +1,5 @@
-"""Tests of a purchase whose refusal by AlarmBox names a credit check: two people can't deny the purchase until
-AlarmBox says that the named credit check is another one."""
+"""Tests of a purchase whose answer by AlarmBox doesn't settle it, but names a credit check: two people can't deny the
+purchase until AlarmBox says that the named credit check is another one."""
 
 import json
 from collections.abc import Iterator
@@ -28,6 +28,10 @@ class ContradictingVendor(LedgerVendor):
     """
 
     named_id: int | None = None
+    body: str = ""
+    """The body of the answer in place of a refusal with `named_id`; `%s` in it stands for the id of the purchase."""
+    reason: str = "refused_but_made"
+    status: int = 422
     makes: bool = True
     is_silent: bool = False
     is_blind: bool = False
@@ -39,10 +43,15 @@ class ContradictingVendor(LedgerVendor):
             self.behaviour = "answers"
             return super().buy_check(request)
         super().buy_check(request)
-        body = {"error": "invalid", "credit_check": {"credit_check_id": self.named_id or len(self.charges)}}
-        return Outcome(
-            OutcomeClass.UNKNOWN, "refused_but_made", SendingCertainty.YES, None, 422, json.dumps(body), "0" * 64
+        named_id = len(self.charges) if self.named_id is None else self.named_id
+        body = self.body.replace("%s", str(len(self.charges))) or json.dumps(
+            {"error": "invalid", "credit_check": {"credit_check_id": named_id}}
         )
+        return Outcome(OutcomeClass.UNKNOWN, self.reason, SendingCertainty.YES, None, self.status, body, "0" * 64)
+
+    def answer_success(self, reason: str, body: str) -> None:
+        """From now on answer purchases with status 201, a body that can't be used, and this reason for it."""
+        self.reason, self.status, self.body = reason, 201, body
 
     def make_reader(self) -> LedgerReader:
         return ContradictingReader(self)
@@ -123,13 +132,66 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     assert deny_purchase(console, "operation", record.operation_id) == "second_person"
 
 
-@pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
-def test_a_refusal_that_names_another_purchase_can_be_denied(
-    console: Console, naming: ContradictingVendor, place: Place, named: str
+@pytest.mark.parametrize(
+    ("reason", "body"),
+    [
+        ("bad_id", '{"credit_check":{"credit_check_id":"%s","result":"ok"}}'),
+        ("other_number", '{"credit_check":{"credit_check_id":%s,"corporation_number":"1180301018771"}}'),
+        ("unreadable", '{"credit_check":{"credit_check_id":%s,"purchase_da'),
+        ("old_answer", '{"credit_check":{"credit_check_id":%s}}'),
+    ],
+    ids=["the id as text", "another number", "a cut body", "from a cache"],
+)
+def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
+    console: Console, naming: ContradictingVendor, place: Place, reason: str, body: str
 ) -> None:
-    """AlarmBox refuses a purchase and names a credit check of another purchase; the refused one was not made. Two
+    """AlarmBox makes a purchase and answers with its id, but the answer can't be used. Neither of two people can deny
+    the purchase. With the id it is resolved as bought, and it is charged once.
+    """
+    naming.answer_success(reason, body)
+    record = buy_unknown(console)
+    with place.open_console_of_person(console, "lead-b") as other:
+        for desk in (console, other):
+            refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
+            assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
+    console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
+    assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
+    assert naming.count_charges(NUMBER) == 1
+
+
+def test_a_refusal_in_utf16_names_the_purchase_too(console: Console, naming: ContradictingVendor) -> None:
+    """AlarmBox makes a purchase and refuses it in UTF-16: the id is found beside the NUL characters."""
+    naming.body = '\ufffd\ufffd{"credit_check_id":%s}'.replace('"', '"\0').replace("_", "_\0")
+    record = buy_unknown(console)
+    refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
+
+
+def test_an_id_that_alarmbox_cannot_be_asked_about(console: Console, naming: ContradictingVendor) -> None:
+    """An answer has an id that no record can have. If it is 0, it names nothing, and people can deny the purchase. If
+    it is larger than the column, they can't, and nothing is asked.
+    """
+    naming.answer_success("bad_id", '{"credit_check":{"credit_check_id":2147483648}}')
+    record = buy_unknown(console)
+    naming.asked.clear()
+    refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "named_purchase")
+    assert not naming.asked
+    naming.body, naming.makes = '{"credit_check_id":0,"errors":["invalid"]}', False
+    record = buy_unknown(console, "2")
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
+
+
+@pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
+@pytest.mark.parametrize("status", [422, 201])
+def test_an_answer_that_names_another_purchase_can_be_denied(
+    console: Console, naming: ContradictingVendor, place: Place, named: str, status: int
+) -> None:
+    """AlarmBox's answer to a purchase names a credit check of another purchase; the requested one was not made. Two
     people can deny it, and the company can be bought.
     """
+    if status == 201:
+        naming.answer_success("other_number", '{"credit_check":{"credit_check_id":1}}')
     if named == "ours":
         naming.is_contradicting = False
         assert buy_check(console, "2").credit_check_id == 1
