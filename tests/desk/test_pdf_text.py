@@ -22,6 +22,7 @@ from tests.desk.conftest import OpenWindow, buy_check
 from tests.desk.test_lock import get_idle_lock, unlock_window, wait_for_lock_form
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, save_as
+from tests.store import pdf_bombs
 from tests.support.announcements import SentAnnouncement, collect_announcements
 from tests.support.desks import NUMBERS
 
@@ -293,3 +294,40 @@ def test_a_pdf_opened_after_its_page_was_left_is_closed(
         person.wait_until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
         person.wait_until(lambda: all(document._is_closed and document._child is None for document in opened))
     assert page._pdf_document is None
+
+
+def test_a_slow_pdf_delays_no_other_reading(
+    open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the child process draws a slow page, and the person turns pages, other pages of the window are read. Only
+    the newest page is drawn afterwards, and leaving the PDF ends the drawing.
+    """
+    begun_pages: list[int] = []
+    ended_pages: list[int] = []
+    render_page = PdfDocument.render_page
+
+    def note_page(document: PdfDocument, index: int, width_px: int) -> object:
+        begun_pages.append(index)
+        try:
+            return render_page(document, index, width_px)
+        finally:
+            ended_pages.append(index)
+
+    monkeypatch.setattr(PdfDocument, "render_page", note_page)
+    six_slow_pages = pdf_bombs.make_tiling_pattern().replace(b"[3 0 R]/Count 1", b"[%s]/Count 6" % (b"3 0 R " * 6))
+    document = PdfDocument(six_slow_pages, time_limit_seconds=60)
+    monkeypatch.setattr(CreditCheckPdfReader, "open_pages", lambda *_: document)
+    record = buy_check(console, NUMBERS[0])
+    person = open_window()
+    person.frame.show_route(PdfRoute(record.id))
+    page = person.wait_for_page(PdfPage)
+    person.wait_until(lambda: bool(begun_pages))
+    person.press("PgDown", times=5)
+    answered: list[object] = []
+    for _ in range(4):
+        page.context.run_read(lambda console: console, answered.append, answered.append, caller=page.context)
+    person.wait_until(lambda: len(answered) == 4)
+    assert not ended_pages
+    person.frame.show_route(HomeRoute())
+    person.wait_until_read()
+    assert len(begun_pages) <= 3  # one in each thread, and the newest

@@ -143,10 +143,10 @@ class PdfDocument:
         gives no valid answer.
         """
         with self._lock:
-            if self._is_closed:
-                _raise_unusable(UnusableAnswerReason.PDF_READER_CLOSED)
+            self._require_open()
             is_new_child = self._child is None
             child = self._child = self._child or self._start_child()
+            self._require_open()  # again: `close` may have run before it could see the new child process
             request_timer = _RequestTimer(child, self._seconds)
             try:
                 if is_new_child:
@@ -160,6 +160,12 @@ class PdfDocument:
         if "refused" in answer_head:
             _raise_unusable(ForeignText(str(answer_head["refused"])))
         return answer_head, payload
+
+    def _require_open(self) -> None:
+        """End the child process and refuse the request if `close` was called."""
+        if self._is_closed:
+            self._end_child()
+            _raise_unusable(UnusableAnswerReason.PDF_READER_CLOSED)
 
     def _start_child(self) -> subprocess.Popen[bytes]:
         """Start a child process, which gets no document yet. It is killed at the latest when this object is deleted.

@@ -20,7 +20,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PdfComparisonRoute
-from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter
+from console.views.runtime.tasks import Cancelled, Failure, ProgressReporter, TaskHandle
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import Tone, tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_column, make_row
@@ -69,6 +69,7 @@ class PdfComparisonPage(Page):
         self._pdf_pair: PdfComparison | None = None
         self._has_left_page = False
         self._comparison: DocumentComparison | None = None
+        self._render_task_by_side: dict[str, TaskHandle] = {}
         self._cancelled = threading.Event()
         self.page_index = 0
         self.title = TitleLabel()
@@ -293,7 +294,8 @@ class PdfComparisonPage(Page):
             announce(self.page_position_label, self.page_position_label.plain, is_stored=False)
 
     def _render_pages(self) -> None:
-        """Let the child processes render the page at `page_index` of both PDFs, and show the two images."""
+        """Let the child processes render the page at `page_index` of both PDFs, and show the two images. Earlier
+        calls that still wait for a child process don't begin any more."""
         pdf_pair, comparison, index = self._pdf_pair, self._comparison, self.page_index
         if pdf_pair is None or comparison is None:
             return
@@ -304,16 +306,18 @@ class PdfComparisonPage(Page):
             (self.new_view, pdf_pair.new_pdf, comparison.new_pages, "new"),
         )
         for view, document, pages, side in pages_to_render:
+            if side in self._render_task_by_side:
+                self._render_task_by_side.pop(side).cancel()
             if index >= pages:
                 view.show_message(self.context.translate(f"compare.no_page.{side}"))
                 continue
             width = max(view.width() - _PAGE_MARGINS_WIDTH_PX, _MIN_PAGE_WIDTH_PX)
-            self.context.runner.run(
+            self._render_task_by_side[side] = self.context.runner.run(
                 partial(document.render_page, index, round(width * self.devicePixelRatioF())),
                 partial(self._show_page_image, view, side, index, width),
                 partial(self._show_page_failure, view),
                 caller=self,
-                key=("compare", side),
+                lane="documents",
                 is_cancellable=True,
             )
 

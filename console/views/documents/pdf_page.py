@@ -21,7 +21,7 @@ from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import PdfComparisonRoute, PdfRoute
-from console.views.runtime.tasks import Failure, ProgressReporter
+from console.views.runtime.tasks import Failure, ProgressReporter, TaskHandle
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, make_row
 from console.views.widgets.controls.action_row import ActionRow
@@ -75,6 +75,7 @@ class PdfPage(Page):
         super().__init__(context)
         self.route = PdfRoute(0)
         self._pdf_document: PdfDocument | None = None
+        self._render_task: TaskHandle | None = None
         self._has_left_page = False
         self.page_count = 0
         self.page_index = 0
@@ -237,21 +238,31 @@ class PdfPage(Page):
         route = self.route
         self.page_view.show_message(self.context.translate("pdf.reading"))
 
-        def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
-            pdf_document = services.pdfs.open_pages(route.record, route.sha256)
-            return pdf_document, pdf_document.count_pages()
-
         self.context.run_read(
-            open_pdf,
-            lambda opened_pdf: self._show_document(route, *opened_pdf),
-            lambda failure: self._show_opening_failure(route, failure),
+            lambda services: services.pdfs.open_pages(route.record, route.sha256),
+            partial(self._count_pages, route),
+            partial(self._show_opening_failure, route),
             caller=self,
             key=self,
         )
 
+    def _count_pages(self, route: PdfRoute, pdf_document: "PdfDocument") -> None:
+        """Let the child process open the PDF and count its pages, then show the PDF. If the person has opened another
+        page meanwhile, only close the PDF."""
+        if route != self.route or self._has_left_page:
+            self._end_pdf_process(pdf_document)
+            return
+        self.context.runner.run(
+            pdf_document.count_pages,
+            partial(self._show_document, route, pdf_document),
+            partial(self._show_opening_failure, route),
+            caller=self,
+            lane="documents",
+        )
+
     def _show_document(self, route: PdfRoute, pdf_document: "PdfDocument", count: int) -> None:
         if route != self.route or self._has_left_page:
-            pdf_document.close()
+            self._end_pdf_process(pdf_document)
             return
         self._close_document()
         self.mark_data_read()
@@ -294,7 +305,11 @@ class PdfPage(Page):
         self.text_field.show_message("")
         self.match_position_label.show_text("")
         if pdf_document is not None:
-            self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, caller=self.context)
+            self._end_pdf_process(pdf_document)
+
+    def _end_pdf_process(self, pdf_document: "PdfDocument") -> None:
+        # Not in the lane of the PDF's own calls: it would wait for them, and they end only with the child process.
+        self.context.runner.run(pdf_document.close, lambda _: None, lambda _: None, caller=self.context)
 
     def leave(self) -> None:
         self._has_left_page = True
@@ -335,6 +350,7 @@ class PdfPage(Page):
             self._make_callback_for_shown_pdf(pdf_document, self._show_text),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
+            lane="documents",
             is_cancellable=True,
         )
 
@@ -353,7 +369,7 @@ class PdfPage(Page):
 
     def _render_page(self) -> None:
         """Let the child process render the current page of the PDF at the resolution of the screen, then show the
-        image."""
+        image. An earlier call that still waits for the child process doesn't begin any more."""
         pdf_document, index = self._pdf_document, self.page_index
         if pdf_document is None:
             return
@@ -366,11 +382,14 @@ class PdfPage(Page):
         width_dots = round((width * self._page_aspect_ratio if is_turned else width) * self.devicePixelRatioF())
         self.previous_button.setEnabled(index > 0)
         self.next_button.setEnabled(index < self.page_count - 1)
-        self.context.runner.run(
+        if self._render_task is not None:
+            self._render_task.cancel()
+        self._render_task = self.context.runner.run(
             lambda: pdf_document.render_page(index, width_dots),
             self._make_callback_for_shown_pdf(pdf_document, partial(self._show_page_image, index)),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
+            lane="documents",
             is_cancellable=True,
         )
 
@@ -505,6 +524,7 @@ class PdfPage(Page):
             self._make_callback_for_shown_pdf(pdf_document, self._show_matches),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
+            lane="documents",
             is_cancellable=True,
         )
 

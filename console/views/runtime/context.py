@@ -36,7 +36,7 @@ from console.views.runtime.status_values import (
     Toast,
     WorkCounts,
 )
-from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle
+from console.views.runtime.tasks import Failure, ProgressReporter, Runner, TaskHandle, TaskLane
 from console.views.theme.design_tokens import Language, ThemeName, Tone
 from console.wording.sentences import catalogue as wording
 
@@ -198,13 +198,14 @@ class WindowContext(QObject):
         *,
         caller: QObject,
         key: Hashable | None = None,
+        lane: TaskLane = "quick",
     ) -> TaskHandle:
-        """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `caller` is
+        """Run a call that only reads, in the lane `lane` of the TaskRunner, and return its handle. If `caller` is
         destroyed before the call begins, the call never runs. If `caller` is destroyed before the call ends, neither
         `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; a call whose `key` is
         None waits for no other call."""
         return self.runner.run(
-            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", is_cancellable=True
+            self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane=lane, is_cancellable=True
         )
 
     def run_acting_call(

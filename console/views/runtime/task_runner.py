@@ -20,8 +20,9 @@ class TaskRunner(QObject, Runner):
     """Runs service calls in worker threads. Calls with the same key run one after another, other calls in parallel.
 
     Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
-    `slow` for calls that reach a provider, `long` for calls that take minutes. The lane `files` has one thread, which
-    reads and writes the files of the person one after another. Callbacks run in the GUI thread, unless their caller
+    `slow` for calls that reach a provider, `long` for calls that take minutes, `documents` for pages of PDFs, each of
+    which may take up to ten seconds. The lane `files` has one thread, which reads and writes the files of the person
+    one after another. Callbacks run in the GUI thread, unless their caller
     was destroyed. A call runs with the context variables of its caller (operator, correlation id).
 
     Signals:
@@ -40,13 +41,15 @@ class TaskRunner(QObject, Runner):
         quick_thread_count: int = 2,
         slow_thread_count: int = 4,
         long_thread_count: int = 2,
+        documents_thread_count: int = 2,
     ) -> None:
-        """The three numbers are the maximum numbers of threads of the lanes `quick`, `slow` and `long`."""
+        """The four numbers are the maximum numbers of threads of the lanes `quick`, `slow`, `long`, `documents`."""
         super().__init__(parent)
         self._pools = {
             "quick": ThreadPool("quick", quick_thread_count),
             "slow": ThreadPool("slow", slow_thread_count),
             "long": ThreadPool("long", long_thread_count),
+            "documents": ThreadPool("documents", documents_thread_count),
             "files": ThreadPool("files", 1),
         }
         self._waiting_tasks: dict[Hashable, deque[Task]] = {}

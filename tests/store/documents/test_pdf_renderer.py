@@ -215,6 +215,25 @@ def test_closing_ends_a_request_at_once() -> None:
     assert _read_refusal_reason(pages.count_pages) == "closed"
 
 
+def test_a_request_that_starts_the_child_while_the_document_is_closed_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A document is closed in the moment in which a request starts the child process, which `close` can't see yet.
+    The request is refused, and the child process gets no document.
+    """
+    pages = PdfDocument(REPORT)
+    start_child = pages._start_child
+
+    def close_and_start() -> object:
+        pages._is_closed = True
+        return start_child()
+
+    monkeypatch.setattr(pages, "_start_child", close_and_start)
+    monkeypatch.setattr(pdf_pages, "_send_document", lambda *_: pytest.fail("the child got the document"))
+    assert _read_refusal_reason(pages.count_pages) == "closed"
+    assert pages._child is None
+
+
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
 def test_the_rendering_process_has_limits_and_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process that renders pages has limits of memory, core files and written files, gets no environment variable

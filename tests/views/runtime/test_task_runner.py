@@ -180,6 +180,30 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
     assert (running.state, waiting.state) == ("cancelled", "cancelled")
 
 
+def test_a_cancelled_call_that_waits_for_a_thread_does_not_begin(
+    runner: TaskRunner, answers: Answers, qtbot: QtBot
+) -> None:
+    """All threads of a lane are busy. A call that is cancelled before a thread is free doesn't begin."""
+    gate, begun = threading.Event(), list[int]()
+    for _ in range(2):
+        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, lane="documents")
+    for number in range(2):
+        handle = runner.run(
+            partial(begun.append, number),
+            answers.take,
+            answers.take_failure,
+            caller=answers,
+            lane="documents",
+            is_cancellable=True,
+        )
+        if number == 0:
+            handle.cancel()
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert begun == [1]
+    assert not answers.failures
+
+
 def test_a_running_acting_call_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """An acting call that may have been sent can't be cancelled: its answer is awaited and delivered."""
     gate, begun = threading.Event(), threading.Event()
