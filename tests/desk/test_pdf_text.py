@@ -13,6 +13,7 @@ from console.sandbox.server import Sandbox
 from console.services.credit_checks.pdf import CreditCheckPdfReader, PdfDocument
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.credit_checks.tabs import DocumentRow
+from console.views.documents import pdf_page
 from console.views.documents.compare_page import PdfComparisonPage
 from console.views.documents.pdf_page import PdfPage
 from console.views.purchase.refetch_dialog import RefetchDialog
@@ -73,6 +74,17 @@ def test_t_switches_to_the_text_and_back(
     person.wait_for_control("Pages", role=QAccessible.Role.Button).press()
     person.wait_until(lambda: page.page_view.hasFocus())
     assert page.page_index == 0
+
+
+def test_a_long_text_ends_with_a_note(
+    open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the text of a PDF is longer than the window can show, it ends after a whole page and says so."""
+    monkeypatch.setattr(pdf_page, "_MAX_SHOWN_TEXT_CHARACTERS", 10)
+    person, page = open_pdf(open_window, console)
+    person.press("T")
+    person.wait_until(lambda: "Page 1 of 2" in page.text_field.toPlainText())
+    assert page.text_field.toPlainText().endswith(translate("pdf.text_cut", "en", page=1, count=2))
 
 
 def test_the_search_finds_in_the_text(

@@ -45,6 +45,9 @@ _PAGE_FIT_MARGIN_PX = 52  # px of the view beside a page that fits: margins and 
 _MIN_PAGE_WIDTH_PX = 120
 _MIN_SEARCH_WIDTH_PX, _MAX_SEARCH_WIDTH_PX = 120, 220
 _TOOL_GAP_PX = 4  # px between the buttons of one group of the toolbar
+_MAX_SHOWN_TEXT_CHARACTERS = 1_000_000
+"""Number of characters of a PDF's text after which the text of no further page is shown. The text of 500 pages with
+2,000 characters is shown whole; a longer one would stop the window for seconds."""
 _ZOOM_PREFERENCE_NAME, _PAGE_FIT_PREFERENCE_NAME = "pdf_zoom", "pdf_fit"
 
 
@@ -339,14 +342,22 @@ class PdfPage(Page):
         self.take_focus()
 
     def _read_text(self) -> None:
-        """Let the child process read the text of all pages, then show the text."""
+        """Let the child process read the text of the pages, up to _MAX_SHOWN_TEXT_CHARACTERS, then show the text."""
         pdf_document, count = self._pdf_document, self.page_count
         if pdf_document is None:
             return
         self._has_read_text = True
         self.text_field.show_message(self.context.translate("pdf.reading"))
+
+        def read_page_texts() -> list[str]:
+            texts, character_count = list[str](), 0
+            while len(texts) < count and character_count < _MAX_SHOWN_TEXT_CHARACTERS:
+                texts.append(pdf_document.read_page_text(len(texts)))
+                character_count += len(texts[-1])
+            return texts
+
         self.context.runner.run(
-            lambda: [pdf_document.read_page_text(index) for index in range(count)],
+            read_page_texts,
             self._make_callback_for_shown_pdf(pdf_document, self._show_text),
             self._make_callback_for_shown_pdf(pdf_document, self._show_unreadable_pdf),
             caller=self,
@@ -359,10 +370,10 @@ class PdfPage(Page):
             self.text_field.show_message(self.context.translate("pdf.no_text"))
             announce(self.text_field, self.context.translate("pdf.no_text"), icon_name="square_bang", tone="care")
             return
-        headings = [
-            self.context.translate("pdf.page", page=index + 1, count=len(texts)) for index in range(len(texts))
-        ]
-        self.text_field.show_pages(headings, texts)
+        translate, count = self.context.translate, self.page_count
+        headings = [translate("pdf.page", page=index + 1, count=count) for index in range(len(texts))]
+        end_note = translate("pdf.text_cut", page=len(texts), count=count) if len(texts) < count else ""
+        self.text_field.show_pages(headings, texts, end_note)
         self.text_field.go_to_page(self.page_index)
 
     # -- pages

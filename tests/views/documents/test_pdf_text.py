@@ -42,6 +42,21 @@ def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str
     assert [text[start:end] for start, end in find_text_matches(text, words)] == found
 
 
+def test_matches_are_found_at_the_edges_of_blocks() -> None:
+    """A long text is normalised block by block. A match is found wherever it begins, also behind letters that become
+    several letters or none.
+    """
+    for filler in ("x" * 700, "㍿" * 300, " \n" * 400):
+        for length in range(len(filler) - 40, len(filler)):
+            text = f"{filler[:length]}さく\nら１２{filler}"
+            start = text.index("さ")
+            assert find_text_matches(text, "さくら12") == [(start, start + 6)]
+
+
+def test_a_search_returns_at_most_a_thousand_matches() -> None:
+    assert len(find_text_matches("ab" * 5_000, "ab")) == 1_000
+
+
 def test_the_cursor_has_the_number_of_its_page(qtbot: QtBot) -> None:
     """The text field returns the page number at the cursor, even after characters that Qt counts as two."""
     view = PdfTextField("Text of the document")
@@ -53,6 +68,10 @@ def test_the_cursor_has_the_number_of_its_page(qtbot: QtBot) -> None:
     (match,) = find_text_matches(view.toPlainText(), "THIRD")
     view.select_match(match)
     assert (view.textCursor().selectedText(), view.get_page_at_cursor()) == ("third", 1)
+    view.show_pages(["Page 1 of 3", "Page 2 of 3"], ["first", "second"], "the end")
+    assert view.toPlainText().endswith("second\n\nthe end")
+    view.go_to_page(2)  # its text isn't shown
+    assert view.get_page_at_cursor() == 1
 
 
 def test_a_screen_reader_reads_the_text_and_cannot_change_it(qtbot: QtBot) -> None:
