@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from PySide6.QtCore import QObject
 
-from console.domain.documents.pdf_pages import PageImage
+from console.domain.error_reasons import UnusableAnswerReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest
 from console.services.exports.printouts import PrintedList
-from console.views.printing.print_job import PrintedSheet, open_print_dialog, print_images, print_sheet
+from console.views.printing.print_job import (
+    PrintedPage,
+    PrintedSheet,
+    compress_page,
+    open_print_dialog,
+    print_images,
+    print_sheet,
+)
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.wording.exports.titles import format_selection
@@ -18,9 +26,12 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
     from console.app import Console
+    from console.services.credit_checks.pdf import PdfDocument
 
 ContentsT = TypeVar("ContentsT")
 _PAGE_IMAGE_WIDTH_PX = 1654  # width of A4 at 200 dots per inch
+MAX_PRINTED_PDF_BYTES = 256 * 1024 * 1024
+"""Largest size of the compressed images of all pages of a printed PDF. A page of text takes 0.1 MB."""
 
 
 class PagePrinter(QObject):
@@ -142,16 +153,27 @@ class PagePrinter(QObject):
         PDF. A child process renders the pages of the PDF to images.
         """
 
-        def read_page_images(services: "Console") -> list[PageImage]:
+        def read_page_images(services: "Console") -> list[PrintedPage]:
             pages = services.pdfs.open_pages(record_id, sha256)
             try:
                 services.printouts.write_audit_entry_of_pdf_printout(record_id, sha256)
-                return [
-                    pages.render_page(page_index, _PAGE_IMAGE_WIDTH_PX) for page_index in range(pages.count_pages())
-                ]
+                return render_printed_pages(pages)
             finally:
                 pages.close()
 
         self._read_and_print(
             read_page_images, lambda images: print_images(images, self._format_printed_by(), printer)
         )
+
+
+def render_printed_pages(pages: "PdfDocument") -> list[PrintedPage]:
+    """Return the images of all pages of a PDF. Raises provider_answer_unusable if a page can't be read, or if the
+    images together are larger than MAX_PRINTED_PDF_BYTES (too_large)."""
+    printed_pages: list[PrintedPage] = []
+    size_bytes = 0
+    for page_index in range(pages.count_pages()):
+        printed_pages.append(compress_page(pages.render_page(page_index, _PAGE_IMAGE_WIDTH_PX)))
+        size_bytes += len(printed_pages[-1].compressed_pixels)
+        if size_bytes > MAX_PRINTED_PDF_BYTES:
+            raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE, {"reason": UnusableAnswerReason.TOO_LARGE})
+    return printed_pages

@@ -1,6 +1,7 @@
 """Prints text, tables and page images to a printer that the person selects in the operating system's print dialog.
 Text is black on white in every theme of the window."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
@@ -38,6 +39,21 @@ class PrintedSheet:
     printed_by: str
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedPage:
+    """A page of a PDF that is printed as an image of this width and height in pixels. Its pixels are compressed,
+    because those of a whole PDF take gigabytes: 12 MB for each page."""
+
+    width: int
+    height: int
+    compressed_pixels: bytes
+
+
+def compress_page(image: PageImage) -> PrintedPage:
+    """Return the image of a PDF page with its pixels compressed. A page of text becomes a hundred times smaller."""
+    return PrintedPage(image.width, image.height, zlib.compress(image.pixels, 1))
 
 
 def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:
@@ -100,7 +116,7 @@ def make_html(sheet: PrintedSheet) -> str:
     return "".join(html_parts)
 
 
-def print_images(images: Sequence[PageImage], footer_text: str, printer: QPrinter) -> bool:
+def print_images(images: Sequence[PrintedPage], footer_text: str, printer: QPrinter) -> bool:
     """Print each image on a page of its own, as large as possible, with the text `footer_text` below it. Return False
     if the printer or its file didn't take the pages, otherwise True."""
     printer.setPageMargins(_PAPER_MARGINS_MM, QPageLayout.Unit.Millimeter)
@@ -137,9 +153,9 @@ def _has_taken_pages(printer: QPrinter) -> bool:
         return False
 
 
-def _draw_page(painter: QPainter, page: PageImage, footer_text: str, paper: QRectF) -> None:
-    pixel_format = QImage.Format.Format_RGB888
-    image = QImage(page.pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, pixel_format)
+def _draw_page(painter: QPainter, page: PrintedPage, footer_text: str, paper: QRectF) -> None:
+    pixels, pixel_format = zlib.decompress(page.compressed_pixels), QImage.Format.Format_RGB888
+    image = QImage(pixels, page.width, page.height, page.width * _BYTES_PER_PIXEL, pixel_format)
     footer_height = paper.height() * _FOOTER_HEIGHT_RATIO
     available_rect = paper.adjusted(0, 0, 0, -footer_height)
     scale = min(available_rect.width() / page.width, available_rect.height() / page.height)

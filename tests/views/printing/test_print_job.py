@@ -1,5 +1,8 @@
-"""Tests that a printed sheet shows markup in texts of other people as plain characters."""
+"""Tests that a printed sheet shows markup in texts of other people as plain characters, and that a printed PDF needs
+little memory.
+"""
 
+import zlib
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,15 @@ from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.documents.pdf_pages import PageImage
+from console.domain.errors import ConsoleError
 from console.domain.exports.tables import ExportRequest, ListName
 from console.services.exports.printouts import PrintedList
-from console.views.printing.page_print import PagePrinter
-from console.views.printing.print_job import PrintedSheet, make_html, print_images, print_sheet
+from console.store.documents.pdf_renderer import PdfDocument
+from console.views.printing import page_print
+from console.views.printing.page_print import PagePrinter, render_printed_pages
+from console.views.printing.print_job import PrintedSheet, compress_page, make_html, print_images, print_sheet
 from console.views.runtime.context import Toast
+from tests.store import pdf_bombs
 from tests.views.invented_checks import make_window_context
 
 
@@ -66,7 +73,7 @@ def test_pages_that_were_not_taken_are_reported(
     """Printing into a folder that doesn't exist, and to a full disk, is reported as failed. Qt itself reports no
     error if the disk is full.
     """
-    sheet, image = PrintedSheet("A", ["B"] * 200, "op-a"), PageImage(2, 2, b"\xff" * 12)
+    sheet, image = PrintedSheet("A", ["B"] * 200, "op-a"), compress_page(PageImage(2, 2, b"\xff" * 12))
     assert print_sheet(sheet, make_pdf_printer(tmp_path / file)) is is_printed
     assert print_images([image], "op-a", make_pdf_printer(tmp_path / file)) is is_printed
 
@@ -83,3 +90,20 @@ def test_only_taken_pages_are_announced_as_sent(
     printer = make_pdf_printer(tmp_path / folder / "list.pdf")
     PagePrinter(context, window).print_list_to(ExportRequest(ListName.ALERTS), printer)
     assert [toast.message for toast in toasts] == [message]
+
+
+def test_the_images_of_a_long_pdf_need_little_memory() -> None:
+    """The rendered pages of a printed PDF are kept compressed. A PDF whose pages are too large together is refused
+    instead of filling the memory.
+    """
+    with PdfDocument(pdf_bombs.make_report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")) as report:
+        image = report.render_page(0, 1654)
+        (page, *_) = render_printed_pages(report)
+        assert (page.width, page.height) == (image.width, image.height)
+        assert zlib.decompress(page.compressed_pixels) == image.pixels
+        assert len(page.compressed_pixels) < len(image.pixels) / 50
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(page_print, "MAX_PRINTED_PDF_BYTES", len(page.compressed_pixels) - 1)
+            with pytest.raises(ConsoleError) as caught:
+                render_printed_pages(report)
+    assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
