@@ -149,6 +149,7 @@ class PdfComparisonPage(Page):
             lambda failure: self._show_opening_failure(route, failure),
             caller=self,
             key=self,
+            lane="documents",
         )
 
     def _show_opened_pdfs(

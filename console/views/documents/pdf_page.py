@@ -241,26 +241,17 @@ class PdfPage(Page):
         route = self.route
         self.page_view.show_message(self.context.translate("pdf.reading"))
 
+        def open_pdf(services: "Console") -> tuple["PdfDocument", int]:
+            pdf_document = services.pdfs.open_pages(route.record, route.sha256)
+            return pdf_document, pdf_document.count_pages()
+
         self.context.run_read(
-            lambda services: services.pdfs.open_pages(route.record, route.sha256),
-            partial(self._count_pages, route),
-            partial(self._show_opening_failure, route),
+            open_pdf,
+            lambda opened_pdf: self._show_document(route, *opened_pdf),
+            lambda failure: self._show_opening_failure(route, failure),
             caller=self,
             key=self,
-        )
-
-    def _count_pages(self, route: PdfRoute, pdf_document: "PdfDocument") -> None:
-        """Let the child process open the PDF and count its pages, then show the PDF. If the person has opened another
-        page meanwhile, only close the PDF."""
-        if route != self.route or self._has_left_page:
-            self._end_pdf_process(pdf_document)
-            return
-        self.context.runner.run(
-            pdf_document.count_pages,
-            partial(self._show_document, route, pdf_document),
-            partial(self._show_opening_failure, route),
-            caller=self,
-            lane="documents",
+            lane="documents",  # also because the storage of the documents may be a share that doesn't answer
         )
 
     def _show_document(self, route: PdfRoute, pdf_document: "PdfDocument", count: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
-from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHandle, make_failure
+from console.views.runtime.tasks import READING_LANES, ProgressReporter, Runner, Task, TaskHandle, make_failure
 from console.views.runtime.worker_threads import ThreadPool
 
 
@@ -185,4 +185,4 @@ class TaskRunner(QObject, Runner):
 def _is_interruptible_read(task: Task) -> bool:
     """Return True if the call only reads, so that the program can safely stop the call's running statement in the
     database (see `Runner.run`)."""
-    return task.is_cancellable and task.lane == "quick"
+    return task.is_cancellable and task.lane in READING_LANES

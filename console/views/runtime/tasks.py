@@ -25,6 +25,8 @@ from console.domain.process.read_interruption import ReadInterrupted, ReadInterr
 log = logging.getLogger("console.views")
 T = TypeVar("T")
 TaskLane = Literal["quick", "slow", "long", "files", "documents"]
+READING_LANES: frozenset[TaskLane] = frozenset({"quick", "documents"})
+"""The lanes whose calls only read."""
 _REASONS_AFTER_ACTION = (
     PossibleRepeatReason.ANSWER_NOT_KEPT,
     PossibleRepeatReason.ANSWER_UNREADABLE,
@@ -202,15 +204,15 @@ class Runner:
         the call in the log.
 
         If `is_cancellable` is True, the call doesn't begin if `caller` is destroyed first, and `TaskHandle.cancel`
-        drops its value; a call that still waits for a thread then doesn't begin either. In the lane `quick`, whose
-        calls only read, `TaskHandle.cancel` also stops the call's running statement in the database. The statements
-        of calls in other lanes are never stopped, because they may belong to an action.
+        drops its value; a call that still waits for a thread then doesn't begin either. In READING_LANES,
+        `TaskHandle.cancel` also stops the call's running statement in the database. The statements of calls in other
+        lanes are never stopped, because they may belong to an action.
         """
 
         def run_call(report_progress: ProgressReporter) -> T:
             if is_cancellable:
                 report_progress.raise_if_cancelled()
-            return report_progress.interruption.run(call) if is_cancellable and lane == "quick" else call()
+            return report_progress.interruption.run(call) if is_cancellable and lane in READING_LANES else call()
 
         return self._accept_task(Task(run_call, on_done, on_failed, None, caller, label, key, lane, is_cancellable))
 
