@@ -59,6 +59,10 @@ REASON_BY_FORBIDDEN_WORD = {
     "書込": "one spelling: 書き込み",
     "第二の人": "第二確認者",
     "次にすること": "the same thing is called 次の対応",
+    "出荷": "the same thing is called 発送, as in the order's state",
+    "トレーニング": "the same thing is called 研修",
+    "読み直": "the same thing is called 再読込",
+    "お試し": "one way to advise it: 再度実行",
 }  # fmt: skip
 ALLOWED_WORDS_BY_PART = {"頼": ("依頼",), "のです": ("ものです",)}
 # Commands are written as they are typed.
@@ -173,6 +177,20 @@ def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
 def test_a_question_of_a_dialog_has_no_mark() -> None:
     """A Japanese question of a dialog, such as 〜しますか, has no punctuation at its end."""
     assert [key for key, text in WORDS.items() if re.search(r"か[。？?]$", text)] == []
+
+
+def test_a_probe_is_advised_by_the_name_of_its_button() -> None:
+    """Where the English text advises a probe, the Japanese text says 状態確認, as the button does, or 状態を確認.
+    照会 alone is also the word for lookups and for questions to a provider.
+    """
+    english = read_sentences("en")
+    advised = {
+        key: text
+        for key, text in WORDS.items()
+        if re.search(r"\b[Pp]robe\b", english[key]) and not key.startswith(("cli.help.", "doctor."))
+    }
+    assert len(advised) > 60
+    assert {key: text for key, text in advised.items() if "照会" in text and "状態" not in text} == {}
 
 
 def test_each_term_has_one_word() -> None:
