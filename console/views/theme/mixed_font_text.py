@@ -59,8 +59,9 @@ ELLIPSIS_RUN: FontRun = ("…", False)
 _CURRENCY_PATTERN = re.compile(r"[¥₹]")
 _AMOUNT_PATTERN = re.compile(r"[−-]?[¥₹]|[−-]?[A-Z]{3} \d|\d{1,3},\d")
 # Spaces at which a line must not end: inside a number, between a number and its unit, and before a status number.
+# A line break in the text isn't one of them: the line ends there.
 _NUMBER_SPACE_PATTERN = re.compile(
-    r"(?<=\bHTTP)\s(?=\d)|(?<=[\d¥₹/])\s(?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
+    r"(?<=\bHTTP) (?=\d)|(?<=[\d¥₹/]) (?=\d|(?:ms|s|min|h|d|KB|MB|JST|IST)\b|[/秒分時日週月年件回人枚行])", re.ASCII
 )
 _POSSIBLE_BREAK_PATTERN = re.compile(f"(?<={POSSIBLE_BREAK})")
 _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")

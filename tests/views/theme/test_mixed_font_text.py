@@ -229,10 +229,13 @@ def test_an_amount_of_another_currency_has_the_decimals_of_iso_4217(appearance: 
 
 
 def test_a_line_break_separates_the_texts_around_it(appearance: object) -> None:
-    """A note of several lines is shown with its line breaks in a timeline. In a cell of one line, a space takes the
-    place of each line break.
+    """A note of several lines is shown with its line breaks in a timeline and in a label, also between two numbers
+    and before a unit. In a cell of one line, a space takes the place of each line break.
     """
     assert wrap_text("¥100\n\n200 円です。\n", 400) == ("¥100", "", "200 円です。")
+    for first, second in (("3300", "2026-11-20"), ("¥100", "件数"), ("1 9943 8399 1481", "11-20"), ("HTTP", "5")):
+        assert wrap_text(f"{first}\n{second}", 400) == (first, second)
+        assert "<br>" in format_rich_text(f"{first}\n{second}", can_wrap=True)
     for line_break in ("\n", "\r\n", "\t", "\u2028"):
         apart = measure_font_runs(split_font_runs(f"12{line_break}34"))
         assert apart > measure_font_runs(split_font_runs("1234"))
