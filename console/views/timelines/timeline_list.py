@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
+from math import ceil
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
@@ -25,7 +26,9 @@ from console.views.timelines.repeated_lines import GroupedLine, GroupKey, Repeat
 from console.views.timelines.timeline_line import TimelineLine
 
 ModelIndex = QModelIndex | QPersistentModelIndex
-_TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least width of the times and width of the names, in px at text size 1
+_TIME_COLUMN_PX, _PERSON_COLUMN_PX = 76, 84  # least widths of the times and of the names, in px at text size 1
+_MAX_PERSON_SHARE = 4  # the names have at most a quarter of the list
+_PERSON_GAP_PX = 8
 _ICON_SIDE_PX = 14
 _MIN_TEXT_WIDTH_PX = 120  # narrower than in any window; while Qt lays a list out, its width may be 0
 _DETAIL_GAP_PX = 8
@@ -85,6 +88,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         self.setEditTriggers(QListView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._is_height_fitted, self._longest_time, self._laid_out_width = False, "", 0
+        self._actor_texts = frozenset[str]()
         self.doubleClicked.connect(self._toggle_group)
 
     def show_lines(self, lines: Sequence[TimelineLine]) -> None:
@@ -94,6 +98,7 @@ class TimelineList(RememberedCurrentItem, QListView):
         scroll_position = self.verticalScrollBar().value()
         self._lines = lines
         self._longest_time = max((item.time_text for item in lines), key=len, default="")
+        self._actor_texts = frozenset(item.actor_text for item in lines)
         if self._repeated_event_texts is None:
             self._model.show_lines([GroupedLine(item) for item in lines])
         else:
@@ -176,6 +181,13 @@ class TimelineList(RememberedCurrentItem, QListView):
             round(current_appearance().font_metrics("data").horizontalAdvance(self._longest_time)) + 16,
         )
 
+    def measure_person_width(self) -> int:
+        """Return the width of the column of persons in px. The column is wider for a longer name, because two names
+        may begin alike, but leaves three quarters of the list to the times and texts."""
+        least = round(_PERSON_COLUMN_PX * current_appearance().scale)
+        longest = max((measure_font_runs(split_font_runs(name)) for name in self._actor_texts), default=0)
+        return max(least, min(ceil(longest) + _PERSON_GAP_PX, self.width() // _MAX_PERSON_SHARE))
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         super().focusInEvent(event)
         if not self.currentIndex().isValid():
@@ -206,9 +218,8 @@ class _TimelineDelegate(QStyledItemDelegate):
         self._draw_icon(painter, rect, x, item, is_last_line=index.row() == self._view.model().rowCount() - 1)
         x += round((_ICON_SIDE_PX + 4) * scale)
         painter.setPen(colour("muted"))
-        draw_font_runs(
-            painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), _PERSON_COLUMN_PX * scale - 8)
-        )
+        name_width = self._view.measure_person_width() - _PERSON_GAP_PX
+        draw_font_runs(painter, x, baseline, elide_font_runs(split_font_runs(item.actor_text), name_width))
         left = rect.left() + self._compute_text_left_px(item)
         for number, line_pieces in enumerate(self._split_text_into_lines(item)):
             line_x, line_baseline = float(left), baseline + number * current_appearance().line_height("body")
@@ -233,7 +244,7 @@ class _TimelineDelegate(QStyledItemDelegate):
         """Return the x coordinate at which the text of an event begins, in px from the left edge of the list."""
         scale = current_appearance().scale
         words_left = self._view.margin + self._view.measure_time_width() + round((_ICON_SIDE_PX + 4) * scale)
-        return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
+        return words_left + (self._view.measure_person_width() if item.actor_text else 4)
 
     def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
         """Split the text of an event into lines that fit into the list. Return the lines, each as a list of pieces of

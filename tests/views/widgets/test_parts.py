@@ -608,6 +608,27 @@ def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot
     qtbot.waitUntil(lambda: timeline.verticalScrollBar().maximum() == 0)
 
 
+def test_a_timeline_shows_long_names_in_full(show_widget: ShowWidget) -> None:
+    """Two colleagues whose names begin alike are told apart: the column of the names is as wide as the longest name,
+    up to a quarter of the list. The texts of all events begin at the same position.
+    """
+    names = ("maximiliane.tanaka", "maximiliane.yamazaki", "op-a")
+    timeline = TimelineList("Timeline")
+    timeline.show_lines([make_line(at, "Approved the refund.", name) for at, name in enumerate(names)])
+    timeline.resize(720, 170)
+    show_widget(timeline)
+    with record_drawn_texts() as drawn_texts:
+        timeline.grab()
+    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    assert {*names} <= {*ink_by_text}
+    events = [drawn.ink.left() for drawn in drawn_texts if drawn.text.startswith("Approved")]
+    assert len({*events}) == 1
+    assert max(ink_by_text[name].right() for name in names) < events[0]
+
+    timeline.resize(420, 170)
+    assert timeline.measure_person_width() == 105
+
+
 REPEATED_EVENT_TEXTS = RepeatedEventTexts(
     lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}"
 )
