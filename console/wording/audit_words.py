@@ -2,7 +2,9 @@
 result. Codes and internal ids are only in the entry's JSON."""
 
 from console.domain.audit.verification import VerifiedTrail
+from console.domain.payments.limits import PROVIDER_CONDITION_PREFIX
 from console.domain.records import AuditEntry, TimelineEntry
+from console.wording.limit_words import format_limit_name
 from console.wording.sentences import catalogue as wording
 
 _REFERENCE_KEY_BY_RECORD_KIND = {"credit-check": "record.short", "refund": "case.title.refund"}
@@ -32,7 +34,9 @@ def format_audit_subject(entry: AuditEntry, language: str) -> str:
 
 def format_record_reference(kind: str, id: int | str, language: str, number: str = "") -> str:
     """Return the text that names a record. For a credit check, a refund or a bulk run, it contains the id. For a
-    record of another kind, it contains the word for the kind and, if given, `number`. Return "" for an unknown kind.
+    provider, a person, a limit or a read-only switch, the id is a name, and the text contains this name in words. For
+    a record of another kind, it contains the word for the kind and, if given, `number`. Return "" for an unknown
+    kind.
     """
     if id and kind in _REFERENCE_KEY_BY_RECORD_KIND:
         return wording.translate(_REFERENCE_KEY_BY_RECORD_KIND[kind], language, id=id)
@@ -40,7 +44,28 @@ def format_record_reference(kind: str, id: int | str, language: str, number: str
         return wording.translate("bulk.label", language, name=f"BS-{id}")
     if not wording.has_sentence(f"kind.{kind}"):
         return ""
-    return f"{wording.translate(f'kind.{kind}', language)} {number}".strip()
+    word = wording.translate(f"kind.{kind}", language)
+    if number:
+        return f"{word} {number}"
+    name = _name_in_words(kind, str(id), language)
+    return f"{word}: {name}" if name else word
+
+
+def _name_in_words(kind: str, name: str, language: str) -> str:
+    """Return the words for the subject `name` of a kind whose subjects have names instead of numbers; "" for another
+    kind, and for a name without a text, as in the audit entry of a refused attempt."""
+    match kind:
+        case "operator":
+            return name
+        case "limit":
+            limit, _, currency = name.partition(" ")
+            provider = limit.removeprefix(PROVIDER_CONDITION_PREFIX)
+            is_known = wording.has_sentence(f"limit.{limit}" if provider == limit else f"provider.{provider}")
+            return f"{format_limit_name(limit, language)} {currency}" if is_known else ""
+        case "provider" | "read-only":
+            key = next((key for key in (f"scope.{name}", f"provider.{name}") if wording.has_sentence(key)), None)
+            return wording.translate(key, language) if key else ""
+    return ""
 
 
 def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:

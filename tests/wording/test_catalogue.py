@@ -445,6 +445,30 @@ def test_a_list_of_different_records_names_the_kind_of_each() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "english", "japanese"),
+    [
+        ("operator", "op-c", "Person: op-c", "利用者: op-c"),
+        ("provider", "paypay", "Provider: PayPay", "提供元: PayPay"),
+        ("provider", "4711", "Provider", "提供元"),
+        ("read-only", "everything", "Read-only switch: Everything", "閲覧専用の設定: 全体"),
+        ("read-only", "atom", "Read-only switch: Atom", "閲覧専用の設定: Atom"),
+        ("limit", "per_refund JPY", "Limit: Per refund JPY", "上限額: 1 件の返金 JPY"),
+        ("limit", "second_above_atom INR", "Limit: Two approvers above, Atom INR", None),
+        ("limit", "second_above_nobody INR", "Limit", "上限額"),
+        ("limit", "no such limit", "Limit", "上限額"),
+    ],
+)
+def test_an_audit_entry_names_its_person_provider_switch_or_limit(
+    kind: str, name: str, english: str, japanese: str | None
+) -> None:
+    """The audit trail says which person was registered, which limit was changed and what was set read-only. A name
+    that this version doesn't know, as in a refused attempt, is left out.
+    """
+    assert format_record_reference(kind, name, "en") == english
+    assert japanese is None or format_record_reference(kind, name, "ja") == japanese
+
+
+@pytest.mark.parametrize(
     ("sentences", "text"),
     [
         (("決済は完了です。", "返金できます。"), "決済は完了です。返金できます。"),
