@@ -1,6 +1,7 @@
 """Texts of alerts, for the window and for exports: the alert's rule, its observed and expected values, its record."""
 
-from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID, QUEUE_KIND
+from console.domain.alerts.provider_subjects import find_provider_of_subject
+from console.domain.alerts.queue_age import QUEUE_BY_SUBJECT_ID
 from console.domain.registry.facts import RegistryEntry
 from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import Alert, AlertItem
@@ -25,19 +26,37 @@ def format_alert_value(text: str, context: TextContext, other_text: str | None =
 
 def format_alert_record(item: AlertItem, context: TextContext) -> str:
     """Return the text that names the alert's record: the number of a corporation, with its official name if the
-    registry has it; the number of an order or a payment; the title of a queue; the kind and id of another record."""
+    registry has it; the number of an order or a payment; the name of a queue, provider or task; the kind and id of
+    another record."""
     alert = item.alert
     if item.kind == CORPORATION_KIND:
         return format_changed_corporation(item.number or "", alert.registry_entry, context.translate)
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
-    queue = QUEUE_BY_SUBJECT_ID.get(alert.subject_id) if alert.subject_kind == QUEUE_KIND else None
-    key = f"queue.{queue}.title" if queue else f"kind.{alert.subject_kind}"
-    kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
+    key = _find_subject_name_key(alert) or f"kind.{alert.subject_kind}"
+    kind = (
+        wording.capitalize_first_letter(context.translate(key)) if wording.has_sentence(key) else alert.subject_kind
+    )
     if alert.subject_kind == "refund":
         return context.translate("case.refund_short", id=alert.subject_id)
     # People know a credit check by its id, but not a payment or an order.
-    return f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind
+    text = f"{kind} {alert.subject_id}" if alert.subject_kind == "credit-check" else kind
+    return wording.capitalize_first_letter(text)
+
+
+def _find_subject_name_key(alert: Alert) -> str | None:
+    """Return the wording key of the name of the queue, the provider or the task that the alert is about; None for
+    other subjects and for an unknown name."""
+    match alert.subject_kind:
+        case "queue":
+            key = f"queue.{QUEUE_BY_SUBJECT_ID.get(alert.subject_id)}.title"
+        case "provider":
+            key = f"provider.{find_provider_of_subject(alert.subject_id)}"
+        case "task":  # the observed state of a late task begins with its name
+            key = f"task.{alert.observed.partition(':')[0]}"
+        case _:
+            return None
+    return key if wording.has_sentence(key) else None
 
 
 def format_changed_corporation(number: str, entry: RegistryEntry | None, translate: Translate) -> str:

@@ -6,12 +6,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from console.domain.alerts.incidents import TASKS_CAUSE, AffectedRecord, AffectedRecords, Cause
-from console.domain.alerts.provider_subjects import PROVIDER_KIND, compute_provider_subject_id
+from console.domain.alerts.provider_subjects import PROVIDER_KIND, find_provider_of_subject
 from console.domain.alerts.queue_age import AGE_LIMITS, QUEUE_BY_SUBJECT_ID, QUEUE_KIND
 from console.domain.money import Money, make_stored_money
-from console.domain.payments import provider_registry
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, FINAL_STATES
-from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import Order, Payment, Refund
 from console.domain.queues.filters import AgeRange, FilterCertainty, RecordFilter
 from console.domain.records import Certainty, CreditCheck
@@ -185,14 +183,10 @@ class AffectedRecordReader:
         """Return the records that wait for an answer of the provider, at most MAX_AFFECTED_RECORDS_PER_CAUSE of each
         queue, and the number of further such records. `provider_subject_id` is the number from
         `compute_provider_subject_id`."""
-        names = {
-            name
-            for name in (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
-            if compute_provider_subject_id(name) == provider_subject_id
-        }
-        if not names:
+        name = find_provider_of_subject(provider_subject_id)
+        if name is None:
             return (), 0
-        of_provider = RecordFilter(providers=frozenset(names))
+        of_provider = RecordFilter(providers=frozenset({name}))
         # A refund whose outcome is unknown is in both queues.
         known_outcome = replace(of_provider, certainties=frozenset({FilterCertainty.KNOWN}))
         return self._read_filtered_queues(conn, {"unknown": of_provider, "refunds": known_outcome}, lapsed_ids)

@@ -18,6 +18,7 @@ from console.domain.alerts.incidents import (
     IncidentState,
     IncidentStep,
 )
+from console.domain.alerts.provider_subjects import compute_provider_subject_id
 from console.domain.alerts.snooze import find_snooze_ends
 from console.domain.money import Money
 from console.domain.tasks.records import Alert, AlertItem
@@ -137,6 +138,23 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     ]
     assert alert_words.format_alert_record(replace(CASE_ITEM, number="A-10442"), make_window_context()) == "A-10442"
     assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Scheduled task is late"
+
+
+def test_an_alert_about_a_provider_or_task_names_it(appearance: object) -> None:
+    """In the list of alerts, an alert that a provider is away or slow names the provider, and an alert about a late
+    task the task. An unknown name is shown as the word for its kind.
+    """
+    context = make_window_context()
+
+    def format_record(kind: str, id: int, observed: str) -> str:
+        alert = replace(LATE_TASK_ITEM.alert, subject_kind=kind, subject_id=id, observed=observed)
+        return alert_words.format_alert_record(replace(LATE_TASK_ITEM, alert=alert, kind=kind), context)
+
+    assert format_record("provider", compute_provider_subject_id("paypay"), "timeout") == "PayPay"
+    assert format_record("provider", compute_provider_subject_id("alarmbox"), "timeout") == "AlarmBox"
+    assert format_record("provider", 5, "timeout") == "Provider"
+    assert format_record("task", 6, "payment_polls: ended never") == "Payment checks"
+    assert format_record("task", 6, "a task of a newer version: ended never") == "Scheduled tasks"
 
 
 def test_incidents_are_grouped_by_state(appearance: object) -> None:
