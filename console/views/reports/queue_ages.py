@@ -8,6 +8,7 @@ from console.domain.reports.queue_ages import AGE_CLASSES, QueueAgeReport, Queue
 from console.views.reports.chart_content import Bar, BarPart, BarPartStyle, BarStrip, ChartContent, LegendEntry
 from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
+from console.views.runtime.routes import RECORD_QUEUE_NAMES
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
 from console.wording.sentences import catalogue as wording
@@ -86,7 +87,7 @@ def _make_age_columns(context: WindowContext) -> Sequence[Column]:
 
 REPORT_DEFINITION: ReportDefinition[QueueAgeReport] = ReportDefinition(
     "queue_ages",
-    lambda services: services.reports.read_queue_ages(),
+    lambda services: services.reports.read_queue_ages(RECORD_QUEUE_NAMES),  # in the order of the tabs
     lambda report, context: report_words.format_queue_age_note(report, context.language),
     make_chart_content,
     _make_age_columns,

@@ -90,7 +90,9 @@ def _make_settlement_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[SettlementReport] = ReportDefinition(
     "settlement",
     lambda services: services.reports.read_settlement(),
-    lambda report, context: report_words.format_settlement_note(report, context.language),
+    lambda report, context: wording.join_sentences(
+        (report_words.format_settlement_note(report, context.language), context.translate("reports.settlement.chart"))
+    ),
     _make_chart_content,
     _make_settlement_columns,
     lambda report: [_SettlementRow(series, day) for series in report.series for day in reversed(series.days)],

@@ -12,6 +12,7 @@ from console.views.reports.section import ReportDefinition, make_number_column
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.wording import reports as report_words
+from console.wording.sentences import catalogue as wording
 
 _IN_TIME_STYLE, _LATE_STYLE, _OPEN_STYLE = (
     BarPartStyle("solid", "progress"),
@@ -119,7 +120,12 @@ def _make_time_columns(context: WindowContext) -> Sequence[Column]:
 REPORT_DEFINITION: ReportDefinition[TimeToTruthReport] = ReportDefinition(
     "time_to_truth",
     lambda services: services.reports.read_time_to_truth(),
-    lambda report, context: report_words.format_time_to_truth_note(report, context.language),
+    lambda report, context: wording.join_sentences(
+        (
+            report_words.format_time_to_truth_note(report, context.language),
+            context.translate("reports.time_to_truth.chart"),
+        )
+    ),
     _make_chart_content,
     _make_time_columns,
     lambda report: [_TimeToTruthRow(kind) for kind in report.kinds],

@@ -2,7 +2,7 @@
 couldn't be read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, timedelta
@@ -36,9 +36,10 @@ from console.views.reports.chart import Chart
 from console.views.reports.daily_close import DailyCloseSection
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
-from console.views.runtime.routes import ReportsRoute
+from console.views.runtime.routes import RECORD_QUEUE_NAMES, ReportsRoute
 from console.views.theme.design_tokens import ThemeName
 from console.views.theme.theme import Appearance
+from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_window_context
 
 _PERIOD = make_period_until(NOW, 14)
@@ -84,9 +85,14 @@ class ReportServices:
 
     def __init__(self, success: ProviderSuccess | None = SUCCESS_REPORT) -> None:
         self.success = success
+        self.asked_queues: Sequence[str] = ()
 
     def __getattr__(self, name: str) -> Callable[[], object]:
         return lambda: OTHER_REPORTS[name.removeprefix("read_")][0]
+
+    def read_queue_ages(self, queues: Sequence[str]) -> object:
+        self.asked_queues = queues
+        return QUEUE_AGE_REPORT
 
     def read_provider_success(self) -> ProviderSuccess:
         if self.success is None:
@@ -138,9 +144,11 @@ def test_every_picture_has_its_figures_in_words(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
     """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
-    if not all rows were counted. Bars with different meanings have different fills.
+    if not all rows were counted, and what a figure above a bar means if the legend doesn't say it. Bars with
+    different meanings have different fills.
     """
-    page = make_page(ReportServices(), qtbot, language)
+    services = ReportServices()
+    page = make_page(services, qtbot, language)
     for name, (_, row_count, figures) in OTHER_REPORTS.items():
         section = next(one for one in page.sections if one.name == name)
         assert isinstance(section, ChartSection)
@@ -155,7 +163,10 @@ def test_every_picture_has_its_figures_in_words(
         assert section.chart.grab().width() > 0
         cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
         assert not any("reports." in cell for cell in cells)
-        assert section.note_label.plain
+        note = section.note_label.plain
+        chart_note = f"reports.{name}.chart"
+        assert note.endswith(wording.translate(chart_note, language)) if wording.has_sentence(chart_note) else note
+    assert services.asked_queues == RECORD_QUEUE_NAMES, "the queues stand in the order of their tabs"
 
 
 def test_no_part_of_a_report_is_outside_of_the_page(qtbot: QtBot, appearance: Appearance) -> None:
