@@ -34,6 +34,7 @@ from console.services.process.merchants import (
     make_stored_merchant,
 )
 from console.settings.private_files import is_open_to_others, is_readable_by_everybody
+from console.settings.secrets import SECRET_VARIABLE_PREFIX
 from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
@@ -538,7 +539,7 @@ class HealthCheckService:
 
         sources = list_notice_sources(self._settings)
         short = [name for name in sources if len(read_notice_key(self._settings, name) or "") < MIN_NOTICE_KEY_LENGTH]
-        variables = ", ".join(f"CONSOLE_SECRET_NOTICE_{name.upper()}_KEY" for name in short)
+        variables = ", ".join(f"{SECRET_VARIABLE_PREFIX}NOTICE_{name.upper()}_KEY" for name in short)
         facts = {"sources": ", ".join(short or sources), "variables": variables, "n": MIN_NOTICE_KEY_LENGTH}
         return {"ok": not short, **facts}
 
