@@ -13,6 +13,7 @@ from tests.support.forked_command import ForkedCommand
 from tests.support.invented import invent_numbers
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place
+from tests.support.team_mode import pass_password
 from tests.support.waiting import PATIENCE_SECONDS
 from tests.support.worker_process import fork_worker
 
@@ -51,7 +52,8 @@ class DeskCommands:
         asked = self(desk, *words)
         if asked.status:
             return asked
-        return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b")
+        password = pass_password(self.place, "lead-b")
+        return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b", **password)
 
     def list_lost_operations(self, desk: int) -> dict[str, str]:
         """Return the state of each operation that `alerts lost` names at this desk."""

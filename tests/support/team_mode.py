@@ -2,6 +2,7 @@
 people.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Event
@@ -52,6 +53,18 @@ def _apply_accounts(place: Place, people: tuple[str, ...], *, acts: bool) -> Non
 def get_password_of(place: Place, person: str) -> str:
     """Return the password of the person's database account."""
     return unquote(urlsplit(place.url(person)).password or "")
+
+
+def pass_password(place: Place, person: str) -> dict[str, str]:
+    """Return the setting (without its prefix) that names a file descriptor with the person's password, for one
+    command that decides; the command closes the descriptor. On SQLite, which has no passwords, return no setting.
+    """
+    if not isinstance(place, ServerPlace):
+        return {}
+    reading_end, writing_end = os.pipe()
+    os.write(writing_end, get_password_of(place, person).encode())
+    os.close(writing_end)
+    return {"OPERATOR_PASSWORD_FD": str(reading_end)}
 
 
 def answer_password_prompts(place: Place, person: str) -> AbstractContextManager[None]:

@@ -34,7 +34,6 @@ from console.services.process.merchants import (
     make_stored_merchant,
 )
 from console.settings.private_files import is_open_to_others, is_readable_by_everybody
-from console.settings.secrets import SECRET_VARIABLE_PREFIX
 from console.settings.settings import NOTICE_KEY_PATTERN, Settings
 from console.settings.urls import mask_password
 from console.store.access import operators
@@ -537,10 +536,11 @@ class HealthCheckService:
             read_notice_key,
         )
 
-        sources = list_notice_sources(self._settings)
-        short = [name for name in sources if len(read_notice_key(self._settings, name) or "") < MIN_NOTICE_KEY_LENGTH]
-        variables = ", ".join(f"{SECRET_VARIABLE_PREFIX}NOTICE_{name.upper()}_KEY" for name in short)
-        facts = {"sources": ", ".join(short or sources), "variables": variables, "n": MIN_NOTICE_KEY_LENGTH}
+        keys = {name: read_notice_key(self._settings, name) for name in list_notice_sources(self._settings)}
+        short = [name for name, key in keys.items() if key is not None and len(key) < MIN_NOTICE_KEY_LENGTH]
+        secrets = self._settings.secrets
+        variables = ", ".join(secrets.get_variable_with_secret(f"NOTICE_{name.upper()}_KEY") for name in short)
+        facts = {"sources": ", ".join(short or keys), "variables": variables, "n": MIN_NOTICE_KEY_LENGTH}
         return {"ok": not short, **facts}
 
     def _has_corporation_registry(self) -> bool:
