@@ -173,6 +173,25 @@ def test_a_record_that_cannot_be_read_stops_no_other_change(scene: PaymentDesk) 
         assert receive_message(line)["changes"][0]["id"] == another.id
 
 
+@pytest.mark.expects_log("a queue with a value of a newer version can't be read")
+def test_a_record_that_cannot_be_read_stops_no_snapshot(scene: PaymentDesk) -> None:
+    """A queue with a record that this program can't read has its count in the snapshot and no items. The listener
+    gets the changes of other records.
+    """
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
+    scene.place.sql(
+        f"UPDATE payments SET work_state = 'of_a_newer_version', version = version + 1 WHERE id = {payment.id}"
+    )
+    with (
+        run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
+        connect_listener(receiver, "/live?channels=payment") as line,
+    ):
+        pending = next(one for one in receive_message(line)["queues"] if one["queue"] == "pending")
+        assert (pending["count"] > 0, pending["items"]) == (True, [])
+        another = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
+        assert receive_message(line)["changes"][0]["id"] == another.id
+
+
 # Clients that are no listeners
 
 
