@@ -128,9 +128,11 @@ class SqlServer:
         self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 
     @contextmanager
-    def create_temporary_database(self) -> Iterator[str]:
-        """Yield the owner's URL of a new database, which is dropped at the end of the block."""
-        url = self.create_database()
+    def create_temporary_database(self, name: str | None = None) -> Iterator[str]:
+        """Yield the owner's URL of a new database, which is dropped at the end of the block. `name` is the name of
+        the database (None: any).
+        """
+        url = self.create_database(name)
         try:
             yield url
         finally:

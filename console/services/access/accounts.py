@@ -299,7 +299,7 @@ class _AccountStatementExecutor:
             held_roles,
             needs_tls=not (server and server.is_on_loopback) or _can_accept_remote_clients(self._conn),
         )
-        is_mariadb, database_name = grants.is_mariadb(self._conn), str(self._database.url.database)
+        is_mariadb, database_name = grants.is_mariadb(self._conn), grants.read_database_name(self._conn)
         for statement in server_accounts.make_account_statements(account, database_name, is_mariadb=is_mariadb):
             try:
                 self._run_statement(statement, account)
@@ -351,7 +351,7 @@ def _list_needed_database_rights(conn: Connection, *, has_people_with_worker: bo
     if not grants.is_mariadb(conn):
         patterns["ROLE_ADMIN"] = "(ROLE_ADMIN|SUPER).* ON [*]"
     if has_people_with_worker:
-        people_database_name = make_people_database_name(str(conn.engine.url.database))
+        people_database_name = make_people_database_name(grants.read_database_name(conn))
         # SHOW GRANTS writes an underscore with a backslash if the statement had one
         database_pattern = re.escape(people_database_name).replace("_", r"\\*_")
         patterns[f"ALL ON `{people_database_name}`.*"] = (

@@ -247,7 +247,7 @@ def read_held_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, 
     On MariaDB, these are the roles of the account's own role; none if the connected account may not read it. On
     MySQL, where the schema account can't read the roles of another account, they are all roles that exist.
     """
-    database = _read_database_name(conn)
+    database = read_database_name(conn)
     name_by_role = {role: make_role_name(database, role) for role in RIGHTS_OF_ROLE}
     if not is_mariadb(conn):
         existing_roles = frozenset(
@@ -276,7 +276,7 @@ def make_role_statements(conn: Connection, roles: Iterable[str]) -> Iterator[str
     `roles` is for people for whom a worker acts, also yield the statements that create the SQL views for these
     people, as far as the views are missing in the database.
     """
-    database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
+    database, columns = read_database_name(conn), _read_columns_and_procedures(conn)
     if REQUESTER_ROLES & set(roles):
         yield from people_views.make_view_statements(conn, database, replaces_existing=False)
     for role in sorted(roles):
@@ -301,7 +301,7 @@ def renew_role_rights(conn: Connection) -> bool:
     If one of the existing roles is in REQUESTER_ROLES (for people for whom a worker acts), also replace the SQL views
     that these people read. The program calls this function after an upgrade or an adoption.
     """
-    database = _read_database_name(conn)
+    database = read_database_name(conn)
     existing_roles = [
         role
         for role in sorted(RIGHTS_OF_ROLE)
@@ -320,7 +320,7 @@ def find_right_faults(conn: Connection) -> tuple[AccessFault, ...]:
     """Return a fault for each missing or excess right, and for each missing role or view. An account that may grant
     rights (`may_grant_rights`) checks all roles; any other account checks only its own rights.
     """
-    database, columns = _read_database_name(conn), _read_columns_and_procedures(conn)
+    database, columns = read_database_name(conn), _read_columns_and_procedures(conn)
     faults: list[AccessFault] = []
     roles_by_person = _read_roles_by_person(conn) if may_grant_rights(conn) else {}
     used_roles = frozenset().union(*roles_by_person.values())
@@ -476,11 +476,12 @@ def is_mariadb(conn: Connection) -> bool:
     return bool(getattr(conn.dialect, "is_mariadb", False))
 
 
-def _read_database_name(conn: Connection) -> str:
-    """Return the name of the console's database. It is also correct on a connection that reads views in another
-    database.
+def read_database_name(conn: Connection) -> str:
+    """Return the name of the console's database as the server has it, also on a connection that reads views in the
+    other database. The name in the URL may have capital letters that the server ignores (`lower_case_table_names`).
     """
-    return str(conn.engine.url.database if reads_views(conn) else conn.exec_driver_sql("SELECT DATABASE()").scalar())
+    name = str(conn.exec_driver_sql("SELECT DATABASE()").scalar())
+    return name.removesuffix(make_people_database_name("")) if reads_views(conn) else name
 
 
 def _read_columns_and_procedures(conn: Connection) -> frozenset[tuple[str, str]]:

@@ -118,9 +118,11 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
 
 
 @contextmanager
-def create_migrated_database(server: SqlServer) -> Iterator[str]:
-    """Create a database with the present schema, and give its address with the owner's account."""
-    with server.create_temporary_database() as owner:
+def create_migrated_database(server: SqlServer, name: str | None = None) -> Iterator[str]:
+    """Create a database with the present schema, and give its address with the owner's account. `name` is the name of
+    the database (None: any).
+    """
+    with server.create_temporary_database(name) as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         schema_account.close()
@@ -251,6 +253,24 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
             json.dumps({"operators": people}), {**passwords, "B": "Good-password-3"}.get
         )
         server.connect("b", "Good-password-3").close()
+
+
+def test_capital_letters_that_the_server_ignores_are_no_other_database(tmp_path: Path) -> None:
+    """A server on Windows ignores the case of a database's name. A URL with capital letters there gives the same
+    accounts and rights as one without.
+    """
+    require_server("mariadb")
+    with (
+        servers.start_private_mariadb(extra_config=("lower-case-table-names=1",)) as server,
+        create_migrated_database(server, "ConsoleX") as owner,
+        open_with_url(owner, tmp_path / "owner") as console,
+    ):
+        accounts = AccountsByFile(server, owner, console, "one")
+        assert accounts.apply_entries(accounts.make_entry("op", "operator", acts=False), op=PASSWORD).operators
+        for name in ("ConsoleX", "consolex"):
+            url = server.make_url(f"op.{accounts.mark}", PASSWORD, name)
+            with open_with_url(url, tmp_path / name) as desk, desk.database.read() as conn:
+                assert grants.find_right_faults(conn) == ()
 
 
 @pytest.mark.parametrize("password", ["秘密", "é", "two\nlines"])
