@@ -139,6 +139,21 @@ def _refuse_inserts(server: Server, stage: FaultScene, table: str, error_number:
         server.sql(use, "DROP TRIGGER refuses")
 
 
+def test_a_desk_writes_again_when_new_sessions_may_write(own_place: ServerPlace, own_server: Server) -> None:
+    """If an administrator makes all new sessions read-only for a time, a desk that connected meanwhile writes again
+    afterwards, without a restart."""
+    database = Database(own_place.url())
+    holder = HoldingProcess(own_place.get_account_name("op-a"), "desk", "host", 1, "session")
+
+    def acquire_lease() -> object:
+        return database.write(lambda tx: leases.acquire(tx, "read-only-session", holder, START_TIME, 1))
+
+    with set_global_variable(own_server, "tx_read_only", "1"):
+        assert call_for_refusal(acquire_lease).code == "read_only"
+    assert acquire_lease() is not None
+    database.close()
+
+
 _STRANGE_SETTINGS = {
     "sql_select_limit": "1",
     "sql_safe_updates": "1",

@@ -79,6 +79,7 @@ MySQL's history of passwords.
 """
 NO_SUCH_ACCOUNT_ERROR = 1396  # ALTER USER of an account that doesn't exist
 _READ_ONLY_NODE_ERRORS = {1290, 1836}
+_READ_ONLY_SESSION_ERROR = 1792  # a session gets transaction_read_only from the server when it begins
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more
 _STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
@@ -98,7 +99,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ErrorCode.NOT_ALLOWED: (
         _MISSING_RIGHT_ERRORS | {_TRIGGERS_REFUSED_ERROR} | _REFUSED_BY_RULE_ERRORS | _REFUSED_BY_SETTING_ERRORS
     ),
-    ErrorCode.READ_ONLY: _READ_ONLY_NODE_ERRORS | {1792},
+    ErrorCode.READ_ONLY: _READ_ONLY_NODE_ERRORS | {_READ_ONLY_SESSION_ERROR},
     ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS | _NO_MEMORY_ERRORS,
     ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
 }
@@ -254,6 +255,11 @@ def is_connection_lost(error: DatabaseError | DBAPIError) -> bool:
 def is_node_read_only(error: DatabaseError | DBAPIError) -> bool:
     """True if this error means that the server, or the node of a cluster, accepts no changes from this account."""
     return find_error_number(error) in _READ_ONLY_NODE_ERRORS
+
+
+def is_session_read_only(error: DatabaseError | DBAPIError) -> bool:
+    """True if this error means that the session accepts no changes. A new session may accept them."""
+    return find_error_number(error) == _READ_ONLY_SESSION_ERROR
 
 
 def is_unreachable(connection_error: BaseException) -> bool:

@@ -66,8 +66,10 @@ class RetryCounters:
 
 def get_unreachable_retry_seconds(error: BaseException) -> float:
     """Return the time (seconds) during which a write is retried while the server is unreachable with this error."""
-    if isinstance(error, DBAPIError) and error_codes.is_node_read_only(error):
-        return 0.0  # each new connection looks for a node that isn't read-only
+    if isinstance(error, DBAPIError) and (
+        error_codes.is_node_read_only(error) or error_codes.is_session_read_only(error)
+    ):
+        return 0.0  # each new connection is a new session, and looks for a node that isn't read-only
     return (
         min(UNREACHABLE_RETRY_SECONDS, NO_QUORUM_RETRY_SECONDS)
         if error_codes.has_no_quorum(error)

@@ -311,12 +311,14 @@ class _ConnectionOpener:
     def _mark_lost_connection(self, context: ExceptionContext) -> None:
         """Mark the connection as lost after an error for which `error_codes.is_connection_lost` is True, so that the
         pool replaces it. SQLAlchemy calls this method for each error. It would not replace the connection by itself,
-        because a node that has left its cluster, or shuts down, still answers. Also mark the connection to a node
-        that is read-only if the server has further nodes, because one of them may accept the change.
+        because a node that has left its cluster, or shuts down, still answers. Also mark the connection of a session
+        that is read-only, and the connection to a node that is read-only if the server has further nodes, because
+        another session or node may accept the change.
         """
         error = context.sqlalchemy_exception
         if isinstance(error, DatabaseError) and (
             error_codes.is_connection_lost(error)
+            or error_codes.is_session_read_only(error)
             or (len(self._server.nodes) > 1 and error_codes.is_node_read_only(error))
         ):
             context.is_disconnect = True
