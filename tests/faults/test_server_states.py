@@ -154,6 +154,24 @@ def test_a_desk_writes_again_when_new_sessions_may_write(own_place: ServerPlace,
     database.close()
 
 
+def test_a_statement_that_is_too_long_for_the_server_is_refused(
+    own_place: ServerPlace, own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server closes the connection on which a statement above its limit arrives. The program doesn't send the
+    statement, and its error names the limit; a statement within the limit succeeds.
+    """
+    monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
+    mebibyte, query = 1024 * 1024, text("SELECT LENGTH(:value)")
+    with set_global_variable(own_server, "max_allowed_packet", str(mebibyte)):
+        database = Database(own_place.url())
+        database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects: a lost connection is tried again
+        accepted, refused = "x" * (mebibyte - 100), "x" * mebibyte
+        assert database.write(lambda tx: tx.conn.scalar(query, {"value": accepted})) == len(accepted)
+        refusal = call_for_refusal(lambda: database.write(lambda tx: tx.conn.scalar(query, {"value": refused})))
+    database.close()
+    assert (refusal.code, "max_allowed_packet is 1048576" in refusal.detail["problem"]) == ("not_allowed", True)
+
+
 _STRANGE_SETTINGS = {
     "sql_select_limit": "1",
     "sql_safe_updates": "1",

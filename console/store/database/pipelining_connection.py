@@ -19,12 +19,13 @@ from typing import Any
 from pymysql import OperationalError
 from pymysql.connections import Connection as DriverConnection
 from pymysql.connections import MySQLResult
-from pymysql.constants import COMMAND, CR
+from pymysql.constants import COMMAND, CR, ER
 from pymysql.protocol import FieldDescriptorPacket
 
 LONGEST_PACKET_BYTES = 256 * 1024
 """Largest size (bytes) of the statements that wait to be sent together. It is far below the buffers in which a server
 keeps the answers until they are read."""
+_LARGEST_STATEMENT_QUERY = "SELECT @@SESSION.max_allowed_packet"
 _MAX_KNOWN_DESCRIPTIONS = 32
 """Largest number of descriptions that a connection remembers of results with equally many columns."""
 
@@ -84,6 +85,7 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         self._check_of_next: Callable[[int], None] | None = None
         self._transaction_error: BaseException | None = None
         self._known_descriptions: dict[int, deque[_ResultDescription]] = {}
+        self._largest_statement_bytes: int | None = None
         self.is_commit_sent = False
         """True if the last COMMIT was sent; False if it wasn't, because a deferred statement had failed."""
         self.statement_prefix = b""
@@ -109,6 +111,8 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
         statement = self.statement_prefix + (sql.encode(self.encoding) if isinstance(sql, str) else sql)
         is_deferred, check_row_count = self._defers_next, self._check_of_next
         self._defers_next, self._check_of_next = False, None
+        if len(statement) > LONGEST_PACKET_BYTES:
+            self._require_accepted_length(statement)
         if self._deferred_bytes + len(statement) > LONGEST_PACKET_BYTES:
             self._flush()
         if is_deferred:
@@ -126,6 +130,18 @@ class PipeliningConnection(DriverConnection):  # type: ignore[misc]  # PyMySQL s
             raise
         self._raise_transaction_error()
         return int(self._affected_rows)
+
+    def _require_accepted_length(self, statement: bytes) -> None:
+        """Raise OperationalError (1153) if the statement is longer than the server accepts. The server would close
+        the connection while the statement is being sent, as if the server had failed. The server is asked once for
+        each connection.
+        """
+        if self._largest_statement_bytes is None:
+            super().query(_LARGEST_STATEMENT_QUERY)
+            self._largest_statement_bytes = int(self._result.rows[0][0])
+        if len(statement) >= self._largest_statement_bytes:
+            problem = f"A statement of {len(statement)} bytes, max_allowed_packet is {self._largest_statement_bytes}"
+            raise OperationalError(ER.NET_PACKET_TOO_LARGE, problem)
 
     def _defer(self, statement: _DeferredStatement) -> int:
         """Defer a statement. If the statement is too long to share a packet with others, execute it immediately
