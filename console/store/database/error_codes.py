@@ -87,9 +87,10 @@ _STORAGE_FULL_ERRORS = {3, 1021, 1026, 1030, 1114} | _COUNTER_AT_END_ERRORS
 _NO_MEMORY_ERRORS = {5, 1037, 1038, 1041, 1197, 1206, 1637, 1705}
 # A setting or a limit of the server doesn't allow the statement: too many rows to read, an error without a number of
 # its own, a statement or writeset that is too large (1105, 1153, 4165), a table without a primary key (1173, 3098,
-# 3750), no key (1175), too small a stack, the format of the binary log (1598, 1665), GTIDs (1785).
+# 3750), no key (1175), too small a stack, the format of the binary log (1598, 1665), GTIDs (1785), the format of rows
+# in an index (1071, 1709), the way of changing a table (1845, 1846).
 _REFUSED_BY_SETTING_ERRORS = {
-    1104, 1105, 1153, 1173, 1175, 1436, 1598, 1665, 1785, 3098, 3750, 4165,
+    1071, 1104, 1105, 1153, 1173, 1175, 1436, 1598, 1665, 1709, 1785, 1845, 1846, 3098, 3750, 4165,
 }  # fmt: skip
 _REFUSED_BY_RULE_ERRORS = {1644, 3819, 4025}
 _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {

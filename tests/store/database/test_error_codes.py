@@ -88,6 +88,7 @@ def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
     [
         (1665, "BINLOG_FORMAT = STATEMENT", "not_allowed", {"reason": "refused_by_the_database"}),
         (1105, "Maximum writeset size exceeded", "not_allowed", {"reason": "refused_by_the_database"}),
+        (1709, "Index column size too large", "not_allowed", {"reason": "refused_by_the_database"}),
         (1153, "Got a packet bigger than 'max_allowed_packet' bytes", "not_allowed", {}),
         (1041, "Out of memory", "storage_full", {}),
         (1206, "The total number of locks exceeds the lock table size", "storage_full", {}),
