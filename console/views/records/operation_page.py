@@ -92,6 +92,8 @@ class OperationPage(Page):
         if isinstance(route, OperationRoute):
             if route.id != self.route.id:  # the buttons act on the operation that was shown before
                 self.view = None
+                self.reset_read_state()
+                self.hide_bar("blocked")
                 self.explanation_form.show_action_widgets()
             self.route = route
             self.refresh("entered")
@@ -104,12 +106,14 @@ class OperationPage(Page):
         self.context.run_read(
             lambda services: services.recovery.read_record("operation", operation_id),
             lambda view: self._show_view(operation_id, view),
-            self._show_refusal,
+            lambda failure: self._show_refusal(operation_id, failure),
             caller=self,
+            key=("operation", "show", operation_id),
         )
 
-    def _show_refusal(self, failure: Failure) -> None:
-        self.show_reading_failure(failure)
+    def _show_refusal(self, operation_id: str, failure: Failure) -> None:
+        if operation_id == self.route.id:  # another operation isn't outdated because this one couldn't be read
+            self.show_reading_failure(failure)
 
     def _show_view(self, operation_id: str, view: object) -> None:
         if operation_id != self.route.id or not isinstance(view, OperationDetails):
@@ -127,11 +131,16 @@ class OperationPage(Page):
         self.timeline.show_lines(
             [words.make_entry_timeline_line(entry, context) for entry in reversed(view.timeline)]
         )
-        if operation.source == "desk":
-            bold_text, text = context.translate("record.blocked"), context.translate("record.blocked_until")
-            self.show_state_bar(
-                "blocked", NotificationBar(bold_text, text, tone="unknown", icon_name="lock"), is_above_contents=True
-            )
+        self._show_blocking(operation.source == "desk")
+
+    def _show_blocking(self, is_blocking: bool) -> None:
+        """Show the bar that says that the operation blocks its record; remove it as soon as the journal has the
+        operation."""
+        bar = None
+        if is_blocking:
+            bold_text, text = self.context.translate("record.blocked"), self.context.translate("record.blocked_until")
+            bar = NotificationBar(bold_text, text, tone="unknown", icon_name="lock")
+        self.show_state_bar("blocked", bar, is_above_contents=True)
 
     def _show_badges(self, view: OperationDetails) -> None:
         clear_layout(self.badge_row)

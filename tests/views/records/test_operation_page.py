@@ -1,0 +1,98 @@
+"""Tests of the page of one operation, when another operation is selected before the first one was read, and when the
+journal gets the operation while the page shows it.
+"""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.records import explain_record
+from console.domain.records import Operation, OperationState
+from console.domain.service_results import OperationDetails
+from console.views.records.operation_page import OperationPage
+from console.views.runtime.routes import OperationRoute
+from tests.support.inline_runner import InlineRunner
+from tests.views.invented_checks import make_check, make_window_context
+
+IN_SPOOL, IN_JOURNAL, UNREADABLE = "01SPOOL", "01JOURNAL", "01UNREADABLE"
+
+
+class RecoveryOfThreeOperations:
+    """Services that only read operations: one that only the spool of the desk has, one of the journal, and one whose
+    read fails. `source_by_id` has the source of each readable operation."""
+
+    def __init__(self) -> None:
+        self.source_by_id = {IN_SPOOL: "desk", IN_JOURNAL: "database"}
+
+    @property
+    def recovery(self) -> "RecoveryOfThreeOperations":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def read_record(self, kind: str, id: str) -> OperationDetails:
+        if kind != "operation" or id not in self.source_by_id:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+        started_at = datetime(2026, 9, 14, 15, 4, 5, tzinfo=UTC)
+        source = self.source_by_id[id]
+        operation = Operation(
+            id, "credit-check.purchase", "credit_check", 7, OperationState.UNKNOWN, "op-a", "desk-1",
+            started_at, None, source=source,
+        )  # fmt: skip
+        return OperationDetails(operation, explain_record(make_check(), started_at), (), ())
+
+
+@pytest.fixture
+def page(appearance: object) -> Iterator[OperationPage]:
+    page = OperationPage(make_window_context())
+    page.context.store_services(RecoveryOfThreeOperations())  # type: ignore[arg-type]  # recovery alone
+    page.context.runner = InlineRunner()
+    page.show()
+    yield page
+    page.hide()
+
+
+def test_only_an_operation_in_the_spool_blocks_its_record(page: OperationPage) -> None:
+    """The page says that an operation blocks its record while only the spool has the operation. It says so neither
+    after the journal has got the operation, nor about the next operation, even while that one is still being read.
+    """
+    page.show_route(OperationRoute(IN_SPOOL))
+    assert "blocked" in page.list_bar_names()
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.show_route(OperationRoute(IN_JOURNAL))
+    assert "blocked" not in page.list_bar_names()
+    runner.execute_oldest_task()
+    assert page.view is not None
+    assert (page.view.record.id, "blocked" in page.list_bar_names()) == (IN_JOURNAL, False)
+
+    page.context.runner = InlineRunner()
+    page.show_route(OperationRoute(IN_SPOOL))
+    assert "blocked" in page.list_bar_names()
+    page.context.store_services(recovery := RecoveryOfThreeOperations())  # type: ignore[arg-type]  # recovery alone
+    recovery.source_by_id[IN_SPOOL] = "database"
+    page.refresh("changed")
+    assert "blocked" not in page.list_bar_names()
+
+
+def test_a_late_failure_of_another_operation_says_nothing(page: OperationPage) -> None:
+    """The read of an operation fails after another operation is shown. The page doesn't call the shown one outdated.
+    An operation that follows an unreadable one shows nothing of its failure.
+    """
+    page.context.runner = runner = InlineRunner(paused=True)
+    page.show_route(OperationRoute(UNREADABLE))
+    page.show_route(OperationRoute(IN_JOURNAL))
+    runner._queue.reverse()  # the answer about the second operation comes first
+    runner.execute_oldest_task()
+    runner.execute_oldest_task()
+    assert ("failed" in page.list_bar_names(), page.find_outdated_reason()) == (False, "")
+
+    page.show_route(OperationRoute(UNREADABLE))
+    runner.execute_oldest_task()
+    assert "failed" in page.list_bar_names()
+    page.show_route(OperationRoute(IN_JOURNAL))
+    assert "failed" not in page.list_bar_names()
