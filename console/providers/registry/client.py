@@ -59,13 +59,18 @@ class RegistryApi:
         self._application_id = config.application_id
         self._rate_limiter = rate_limiter
 
-    def read_difference(self, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
-        """Read part `part_number` (from 1) of the rows that were updated on the day `day`, and return the outcome
-        with these rows. The outcome also has the number of parts."""
-        parameters = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
+    def read_difference(
+        self, day: date, part_number: int = 1, *, first_day: date | None = None
+    ) -> Outcome[DifferencePart]:
+        """Read part `part_number` (from 1) of the rows that were updated from `first_day` (None: `day`) to `day`, and
+        return the outcome with these rows. The outcome also has the number of parts."""
+        from_day = first_day or day
+        parameters = {"from": from_day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
         request = self._make_request("diff", parameters, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert_answer = make_answer_converter(
-            _OUTCOME_CLASS_BY_STATUS, lambda body: read_difference_part(body, day, part_number), _make_empty_evidence
+            _OUTCOME_CLASS_BY_STATUS,
+            lambda body: read_difference_part(body, from_day, day, part_number),
+            _make_empty_evidence,
         )
         return send_once(self._transport, self._rate_limiter, request, convert_answer, headers={})
 

@@ -22,9 +22,9 @@ _LONGEST_FIELD_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DifferencePart:
-    """One part of the differences of a day. `updated_on` is the day up to which the publisher has published all
-    changes. `row_count` is the number of the rows of all parts, `part_count` the number of parts; `lines` are the
-    rows of this part as lines of the publisher's CSV files.
+    """One part of the differences of one or more days. `updated_on` is the day up to which the publisher has
+    published all changes. `row_count` is the number of the rows of all parts, `part_count` the number of parts;
+    `lines` are the rows of this part as lines of the publisher's CSV files.
     """
 
     updated_on: date
@@ -33,11 +33,11 @@ class DifferencePart:
     lines: tuple[str, ...]
 
 
-def read_difference_part(body: bytes, day: date, part_number: int) -> DifferencePart:
-    """Return the rows in the answer to a request for part `part_number` of the rows of `day`.
+def read_difference_part(body: bytes, first_day: date, last_day: date, part_number: int) -> DifferencePart:
+    """Return the rows in the answer to a request for part `part_number` of the rows from `first_day` to `last_day`.
 
-    Raises UnusableAnswer if the answer is another part, has no row of the day, has too many parts, or has counts that
-    contradict each other. Raises UnreadableJson if the answer can't be read.
+    Raises UnusableAnswer if the answer is another part, has no row of these days, has too many parts, or has counts
+    that contradict each other. Raises UnreadableJson if the answer can't be read.
     """
     first_line_fields, lines = _read_lines(body)
     updated_on, row_count, answered_part_number, part_count = _read_first_line(first_line_fields)
@@ -53,7 +53,7 @@ def read_difference_part(body: bytes, day: date, part_number: int) -> Difference
     ):
         raise UnusableAnswer("other_count")
     days = {_split_line(line)[4] for line in lines}
-    if lines and day.isoformat() not in days:
+    if lines and not any(first_day.isoformat() <= day <= last_day.isoformat() for day in days):
         raise UnusableAnswer("other_day")
     return DifferencePart(updated_on, row_count, part_count, tuple(lines))
 

@@ -110,8 +110,9 @@ class RegistryUpdater:
 
     def _import_fetched_differences(self) -> int:
         """Fetch and import the differences from the day after the registry date to yesterday. Today's difference is
-        left out, because the publisher may still add rows to it. Stop at the first day that the publisher has not
-        published yet. Return the number of imported days.
+        left out, because the publisher may still add rows to it. The days between two publication days are fetched
+        with the second one: a day that is no publication day by this version may be one by a later act. Stop at the
+        first day that the publisher has not published yet. Return the number of imported days.
         """
         status = self._read_status()
         now = self._context.now()
@@ -121,11 +122,11 @@ class RegistryUpdater:
         today = now.astimezone(JST).date()
         days = list_publication_days_between(status.registry_date, today)[:MAX_FETCHED_DAYS_PER_RUN]
         api = self._open_api() if days else None
-        count = 0
+        count, first_day = 0, status.registry_date + timedelta(days=1)
         for day in days if api is not None else ():
             if self._should_stop():
                 break
-            path = self._fetch_difference_of_day(api, day) if api is not None else None
+            path = self._fetch_difference_of_days(api, first_day, day) if api is not None else None
             if path is None:
                 self._next_query_at = now + self._context.scale.scale_delta(WAIT_FOR_UNPUBLISHED_DAY)
                 break
@@ -133,17 +134,18 @@ class RegistryUpdater:
                 self._import_files([path])
             finally:
                 path.unlink(missing_ok=True)
-            count += 1
+            count, first_day = count + 1, day + timedelta(days=1)
         return count
 
-    def _fetch_difference_of_day(self, api: "RegistryApi", day: date) -> Path | None:
-        """Fetch the difference of this day by the Web-API `api`, write it into a file of the publisher's format, and
-        return the file's path; None if the publisher has not published the day yet. Raises provider_unreachable if
+    def _fetch_difference_of_days(self, api: "RegistryApi", first_day: date, day: date) -> Path | None:
+        """Fetch the differences from `first_day` to `day` by the Web-API `api`, write them into a file of the
+        publisher's format for `day`, and return the file's path; None if the publisher has not published `day` yet.
+        Raises provider_unreachable if
         the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the call;
         provider_answer_unusable if its answer can't be read, or if the difference changes between two calls, has a
         part twice or has not the stated number of rows; interrupted if the process must end.
         """
-        first_part = _require_difference_part(api.read_difference(day), day)
+        first_part = _require_difference_part(api.read_difference(day, first_day=first_day), day)
         if first_part.updated_on < day:
             return None
         with create_difference_file(self._folder, day) as (path, add_lines):
@@ -152,7 +154,7 @@ class RegistryUpdater:
             for part_number in range(2, first_part.part_count + 1):
                 if self._should_stop():
                     raise ConsoleError(ErrorCode.INTERRUPTED, {"reason": "registry_import"})
-                part = _require_difference_part(api.read_difference(day, part_number), day)
+                part = _require_difference_part(api.read_difference(day, part_number, first_day=first_day), day)
                 if (part.row_count, part.part_count) != (first_part.row_count, first_part.part_count):
                     raise _make_fetch_error(ErrorCode.PROVIDER_ANSWER_UNUSABLE, day, "changed_meanwhile", None)
                 if (first_line := _get_first_line_unnumbered(part)) in known_lines:

@@ -306,6 +306,26 @@ def test_missing_days_are_requested_up_to_yesterday(
     assert list((folder_desk_with_api.folder / "fetched").iterdir()) == []
 
 
+def test_rows_of_a_day_that_counts_as_a_holiday_are_fetched_with_the_next_day(
+    folder_desk_with_api: WatchedFolderDesk, sandbox: Sandbox
+) -> None:
+    """The publisher has a difference of a day on which offices don't work by this version, as after a later act about
+    holidays. Its rows are fetched together with those of the next publication day.
+    """
+    folder_desk_with_api.put_whole()
+    saturday = WHOLE_DAY + timedelta(days=1)
+    sandbox.registry.publish_difference(saturday, 0, [close_company(SAMPLE_COMPANY, saturday)])
+    sandbox.registry.publish_difference(MON, 3)
+    assert folder_desk_with_api.updates.import_new_files() == 1 + 1
+    assert folder_desk_with_api.read_registry_date() == MON
+    reader = open_registry(folder_desk_with_api.folder)
+    assert reader is not None
+    with closing(reader):
+        found = reader.find(SAMPLE_COMPANY.corporate_number)
+    assert found is not None
+    assert found.closure is not None
+
+
 def test_a_leftover_of_a_killed_import_is_deleted(folder_desk_with_api: WatchedFolderDesk) -> None:
     """If a process is killed between the import of a fetched difference and the file's deletion, the next run deletes
     the file. A file of a later day stays, because another process may be importing it.
@@ -371,8 +391,10 @@ def test_a_repeated_part_is_not_imported_as_the_next_part(
     sandbox.registry.publish_difference(MON, 6_000)
     read, first = RegistryApi.read_difference, list[DifferencePart]()
 
-    def read_and_note_part(api: RegistryApi, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
-        outcome = read(api, day, part_number)
+    def read_and_note_part(
+        api: RegistryApi, day: date, part_number: int = 1, *, first_day: date | None = None
+    ) -> Outcome[DifferencePart]:
+        outcome = read(api, day, part_number, first_day=first_day)
         assert outcome.found is not None
         first.append(outcome.found)
         return replace(outcome, found=replace(outcome.found, lines=first[0].lines))
