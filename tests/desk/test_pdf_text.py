@@ -76,6 +76,30 @@ def test_t_switches_to_the_text_and_back(
     assert page.page_index == 0
 
 
+def test_an_unreadable_page_hides_no_other_page(
+    open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PDF has a page that can't be read. The search shows the matches on the other pages and says how many pages it
+    has not searched; the text of the PDF has a sentence in place of that page.
+    """
+    content = pdf_bombs.make_report("株式会社見本").replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")
+    monkeypatch.setattr(CreditCheckPdfReader, "open_pages", lambda *_: PdfDocument(content))
+    person, page = open_pdf(open_window, console)
+    toasts: list[str] = []
+    page.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
+    person.press("Ctrl+F")
+    page.search_field.setText("見本")
+    person.press("Return")
+    person.wait_until(lambda: bool(toasts))
+    assert toasts == [translate("pdf.unsearched", "en", n=1)]
+    assert page.match_position_label.plain == "1 of 2"
+    page.toggle_text_view()
+    person.wait_until(lambda: "Page 3 of 3" in page.text_field.toPlainText())
+    text = page.text_field.toPlainText()
+    assert text.count("株式会社見本") == 2
+    assert text.count(translate("pdf.page_unreadable", "en")) == 1
+
+
 def test_a_long_text_ends_with_a_note(
     open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,7 +31,7 @@ from pathlib import Path
 from console.store.documents.pdf_renderer import PdfDocument
 with PdfDocument(Path(sys.argv[1]).read_bytes()) as document:
     image = document.render_page(0, 800)
-    print(image.width, min(image.pixels), document.search("見本") != ())
+    print(image.width, min(image.pixels), document.search("見本").matches != ())
 """
 
 

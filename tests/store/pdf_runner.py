@@ -53,7 +53,7 @@ def _make_calls(pages: PdfDocument) -> dict[str, Callable[[], object]]:
     return {
         "count": pages.count_pages,
         "image": lambda: pages.render_page(0, 1600),
-        "search": lambda: pages.search("株式"),
+        "search": lambda: pages.search("株式").matches,
     }
 
 

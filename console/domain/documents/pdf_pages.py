@@ -29,6 +29,15 @@ class PageSearchMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSearch:
+    """The result of a text search in a PDF. `unreadable_pages` is the number of pages that can't be read, so that the
+    text may be on them, too."""
+
+    matches: tuple[PageSearchMatch, ...]
+    unreadable_pages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PageWord:
     """A word of a page with the boxes around it, as in `PageSearchMatch`. A Chinese or Japanese character is a word
     of its own.

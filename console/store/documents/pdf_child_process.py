@@ -140,7 +140,7 @@ def _answer_request(document: "_OpenPdfDocument", request: dict[str, Any]) -> tu
             case "text":
                 return {}, document.read_page_text(request["index"]).encode("utf-8", "replace")
             case _:
-                return {}, json.dumps(list(document.search(request["words"]))).encode()
+                return {}, json.dumps(document.search(request["words"])).encode()
     except PageRefused as refusal:
         return {"refused": str(refusal)}, b""
     except MemoryError:
@@ -198,18 +198,26 @@ class _OpenPdfDocument:
             ]
             return {"words": words, "cut": len(ranges) > MAX_WORDS or text.count_chars() > MAX_CHARACTERS_PER_PAGE}
 
-    def search(self, typed_text: str) -> Iterator[dict[str, object]]:
-        """Yield each match of the text `typed_text` with the index of its page and the boxes around it, at most
-        MAX_HITS_OR_CHANGES matches. Character width, case and line breaks are ignored."""
+    def search(self, typed_text: str) -> dict[str, object]:
+        """Return {"hits", "unreadable"}. "hits" are the matches of the text `typed_text` with the index of their page
+        and the boxes around them, at most MAX_HITS_OR_CHANGES. Character width, case and line breaks are ignored.
+        "unreadable" is the number of pages that can't be read."""
         searched_text = "".join(part for letter in typed_text for part in _make_comparable_form(letter))
-        hits = 0
+        hits: list[dict[str, object]] = []
+        unreadable_count = 0
         for index in range(self.count_pages() if searched_text else 0):
-            with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
-                for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
-                    yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
-                    hits += 1
-                    if hits == MAX_HITS_OR_CHANGES:
-                        return
+            try:
+                hits += islice(self._search_page(index, searched_text), MAX_HITS_OR_CHANGES - len(hits))
+            except self.pdfium.PdfiumError:
+                unreadable_count += 1
+            if len(hits) == MAX_HITS_OR_CHANGES:
+                break
+        return {"hits": hits, "unreadable": unreadable_count}
+
+    def _search_page(self, index: int, searched_text: str) -> Iterator[dict[str, object]]:
+        with closing(self._load_page(index)) as page, closing(page.get_textpage()) as text:
+            for first, last in _find_match_ranges(searched_text, self._read_character_codes(text)):
+                yield {"page": index, "boxes": self._list_boxes(page, text, first, last)}
 
     def _open_document(self) -> Any:
         """Return the document of pypdfium2, which the first call opens. Raises PageRefused if the document is

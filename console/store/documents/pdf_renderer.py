@@ -30,7 +30,15 @@ from shutil import copyfileobj
 from threading import Lock, Timer
 from typing import IO, Any, BinaryIO, NoReturn
 
-from console.domain.documents.pdf_pages import PageBox, PageImage, PageSearchMatch, PageWord, PageWords, WordChange
+from console.domain.documents.pdf_pages import (
+    PageBox,
+    PageImage,
+    PageSearch,
+    PageSearchMatch,
+    PageWord,
+    PageWords,
+    WordChange,
+)
 from console.domain.error_reasons import UnusableAnswerReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
@@ -112,12 +120,13 @@ class PdfDocument:
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 
-    def search(self, typed_text: str) -> tuple[PageSearchMatch, ...]:
-        """Return the matches of the text `typed_text` in all pages, at most 1,000. Character width, case and line
-        breaks are ignored."""
+    def search(self, typed_text: str) -> PageSearch:
+        """Return the matches of the text `typed_text` in all pages that can be read, at most 1,000, and the number of
+        the other pages. Character width, case and line breaks are ignored."""
         _, payload = self._ask_child(do="search", words=typed_text)
         try:
-            return tuple(_make_page_hit(hit) for hit in json.loads(payload))
+            search_json = json.loads(payload)
+            return PageSearch(tuple(map(_make_page_hit, search_json["hits"])), int(search_json["unreadable"]))
         except (ValueError, TypeError, LookupError, RecursionError):
             _raise_unusable(UnusableAnswerReason.PDF_READER_CRASHED)
 

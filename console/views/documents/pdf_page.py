@@ -10,8 +10,9 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.documents.pdf_pages import PageImage, PageSearchMatch
-from console.domain.errors import ErrorCode
+from console.domain.documents.pdf_pages import PageImage, PageSearch, PageSearchMatch
+from console.domain.error_reasons import UnusableAnswerReason
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Document
 from console.views.documents.pdf_text import PdfTextField, clean_pdf_text, find_text_matches
 from console.views.documents.pdf_view import PdfPageView
@@ -333,17 +334,24 @@ class PdfPage(Page):
         self.take_focus()
 
     def _read_text(self) -> None:
-        """Let the child process read the text of the pages, up to _MAX_SHOWN_TEXT_CHARACTERS, then show the text."""
+        """Let the child process read the text of the pages, up to _MAX_SHOWN_TEXT_CHARACTERS, then show the text. A
+        page that can't be read has a sentence in place of its text."""
         pdf_document, count = self._pdf_document, self.page_count
         if pdf_document is None:
             return
         self._has_read_text = True
         self.text_field.show_message(self.context.translate("pdf.reading"))
+        unreadable_text = self.context.translate("pdf.page_unreadable")
 
         def read_page_texts() -> list[str]:
             texts, character_count = list[str](), 0
             while len(texts) < count and character_count < _MAX_SHOWN_TEXT_CHARACTERS:
-                texts.append(pdf_document.read_page_text(len(texts)))
+                try:
+                    texts.append(pdf_document.read_page_text(len(texts)))
+                except ConsoleError as error:
+                    if error.detail.get("reason") != UnusableAnswerReason.PDF_UNREADABLE:
+                        raise  # the next pages would take as long, or the PDF was closed
+                    texts.append(unreadable_text)
                 character_count += len(texts[-1])
             return texts
 
@@ -554,13 +562,16 @@ class PdfPage(Page):
         self.match_position_label.show_text(position_text)
         announce(self.match_position_label, join_spoken_text(position_text, line), is_stored=False)
 
-    def _show_matches(self, image_matches: tuple[PageSearchMatch, ...]) -> None:
-        self._image_matches = image_matches
-        if image_matches:
+    def _show_matches(self, search: PageSearch) -> None:
+        self._image_matches = search.matches
+        if search.matches:
             self._show_match(0)
         else:
             self._show_match_position(self.context.translate("pdf.none_found"))
             self._render_page()
+        if search.unreadable_pages:
+            sentence = self.context.translate("pdf.unsearched", n=search.unreadable_pages)
+            self.context.show_toast(sentence, "", "square_bang", "care")
 
     def _show_match(self, match_number: int) -> None:
         """Show the page with this match of the search, and mark the match as the current one."""

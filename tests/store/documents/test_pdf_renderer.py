@@ -53,7 +53,7 @@ def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
 def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocument) -> None:
     """If the PDF doesn't contain a font that it uses, the program draws the text with a font of its own. The box of a
     found text is where the text is drawn."""
-    (hit,) = report.search("見本")
+    (hit,) = report.search("見本").matches
     image = report.render_page(0, 800)
     ((left, top, right, bottom),) = hit.boxes
     assert 0 < left < right < 1
@@ -79,7 +79,7 @@ def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocumen
 )
 def test_a_search_ignores_width_case_and_line_breaks(report: PdfDocument, words: str, found: int) -> None:
     """A search ignores width, case, blanks and line breaks, but distinguishes hiragana from katakana."""
-    assert len(report.search(words)) == found
+    assert len(report.search(words).matches) == found
 
 
 def test_the_text_of_a_page_is_read_exactly(report: PdfDocument) -> None:
@@ -105,9 +105,9 @@ def test_rare_characters_of_names_are_read_and_found() -> None:
     with PdfDocument(_make_rare_name_page()) as document:
         assert document.read_page_text(0).strip() == "𠮷野家A\ufffd"
         assert [word.text for word in document.read_page_words(0).words] == ["𠮷", "野", "家", "A", "\ufffd"]
-        (whole,), (rest,) = document.search("𠮷野家"), document.search("野家")
+        (whole,), (rest,) = (document.search(words).matches for words in ("𠮷野家", "野家"))
         assert whole.boxes[0][0] < rest.boxes[0][0]
-        assert document.search("吉野家") == ()
+        assert document.search("吉野家").matches == ()
 
 
 def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
@@ -115,12 +115,24 @@ def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
     text is vertical at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
         image = pages.render_page(0, 800)
-        (hit,) = pages.search("見本")
+        (hit,) = pages.search("見本").matches
         ((left, top, right, bottom),) = hit.boxes
         assert image.width > image.height
         assert (bottom - top) * image.height > (right - left) * image.width
         assert left > 0.8
         assert _count_dark_pixels(image, (left, top, right, bottom)) > 100
+
+
+def test_a_page_that_cannot_be_read_hides_no_other_page() -> None:
+    """A PDF has a page that can't be read between two others. A search finds the text of the others and returns the
+    number of pages that it could not read.
+    """
+    with PdfDocument(REPORT.replace(b"[3 0 R]/Count 1", b"[3 0 R 1 0 R 3 0 R]/Count 3")) as pages:
+        assert pages.count_pages() == 3
+        assert _read_refusal_reason(lambda: pages.read_page_text(1)) == "unreadable"
+        search = pages.search("見本")
+    assert [match.page for match in search.matches] == [0, 2]
+    assert search.unreadable_pages == 1
 
 
 @pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
@@ -145,7 +157,7 @@ def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
     with PdfDocument(file) as pages:
         assert pages.count_pages() == 500
         assert pages.render_page(499, 9).width == 9
-        assert pages.search("x") == ()
+        assert pages.search("x").matches == ()
     with PdfDocument(pdf_bombs.make_many_pages(501)) as pages:
         assert _read_refusal_reason(pages.count_pages) == "too_many_pages"
 
