@@ -70,7 +70,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
     _make_mutant(
         "an answer about another day is imported",
         "console/providers/registry/responses.py",
-        "    if lines and day.isoformat() not in days:\n",
+        "    if lines and not any(first_day.isoformat() <= day <= last_day.isoformat() for day in days):\n",
         "    if lines and not days:\n",
         ("tests/providers/registry/test_client.py",),
     ),
