@@ -94,7 +94,7 @@ class RefundDialog(DialogFrame):
         return draft
 
     def find_first_focus(self) -> QWidget:
-        return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
+        return self.form.amount_edit if self.form.takes_input else self.cancel_button
 
     def _find_refusal_reason(self) -> str:
         """Return the reason why no person can request a refund of this payment at present; "" if a person can."""
@@ -118,10 +118,10 @@ class RefundDialog(DialogFrame):
     @Slot()
     def _update_main_button(self) -> None:
         """Enable the main button if the person can request the refund; otherwise disable the button and show the
-        reason. If no inputs would make a refund request possible, disable the form as well. If the provider's answer
-        is too old, also show the button that probes the payment."""
+        reason. If no inputs would make a refund request possible, disable the inputs as well. If the answer of the
+        provider is too old, also show the button that probes the payment."""
         refusal_reason = self._find_refusal_reason()
-        self.form.setEnabled(not refusal_reason)
+        self.form.set_takes_input(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
         self.probe_button.setVisible(is_answer_old and self.review is None)
         disabled_reason = (

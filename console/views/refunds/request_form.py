@@ -317,6 +317,25 @@ class RefundForm(QWidget):
             self.reason_code, self.explanation_edit.text().strip(), self._context
         )
 
+    @property
+    def takes_input(self) -> bool:
+        """True if the person can fill in the form."""
+        return self.amount_field.isEnabled()
+
+    def set_takes_input(self, takes_input: bool) -> None:
+        """Enable or disable the inputs. The links to the similar refunds stay enabled: the open refund that excludes
+        another one is among them."""
+        for widget in (
+            self.amount_field,
+            self.full_amount_button,
+            self.partial_amount_button,
+            self.reason_list,
+            self.explanation_field,
+            self.ticket_field,
+            self.intended_repeat_box,
+        ):
+            widget.setEnabled(takes_input)
+
     def list_risk_signal_answers(self) -> tuple[tuple[str, str], ...]:
         """Return the maker's answers to the risk signals, each as a pair of the rule's name and the text."""
         return tuple((rule, field.text().strip()) for rule, field in self._answer_field_by_rule.items())

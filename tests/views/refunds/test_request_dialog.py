@@ -26,6 +26,7 @@ from console.views.refunds.texts import format_checkers
 from console.views.runtime.context import WindowContext
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
@@ -312,8 +313,20 @@ def test_a_disabled_form_shows_its_reason_once(parent: QWidget, qtbot: QtBot) ->
     assert "Another refund of this payment is open." not in told
     assert told.count("The outcome of refund R-9 is unknown. Probe it first.") == 1
     assert dialog.hint.plain == "The outcome of refund R-9 is unknown. Probe it first."
-    assert not dialog.form.isEnabled()
+    assert not dialog.form.takes_input
     assert not dialog.main_button.isEnabled()
+
+
+def test_a_disabled_form_leads_to_the_refund_that_excludes_another(parent: QWidget, qtbot: QtBot) -> None:
+    """While another refund of the payment is open, the form takes no input, but the link to that refund works."""
+    made = make_plan(PAYER, refusal_code="refund_open", refusal_facts={"refund": 7})
+    dialog, _, _ = open_dialog(parent, qtbot, made)
+    inputs = (dialog.form.amount_edit, dialog.form.reason_list, dialog.form.explanation_edit, dialog.form.ticket_edit)
+    assert not any(widget.isEnabled() for widget in inputs)
+    (link,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())
+    with qtbot.waitSignal(dialog.form.risk_signal_opened) as opened:
+        link.click()
+    assert opened.args == ["refund", 7]
 
 
 def test_an_old_answer_requires_a_probe_before_the_request(parent: QWidget, qtbot: QtBot) -> None:
