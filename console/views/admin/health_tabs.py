@@ -3,7 +3,7 @@ runs the same checks), the worker's due tasks with their schedules, and the reas
 data and have no buttons.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -62,6 +62,12 @@ def read_due_task_rows(services: "Console", now: datetime) -> tuple[DueTaskRow, 
         return None
     rows = [DueTaskRow(task, is_task_overdue(task, now, time_scale)) for task in tasks]
     return tuple(sorted(rows, key=lambda row: (list(_ICON_AND_TONE_BY_TASK_STATE).index(row.state), row.task.name)))
+
+
+def sort_health_checks(checks: Iterable[HealthCheck]) -> tuple[HealthCheck, ...]:
+    """Return the checks with the problems first, then those that need attention. Checks with the same result keep
+    their order."""
+    return tuple(sorted(checks, key=lambda check: (check.ok, not check.next)))
 
 
 def make_health_check_columns(context: WindowContext) -> list[Column]:

@@ -23,6 +23,7 @@ from console.views.admin.health_tabs import (
     make_health_check_columns,
     make_refund_reason_columns,
     read_due_task_rows,
+    sort_health_checks,
 )
 from console.views.admin.limit_dialog import LimitDialog, format_limit_value, translate_limit_name
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog, translate_scope_name
@@ -251,7 +252,7 @@ class AdminPage(Page):
 
     def _show_health_checks(self, checks: tuple[HealthCheck, ...], *, is_automatic: bool) -> None:
         self.hide_bar("health")
-        self.health_table.show_rows(checks, is_automatic=is_automatic)
+        self.health_table.show_rows(sort_health_checks(checks), is_automatic=is_automatic)
         self._update_buttons()
 
     def _show_health_failure(self, failure: Failure) -> None:

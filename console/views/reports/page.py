@@ -99,6 +99,7 @@ class ReportsPage(Page):
     @Slot(int)
     def _show_section(self, section_index: int) -> None:
         self.stack.setCurrentIndex(section_index)
+        self.show_key_hints_without(() if isinstance(self.section, ChartSection) else ("key.picture_or_table",))
         self.refresh("entered")
         self.screen_state_changed.emit()
 

@@ -1,12 +1,13 @@
-"""Tests of the state in which the administration page shows a due task of the worker."""
+"""Tests of the state in which the administration page shows a due task of the worker, and of the order of checks."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from console.domain.errors import ErrorCode
+from console.domain.service_results import HealthCheck
 from console.domain.tasks.records import ScheduledTask
-from console.views.admin.health_tabs import DueTaskRow, format_row_detail, make_due_task_columns
+from console.views.admin.health_tabs import DueTaskRow, format_row_detail, make_due_task_columns, sort_health_checks
 from console.views.tables.columns import format_cell_as_plain_text
 from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import make_window_context
@@ -60,3 +61,14 @@ def test_an_error_is_shown_in_words(code: str) -> None:
     assert japanese.count("。") == 1
     assert japanese.endswith("。")
     assert "_" not in japanese
+
+
+def test_problems_are_the_first_checks() -> None:
+    """An administrator sees a failed check without looking through those that passed."""
+    checks = (
+        HealthCheck("version", True, "doctor.version", ""),
+        HealthCheck("worker", True, "doctor.worker", "doctor.worker.next"),
+        HealthCheck("profile", True, "doctor.profile", ""),
+        HealthCheck("tasks", False, "doctor.tasks", "doctor.tasks.next"),
+    )
+    assert [check.name for check in sort_health_checks(checks)] == ["tasks", "worker", "version", "profile"]

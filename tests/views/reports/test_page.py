@@ -164,6 +164,7 @@ def test_every_picture_has_its_figures_in_words(
         cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
         assert not any("reports." in cell for cell in cells)
         note = section.note_label.plain
+        assert "G" in [key for keys, _ in page.hint_bar.key_hints for key in keys]
         chart_note = f"reports.{name}.chart"
         assert note.endswith(wording.translate(chart_note, language)) if wording.has_sentence(chart_note) else note
     assert services.asked_queues == RECORD_QUEUE_NAMES, "the queues stand in the order of their tabs"
@@ -285,6 +286,7 @@ def test_the_daily_close_is_shown_and_exported(
     page.resize(1080, 700)
     page.show()
     page.show_route(ReportsRoute("close"))
+    assert "G" not in [key for keys, _ in page.hint_bar.key_hints for key in keys], "it has no chart"
     section = page.section
     assert isinstance(section, DailyCloseSection)
     yesterday = NOW.astimezone(JST).date() - timedelta(days=1)

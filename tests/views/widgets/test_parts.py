@@ -440,6 +440,23 @@ def open_search_box(window: QWidget) -> SearchBox:
     return box
 
 
+def test_a_result_without_columns_uses_the_whole_line(show_widget: ShowWidget) -> None:
+    """The advice after a search without a result is a sentence. It has no columns beside it and isn't cut."""
+    window = QWidget()
+    window.resize(1_280, 800)
+    box = SearchBox(window, "Search")
+    show_widget(window)
+    box.open()
+    advice = "Open Lookup (searched: payments, refunds, orders, credit checks, alerts)"
+    box.show_groups(
+        [ResultGroup("No records match", (ResultEntry("lookup", "search", advice, right_text="0.05 s"),))]
+    )
+    with record_drawn_texts() as drawn_texts:
+        window.grab()
+    ink_by_text = {drawn.text: drawn.ink for drawn in drawn_texts}
+    assert ink_by_text[advice].right() < ink_by_text["0.05 s"].left()
+
+
 def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """The key Esc closes the search, and the focus returns to the widget that had it before."""
     window = QWidget()

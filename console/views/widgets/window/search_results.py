@@ -247,8 +247,10 @@ class _EntryDelegate(QStyledItemDelegate):
         elif entry.amount:
             amount_width = measure_font_runs(split_amount_font_runs(entry.amount))
             title_width = (_AMOUNT_RIGHT_X_PX - _TITLE_X_PX) * scale - amount_width - 12
-        else:
+        elif entry.provider or entry.state:
             title_width = rect.width() * 0.6
+        else:
+            title_width = self._find_right_text_x(rect, entry) - x - 12
         title = elide_font_runs(split_font_runs(entry.title), title_width, is_bold=is_current_entry)
         draw_font_runs(painter, x, baseline, title, is_bold=is_current_entry)
         painter.setPen(colour("muted"))
@@ -271,6 +273,13 @@ class _EntryDelegate(QStyledItemDelegate):
         if entry.state:
             state_x = round(_STATE_X_PX * scale)
             draw_state(painter, rect.adjusted(state_x, 0, -120, 0), entry.state)
+
+    @staticmethod
+    def _find_right_text_x(rect: QRect, entry: ResultEntry) -> float:
+        """Return the x coordinate at which the texts at the right edge of the entry begin."""
+        widths = [measure_font_runs(split_font_runs(entry.right_text))] if entry.right_text else []
+        widths += [measure_key_cap(entry.key_cap)[0] + 12] if entry.key_cap else []
+        return rect.right() - _MARGIN_PX - sum(widths)
 
     @staticmethod
     def _draw_right_text(painter: QPainter, rect: QRect, entry: ResultEntry, baseline: float) -> None:
