@@ -276,11 +276,22 @@ class RefundRequestPanel(QScrollArea):
         self.setMinimumHeight(
             0 if is_side_by_side else _MIN_VISIBLE_TEXT_LINES * current_appearance().line_height("body")
         )
-        if self._request_and_comparison_box is not None and shiboken6.isValid(self._request_and_comparison_box):
-            directions = QBoxLayout.Direction
-            self._request_and_comparison_box.setDirection(
-                directions.LeftToRight if is_side_by_side else directions.TopToBottom
-            )
+        self._arrange_request_and_comparison()
+
+    def _arrange_request_and_comparison(self) -> None:
+        """Put the comparison beside the request, or below it if there is too little room: with a corporation registry
+        the request names its source, whose words need more than half of the narrowest page."""
+        panels = self._request_and_comparison_box
+        if panels is None or not shiboken6.isValid(panels):
+            return
+        widgets = [item.widget() for item in map(panels.itemAt, range(panels.count())) if item is not None]
+        needed_px = sum(widget.minimumSizeHint().width() for widget in widgets if widget) + panels.spacing()
+        # Without the scroll bar, whether or not it is visible: the arrangement must not depend on its own height.
+        available_px = self.width() - self.verticalScrollBar().sizeHint().width() - 2 * _CONTENT_MARGIN_PX
+        directions = QBoxLayout.Direction
+        panels.setDirection(
+            directions.LeftToRight if self._is_side_by_side and needed_px <= available_px else directions.TopToBottom
+        )
 
     def _fit_money_strip(self) -> None:
         """Fit the bar with the parts of the payment's amount to the width of this scroll area."""
@@ -290,6 +301,7 @@ class RefundRequestPanel(QScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_money_strip()
+        self._arrange_request_and_comparison()
 
     def show_details(self, details: RefundDetails) -> None:
         """Show another refund request, or a newer version of the shown one."""

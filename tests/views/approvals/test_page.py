@@ -4,8 +4,8 @@ shown and the provider's answer is recent.
 
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import date, timedelta
+from typing import Any, Literal
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
@@ -25,6 +25,7 @@ from console.domain.payments.service_results import (
 )
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
+from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import AllowedAction
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.list import ApprovalListPanel
@@ -285,13 +286,17 @@ def test_an_empty_list_of_approvals_counts_the_requests_of_others(appearance: ob
     )
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
-def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: float, wide: int, high: int) -> None:
+def test_the_approvals_never_scroll_sideways(
+    appearance: Appearance, scale: float, wide: int, high: int, language: Literal["ja", "en"]
+) -> None:
     """In the smallest window and at every text size, with the longest texts, the page has no horizontal
     scroll bar.
     """
     appearance.set_text_scale(scale)
     context = make_window_context()
+    context.language = language
     context.operator = "lead-b"
     page = ApprovalsPage(context)
     sheet = PageScrollArea(page)
@@ -301,7 +306,14 @@ def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: floa
     page.list_panel.show_inbox(ApprovalInbox((make_refund(id=11, maker="lead-c"),), (make_refund(),)))
     page.refund_id = 9
     page._show_details(
-        9, make_view(None, MATCHED_RISK_SIGNAL, checks=(broken,), payment_sides=make_sides(timedelta(minutes=26)))
+        9,
+        make_view(
+            None,
+            MATCHED_RISK_SIGNAL,
+            checks=(broken,),
+            payment_sides=make_sides(timedelta(minutes=26)),
+            corporation=CorporationFacts("1994383991481", date(2026, 11, 20), None),
+        ),
     )
     QApplication.processEvents()
     sheet.fit_page()
