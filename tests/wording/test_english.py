@@ -55,6 +55,7 @@ TYPED_NAMES = frozenset(
     {
         "ssl_ca", "ssl_cert", "ssl_key", "password_env", "wsrep_on", "wsrep_max_ws_size", "max_password_errors",
         "innodb_flush_log_at_trx_commit", "secure_timestamp", "log_bin_trust_function_creators", "sql_select_limit",
+        "sync_binlog",
         "payment_failed", "only_ours", "only_theirs",
     }
 )  # fmt: skip

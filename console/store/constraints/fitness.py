@@ -113,10 +113,19 @@ def _check_server_version(conn: Connection, _: Database) -> Iterator[FitnessFind
 
 
 def _check_log_flush(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
-    """Check that `innodb_flush_log_at_trx_commit` is 1. With another value, a server that crashes can lose a COMMIT
-    although the program has already spent money because of it."""
+    """Check that each COMMIT is flushed to the disk. Otherwise a server that crashes can lose a COMMIT although the
+    program has already spent money because of it.
+
+    A server with a binary log doesn't flush InnoDB's own record of the COMMIT, because it recovers the COMMIT from
+    the binary log. So the binary log must be flushed (`sync_binlog`), unless `innodb_flush_log_at_trx_commit` is 3,
+    with which MariaDB flushes both.
+    """
     value = _read_server_variable(conn, "innodb_flush_log_at_trx_commit")
-    yield FitnessFinding("flush", value == "1", {"value": value})
+    flushed_commits = _read_server_variable(conn, "sync_binlog")
+    if value == "1" and _read_server_variable(conn, "log_bin") == "ON" and flushed_commits != "1":
+        yield FitnessFinding("binary_log", False, {"value": flushed_commits})
+    else:
+        yield FitnessFinding("flush", value in ("1", "3"), {"value": value})
 
 
 def _check_server_clock(conn: Connection, _: Database) -> Iterator[FitnessFinding]:

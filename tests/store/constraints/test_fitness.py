@@ -2,6 +2,7 @@
 and says whether it stops purchases.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,33 @@ def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.
     finally:
         node.sql(f"SET GLOBAL wsrep_max_ws_size = {before}")
         database.close()
+
+
+@pytest.mark.parametrize(
+    ("sync_binlog", "flush", "failed"), [("0", "1", {"binary_log": True}), ("1", "1", {}), ("0", "3", {})]
+)
+def test_a_binary_log_that_is_not_flushed_stops_purchases(
+    logging_server: servers.Server, sync_binlog: str, flush: str, failed: dict[str, bool]
+) -> None:
+    """A server with a binary log recovers a COMMIT from it after a crash. So the binary log must be flushed at each
+    COMMIT, unless InnoDB's own record of the COMMIT is flushed, too."""
+    logging_server.sql(
+        f"SET GLOBAL sync_binlog = {sync_binlog}", f"SET GLOBAL innodb_flush_log_at_trx_commit = {flush}"
+    )
+    database = Database(f"{logging_server.admin_url}mysql")
+    with database.read() as conn:
+        findings = list(fitness._check_log_flush(conn, database))
+    database.close()
+    assert {finding.name: finding.stops_purchases for finding in findings if not finding.has_passed} == failed
+    assert len(findings) == 1
+
+
+@pytest.fixture(scope="module")
+def logging_server() -> Iterator[servers.Server]:
+    """Yield a private server that writes a binary log."""
+    server_fixtures.require_server("mariadb")
+    with servers.start_private_mariadb(extra_config=("log-bin=changes", "server-id=1")) as server:
+        yield server
 
 
 def test_a_server_without_flushed_commits_stops_purchases(tmp_path: Path) -> None:
