@@ -66,6 +66,7 @@ class SettingProblem(Reason):
     OTHER_MERCHANT = "other_merchant"
     OUT_OF_RANGE = "out_of_range"
     PASSWORD_NOT_ASCII = "password_ascii"  # noqa: S105 (a problem, no secret)
+    PASSWORD_EXPIRED = "password_expired"  # noqa: S105 (a problem, no secret)
     PASSWORD_IN_FILE = "password_in_file"  # noqa: S105 (a problem, no secret)
     PASSWORD_MISSING = "password_missing"  # noqa: S105 (a problem, no secret)
     PASSWORD_REFUSED_BY_SERVER = "password_refused"  # noqa: S105 (a problem, no secret)
@@ -100,5 +101,7 @@ class SettingProblem(Reason):
     WRONG_TYPE = "wrong_type"
 
 
-LOGIN_REFUSED_PROBLEMS = (SettingProblem.ACCESS_DENIED, SettingProblem.ACCOUNT_LOCKED)
+UNUSABLE_ACCOUNT_PROBLEMS = (SettingProblem.ACCOUNT_LOCKED, SettingProblem.PASSWORD_EXPIRED)
+"""Problems which mean that the database server refuses the account although the password is perhaps right."""
+LOGIN_REFUSED_PROBLEMS = (SettingProblem.ACCESS_DENIED, *UNUSABLE_ACCOUNT_PROBLEMS)
 """Problems which mean that the database server refuses the account in use, so a person must sign in again."""

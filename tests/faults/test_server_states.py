@@ -169,7 +169,7 @@ def test_a_statement_that_is_too_long_for_the_server_is_refused(
         assert database.write(lambda tx: tx.conn.scalar(query, {"value": accepted})) == len(accepted)
         refusal = call_for_refusal(lambda: database.write(lambda tx: tx.conn.scalar(query, {"value": refused})))
     database.close()
-    assert (refusal.code, "max_allowed_packet is 1048576" in refusal.detail["problem"]) == ("not_allowed", True)
+    assert (refusal.code, "max_allowed_packet is 1048576" in str(refusal.detail["problem"])) == ("not_allowed", True)
 
 
 _STRANGE_SETTINGS = {

@@ -58,8 +58,8 @@ class SignInService:
         connection. If the password is wrong, the attempt (without the password) is written to the audit
         trail. Always True on SQLite, which has no passwords.
 
-        Raises bad_profile (problem `account_locked`) if the server has locked the account, and database_unreachable
-        if the database does not answer.
+        Raises bad_profile (problem `account_locked` or `password_expired`) if the server has locked the account or
+        the password has expired, and database_unreachable if the database does not answer.
         """
         if not self._sign_in.is_server:
             return True

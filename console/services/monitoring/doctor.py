@@ -20,7 +20,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.payments import provider_registry
 from console.domain.process import failpoint_names
 from console.domain.service_results import HealthCheck
-from console.domain.setting_problems import SettingProblem
+from console.domain.setting_problems import UNUSABLE_ACCOUNT_PROBLEMS, SettingProblem
 from console.domain.tasks.intervals import INTERVAL_OF_TASK, is_task_overdue
 from console.services.desk_requests.desk_status import find_alive_worker, find_unneeded_credentials
 from console.services.guarded import database_rollback
@@ -200,8 +200,8 @@ class HealthCheckService:
 
     def _make_wording_keys(self, name: str, error: ConsoleError) -> tuple[str, str]:
         """Return two wording keys: of the text about the failed check `name`, and of the text about its next step.
-        If the cause is an unavailable database, a missing sign-in, a locked account, this desk's spool or a wrong
-        setting, the first text is about this cause only.
+        If the cause is an unavailable database, a missing sign-in, an account that can't be used, this desk's spool
+        or a wrong setting, the first text is about this cause only.
         """
         problem = error.detail.get("problem")
         if problem in _SIGN_IN_PROBLEMS:
@@ -209,7 +209,7 @@ class HealthCheckService:
             verdict = name if name == "sign_in" else "unsigned"
             has_no_account_name = problem == SettingProblem.ACCOUNT_NAME_MISSING
             return f"doctor.{verdict}.bad", "doctor.unnamed.next" if has_no_account_name else "doctor.sign_in.next"
-        if problem == SettingProblem.ACCOUNT_LOCKED:
+        if problem in UNUSABLE_ACCOUNT_PROBLEMS:
             return f"error.bad_profile.{problem}", "doctor.unseen.next"
         is_about_spool = Path(str(error.detail.get("file"))).name == FILE_NAME
         next_step = "doctor.spool.next" if is_about_spool else f"doctor.{name}.next"

@@ -65,8 +65,9 @@ def connect_with_password(context: ServiceContext, password: str) -> Iterator[Da
     this password. The connections are closed at the end of the block.
 
     Raises not_allowed (reason `password_wrong`), and writes an audit entry, if the server refuses the password.
-    Raises bad_profile (problem `account_locked`) if the server has locked the account, for example after too many
-    wrong passwords. Raises database_unreachable if the server does not answer.
+    Raises bad_profile (problem `account_locked` or `password_expired`) if the server has locked the account, for
+    example after too many wrong passwords, or if the password has expired. Raises database_unreachable if the server
+    does not answer.
     """
     database = Database(context.settings.sign_in.make_url_with_password(password))
     try:

@@ -71,7 +71,8 @@ _CONNECTION_LOST_ERRORS = _NO_FREE_CONNECTION_ERRORS | {
 }  # fmt: skip
 # Locked by an administrator (MySQL, MariaDB); locked after too many wrong passwords (MySQL, MariaDB).
 _ACCOUNT_LOCKED_ERRORS = {3118, 4151, 3955, 4150}
-_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698, 1820, 1862} | _ACCOUNT_LOCKED_ERRORS
+_PASSWORD_EXPIRED_ERRORS = {1820, 1862}
+_LOGIN_REFUSED_ERRORS = {1044, 1045, 1130, 1251, 1698} | _ACCOUNT_LOCKED_ERRORS | _PASSWORD_EXPIRED_ERRORS
 _MISSING_RIGHT_ERRORS = {1142, 1143, 1227, 1370, 1401, 1410}  # 1401: MySQL, XA RECOVER without XA_RECOVER_ADMIN
 PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 """Numbers of server errors that refuse a new password: by the server's password check (a plugin or component), or by
@@ -108,6 +109,7 @@ _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for
 """The error code that a person sees, by the error number of the server or of the client library."""
 _PROBLEM_BY_NUMBER = (
     (_ACCOUNT_LOCKED_ERRORS, SettingProblem.ACCOUNT_LOCKED),
+    (_PASSWORD_EXPIRED_ERRORS, SettingProblem.PASSWORD_EXPIRED),
     (_LOGIN_REFUSED_ERRORS, SettingProblem.ACCESS_DENIED),
     ({1049}, SettingProblem.UNKNOWN_DATABASE),
     ({2026}, DatabaseUnreachableProblem.TLS_UNVERIFIED),

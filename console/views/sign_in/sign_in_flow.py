@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from PySide6.QtCore import QObject, Slot
 
 from console.domain.errors import ErrorCode
-from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS, SettingProblem
+from console.domain.setting_problems import LOGIN_REFUSED_PROBLEMS, UNUSABLE_ACCOUNT_PROBLEMS, SettingProblem
 from console.views.runtime.tasks import Failure
 from console.views.sign_in.hide_contents import CoveredWindow
 from console.views.sign_in.privacy_cover import PrivacyCover
@@ -116,7 +116,7 @@ class SignInFlow(QObject):
             form.show_message(
                 translate("sign_in.stored_refused"), translate("sign_in.stored_refused.words"), "care", "warning"
             )
-        elif problem == SettingProblem.ACCOUNT_LOCKED and self._failure is not None:
+        elif problem in UNUSABLE_ACCOUNT_PROBLEMS and self._failure is not None:
             form.show_message(
                 translate("sign_in.stored_refused"), self._context.format_failure(self._failure), "care", "warning"
             )

@@ -157,24 +157,33 @@ def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
     assert away.code == "database_unreachable"
 
 
-def test_a_locked_account_is_not_reported_as_a_wrong_password(place: Place) -> None:
-    """An administrator, or a worker, has locked the account: the sign-in and the confirmation of the right password
-    report the lock, and the trail has no wrong password.
+@pytest.mark.parametrize(
+    ("change", "undo", "problem"),
+    [
+        ("ACCOUNT LOCK", "ACCOUNT UNLOCK", "account_locked"),
+        ("PASSWORD EXPIRE", "IDENTIFIED BY '{}'", "password_expired"),
+    ],
+)
+def test_an_unusable_account_is_not_reported_as_a_wrong_password(
+    place: Place, change: str, undo: str, problem: str
+) -> None:
+    """An administrator, or a worker, has locked the account, or its password has expired: the sign-in and the
+    confirmation of the right password report this, and the trail has no wrong password.
     """
     user, password, _ = split_database_url(place, "op-b")
     with open_signed_in(place, MemoryKeyring(), person="op-b") as console:
-        place.sql(f"ALTER USER `{user}`@`%` ACCOUNT LOCK")
+        place.sql(f"ALTER USER `{user}`@`%` {change}")
         try:
             with pytest.raises(ConsoleError, match="bad_profile") as locked:
                 console.sessions.confirm_password(password)
-            assert locked.value.detail["problem"] == "account_locked"
+            assert locked.value.detail["problem"] == problem
             at_start = read_opening_error(make_settings(place.home, place.url("op-b"), None))
-            assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", "account_locked")
+            assert (at_start.code, at_start.detail["problem"]) == ("bad_profile", problem)
             told = make_settings(place.home, place.url("op-b"), None)
             (check,) = [check for check in open_health_checks(told).run_all_checks() if check.name == "database"]
-            assert (check.ok, check.message) == (False, "error.bad_profile.account_locked")
+            assert (check.ok, check.message) == (False, f"error.bad_profile.{problem}")
         finally:
-            place.sql(f"ALTER USER `{user}`@`%` ACCOUNT UNLOCK")
+            place.sql(f"ALTER USER `{user}`@`%` {undo.format(password)}")
         assert [entry[1] for entry in list_session_entries(console)] == ["session_created"]
 
 

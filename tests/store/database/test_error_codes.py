@@ -51,7 +51,7 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
 @pytest.mark.parametrize(
     ("number", "problem"),
     [(1045, "access_denied"), (4151, "account_locked"), (4150, "account_locked"), (3118, "account_locked"),
-     (3955, "account_locked")],
+     (3955, "account_locked"), (1862, "password_expired"), (1820, "password_expired")],
 )  # fmt: skip
 def test_a_locked_account_is_no_wrong_password(number: int, problem: str) -> None:
     """The servers' errors about a locked account, also after too many wrong passwords, have a problem of their own,
