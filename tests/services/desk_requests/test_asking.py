@@ -291,9 +291,9 @@ def test_evidence_of_a_decision_reaches_the_worker(place: Place, sandbox: Sandbo
         missing, folder = tmp_path / "missing.txt", tmp_path
         for path in (missing, folder):
             refused = call_for_refusal(
-                lambda path=path: maker.recovery.resolve("credit-check", record.id, "error", path, reason=reason)  # type: ignore[misc]
+                lambda path=path: maker.recovery.resolve("credit-check", record.id, "error", path, reason=reason)
             )
-            assert (refused.code, refused.detail["file"]) == ("no_evidence", str(path))
+            assert (refused.code, dict(refused.detail)["file"]) == ("no_evidence", str(path))
         first = maker.recovery.resolve("credit-check", record.id, "error", proof, reason=reason)
         with answer_password_prompts(place, "lead-b"):
             second = checker.recovery.resolve("credit-check", record.id, "error", "not on the bill")

@@ -226,7 +226,8 @@ def read_all_pages(
     after = None
     while True:
         page = queues.read_queue_page(conn, name, after, limit, lapsed)
-        found += page
+        found += [(position, record) for position, record in page if record is not None]
+        assert len(found) % limit == len(page) % limit  # each row is readable
         if len(page) < limit:
             return found
         after = page[-1][0]
