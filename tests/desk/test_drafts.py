@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from PySide6.QtWidgets import QLineEdit, QPlainTextEdit
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit
 
 from console.app import Console
 from console.domain.alerts.incidents import Incident
@@ -144,6 +145,27 @@ def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(open_window: 
     assert not button.isEnabled()
     assert button.reason
     other.wait_without_dialog()
+
+
+def test_a_draft_that_was_sent_in_another_window_is_no_draft(open_window: OpenWindow, payment: Payment) -> None:
+    """The home page of a second window of the person offers the draft that the person is typing in the first window.
+    After it was sent there, the second window doesn't offer it any more when the person comes back to it."""
+    first = open_window()
+    dialog = type_refund(first, payment)
+    first.wait_until(lambda: not first.opening.context.person_values._unwritten_changes)
+    first.wait_until_read()
+    second = open_window()
+    assert len(read_home_bars(second)) == 1
+    dialog.main_button.click()
+    first.wait_until(dialog.main_button.isEnabled)
+    dialog.main_button.click()
+    first.wait_until(lambda: dialog._refund is not None)
+    first.wait_until(lambda: not first.opening.context.person_values._unwritten_changes)
+    first.wait_until_read()
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    application.applicationStateChanged.emit(Qt.ApplicationState.ApplicationActive)
+    second.wait_until(lambda: not read_home_bars(second))
 
 
 def test_a_draft_is_discarded(open_window: OpenWindow, payment: Payment) -> None:

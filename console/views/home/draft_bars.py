@@ -22,6 +22,7 @@ class DraftBarList(QObject):
         self._shown_sentence_by_draft_name: dict[str, str] = {}
         self._hidden_draft_count = 0
         self._context.person_values.loaded.connect(self.show_drafts)
+        self._context.person_values.changed_elsewhere.connect(self.show_drafts)
 
     @Slot()
     def show_drafts(self) -> None:

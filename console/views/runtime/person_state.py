@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject
 
 from console.domain.person_state.drafts import Draft, list_drafts, parse_draft
-from console.domain.person_state.retention import DRAFT_PREFIX
+from console.domain.person_state.retention import ATTEMPT_PREFIX, DRAFT_PREFIX
 from console.settings.named_values_file import JsonValue, NamedValues
 from console.views.runtime.stored_values import StoredPersonValues, ValueSource
 from console.views.runtime.tasks import Runner
@@ -48,6 +48,11 @@ class PersonValues(StoredPersonValues):
 
     def _make_value_source(self, person: str) -> ValueSource:
         return _ServiceValueSource(lambda call: self._bind_call(call, person)())
+
+    def _is_shared_value(self, value_name: str) -> bool:
+        """True for drafts and unanswered request ids: what the person has sent in one window is no draft in another
+        one. Each window has its own last screen and visited records."""
+        return value_name.startswith((DRAFT_PREFIX, ATTEMPT_PREFIX))
 
     def get_value(self, value_name: str) -> JsonValue | None:
         """Return the value that is stored under this name; None if there is none."""

@@ -38,9 +38,11 @@ class StoredPersonValues(QObject):
     - loaded: the values of another person have been read, or the read has failed.
     - file_renamed(object): the program couldn't use the file of the person and has renamed it to this Path.
     - write_failed: the program couldn't write a change; it will write this change together with the next one.
+    - changed_elsewhere: another window of the person has changed shared values (see `_is_shared_value`).
     """
 
     loaded = Signal()
+    changed_elsewhere = Signal()
     file_renamed = Signal(object)
     write_failed = Signal()
 
@@ -53,12 +55,19 @@ class StoredPersonValues(QObject):
         self._value_source: ValueSource | None = None
         self._values: dict[str, JsonValue | None] = {}
         self._unwritten_changes: dict[str, JsonValue | None] = {}
+        self._write_count = 0
+        """Number of the writes that have been given to the worker thread and have not ended."""
         self._timer = QTimer(self, singleShot=True, interval=VALUES_WRITE_DELAY_MS)
         self._timer.timeout.connect(self.write_changes)
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _make_value_source(self, person: str) -> ValueSource:
         """Return the object that reads and writes the file of this person. The subclass implements this method."""
+
+    def _is_shared_value(self, value_name: str) -> bool:
+        """Return True if a value that another window of the person has changed applies in this window as well. The
+        subclass may override this method; by default, no value is shared."""
+        return False
 
     # -- person
 
@@ -127,6 +136,32 @@ class StoredPersonValues(QObject):
         if not self._timer.isActive():
             self._timer.start()
 
+    def read_shared_values(self) -> None:
+        """Read in a worker thread what other windows of the person have changed meanwhile, and adopt the shared
+        values. If the file can't be read, the values stay."""
+        person, value_source = self.person, self._value_source
+        if value_source is None:
+            return
+
+        def adopt_if_same_person(stored_entries: NamedValues) -> None:
+            if self.person == person and self._value_source is value_source:
+                self._adopt_shared_values(stored_entries)
+
+        self._runner.run(value_source.read, adopt_if_same_person, lambda _: None, caller=self, lane="files")
+
+    def _adopt_shared_values(self, stored_entries: NamedValues) -> None:
+        """Replace the shared values by those of the file, and emit `changed_elsewhere` if one differs. A change of
+        this window that isn't written yet stays. Do nothing while this window writes, because the file was perhaps
+        read before."""
+        if self._write_count or stored_entries.set_aside_path is not None:
+            return
+        own = {name: value for name, value in self._values.items() if not self._is_shared_value(name)}
+        shared = {name: value for name, value in stored_entries.values.items() if self._is_shared_value(name)}
+        earlier_values = {name: value for name, value in self._values.items() if value is not None}
+        self._values = {**own, **shared, **self._unwritten_changes}
+        if earlier_values != {name: value for name, value in self._values.items() if value is not None}:
+            self.changed_elsewhere.emit()
+
     def write_changes(self) -> Event | None:
         """Write the changes that the file doesn't contain yet, in a worker thread. Return an event that is set when
         the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
@@ -135,13 +170,16 @@ class StoredPersonValues(QObject):
         if value_source is None or not changes:
             return None
         self._unwritten_changes, end_event = {}, Event()
+        self._write_count += 1
 
         def restore_unwritten_changes(_failure: Failure) -> None:
+            self._write_count -= 1
             if self._value_source is value_source:
                 self._unwritten_changes = {**changes, **self._unwritten_changes}
             self.write_failed.emit()
 
         def report_renamed_file(stored_entries: NamedValues) -> None:
+            self._write_count -= 1
             if stored_entries.set_aside_path is not None:
                 self.file_renamed.emit(stored_entries.set_aside_path)
 
