@@ -165,7 +165,11 @@ class BulkExecutor:
 
     def _run_row(self, executed_run: _ExecutedRun, row: BulkRow) -> bool:
         """Forecast a row of the bulk run, execute its action and store the result. Return False if the run is
-        paused."""
+        paused. Raises not_allowed if the acting person has lost the right to execute the action since the run began.
+        """
+        # A probe and a re-fetch check the right themselves. The forecast has the roles from the beginning of the run.
+        if not self._actions.calls_provider(executed_run.run.action):
+            self._context.require_right_despite_read_only(executed_run.run.action.value)
         was_begun = executed_run.begun_position == row.position
         with self._context.database.read() as conn:
             if (

@@ -4,6 +4,7 @@ row, stop, crash and continuation. No bulk run moves money.
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -357,6 +358,25 @@ def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) ->
         done = console.bulk.run(run.id)
         assert (done.state, done.done) == ("done", 4)
         assert [result for result, _ in read_results(console, run.id)] == ["done"] * 4
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("action", ["take", "note"])
+def test_a_run_ends_when_its_person_loses_the_right(place: Place, console: Console, action: str) -> None:
+    """A run that takes records or adds notes ends before its next row if the person is disabled meanwhile. Nothing
+    more is written in the name of this person.
+    """
+    make_unknown_checks(console, ROW_COUNT)
+    person = console.people.read_acting_person()
+    console.people.add_person(replace(person, roles=frozenset({OPERATOR})))
+    run = console.bulk.create_run(action, "unknown", "seen" if action == "note" else None)
+
+    def disable_person(_done: BulkProgress) -> None:
+        place.sql(f"UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = '{person.name}'")
+
+    assert call_for_refusal(lambda: console.bulk.run(run.id, progress=disable_person)).code == "not_allowed"
+    assert place.sql(f"SELECT count(*) FROM {'takes' if action == 'take' else 'notes'}") == [(1,)]
+    assert place.sql(f"SELECT count(*) FROM bulk_rows WHERE run_id = {run.id} AND result IS NOT NULL") == [(1,)]
 
 
 def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
