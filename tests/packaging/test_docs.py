@@ -19,6 +19,7 @@ _NAMES_FROM_OUTSIDE = frozenset(
         "books_people",
         "console_people",
         "connection_memory_limit",
+        "default_password_lifetime",
         "memory_used",
         "total_memory",
         "innodb_temp_tablespaces_dir",
