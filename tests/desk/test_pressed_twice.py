@@ -226,7 +226,8 @@ def press_keys_often(person: Person, press: ActingPress) -> None:
     if press.dialog is None:
         if press.key:
             person.press(press.key, 2)
-        press.button.click()  # type: ignore[attr-defined]
+        if shiboken6.isValid(press.button):  # the answer to the keys may have replaced it
+            press.button.click()  # type: ignore[attr-defined]
         return
     press.button.setFocus()
     handle = press.dialog.windowHandle()
