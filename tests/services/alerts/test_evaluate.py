@@ -283,15 +283,15 @@ def test_repeated_reads_of_all_orders_find_foreign_changes(
 
 
 @pytest.mark.engines("sqlite")
-def test_an_unreadable_payment_stops_no_other_check(rules_desk: AlertRulesDesk) -> None:
-    """If the rules about orders fail because of a payment that this program can't read, the alerts about old queues
-    are still raised. The task fails afterwards, so that people get the alert about an overdue task.
+def test_an_unreadable_order_stops_no_other_check(rules_desk: AlertRulesDesk) -> None:
+    """If the rules about orders fail because of an order whose work state is one of a newer program, the alerts
+    about old queues are still raised. The task fails afterwards, so that people get the alert about an overdue task.
     """
-    payment = rules_desk.start_payment()
+    rules_desk.start_payment()
     place = rules_desk.scene.place
-    place.drop_table_triggers("payments")
-    place.sql(f"UPDATE payments SET status = 'of_a_newer_version' WHERE id = {payment}")
+    place.drop_table_triggers("orders")
+    place.sql("UPDATE orders SET work_state = 'of_a_newer_one'")
     rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(2 * AGE_LIMITS["pending"])
-    with pytest.raises(ValueError, match="of_a_newer_version"):
+    with pytest.raises(ValueError, match="of_a_newer_one"):
         rules_desk.run_alert_rules()
     assert place.sql("SELECT rule_id FROM alerts") == [("queue_age",)]
