@@ -273,8 +273,10 @@ def is_unreachable(connection_error: BaseException) -> bool:
 
 
 def is_known_error(connection_error: BaseException) -> bool:
-    """True if this error of a new connection has a number that has an error code."""
-    return _find_driver_error_number(connection_error) in _CODE_BY_NUMBER
+    """True if this error of a new connection has a number that has an error code. False for the errors of a server
+    that can't execute a statement: at a login they only mean that this server can't be used."""
+    number = _find_driver_error_number(connection_error)
+    return number in _CODE_BY_NUMBER and number not in _REFUSED_BY_SETTING_ERRORS | _NO_MEMORY_ERRORS
 
 
 def is_login_refused(error: BaseException | None) -> bool:

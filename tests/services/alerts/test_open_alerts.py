@@ -60,7 +60,7 @@ def test_alerts_with_a_queue_hide_no_other_alert(console: Console) -> None:
 
 def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists that are cut at a limit, also that of the closed incidents, have a last line with the number of alerts
-    that they leave out; the JSON is that of the listed alerts.
+    that they leave out; the JSON has the listed alerts and this number.
     """
     monkeypatch.setattr(incidents, "MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS", 1)
     raise_alerts(console, "corporation_changed", "corporation", 6)
@@ -72,21 +72,21 @@ def test_the_lists_say_how_many_alerts_they_leave_out(console: Console, monkeypa
     monkeypatch.setenv("CONSOLE_LANGUAGE", "en")
     translator = Translator()
 
-    def read_list(name: str, **arguments: object) -> tuple[str, int]:
-        """Return the last line of the command's text, and the number of items in its JSON."""
+    def read_list(name: str, **arguments: object) -> tuple[str, int, int]:
+        """Return the last line of the text, and from the JSON the number of items and that of unlisted alerts."""
         command = {**ALERT_COMMANDS, **INCIDENT_COMMANDS}[name]
         assert isinstance(command, ServiceCommand)
         answer = command.call_service(console, Namespace(**arguments), None)  # type: ignore[arg-type]  # unused
-        (items,) = command.build_json(answer, translator).values()
-        return list(command.format_lines(answer, translator))[-1], len(items)
+        items, unlisted = command.build_json(answer, translator).values()
+        return list(command.format_lines(answer, translator))[-1], len(items), unlisted
 
     cut = "{} more alerts are not in this list, because there are too many."
-    assert read_list("incidents list", closed=False) == (cut.format(2), 4)
-    assert read_list("incidents list", closed=True) == (cut.format(4), 5)
+    assert read_list("incidents list", closed=False) == (cut.format(2), 4, 2)
+    assert read_list("incidents list", closed=True) == (cut.format(4), 5, 4)
     assert "more alerts" not in read_list("alerts list")[0]
     list_alerts = AlertService.list_alerts
     monkeypatch.setattr(AlertService, "list_alerts", lambda service: list_alerts(service, 5))
-    assert read_list("alerts list") == (cut.format(4), 5)
+    assert read_list("alerts list") == (cut.format(4), 5, 4)
 
 
 def test_an_export_has_the_alerts_that_a_list_leaves_out(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
