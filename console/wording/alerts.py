@@ -34,9 +34,7 @@ def format_alert_record(item: AlertItem, context: TextContext) -> str:
     if alert.order_no is not None or item.number is not None:
         return alert.order_no or item.number or ""
     key = _find_subject_name_key(alert) or f"kind.{alert.subject_kind}"
-    kind = (
-        wording.capitalize_first_letter(context.translate(key)) if wording.has_sentence(key) else alert.subject_kind
-    )
+    kind = context.translate(key) if wording.has_sentence(key) else alert.subject_kind
     if alert.subject_kind == "refund":
         return context.translate("case.refund_short", id=alert.subject_id)
     # People know a credit check by its id, but not a payment or an order.

@@ -51,7 +51,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
     _make_mutant(
         "an export is not in the trail",
         _SERVICE,
-        "publish_with_audit_entry(draft, write_audit_entry)",
+        "publish_with_audit_entry(self._context, draft, record_entry)",
         "draft.publish()",
     ),
     _make_mutant(

@@ -175,8 +175,8 @@ def test_a_record_that_cannot_be_read_stops_no_other_change(scene: PaymentDesk) 
 
 @pytest.mark.expects_log("a queue with a value of a newer version can't be read")
 def test_a_record_that_cannot_be_read_stops_no_snapshot(scene: PaymentDesk) -> None:
-    """A queue with a record that this program can't read has its count in the snapshot and no items. The listener
-    gets the changes of other records.
+    """A queue with a record that this program can't read has its count in the snapshot and only the other items. The
+    listener gets the changes of other records.
     """
     payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.place.sql(

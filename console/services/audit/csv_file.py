@@ -7,20 +7,19 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from console.domain.exports.tables import FORMULA_CHARACTERS
-from console.services.process.new_file import ExportEntryWriter, open_new_file, publish_with_audit_entry
+from console.services.process.new_file import open_new_file
+from console.settings.unfinished_files import UnfinishedFile
 
 
 def write_csv(
     path: Path,
     header_rows: Sequence[Sequence[str]],
     rows: Iterable[Sequence[str]],
-    make_entry_writer: Callable[[int, str], ExportEntryWriter],
+    publish: Callable[[UnfinishedFile, int, str], object],
 ) -> int:
     """Write `header_rows` and then `rows` to the new CSV file `path`, which only the present user of the machine can
-    read. Return the number of `rows`. `make_entry_writer` is called with this number and the SHA-256 of the complete
-    file, and returns the function that writes the audit entry about the file.
-
-    The file gets its name only when it is complete and the entry is written. Raises usage if the file exists, and
+    read. Return the number of `rows`. `publish` is called with the draft of the complete file, this number and the
+    file's SHA-256, and gives the file its name. Raises usage if the file exists, and
     storage_full if the file can't be written.
     """
     row_count = 0
@@ -35,7 +34,7 @@ def write_csv(
         finally:
             text_file.detach()  # writes the buffered text; the draft closes the file
         sha256 = draft.compute_length_and_sha256()[1]
-        publish_with_audit_entry(draft, make_entry_writer(row_count, sha256))
+        publish(draft, row_count, sha256)
     return row_count
 
 

@@ -18,8 +18,9 @@ from console.domain.records import AuditEntry
 from console.services.audit.csv_file import write_csv
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.process.context import ServiceContext, holds_request_id
-from console.services.process.new_file import ExportEntryWriter
+from console.services.process.new_file import publish_with_audit_entry
 from console.settings.private_files import open_ordinary_file
+from console.settings.unfinished_files import UnfinishedFile
 from console.store.audit import roots as audit_roots
 from console.store.audit import trail as audit
 from console.store.database.engine import Transaction
@@ -122,15 +123,15 @@ class AuditService:
                 path,
                 [_AUDIT_CSV_COLUMNS],
                 map(_make_csv_cells, audit.iterate_entries(conn, person=visible_person)),
-                self._make_export_entry_writer,
+                self._publish_export,
             )
 
-    def _make_export_entry_writer(self, row_count: int, sha256: str) -> ExportEntryWriter:
-        """Return the function that writes the audit entry about an exported file with this number of rows and this
-        SHA-256. The function also stores both in the row of the call's request id, if the call has one."""
+    def _publish_export(self, draft: UnfinishedFile, row_count: int, sha256: str) -> None:
+        """Write the audit entry about an exported file with this number of rows and this SHA-256, and give the file
+        its name. Also store both in the row of the call's request id, if the call has one."""
         context = self._context
 
-        def write_entry_in_transaction(tx: Transaction, result: str, reason: ErrorCode | None) -> None:
+        def record_entry(tx: Transaction, /, *, result: str, reason: ErrorCode | None) -> None:
             if result == "done" and holds_request_id():  # before the entry, which stores no number of rows there
                 context.bind_to_request_id(tx, _EXPORTED_FILE_KIND, f"{row_count}-{sha256[:_DIGEST_CHARACTERS]}")
             facts = {"n": row_count, "sha256": sha256}
@@ -138,10 +139,7 @@ class AuditService:
                 tx, AuditAction.AUDIT_EXPORTED, None, facts, kind=_EXPORTED_FILE_KIND, result=result, reason=reason
             )
 
-        def write_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-            context.write(lambda tx: write_entry_in_transaction(tx, result, reason))
-
-        return write_entry
+        publish_with_audit_entry(context, draft, record_entry)
 
     def _find_person_limited_to_own_entries(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the

@@ -95,8 +95,8 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     has every document of its records.
 
     Raises bad_backup if the folder is not empty (not_empty), or if the server limits the rows of each query
-    (rows_limited); storage_full if the backup can't be written; not_allowed
-    if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
+    (rows_limited); storage_full if the backup can't be written; not_allowed if the database account is that of a
+    person, who has no right to read whole tables; bad_profile (dump_program) if
     the server's dump program is not installed; schema_mismatch if a newer program has upgraded the database;
     database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the documents
     can't be reached.

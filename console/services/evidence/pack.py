@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 from console.domain.access.permissions import AUDITOR
 from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
-from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage
 from console.domain.records import Document, EvidenceItem, Operation, Person
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
@@ -173,16 +174,10 @@ class EvidencePackWriter:
         context.failpoints.reach("after_pack_written")
         size, digest = pack_draft.compute_length_and_sha256()
         facts = {"sha256": digest, "bytes": size, "files": content.files}
-
-        def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-            context.write(
-                lambda tx: context.record_audit(
-                    tx, PACK_EXPORT_ACTION, content.record_id, facts, kind=kind, result=result, reason=reason
-                )
-            )
-            context.failpoints.reach("before_pack_named")
-
-        publish_with_audit_entry(pack_draft, write_audit_entry)
+        record_entry = partial(
+            context.record_audit, action=PACK_EXPORT_ACTION, subject_id=content.record_id, detail=facts, kind=kind
+        )
+        publish_with_audit_entry(context, pack_draft, record_entry, failpoint="before_pack_named")
         return WrittenPack(str(pack_draft.final_path), size, digest, content.files, content.left_out)
 
 

@@ -162,25 +162,21 @@ class EvidenceBundleWriter:
         )
         size, digest = draft.compute_length_and_sha256()
 
-        def write_audit_entries(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-            record_audit = partial(context.record_audit, result=result, reason=reason)
+        def record_entries(tx: Transaction, /, *, result: str, reason: ErrorCode | None) -> None:
+            record_audit = partial(context.record_audit, tx, result=result, reason=reason)
+            facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
+            record_audit(_BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
+            for bundled_pack in written_packs:
+                content, pack_digest = bundled_pack.content, bundled_pack.digest
+                pack_facts = {
+                    "sha256": pack_digest.sha256,
+                    "bytes": pack_digest.bytes,
+                    "files": content.files,
+                    "bundle": digest,
+                }
+                record_audit(pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
 
-            def write_entries_of_bundle_and_packs(tx: Transaction) -> None:
-                facts = {"sha256": digest, "bytes": size, "n": len(written_packs)}
-                record_audit(tx, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, facts, kind=_BUNDLE_AUDIT_KIND)
-                for bundled_pack in written_packs:
-                    content, pack_digest = bundled_pack.content, bundled_pack.digest
-                    pack_facts = {
-                        "sha256": pack_digest.sha256,
-                        "bytes": pack_digest.bytes,
-                        "files": content.files,
-                        "bundle": digest,
-                    }
-                    record_audit(tx, pack.PACK_EXPORT_ACTION, content.record_id, pack_facts, kind=content.kind)
-
-            context.write(write_entries_of_bundle_and_packs)
-
-        publish_with_audit_entry(draft, write_audit_entries)
+        publish_with_audit_entry(context, draft, record_entries)
         omitted_names = [bundled_pack.digest.name for bundled_pack in bundled_packs if bundled_pack.is_left_out]
         omitted_names += [
             f"{bundled_pack.digest.name}/{part}"

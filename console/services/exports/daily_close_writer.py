@@ -1,7 +1,7 @@
 """Write the daily close of a provider to a file, and an audit entry about it. The program compares later closes of
 the same day with this audit entry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from console.services.exports.pdf_document import write_pdf_document
 from console.services.exports.workbook import write_document_workbook
 from console.services.process.context import ServiceContext
 from console.services.process.new_file import open_new_file, publish_with_audit_entry
+from console.store.database.engine import Transaction
 
 _DAILY_CLOSE_AUDIT_ACTION = AuditAction.DAILY_CLOSE_WRITTEN
 
@@ -67,21 +68,15 @@ class DailyCloseWriter:
                 "sha256": sha256,
             }
 
-            def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
+            def record_entry(tx: Transaction, /, *, result: str, reason: ErrorCode | None) -> None:
                 close_facts = make_close_facts(daily_close) if result == "done" else {}
-                self._write_audit_entry(subject, {**close_facts, **file_facts}, result=result, reason=reason)
+                facts, action = {**close_facts, **file_facts}, _DAILY_CLOSE_AUDIT_ACTION
+                self._context.record_audit(
+                    tx, action, subject, facts, kind=DAILY_CLOSE_KIND, result=result, reason=reason
+                )
 
-            publish_with_audit_entry(draft, write_audit_entry)
+            publish_with_audit_entry(self._context, draft, record_entry)
             return WrittenDailyClose(str(draft.final_path), size, sha256, daily_close)
-
-    def _write_audit_entry(
-        self, subject: str, facts: Mapping[str, object], *, result: str, reason: ErrorCode | None
-    ) -> None:
-        self._context.write(
-            lambda tx: self._context.record_audit(
-                tx, _DAILY_CLOSE_AUDIT_ACTION, subject, facts, kind=DAILY_CLOSE_KIND, result=result, reason=reason
-            )
-        )
 
 
 def _parse_document_format(path: Path) -> DocumentFormat:

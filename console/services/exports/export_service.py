@@ -1,6 +1,7 @@
 """Write lists to files for a spreadsheet, page by page, and write an audit entry about each file."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -76,16 +77,14 @@ class ExportService:
             "n": rows.count,
             "sha256": sha256,
         }
-
-        def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-            context, name, kind = self._context, request.name.value, _EXPORT_AUDIT_SUBJECT_KIND
-            context.write(
-                lambda tx: context.record_audit(
-                    tx, _LIST_EXPORT_AUDIT_ACTION, name, facts, kind=kind, result=result, reason=reason
-                )
-            )
-
-        publish_with_audit_entry(draft, write_audit_entry)
+        record_entry = partial(
+            self._context.record_audit,
+            action=_LIST_EXPORT_AUDIT_ACTION,
+            subject_id=request.name.value,
+            detail=facts,
+            kind=_EXPORT_AUDIT_SUBJECT_KIND,
+        )
+        publish_with_audit_entry(self._context, draft, record_entry)
         return WrittenExport(str(draft.final_path), rows.count, size)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from console.domain.audit.actions import AuditAction
@@ -54,14 +55,8 @@ class PdfCopyWriter:
                 problem = ForeignText("the written file differs from the document")
                 raise ConsoleError(ErrorCode.STORAGE_FULL, {"file": str(path), "problem": problem})
             facts = {"sha256": written_sha256, "bytes": size}
-
-            def write_audit_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-                context = self._context
-                context.write(
-                    lambda tx: context.record_audit(
-                        tx, _PDF_SAVED_AUDIT_ACTION, record_id, facts, result=result, reason=reason
-                    )
-                )
-
-            publish_with_audit_entry(draft, write_audit_entry)
+            record_entry = partial(
+                self._context.record_audit, action=_PDF_SAVED_AUDIT_ACTION, subject_id=record_id, detail=facts
+            )
+            publish_with_audit_entry(self._context, draft, record_entry)
             return SavedPdf(str(draft.final_path), size, written_sha256)

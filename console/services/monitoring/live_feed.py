@@ -75,19 +75,15 @@ class LiveFeedReader:
         self._context, self._queues = context, queues
 
     def read_snapshot(self) -> LiveFeedSnapshot:
-        """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue. A queue with a record
-        that this program can't read has no items, so that the listeners get all other queues. Raises not_allowed if
-        the acting person has no right to read."""
+        """Return the present counts and the first MAX_ITEMS_PER_QUEUE records of each queue, without records that
+        this program can't read. Raises not_allowed if the acting person has no right to read."""
         counts = self._queues.read_counts()
-        items = {count.queue: self._read_queue_items(count.queue) for count in counts if count.count}
+        filled_queues = [count.queue for count in counts if count.count]
+        items = {
+            name: tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
+            for name in filled_queues
+        }
         return LiveFeedSnapshot(counts, items)
-
-    def _read_queue_items(self, name: str) -> tuple[RecordSummary, ...]:
-        try:
-            return tuple(map(_make_item_summary, self._queues.read_page(name, MAX_ITEMS_PER_QUEUE).items))
-        except READ_ERRORS as fault:
-            _log.warning("the queue %s can't be read: %s", name, type(fault).__name__)
-            return ()
 
     def audit_refused_listener(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is the

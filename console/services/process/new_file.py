@@ -17,13 +17,15 @@ from console.settings.unfinished_files import UnfinishedFile, open_unfinished_fi
 
 if TYPE_CHECKING:
     from console.domain.errors.details import UsageDetail
+    from console.services.process.context import ServiceContext
+    from console.store.database.engine import Transaction
 
 
-class ExportEntryWriter(Protocol):
-    """Function that writes the audit entry about an exported file. With the result `failed` and a reason, the entry
-    says that the file of the earlier entry could not get its name."""
+class ExportEntryRecorder(Protocol):
+    """Function that records the audit entry about an exported file in a transaction. With the result `failed` and a
+    reason, the entry says that the file of the earlier entry could not get its name."""
 
-    def __call__(self, *, result: str = "done", reason: ErrorCode | None = None) -> None: ...
+    def __call__(self, tx: "Transaction", /, *, result: str, reason: ErrorCode | None) -> None: ...
 
 
 @contextmanager
@@ -54,18 +56,23 @@ def open_new_file(path: Path) -> Iterator[UnfinishedFile]:
         ) from trouble
 
 
-def publish_with_audit_entry(draft: UnfinishedFile, write_audit_entry: ExportEntryWriter) -> None:
+def publish_with_audit_entry(
+    context: "ServiceContext", draft: UnfinishedFile, record_entry: ExportEntryRecorder, *, failpoint: str = ""
+) -> None:
     """Write the content of the draft to the disk, write the audit entry about it, and give the file its name. So
     there is no file without an entry, and a full disk is found before the entry. If the file can't get its name,
-    write a second entry with the result `failed`, and raise the OSError."""
+    write a second entry with the result `failed`, and raise the OSError. `failpoint` is reached between the entry and
+    the name; "" for none."""
     draft.write_to_disk()
-    write_audit_entry()
+    context.write(lambda tx: record_entry(tx, result="done", reason=None))
+    if failpoint:
+        context.failpoints.reach(failpoint)
     try:
         draft.publish()
     except OSError as error:
         reason = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
         with log_and_suppress("audit of a file without a name"):
-            write_audit_entry(result="failed", reason=reason)
+            context.write(lambda tx: record_entry(tx, result="failed", reason=reason))
         raise
 
 

@@ -140,10 +140,11 @@ class RegistryUpdater:
     def _fetch_difference_of_days(self, api: "RegistryApi", first_day: date, day: date) -> Path | None:
         """Fetch the differences from `first_day` to `day` by the Web-API `api`, write them into a file of the
         publisher's format for `day`, and return the file's path; None if the publisher has not published `day` yet.
-        Raises provider_unreachable if
-        the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if the publisher refuses the call;
-        provider_answer_unusable if its answer can't be read, or if the difference changes between two calls, has a
-        part twice or has not the stated number of rows; interrupted if the process must end.
+
+        Raises provider_unreachable if the publisher doesn't answer; another error of _ERROR_CODE_OF_OUTCOME_CLASS if
+        the publisher refuses the call; provider_answer_unusable if its answer can't be read, or if the difference
+        changes between two calls, has a part twice or has not the stated number of rows; interrupted if the process
+        must end.
         """
         first_part = _require_difference_part(api.read_difference(day, first_day=first_day), day)
         if first_part.updated_on < day:

@@ -196,15 +196,20 @@ def _make_is_own_name_sql(column: str) -> str:
     return f"CAST(t.{column} AS BINARY) = {_ACCOUNT_SQL}"
 
 
-def _make_table_views() -> Mapping[str, _PeopleView]:
-    """Return the definition of every view except SAME_PAYER_VIEW, by the name of the view."""
+def _make_may_see_entry_sql() -> str:
+    """Return an SQL condition that is true if the person of the database account that runs the query may see an audit
+    entry. `p` is the person's row."""
     kinds = ", ".join(f"'{kind}'" for kind in _KINDS_WITH_HISTORY)
     # The name is compared within the condition for each column: the server may join another person's row first.
-    may_see_entry = (
+    return (
         f"(p.name = {_ACCOUNT_NAME_SQL} AND CAST(p.name AS BINARY) = {_ACCOUNT_SQL} AND p.disabled_at IS NULL"
         f" AND ({_make_is_own_name_sql('who')} OR FIND_IN_SET('{AUDITOR}', REPLACE(p.roles, ' ', ''))"
         f" OR t.subject_kind IN ({kinds})))"
     )
+
+
+def _make_table_views() -> Mapping[str, _PeopleView]:
+    """Return the definition of every view except SAME_PAYER_VIEW, by the name of the view."""
     shown_meta = ", ".join(f"'{name}'" for name in _SHOWN_META_NAMES)
     table_views = (
         *(
@@ -219,7 +224,13 @@ def _make_table_views() -> Mapping[str, _PeopleView]:
             )
         ),
         *(_PeopleView(table) for table in RECORD_TABLES),
-        _PeopleView("audit_log", {}, may_see_entry, ("id", "subject_kind", "subject_id"), " JOIN {0}.operators p"),
+        _PeopleView(
+            "audit_log",
+            {},
+            _make_may_see_entry_sql(),
+            ("id", "subject_kind", "subject_id"),
+            " JOIN {0}.operators p",
+        ),
         _PeopleView("console_meta", {}, f"t.name IN ({shown_meta})", ("name",)),
         *_list_views_that_mask_payers(),
         _PeopleView("leases", {"token": "NULL"}),

@@ -249,8 +249,8 @@ def select_records(
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     payments. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
     are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
-    read and report them (`unreadable_rows`). Only a list for people may do so: a sum or a rule would be wrong without
-    them.
+    read and report them (`unreadable_rows`). A sum would be wrong without them, and so would a rule that doesn't ask
+    which rows are missing.
     """
     rows = conn.execute(query, values)
     if not skips_unreadable:

@@ -475,9 +475,7 @@ class AlertsPage(Page):
                 (alert for alert in alerts if alert.rule_id in _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT), alerts[0]
             )
             alert_item = replace(incident_texts.make_main_alert_item(incident), alert=main_alert)
-            dialog = AcknowledgeAlertsDialog(self.context, alert_item, self.window(), alerts)
-            dialog.accepted.connect(partial(self.refresh, "acted"))
-            dialog.open()
+            self.open_acting_dialog(AcknowledgeAlertsDialog(self.context, alert_item, self.window(), alerts))
 
     # -- steps
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QDialog, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
 
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef, Route
@@ -563,6 +563,11 @@ class Page(QWidget):
     def can_focus(self, target: QWidget) -> bool:
         """Return True if `target` is inside the page, visible and enabled, so that it can have the focus."""
         return self.isAncestorOf(target) and target.isVisibleTo(self) and target.isEnabled()
+
+    def open_acting_dialog(self, dialog: QDialog) -> None:
+        """Open a dialog whose action changes the data of this page. Read the data again after the action."""
+        dialog.accepted.connect(partial(self.refresh, "acted"))
+        dialog.open()
 
     def refresh(self, reason: str) -> None:
         """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing

@@ -9,7 +9,6 @@ from PySide6.QtCore import Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from console.domain.alerts.incidents import Incident
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.registry.corporations import ChangedFact
 from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME, CORPORATION_KIND
@@ -296,7 +295,7 @@ class ChangedCompaniesPage(Page):
         if item.is_acknowledged:
             self.context.run_read(
                 lambda services: services.incidents.read_incident(item.alert.id),
-                self._open_reopen_dialog,
+                lambda incident: self.open_acting_dialog(ReopenIncidentDialog(self.context, incident, self.window())),
                 self.show_reading_failure,
                 caller=self,
                 key=("incident", item.alert.id),
@@ -305,14 +304,7 @@ class ChangedCompaniesPage(Page):
             subject = AlertItem(
                 item.alert, "look_up", CORPORATION_KIND, item.alert.subject_id, number=item.change.number
             )
-            dialog = AcknowledgeAlertsDialog(self.context, subject, self.window())
-            dialog.accepted.connect(partial(self.refresh, "acted"))
-            dialog.open()
-
-    def _open_reopen_dialog(self, incident: Incident) -> None:
-        dialog = ReopenIncidentDialog(self.context, incident, self.window())
-        dialog.accepted.connect(partial(self.refresh, "acted"))
-        dialog.open()
+            self.open_acting_dialog(AcknowledgeAlertsDialog(self.context, subject, self.window()))
 
     def _renew_by_shortcut(self) -> None:
         """Press the button that renews the credit check, because its shortcut was typed; if the button is hidden,

@@ -240,9 +240,7 @@ class UnmatchedNoticesPage(Page):
         if item is not None and self.acknowledge_button.isEnabled():
             case, *other_cases = item.cases
             subject = AlertItem(case, None, case.subject_kind, case.subject_id, number=item.notice.order_no)
-            dialog = AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases)
-            dialog.accepted.connect(partial(self.refresh, "acted"))
-            dialog.open()
+            self.open_acting_dialog(AcknowledgeAlertsDialog(self.context, subject, self.window(), other_cases))
 
     def _copy_order_number(self) -> None:
         order_number = self.current_notice.notice.order_no if self.current_notice is not None else None

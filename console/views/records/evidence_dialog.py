@@ -22,7 +22,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 
 DecidedRecord: TypeAlias = CreditCheck | Payment | Refund | Operation
 FormT = TypeVar("FormT", bound=EvidenceForm)
@@ -173,12 +173,12 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         if failure.code == ErrorCode.STALE_VIEW:
             title = self._context.translate("dialog.stale.title")
         self._show_final_content(
-            title, self._make_content_with_badges(failure.detail.get("record"), self._make_refusal_bar(failure))
+            title,
+            self._make_content_with_badges(failure.detail.get("record"), self._make_failure_bar(failure)),
         )
 
-    def _make_refusal_bar(self, failure: Failure) -> NotificationBar:
-        tone, icon_name = ("unknown", "question") if failure.may_have_acted else ("bad", "square_bang")
-        return NotificationBar("", self._context.format_failure(failure), tone=tone, icon_name=icon_name)  # type: ignore[arg-type]  # a tone
+    def _make_failure_bar(self, failure: Failure) -> NotificationBar:
+        return make_failure_bar(failure, self._context.format_failure(failure))
 
 
 def _make_decision_toast(context: WindowContext, result: ResolveResult) -> Toast:

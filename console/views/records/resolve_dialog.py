@@ -145,7 +145,10 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         if failure.code == ErrorCode.STALE_VIEW:
             self._show_final_content(self._context.translate("dialog.stale.title"), self._make_stale_content(failure))
         elif failure.code in _FINAL_REFUSAL_ERROR_CODES or failure.may_have_acted:
-            self._show_final_content(self._context.format_failure_title(failure), self._make_refusal_bar(failure))
+            self._show_final_content(
+                self._context.format_failure_title(failure),
+                self._make_failure_bar(failure),
+            )
         else:
             self._show_form_again(failure)
 
@@ -154,7 +157,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         self.form.setEnabled(True)
         self.allow_acting_again(self._context.translate("action.cancel"))
         content = QWidget()
-        content.setLayout(make_column(self._make_refusal_bar(failure), self.form, gap_px=12))
+        content.setLayout(make_column(self._make_failure_bar(failure), self.form, gap_px=12))
         self.show_content(content)
         self._update_main_button()
 
@@ -162,7 +165,7 @@ class ResolveDialog(EvidenceDialog[ResolveForm]):
         """Return the content of the dialog after a refusal because the record has changed: the refusal, the badges
         of the stored record, and its changed fields."""
         context, stored_record = self._context, failure.detail.get("record")
-        widgets: list[QWidget] = [self._make_refusal_bar(failure)]
+        widgets: list[QWidget] = [self._make_failure_bar(failure)]
         if isinstance(stored_record, CreditCheck) and isinstance(self._decided_record, CreditCheck):
             difference_text = record_facts.format_differences(self._decided_record, stored_record, context)
             widgets += [

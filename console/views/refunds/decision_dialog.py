@@ -24,7 +24,7 @@ from console.views.widgets.controls.inputs import LineEdit, MultiLineField
 from console.views.widgets.controls.password_field import PasswordField
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording.sentences import catalogue as wording
 
 
@@ -125,8 +125,7 @@ class _DecisionDialog(DialogFrame):
             content = make_decision_content(context, None, make_withdrawn_bar(context, failure))
             self._show_final_content(context.translate("dialog.withdraw.done"), content)
             return
-        tone, icon_name = ("unknown", "question") if failure.may_have_acted else ("bad", "square_bang")
-        failure_bar = NotificationBar("", context.format_failure(failure), tone=tone, icon_name=icon_name)  # type: ignore[arg-type]  # a tone
+        failure_bar = make_failure_bar(failure, context.format_failure(failure))
         title = context.format_failure_title(failure)
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             title = context.translate("dialog.decide.unknown")

@@ -25,7 +25,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording.sentences import catalogue as wording
 
 
@@ -310,15 +310,16 @@ class RefundDialog(DialogFrame):
             self._show_final_content(context.translate("dialog.withdraw.done"), make_withdrawn_bar(context, failure))
             return
         if failure.may_have_acted:
-            bar = NotificationBar("", context.format_failure(failure), tone="unknown", icon_name="question")
-            self._show_final_content(
-                context.format_failure_title(failure), bar, main_button_key="action.open_payment"
+            title, bar = (
+                context.format_failure_title(failure),
+                make_failure_bar(failure, context.format_failure(failure)),
             )
+            self._show_final_content(title, bar, main_button_key="action.open_payment")
             self.main_button.clicked.connect(self._open_payment)
             return
         title_key = "dialog.stale.title" if failure.code == ErrorCode.STALE_VIEW else "dialog.refund.refused_title"
         content = QWidget()
-        refusal_bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="square_bang")
+        refusal_bar = make_failure_bar(failure, context.format_failure(failure))
         content.setLayout(
             make_column(
                 refusal_bar,

@@ -22,8 +22,8 @@ class TaskRunner(QObject, Runner):
     Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
     `slow` for calls that reach a provider, `long` for calls that take minutes, `documents` for pages of PDFs, each of
     which may take up to ten seconds. The lane `files` has one thread, which reads and writes the files of the person
-    one after another. Callbacks run in the GUI thread, unless their caller
-    was destroyed. A call runs with the context variables of its caller (operator, correlation id).
+    one after another. Callbacks run in the GUI thread, unless their caller was destroyed. A call runs with the
+    context variables of its caller (operator, correlation id).
 
     Signals:
     - idle: no call is waiting or running any more.

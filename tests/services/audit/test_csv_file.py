@@ -7,17 +7,13 @@ import pytest
 
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.audit.csv_file import write_csv
-from console.services.process.new_file import ExportEntryWriter
+from console.settings.unfinished_files import UnfinishedFile
 from tests.support.refusals import call_for_refusal_code
 
 
-def make_entry_writer(_row_count: int, _sha256: str) -> ExportEntryWriter:
-    """Return a function that writes no audit entry."""
-
-    def write_no_entry(*, result: str = "done", reason: ErrorCode | None = None) -> None:
-        pass
-
-    return write_no_entry
+def publish(draft: UnfinishedFile, _row_count: int, _sha256: str) -> None:
+    """Give the file its name without an audit entry."""
+    draft.publish()
 
 
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
@@ -31,9 +27,9 @@ def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
 
     file = tmp_path / "audit.csv"
     with pytest.raises(ConsoleError):
-        write_csv(file, [("id", "result")], yield_row_and_raise(), make_entry_writer)
+        write_csv(file, [("id", "result")], yield_row_and_raise(), publish)
     assert list(tmp_path.iterdir()) == []
-    assert write_csv(file, [("id", "result")], [("1", "=done"), ("2", "終")], make_entry_writer) == 2
+    assert write_csv(file, [("id", "result")], [("1", "=done"), ("2", "終")], publish) == 2
     assert file.read_bytes().decode("utf-8-sig") == "id,result\r\n1,'=done\r\n2,終\r\n"
     assert file.stat().st_mode & 0o077 == 0
 
@@ -42,7 +38,4 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
     """A file name with a zero byte is refused with `storage_full`, the error code for a file that can't be
     written.
     """
-    assert (
-        call_for_refusal_code(lambda: write_csv(tmp_path / "a\0b.csv", [], [], make_entry_writer))
-        == ErrorCode.STORAGE_FULL
-    )
+    assert call_for_refusal_code(lambda: write_csv(tmp_path / "a\0b.csv", [], [], publish)) == ErrorCode.STORAGE_FULL

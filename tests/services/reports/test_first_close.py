@@ -24,7 +24,7 @@ from console.domain.reports.daily_close import (
     make_close_facts,
 )
 from console.domain.reports.refund_funnel import CountAndSum
-from console.services.exports.daily_close_writer import DailyCloseWriter
+from console.settings.unfinished_files import UnfinishedFile
 from console.store.audit.trail import LONGEST_DETAIL_CHARACTERS
 from console.wording.daily_close import format_daily_close_change_lines, format_daily_close_notes
 from console.wording.exports.daily_close import make_daily_close_document
@@ -169,17 +169,17 @@ def test_a_close_whose_file_got_no_name_is_no_first_close(
     close doesn't count. A close that was written before with the same content still counts.
     """
     ReportRows(place).insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
-    write_entry = DailyCloseWriter._write_audit_entry
+    publish = UnfinishedFile.publish
 
     def write_with_taken_name(name: str) -> None:
         """Write a close, and create another file with its name right after its audit entry."""
 
-        def write_entry_and_take_name(writer: DailyCloseWriter, *facts: object, **more: object) -> None:
-            write_entry(writer, *facts, **more)  # type: ignore[arg-type]  # passed on unchanged
+        def take_name_and_publish(draft: UnfinishedFile) -> None:
             (tmp_path / name).touch()
+            publish(draft)
 
         with monkeypatch.context() as patch:
-            patch.setattr(DailyCloseWriter, "_write_audit_entry", write_entry_and_take_name)
+            patch.setattr(UnfinishedFile, "publish", take_name_and_publish)
             with pytest.raises(ConsoleError) as refused:
                 console.daily_closes.write("paypay", YESTERDAY, tmp_path / name, "en")
         assert refused.value.code == "usage"

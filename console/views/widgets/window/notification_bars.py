@@ -19,6 +19,7 @@ from PySide6.QtWidgets import QAbstractItemView, QBoxLayout, QFrame, QSizePolicy
 
 from console.views.runtime.announcer import announce, join_spoken_text
 from console.views.runtime.routes import RecordPageRoute
+from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import Tone
 from console.views.theme.mixed_font_text import measure_longest_piece
 from console.views.theme.theme import current_appearance
@@ -167,6 +168,14 @@ class NotificationBar(QFrame):
         if _is_becoming_visible(self.window()):
             self.mark_announced()
         self._announce_sentence()
+
+
+def make_failure_bar(failure: Failure, text: str) -> NotificationBar:
+    """Return a bar with the message `text` of a failed action. Its tone says whether the action was not done or may
+    have been executed."""
+    if failure.may_have_acted:
+        return NotificationBar("", text, tone="unknown", icon_name="question")
+    return NotificationBar("", text, tone="bad", icon_name="square_bang")
 
 
 class FileButtons(QWidget):
