@@ -406,12 +406,12 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
             with pytest.raises(pymysql.MySQLError, match="secure-timestamp"):
                 waiting_cursor.execute("SET timestamp = 1000")
             return
+        insert = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'probe', '[]')", (make_request_id(),))
-        waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+        cursor.execute(insert)
         waiting_cursor.execute("SET timestamp = 1000")
         waiting_cursor.execute("BEGIN")
-        execute_in_thread(stack, waiting_cursor, "SELECT COUNT(*) FROM own_requests")
+        execute_in_thread(stack, waiting_cursor, insert)  # waits: the same id
         stack.callback(waiting._force_close)
         listed = "SELECT TIMESTAMPDIFF(SECOND, MAX(trx_wait_started), SYSDATE()) FROM information_schema.innodb_trx"
         looking = stack.enter_context(stack.enter_context(closing(connect_as_owner(place))).cursor())
