@@ -1,6 +1,6 @@
 """The queries of the worker and of its pages on tables that grow, and rows for these tables."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from console.store.alerts import alerts, outbox
@@ -15,7 +15,6 @@ from tests.bench.plans import Query
 
 ROWS = 6_000
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
 
 QUERIES_BY_INDEX: dict[str, Query] = {
     "alert": lambda conn: alerts.find(conn, 7),

@@ -55,7 +55,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "resolve": ("before_resolve", "after_resolve"),
     "delivery": ("before_delivery", "after_delivery"),
 }
-STEPS_AROUND_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2")
 _STEPS_BEFORE_SENDING = ("before_vote", "after_vote", "before_tx1", "after_tx1", "after_intent", "before_send")
 _STEPS_AFTER_TX1 = ("after_tx1",)
 

@@ -35,7 +35,6 @@ TROUBLES: tuple[Trouble, ...] = (
 )
 """The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
 the server is away for good."""
-OWN_SERVER: tuple[Trouble, ...] = ("read_only", "restarted")
 _PROXY_FAULT_BY_TROUBLE: dict[Trouble, BreakKind] = {
     "lost_request": "lost_request",
     "lost_reply": "lost_reply",

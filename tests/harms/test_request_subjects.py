@@ -19,7 +19,7 @@ from tests.harms.test_requests_of_people import (
     open_requesting_team,
 )
 
-UNKNOWN, OTHER, REFUNDABLE = 11, 12, 13
+UNKNOWN, OTHER = 11, 12
 OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 

@@ -9,7 +9,6 @@ _SERVICES = "tests/services"
 _REFUNDS = "tests/services/refunds"
 _TIMEOUTS = tuple(f"{_SERVICES}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
 _IDEMPOTENCY = tuple(f"{_SERVICES}/guarded/test_idempotency{part}.py" for part in ("", "_cache", "_commits"))
-_LIMITS = tuple(f"{_REFUNDS}/test_{part}.py" for part in ("rules", "requests", "votes", "sending"))
 _PIPELINE = (
     f"{_SERVICES}/credit_checks/test_purchase_breaks.py",
     "tests/crash/test_breaks.py",

@@ -101,10 +101,6 @@ class AdaptersAtSandbox:
         }
         return calls[call]()
 
-    def read_ledger_payment(self, provider: str) -> dict[str, Any]:
-        """Return the payment as the sandbox's ledger of this provider has stored it."""
-        return self.control.payments_control.read_payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
-
 
 def convert_to_india_time(at: datetime) -> datetime:
     return at.astimezone(INDIAN_TIME)

@@ -3,7 +3,6 @@ step the records are compared with the provider's ledger.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
@@ -36,7 +35,6 @@ CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 
 desks = st.integers(0, 1)
 crash_failpoints = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
 MAX_PURCHASES_BY_HAND = 2
-ActionDuringCall = Callable[[Console], object]
 
 
 class PurchaseMachine(RuleBasedStateMachine):

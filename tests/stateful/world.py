@@ -6,7 +6,6 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
 
 from console.app import Console
 from console.domain.records import PurchaseRequest
@@ -16,7 +15,6 @@ from tests.support.places import Engine, open_empty_place_anywhere
 from tests.support.quick_desks import ManualClock, use_lease_clock
 from tests.support.truth import CheckRow, check_claims
 
-Result = TypeVar("Result")
 PEOPLE = ("op-a", "lead-b", "lead-c")
 CHECK_VALIDITY = timedelta(days=365)
 _SELECT_ALERTS_SQL = (

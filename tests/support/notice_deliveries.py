@@ -19,7 +19,6 @@ from tests.support.payment_desks import PaymentDesk
 
 SENDERS = 8
 YEN, RUPEES = 3300, 50_000
-_NEWEST_LIMIT = 500
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from datetime import date
 from pathlib import Path
 
-from console.app import Console
 from console.sandbox.registry import (
     close_company,
     make_company_row,
@@ -46,8 +45,3 @@ def write_renaming(folder: Path) -> Path:
         7,
         changes=(rename_company(_OPEN_ROW, NEW_NAME, DIFFERENCE_DAY, "シンカクウショウジ"),),
     )
-
-
-def import_small_registry(console: Console, folder: Path) -> None:
-    """Import the small registry at the desk of this console."""
-    console.registry.import_files([write_small_whole(folder)])

@@ -21,7 +21,7 @@ from console.wording.sentences.findings import PROVIDER_STATE_WORDS_OF_TWO_RECOR
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LANGUAGES = ("ja", "en")
-ORDER_ID, PAYMENT_ID = 92, 91
+PAYMENT_ID = 91
 NAMES = {("payment", "91"): "A-10442", ("order", "92"): "ORD-9"}
 _MINOR_AMOUNT_PATTERN = re.compile(r"\d (?:JPY|INR)\b|\b(?:251000|3250075|249900)\b")
 _CODE_PATTERN = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+")

@@ -24,7 +24,6 @@ from tests.worker.running_receiver import (
 )
 
 pytestmark = pytest.mark.engines("sqlite")
-FORM = {"content-type": "application/json"}
 
 
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1") -> int:

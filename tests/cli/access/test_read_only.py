@@ -15,7 +15,7 @@ from tests.cli.conftest import CommandResult
 from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 
 REASON = "PayPay の障害のため"
-OTHER_NUMBER, THIRD_NUMBER = "5010001192707", "7010001065142"
+OTHER_NUMBER = "5010001192707"
 READ_ONLY_REFUSAL = (3, "read_only")
 
 

@@ -23,7 +23,6 @@ from tests.support.sql_server import SqlServer
 BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = invent_numbers(6, seed=63)
 STATUS_COLUMN = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
 COMMENTED_STATUS_COLUMN = STATUS_COLUMN + " COMMENT 'it''s theirs'"
-EXPECTED_STATES = {"pending": ("pending", "written_by_other"), "error": ("error", None), "success": ("success", None)}
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from tests.support.servers import RedisServer, start_private_redis
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
 REQUEST_ID = "R-1"
-LONGER_THAN_A_SECOND = timedelta(seconds=1.1)
 
 
 @pytest.fixture(autouse=True)

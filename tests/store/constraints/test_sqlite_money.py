@@ -19,7 +19,7 @@ from console.store.migrations import upgrade as migrate
 
 NOW = "'2026-11-20 03:00:00'"
 PAID, WAITING, DONE, OTHER = 1, 2, 3, 4
-ASKED, TWO, ENDED, OWN = 1, 2, 3, 4
+ASKED, TWO, ENDED = 1, 2, 3
 
 
 def make_update(table: str, record: int, **values: str) -> str:

@@ -3,7 +3,7 @@ some messages, and holds others back while the window is covered.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from tests.support.announcements import SentAnnouncement, collect_announcements
 
 INSTANT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 VIEWS = Path(__file__).parents[3] / "console" / "views"
-MakeWindowFunction = Callable[[], QWidget]
 
 
 @pytest.fixture
