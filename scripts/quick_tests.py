@@ -24,9 +24,9 @@ _UNKNOWN_SECONDS = 0.7  # of a file that is too short for the table
 _IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
 
 
-def read_changed(base: str = "main") -> set[str]:
-    """Return the paths that have changed since this branch left `base`, in commits or uncommitted."""
-    since = _run_git("merge-base", base, "HEAD")[0]
+def read_changed() -> set[str]:
+    """Return the paths that have changed since this branch left `main`, in commits or uncommitted."""
+    since = _run_git("merge-base", "main", "HEAD")[0]
     return {*_run_git("diff", "--name-only", since), *_run_git("ls-files", "--others", "--exclude-standard")}
 
 

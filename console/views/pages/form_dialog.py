@@ -1,7 +1,7 @@
 """The base class of dialogs with a form whose main button sends one call to the services."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QWidget
@@ -40,14 +40,12 @@ class FormDialog(DialogFrame):
         parent: QWidget,
         *,
         main_button_text: str,
-        kind: Literal["primary", "danger"] = "primary",
     ) -> None:
         super().__init__(
             title,
             subtitle,
             cancel_text=context.translate("action.cancel"),
             main_button_text=main_button_text,
-            kind=kind,
             close_name=context.translate("action.close"),
             parent=parent,
         )

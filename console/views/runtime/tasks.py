@@ -227,16 +227,13 @@ class Runner:
         label: str = "",
         key: Hashable | None = None,
         lane: TaskLane = "slow",
-        is_cancellable: bool = True,
     ) -> TaskHandle:
         """Run a call that reports its progress, in a worker thread, and return its handle. The call gets a
         ProgressReporter: each value that the call reports is passed to `on_progress` in the GUI thread, and the call
         can find out whether the person has cancelled it. The other arguments have the meaning that they have in
         `run`.
         """
-        return self._accept_task(
-            Task(call, on_done, on_failed, on_progress, caller, label, key, lane, is_cancellable)
-        )
+        return self._accept_task(Task(call, on_done, on_failed, on_progress, caller, label, key, lane, True))
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:

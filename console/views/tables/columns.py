@@ -121,7 +121,7 @@ def format_cell_as_plain_text(cell: Cell) -> str:
     return cell
 
 
-def make_check_box_column(spoken_title: str, width_px: int = 44) -> Column:
+def make_check_box_column(spoken_title: str) -> Column:
     """Return the column of check boxes, with which the person selects rows. The column has no title on screen;
-    `spoken_title` is its title for screen readers. `width_px` is its width in px at text scale 1.0."""
-    return Column("check", "", width_px, lambda _: "", "check", spoken=lambda _: "", spoken_title=spoken_title)
+    `spoken_title` is its title for screen readers."""
+    return Column("check", "", 44, lambda _: "", "check", spoken=lambda _: "", spoken_title=spoken_title)

@@ -60,15 +60,14 @@ class PagedModel(PageUpdateModel):
         runner: Runner,
         *,
         get_group: Callable[[Any], RowGroup] | None = None,
-        task_label: str = "",
         rows_per_page: int = ROWS_PER_PAGE,
         parent: QObject | None = None,
     ) -> None:
         """`get_key` returns the key by which the model recognizes a row in a later read of the list. `get_group`
         returns the heading above a row, and is None for a list without headings. `rows_per_page` is the number of
-        rows per page. `task_label` is the label that the task runner lists for the calls that read a page."""
+        rows per page."""
         super().__init__(columns, get_key, get_group, parent)
-        self._runner, self._task_label, self._rows_per_page = runner, task_label, rows_per_page
+        self._runner, self._rows_per_page = runner, rows_per_page
         self._fetch_page: PageFetcher | None = None
         self._query_number = 0
         self._read_page_number: int | None = None
@@ -209,7 +208,6 @@ class PagedModel(PageUpdateModel):
             lambda page: self._apply_read_page(query_number, page),
             lambda failure: self._end_reading_with_failure(query_number, failure),
             caller=self,
-            label=self._task_label,
             is_cancellable=True,
         )
 

@@ -254,26 +254,20 @@ def _count_fitting_letters(
     return bisect_right(range(1, len(piece) + 1), width_px, key=lambda end: metrics.horizontalAdvance(piece[:end]))
 
 
-def elide_text(text: str, width_px: float, role: TextRoleName = "body", *, is_bold: bool = False) -> str:
-    """Return the text; all its letters use the font of the text role. If the text is wider than `width_px` px,
-    replace its end by "…"."""
-    uses_figures_font = tokens().type[role].font == "figures"
-    return "".join(
-        piece for piece, _ in elide_font_runs(((text, uses_figures_font),), width_px, role, is_bold=is_bold)
-    )
+def elide_text(text: str, width_px: float) -> str:
+    """Return the text; all its letters use the text font. If the text is wider than `width_px` px, replace its end
+    by "…"."""
+    return "".join(piece for piece, _ in elide_font_runs(((text, False),), width_px))
 
 
 @lru_cache(maxsize=4096)
-def _wrap_text(text: str, width_px: float, role: TextRoleName, _scale: float) -> tuple[str, ...]:
-    if measure_font_runs(split_font_runs(text), role) <= width_px:
+def _wrap_text(text: str, width_px: float, _scale: float) -> tuple[str, ...]:
+    if measure_font_runs(split_font_runs(text)) <= width_px:
         return (text,)
     lines: list[str] = []
     line = ""
     for piece in _split_at_line_ends(text):
-        if (
-            line
-            and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip()), role) > width_px
-        ):
+        if line and measure_font_runs(split_font_runs(remove_line_break_marks(line + piece).rstrip())) > width_px:
             lines.append(line)
             line = ""
         line += piece
@@ -289,27 +283,27 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
         yield from filter(None, (_POSSIBLE_BREAK_PATTERN if is_japanese else _BREAK_PATTERN).split(phrase))
 
 
-def measure_longest_piece(text: str, role: TextRoleName = "body", *, is_bold: bool = False) -> float:
+def measure_longest_piece(text: str, role: TextRoleName = "body") -> float:
     """Return the width in px of the longest piece of the text in which no line may end, such as a number. On lines
     that are narrower, the piece is broken at any letter."""
     return max(
         (
-            measure_font_runs(split_font_runs(remove_line_break_marks(piece).strip()), role, is_bold=is_bold)
+            measure_font_runs(split_font_runs(remove_line_break_marks(piece).strip()), role)
             for piece in _split_at_line_ends(text)
         ),
         default=0.0,
     )
 
 
-def wrap_text(text: str, width_px: float, role: TextRoleName = "body") -> tuple[str, ...]:
-    """Return the lines of a text that is painted with a width of at most `width_px` px. As in a label
+def wrap_text(text: str, width_px: float) -> tuple[str, ...]:
+    """Return the lines of a body text that is painted with a width of at most `width_px` px. As in a label
     (`format_rich_text`), no line ends inside a number, an identifier or a Japanese phrase, or between a number and
     its unit. A number, identifier or phrase that is too long for one line is broken at any letter. Line breaks in the
     text stay.
     """
     scale = current_appearance().scale
     paragraphs = text.rstrip().splitlines() or [""]
-    return tuple(line for paragraph in paragraphs for line in _wrap_text(paragraph, width_px, role, scale))
+    return tuple(line for paragraph in paragraphs for line in _wrap_text(paragraph, width_px, scale))
 
 
 def draw_line_of_text(

@@ -229,15 +229,10 @@ def current_appearance() -> Appearance:
     return _current_appearance
 
 
-def install_appearance(
-    app: QApplication,
-    *,
-    theme: ThemeName | None = None,
-    text_scale: float = 1.0,
-    density: Density = "comfortable",
-) -> Appearance:
-    """Apply the Fusion style, palette, font and style sheet to the application, and return its Appearance. Call this
-    once, before the first window is shown. `theme` None means the theme of the system.
+def install_appearance(app: QApplication, *, theme: ThemeName | None = None) -> Appearance:
+    """Apply the Fusion style, palette, font and style sheet to the application, with text scale 1.0 and the
+    comfortable density, and return its Appearance. Call this once, before the first window is shown. `theme` None
+    means the theme of the system.
     """
     # Creating the style again would delay the start by milliseconds. `app.style()` isn't asked: with a style sheet it
     # returns Qt's own wrapper, which Qt replaces, and PySide then calls a deleted object.
@@ -245,8 +240,8 @@ def install_appearance(
         app.setStyle("Fusion")
         app.setProperty(_STYLE_INSTALLED_PROPERTY, True)
     appearance = current_appearance()
-    appearance.density, appearance._chosen_theme = density, theme
-    appearance.set_text_scale(text_scale)  # not the attribute alone: fonts and widths of another scale would stay
+    appearance.density, appearance._chosen_theme = "comfortable", theme
+    appearance.set_text_scale(1.0)  # not the attribute alone: fonts and widths of another scale would stay
     app.styleHints().colorSchemeChanged.connect(appearance.follow_system_theme)
     app.styleHints().accessibility().contrastPreferenceChanged.connect(appearance.follow_system_theme)
     return appearance

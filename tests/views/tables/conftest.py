@@ -71,9 +71,7 @@ def watched_model(qapp: object) -> Iterator[Callable[..., WatchedModel]]:
         count: int, *, paused: bool = False, group_of: Callable[[Row], RowGroup] | None = None, read: bool = True
     ) -> WatchedModel:
         store, runner = Store(count), InlineRunner(paused=paused)
-        model = PagedModel(
-            COLUMNS, lambda row: row.id, runner, get_group=group_of, task_label="list", rows_per_page=PAGE_SIZE
-        )
+        model = PagedModel(COLUMNS, lambda row: row.id, runner, get_group=group_of, rows_per_page=PAGE_SIZE)
         tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
         made.append(WatchedModel(store, runner, model, tester))
         if read:

@@ -61,11 +61,7 @@ def show_widget(qtbot: QtBot, widget: QWidget) -> None:
 @pytest.mark.parametrize(
     ("widget", "role", "name"),
     [
-        (
-            lambda: Badge("Unknown", "question", "unknown", property_name="Certainty"),
-            Role.StaticText,
-            "Certainty: Unknown",
-        ),
+        (lambda: Badge("Unknown", "question", "unknown"), Role.StaticText, "Unknown"),
         (lambda: KeyCap("Esc"), Role.StaticText, "Esc"),
         (lambda: EnvironmentLabel("TRAINING", "training"), Role.StaticText, "TRAINING"),
         (lambda: ElidedLabel("Sakura Shoji"), Role.StaticText, "Sakura Shoji"),

@@ -116,9 +116,9 @@ def test_every_button_has_a_name_and_a_minimum_size() -> None:
     widgets = (
         IconButton("close", "Close"),
         KeyButton("Probe", "P", "inline"),
-        Badge.from_badge_key("work.none", "en", property_name="Work"),
+        Badge.from_badge_key("work.none", "en"),
     )
-    assert [widget.accessibleName() for widget in widgets] == ["Close", "Probe", "Work: Nothing to do"]
+    assert [widget.accessibleName() for widget in widgets] == ["Close", "Probe", "Nothing to do"]
     assert all(min(widget.sizeHint().width(), widget.sizeHint().height()) >= 24 for widget in widgets)
 
 

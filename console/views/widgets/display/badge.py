@@ -19,37 +19,23 @@ class Badge(QWidget):
 
     accessible_role = QAccessible.Role.StaticText
 
-    def __init__(
-        self, state_word: str, icon_name: str, tone: Tone, *, property_name: str = "", parent: QWidget | None = None
-    ) -> None:
-        """`state_word`, `icon_name` and `tone` are the state's word, icon and colour tone. `property_name` names the
-        property whose value the badge shows, such as "Certainty"; only the accessible name (for screen readers)
-        contains it."""
+    def __init__(self, state_word: str, icon_name: str, tone: Tone, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-        self._property_name = property_name
         self.show_state(state_word, icon_name, tone)
 
     @classmethod
-    def from_badge_key(
-        cls, key: str, language: Language, *, property_name: str = "", parent: QWidget | None = None
-    ) -> "Badge":
+    def from_badge_key(cls, key: str, language: Language) -> "Badge":
         """Return the widget for the badge with this key in the design tokens, such as `credit_check.success`.
 
         Raises KeyError for an unknown key.
         """
         badge_style = tokens().badges[key]
-        return cls(
-            badge_style.word(language),
-            badge_style.icon_name,
-            badge_style.tone,
-            property_name=property_name,
-            parent=parent,
-        )
+        return cls(badge_style.word(language), badge_style.icon_name, badge_style.tone)
 
     def show_state(self, state_word: str, icon_name: str, tone: Tone) -> None:
         self.word, self.icon_name, self.tone = state_word, icon_name, tone
-        self.setAccessibleName(f"{self._property_name}: {state_word}" if self._property_name else state_word)
+        self.setAccessibleName(state_word)
         self.updateGeometry()
         self.update()
 

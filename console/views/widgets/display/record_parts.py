@@ -425,17 +425,16 @@ def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool
     value_layout.setContentsMargins(0, above_px, 0, 0 if has_button else extra_px - above_px)
 
 
-def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading_level: int = 2) -> QWidget:
-    """Return a widget with a title and, below the title, the content in a box with a border of 1 px. `count` is a
-    text next to the title; `heading_level` is the heading level of the title."""
+def make_titled_panel(title: str, content: QWidget, *, heading_level: int = 2) -> QWidget:
+    """Return a widget with a title of this heading level and, below it, the content in a box with a border of
+    1 px."""
     content_box = Surface(edge="all")
     content_layout = QVBoxLayout(content_box)
     content_layout.setContentsMargins(16, 12, 16, 12)
     content_layout.addWidget(content)
     content_layout.addStretch(1)
     title_label = TextLabel(title, "panel_title", "muted", heading_level=heading_level)
-    title_row = make_row(title_label, TextLabel(count, "small_data", "muted"), None)
     panel = QWidget()
-    panel.setLayout(make_column(title_row, content_box, gap_px=6))
+    panel.setLayout(make_column(make_row(title_label, None), content_box, gap_px=6))
     panel.setAccessibleName(title)
     return panel

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QLayout, QLayoutItem, QSizePolicy, QWidget
 
 from console.views.theme.theme import current_appearance
 
+_GAP_WITH_DIVIDER_PX = 36
 _DIVIDER_DISTANCE_PX = 17  # px from a dividing line to the left edge of the item after it
 
 
@@ -15,19 +16,12 @@ class FlowLayout(QLayout):
     """A layout that places items side by side in lines. Each item has its preferred size; a line is as high as its
     highest item. An item that is wider than a line has a line of its own, in which its text wraps."""
 
-    def __init__(
-        self,
-        *widgets: QWidget,
-        gap_px: int = 8,
-        line_gap_px: int = 4,
-        margins: tuple[int, int, int, int] = (0, 0, 0, 0),
-    ) -> None:
-        """`gap_px` (between the items of a line), `line_gap_px` (between lines) and `margins` (left, top, right,
-        bottom) are in px."""
+    def __init__(self, *widgets: QWidget, gap_px: int = 8, line_gap_px: int = 4) -> None:
+        """`gap_px` is the distance between the items of a line, `line_gap_px` the distance between lines, in px."""
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._gap, self._line_gap = gap_px, line_gap_px
-        self.setContentsMargins(*margins)
+        self.setContentsMargins(0, 0, 0, 0)
         for widget in widgets:
             self.addWidget(widget)
 
@@ -134,12 +128,11 @@ class DividedFlow(QWidget):
     """A widget that places its items side by side with a FlowLayout and paints a dividing line between two items of
     the same line. No line begins or ends with a dividing line."""
 
-    def __init__(self, *items: QWidget, gap_px: int = 36, line_gap_px: int = 4) -> None:
-        """`gap_px` (between items, the dividing line included) and `line_gap_px` (between lines) are in px."""
+    def __init__(self, *items: QWidget) -> None:
         super().__init__()
         self._items = items
         self.setSizePolicy(_make_height_for_width_policy())
-        self.setLayout(FlowLayout(*items, gap_px=gap_px, line_gap_px=line_gap_px))
+        self.setLayout(FlowLayout(*items, gap_px=_GAP_WITH_DIVIDER_PX))
 
     def list_dividers(self) -> list[QRect]:
         """Return the rectangles of the dividing lines, in px relative to the widget."""
