@@ -162,7 +162,7 @@ class _ImportProgressWriter:
 
     def __init__(self, writer: AnswerWriter) -> None:
         self._writer = writer
-        self._started_at = self._shown_at = time.monotonic()
+        self._shown_at = time.monotonic()
 
     def show_progress(self, progress: "ImportProgress") -> None:
         """Write a line with the file, the number of its finished rows and the rate (rows per second), if a second

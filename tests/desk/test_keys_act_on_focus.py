@@ -278,7 +278,7 @@ def test_keys_act_on_the_focused_incident(person: Person, desk: SampleDesk) -> N
         if page.acknowledge_with_note_button.isVisible():
             person.press("Shift+A")
             dialog = person.wait_for_dialog(AcknowledgeAlertsDialog)
-            assert dialog._alert.id in {alert.id for alert in incident.alerts}
+            assert dialog._alert_ids[0] in {alert.id for alert in incident.alerts}
             person.press("Esc")
             person.wait_without_dialog()
 

@@ -86,7 +86,6 @@ class PaymentDesk:
 
     def use_receiver(self, receiver: Console) -> None:
         """Let `receiver` receive the notices from now on. On a server only the worker's account may store notices."""
-        self._receiver = receiver
         self.taker = receiver
         receiver._context.failpoints = self.context.failpoints
         self.payments._notice_receiver = receiver.payments._notice_receiver

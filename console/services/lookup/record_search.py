@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
-_LONGEST_QUERY_CHARACTERS = 200
 _DIGIT_INPUT_TRANSLATION = {0xFF10 + i: 0x30 + i for i in range(10)} | {
     ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
 }

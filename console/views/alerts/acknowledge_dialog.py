@@ -54,7 +54,7 @@ class AcknowledgeAlertsDialog(DialogFrame):
             parent=parent,
         )
         block_button_while_stopped(context, self.main_button, "note")
-        self._context, self._alert = context, alert
+        self._context = context
         self._alert_ids = [alert.id, *(other_alert.id for other_alert in other_alerts if other_alert.id != alert.id)]
         self.note_field = MultiLineField(translate("dialog.acknowledge.words"), translate)
         self.note_field.show_hint(translate("dialog.acknowledge.reads"))

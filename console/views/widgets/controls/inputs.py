@@ -191,13 +191,6 @@ class Field(QWidget):
         self.edit.setAccessibleDescription(reason)
         self.show_text_inside(" ", "lock", "muted")
 
-    def unlock(self) -> None:
-        """Enable the input again after `lock`."""
-        self.edit.setEnabled(True)
-        self.edit.setPlaceholderText("")
-        self.edit.setAccessibleDescription("")
-        self.show_text_inside("")
-
     def _mark_error(self, *, has_error: bool) -> None:
         if bool(self.edit.property("error")) == has_error:
             return
