@@ -8,10 +8,9 @@ from console.domain.bulk.records import NOT_DONE_ROWS_FILTER
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
+from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
 from console.domain.views.any_record import QueueItem
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
 from console.store.queues.queues import QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns
@@ -117,7 +116,7 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
             lists.make_unmatched_notice_columns(context), lambda: _read_unmatched_notice_pages(services)
         )
     if name not in QUEUE_NAMES:
-        allowed_names = [*QUEUE_NAMES, NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME]
+        allowed_names = [*QUEUE_NAMES, *QUEUES_WITHOUT_RECORDS]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))

@@ -16,6 +16,7 @@ from console.domain.payments import provider_registry
 from console.domain.payments.limits import LARGEST_LIMIT
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.refund_reasons import RefundReason
+from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.reason import ForeignText
 from console.domain.recovery.decision_reasons import DecisionReason
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from console.domain.errors.details import UsageDetail
 
 PROGRAM_NAME = "support-console"
-QUEUE_NAMES = (
-    "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
-)  # fmt: skip
 LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
 BULK_EXPORT_PARTS = ("not_done",)
 RECONCILIATION_EXPORT_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
@@ -335,8 +333,7 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
     evidence_parser.add_argument(
         "records", nargs="*", type=_parse_identifier, metavar="RECORD", help=translate("cli.help.evidence_records")
     )
-    # The queues of companies and notices contain no records.
-    record_queue_names = [name for name in QUEUE_NAMES if name not in ("companies", "notices")]
+    record_queue_names = [name for name in QUEUE_NAMES if name not in QUEUES_WITHOUT_RECORDS]
     evidence_parser.add_argument(
         "--queue", choices=record_queue_names, metavar="NAME", help=", ".join(record_queue_names)
     )

@@ -25,7 +25,7 @@ from console.cli.text_output.records import format_aligned_lines
 from console.cli.text_output.translator import Lines, Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.links.link import QUEUE_NAMES
+from console.domain.queue_names import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
 from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter

@@ -8,12 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from console.domain.queue_names import QUEUE_NAMES
+
 LINK_SCHEME = "support-console"
 LONGEST_LINK_CHARACTERS = 120
 RECORD_KINDS = ("credit-check", "payment", "order", "refund")
-QUEUE_NAMES = (
-    "pending", "error", "incomplete", "unknown", "review", "refunds", "disagree", "notices", "companies",
-)  # fmt: skip
 LINKED_SCREENS = (
     "home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides", "admin",
 )  # fmt: skip

@@ -20,8 +20,6 @@ CORPORATION_CHANGE_RULE = "corporation_changed"
 CORPORATION_KIND = "corporation"
 """Kind of the subject of the alerts about changed corporations. The subject's id is the corporation number as an
 integer."""
-COMPANIES_QUEUE_NAME = "companies"
-"""Name of the queue of changed corporations."""
 EXPECTED_REACTION_TEXT = "acknowledgement|renewal"
 """Text `expected` of the alerts about changed corporations. An acknowledgement or a renewed credit check settles such
 an alert."""

@@ -9,9 +9,6 @@ from console.domain.payments.records import Order, Payment
 from console.domain.service_results import Explanation
 from console.domain.tasks.records import Alert
 
-NOTICES_QUEUE_NAME = "notices"
-"""Name of the queue of unmatched notices."""
-
 
 class NoticeProof(StrEnum):
     """The proof of a notice's sender. SIGNATURE: the notice had a valid signature on arrival. ADDRESS: the notice

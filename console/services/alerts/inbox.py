@@ -13,8 +13,8 @@ from console.domain.errors.details import AlreadyDecidedDetail
 from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
+from console.domain.queue_names import COMPANIES_QUEUE_NAME
 from console.domain.registry.watched_facts import (
-    COMPANIES_QUEUE_NAME,
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
     CompanyChange,

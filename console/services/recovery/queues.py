@@ -11,6 +11,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.records import explain_record
 from console.domain.payments.records import Payment, Refund
+from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
 from console.domain.queues.causes import CausePage, group_by_cause
 from console.domain.queues.disagreements import Disagreement, describe_disagreement
 from console.domain.queues.filter_text import format_filter
@@ -35,7 +36,6 @@ from console.store.records import any_record
 from console.store.records import assignments as takes
 
 MAX_ROWS_PER_PAGE = 1_000
-DISAGREEMENT_QUEUE = "disagree"
 
 
 class QueueReader:
@@ -78,7 +78,7 @@ class QueueReader:
             records = self._complete_readable_records(conn, stored_records)
             owners = self._read_owners(conn, records)
             disagreements = (
-                self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE else [None] * len(records)
+                self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE_NAME else [None] * len(records)
             )
         items = tuple(starmap(self._make_queue_item, zip(records, owners, disagreements, strict=True)))
         return QueuePage(

@@ -1,8 +1,7 @@
 """Converts a link to the route of its page in the window, and a route to its link."""
 
 from console.domain.links.link import LINKED_SCREENS, Link
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
+from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME
 from console.views.runtime.routes import (
     AlertsRoute,
     ApprovalsRoute,

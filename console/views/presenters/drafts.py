@@ -1,7 +1,7 @@
 """Texts of drafts (inputs of a dialog that a person hasn't sent yet), and the function that continues a draft."""
 
-from console.domain.links.link import QUEUE_NAMES
 from console.domain.person_state.drafts import Draft
+from console.domain.queue_names import QUEUE_NAMES
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AdminRoute,

@@ -10,8 +10,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.queue_names import COMPANIES_QUEUE_NAME
 from console.domain.registry.corporations import ChangedFact
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME, CORPORATION_KIND
+from console.domain.registry.watched_facts import CORPORATION_KIND
 from console.domain.tasks.records import AlertItem
 from console.domain.views.changed_companies import ChangedCompanyItem
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog

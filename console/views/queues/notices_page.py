@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.exports.tables import ExportRequest, ListName
 from console.domain.payments.records import Payment
+from console.domain.queue_names import NOTICES_QUEUE_NAME
 from console.domain.tasks.records import AlertItem
 from console.domain.views.unmatched_notices import (
-    NOTICES_QUEUE_NAME,
     NoticeCandidate,
     NoticeProof,
     UnmatchedNoticeItem,

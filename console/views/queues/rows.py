@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from console.domain.payments.records import Order, Payment
+from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
 from console.domain.queues.filters import NO_FILTER, RecordFilter, matches_filter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import CreditCheck
@@ -27,7 +28,6 @@ from console.wording.sentences import catalogue as wording
 if TYPE_CHECKING:
     from console.app import Console
 
-DISAGREEMENT_QUEUE = "disagree"
 QUEUES_GROUPED_BY_WORK_STATE = frozenset({"unknown"})
 _ROWS_PER_SEARCHED_PAGE = 1_000
 _MAX_SEARCHED_PAGES = 5
@@ -58,7 +58,7 @@ _OPTIONAL_COLUMN_KEYS = frozenset(("number", "kind"))
 """Keys of the columns that a queue shows only if the person has chosen them: the columns of the company and of the
 record contain their texts.
 """
-_QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE})
+_QUEUES_NAMED_AFTER_CERTAINTY = frozenset({"unknown", DISAGREEMENT_QUEUE_NAME})
 """Queues in which the column of the certainty is optional, too, because the queue's name already states the certainty
 of all its rows. If the outcome of a mismatch is unknown, the text in the column of its difference begins with
 "unknown".
@@ -145,7 +145,7 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
         ]
         column_names.append("next")
         return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, ("refund",))
-    if queue == DISAGREEMENT_QUEUE:
+    if queue == DISAGREEMENT_QUEUE_NAME:
         column_names = [
             "age",
             "company",

@@ -3,14 +3,11 @@ records, so their queues have pages of their own."""
 
 from PySide6.QtCore import QSignalBlocker, Signal, Slot
 
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
+from console.domain.queue_names import QUEUES_WITHOUT_RECORDS
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QUEUE_TAB_NAMES, make_queue_route
 from console.views.widgets.controls.tabs import TabBar
 from console.wording.sentences import catalogue as wording
-
-_QUEUES_WITH_OWN_PAGE = frozenset({NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME})
 
 
 def list_queue_sentences(context: WindowContext) -> list[str]:
@@ -50,7 +47,7 @@ class QueueTabs(TabBar):
     @Slot(int)
     def _choose_tab(self, tab_index: int) -> None:
         name = QUEUE_TAB_NAMES[tab_index]
-        if _QUEUES_WITH_OWN_PAGE & {name, self._queue}:
+        if {name, self._queue}.intersection(QUEUES_WITHOUT_RECORDS):
             self._open_page(name)
         else:
             self._queue = name

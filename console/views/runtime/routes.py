@@ -4,11 +4,10 @@ consist of routes."""
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from console.domain.registry.watched_facts import COMPANIES_QUEUE_NAME
-from console.domain.views.unmatched_notices import NOTICES_QUEUE_NAME
+from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 
 RECORD_QUEUE_NAMES = ("review", "unknown", "disagree", "refunds", "incomplete", "pending", "error")
-QUEUE_TAB_NAMES = (*RECORD_QUEUE_NAMES, NOTICES_QUEUE_NAME, COMPANIES_QUEUE_NAME)
+QUEUE_TAB_NAMES = (*RECORD_QUEUE_NAMES, *QUEUES_WITHOUT_RECORDS)
 """All queues in the order of their tabs. The last two have no records, and pages of their own."""
 
 

@@ -3,7 +3,8 @@ again."""
 
 import pytest
 
-from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, RECORD_KINDS, Link, format_link, parse_link
+from console.domain.links.link import LINKED_SCREENS, RECORD_KINDS, Link, format_link, parse_link
+from console.domain.queue_names import QUEUE_NAMES
 
 VALID_LINKS = (
     *(Link("record", "17", kind) for kind in RECORD_KINDS),

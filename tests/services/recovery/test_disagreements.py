@@ -3,15 +3,15 @@ provider was not queried is no mismatch.
 """
 
 from console.domain.payments.records import PaymentImport
+from console.domain.queue_names import DISAGREEMENT_QUEUE_NAME
 from console.domain.views.any_record import QueueItem
-from console.services.recovery.queues import DISAGREEMENT_QUEUE
 from console.wording.disagreements import format_disagreement
 from tests.support.payment_desks import PaymentDesk
 
 
 def read_mismatch_queue(scene: PaymentDesk) -> dict[tuple[str, int], QueueItem]:
     """Return the items of the queue by kind and id."""
-    page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE)
+    page = scene.console.recovery.read_queue(DISAGREEMENT_QUEUE_NAME)
     return {(type(item.record).__name__, item.record.id): item for item in page.items}
 
 

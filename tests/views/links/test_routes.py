@@ -2,7 +2,8 @@
 
 import pytest
 
-from console.domain.links.link import LINKED_SCREENS, QUEUE_NAMES, Link
+from console.domain.links.link import LINKED_SCREENS, Link
+from console.domain.queue_names import QUEUE_NAMES
 from console.views.frame.main_window import ROUTE_BY_SIDEBAR_KEY
 from console.views.links.routes import convert_link_to_route, find_link_to_route
 from console.views.runtime.routes import LookupRoute, PdfRoute, Route, make_route_to_record
