@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from console.cli.json_output import results as cli_json
 from console.cli.process.command import ServiceCommand, parse_path
 from console.cli.process.output import AnswerWriter
-from console.cli.process.parser import RECORD_KINDS, make_usage_error
+from console.cli.process.parser import RECORD_AND_OPERATION_KINDS, make_usage_error
 from console.cli.recovery.queues import parse_queue_filter
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.translator import Translator
@@ -85,7 +85,7 @@ def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWr
 def _parse_record_kind_and_id(text: str) -> tuple[str, str]:
     """Return kind and id of a text such as `payment/12`. Raises ConsoleError `usage` for a text of another form."""
     kind, _, id = text.partition("/")
-    if kind not in RECORD_KINDS or is_blank(id):
+    if kind not in RECORD_AND_OPERATION_KINDS or is_blank(id):
         raise make_usage_error(f"a record is needed, like payment/12: {text}")
     return kind, id
 

@@ -14,6 +14,7 @@ from console.cli.text_output.records import COLUMN_GAP, TableRow, format_aligned
 from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.record_kinds import RECORD_KINDS
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from console.domain.service_results import LostOperation, LostOperationList
     from console.domain.tasks.records import Alert
 
-_RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "order", "payment", "refund"})
 _LOST_OPERATION_FIELDS = (
     "operation_id", "kind", "action", "state", "number", "client_id", "payment_id", "amount_minor", "operator",
     "desk", "at", "reported_at",
@@ -115,7 +115,7 @@ def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -
         observed = wording.format_finding(record.observed, translator.language, record.expected)
         expected = wording.format_finding(record.expected, translator.language, record.observed)
         yield f"{COLUMN_GAP}{observed} → {expected}"
-        if record.resolved_at is None and record.subject_kind in _RECORD_KINDS_WITH_PAGE:
+        if record.resolved_at is None and record.subject_kind in RECORD_KINDS:
             command = f"support-console show {record.subject_kind} {record.subject_id}"
             yield f"{COLUMN_GAP}{translator('cli.run', command=command)}"
 

@@ -18,6 +18,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.queue_names import QUEUE_NAMES, QUEUES_WITHOUT_RECORDS
 from console.domain.reason import ForeignText
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.recovery.decision_reasons import DecisionReason
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ LOOKUP_EXPORT_PARTS = ("payments", "refunds", "orders", "checks")
 BULK_EXPORT_PARTS = ("not_done",)
 RECONCILIATION_EXPORT_PARTS = ("all", "differ", "only_ours", "only_theirs", "refused")
 REPORT_NAMES = ("success", "queue_ages", "refund_funnel", "settlement", "time_to_truth")
-RECORD_KINDS = ("credit-check", "payment", "order", "refund", "operation")
+RECORD_AND_OPERATION_KINDS = (*RECORD_KINDS, "operation")
 MAX_LISTED_ROWS = 10_000
 _LARGEST_ROW_ID = 10**18 - 1
 _MAX_USAGE_PROBLEM_CHARACTERS = 300
@@ -343,7 +344,9 @@ def _add_reading_commands(commands: SubcommandGroup, translate: Translate) -> No
 
 
 def _add_record_kind_and_id_arguments(parser: _CommandLineParser, translate: Translate) -> None:
-    parser.add_argument("kind", choices=RECORD_KINDS, metavar="KIND", help=", ".join(RECORD_KINDS))
+    parser.add_argument(
+        "kind", choices=RECORD_AND_OPERATION_KINDS, metavar="KIND", help=", ".join(RECORD_AND_OPERATION_KINDS)
+    )
     parser.add_argument("id", type=_parse_identifier, metavar="ID", help=translate("cli.help.record_id"))
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from console.domain.queue_names import QUEUE_NAMES
+from console.domain.record_kinds import RECORD_KINDS
 
 LINK_SCHEME = "support-console"
 LONGEST_LINK_CHARACTERS = 120
-RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 LINKED_SCREENS = (
     "home", "lookup", "queues", "approvals", "alerts", "reconcile", "audit", "reports", "set-asides", "admin",
 )  # fmt: skip

@@ -12,7 +12,8 @@ from console.domain.lookup.query import DAY_OPERATOR
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filter_text import list_known_providers
-from console.domain.queues.filters import NO_OWNER, RECORD_KINDS, FilterCertainty
+from console.domain.queues.filters import NO_OWNER, FilterCertainty
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 MAX_COMPLETIONS = 40

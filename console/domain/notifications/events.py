@@ -4,7 +4,8 @@ I/O."""
 from dataclasses import dataclass
 from enum import StrEnum
 
-from console.domain.links.link import RECORD_KINDS, Link
+from console.domain.links.link import Link
+from console.domain.record_kinds import RECORD_KINDS
 
 
 class PersonalEventKind(StrEnum):

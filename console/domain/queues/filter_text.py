@@ -18,13 +18,13 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.filters import (
     NO_CAUSE,
-    RECORD_KINDS,
     AgeRange,
     AmountRange,
     FilterCertainty,
     LastChangeDays,
     RecordFilter,
 )
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 
 FILTER_STATES = frozenset(

@@ -24,7 +24,6 @@ from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 
 FilteredRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
-RECORD_KINDS = ("credit-check", "payment", "order", "refund")
 NO_OWNER = "-"
 """Value of `RecordFilter.owner` for records that nobody has taken."""
 NO_CAUSE = "-"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from console.domain.links.link import RECORD_KINDS, Link, format_link
+from console.domain.links.link import Link, format_link
+from console.domain.record_kinds import RECORD_KINDS
 
 BULK_RUN_KIND = "bulk-run"
 OPERATION_KIND = "operation"

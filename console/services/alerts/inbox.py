@@ -14,6 +14,7 @@ from console.domain.explanations.alerts import find_alert_action
 from console.domain.explanations.companies import explain_company_change
 from console.domain.payments.records import Payment
 from console.domain.queue_names import COMPANIES_QUEUE_NAME
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.registry.watched_facts import (
     CORPORATION_CHANGE_RULE,
     CORPORATION_KIND,
@@ -49,7 +50,6 @@ ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 MAX_LISTED_LOST_OPERATIONS = 10_000
 LONGEST_NOTE_CHARACTERS = 2_000
-_RECORD_KINDS_WITH_PAGE = frozenset({"credit-check", "payment", "order", "refund"})
 """Kinds of records that have a page of their own in the window."""
 _LONGEST_CURSOR_DIGITS = 18
 """Largest accepted number of digits of a cursor (an alert id), so that the id fits into a column of the database."""
@@ -428,6 +428,6 @@ def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertIt
         return AlertItem(
             alert, "look_up", alert.subject_kind, alert.subject_id, format_number_of_subject(alert.subject_id)
         )
-    has_page = alert.subject_kind in _RECORD_KINDS_WITH_PAGE
+    has_page = alert.subject_kind in RECORD_KINDS
     number = payment_numbers.get(alert.subject_id) if alert.subject_kind == payments.PAYMENT_KIND else None
     return AlertItem(alert, "open" if has_page else None, alert.subject_kind, alert.subject_id, number)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.audit.verification import VerifiedTrail
 from console.domain.errors import ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import AuditEntry
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
@@ -109,7 +110,7 @@ class AuditPage(Page):
     @Slot(object)
     def _open_record(self, entry: AuditEntry) -> None:
         kind, _, id = entry.subject.partition(" ")
-        if kind in ("credit-check", "payment", "order", "refund") and id.isdecimal():
+        if kind in RECORD_KINDS and id.isdecimal():
             self.context.navigate(make_route_to_record(kind, int(id), (), "audit"))
 
     # -- verification

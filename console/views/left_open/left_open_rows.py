@@ -3,7 +3,7 @@ row is about and the route to the page of that record."""
 
 from collections.abc import Callable, Mapping
 
-from console.domain.links.link import RECORD_KINDS
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.recovery.left_open import OPERATION_KIND, LeftOpen, LeftOpenReason
 from console.views.presenters.drafts import format_draft_title
 from console.views.presenters.records import shorten_identifier

@@ -15,6 +15,7 @@ from console.domain.annotations.mentions import Mention
 from console.domain.bulk.records import BulkRunWithHolder
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.person_state.drafts import Draft
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import LeaseHolder, WorkState
 from console.domain.recovery.left_open import LeftOpen, LeftOpenReason
 from console.domain.tasks.records import BulkAction, Take
@@ -600,7 +601,7 @@ def _is_open_or_unanswered(request: OwnRequest) -> bool:
 def _is_take_of_record(row: object) -> bool:
     """Return True if the row is the take of a credit check, payment, order or refund, not of another kind of subject,
     and not a lease."""
-    return isinstance(row, Take) and row.kind in ("credit-check", "payment", "order", "refund")
+    return isinstance(row, Take) and row.kind in RECORD_KINDS
 
 
 def _can_open_desk_request(request: OwnRequest) -> bool:

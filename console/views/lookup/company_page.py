@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CreditCheck
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.views.any_record import LookupResult
@@ -42,7 +43,6 @@ from console.wording.company import format_company_summary
 from console.wording.sentences import catalogue as wording
 
 _MIN_WIDTH_WITH_PANEL_PX = 900  # px at text size 1
-_RECORD_KINDS_OF_COMPANY = ("credit-check", "payment", "order", "refund")
 _CREDIT_CHECK_COLUMN_NAMES = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
@@ -342,9 +342,7 @@ class CompanyPanel(QWidget):
         corporation."""
         refs = {case_words.make_record_ref(record) for record in self.all_records}
         newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
-        return any(
-            (kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in _RECORD_KINDS_OF_COMPANY
-        )
+        return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in RECORD_KINDS)
 
     @Slot()
     def _show_row_counts(self) -> None:

@@ -1,8 +1,8 @@
 """The sentences of notifications. A sentence contains the kind and number of a record and the event, but never a
 payer or the text of a note."""
 
-from console.domain.links.link import RECORD_KINDS
 from console.domain.notifications.events import PersonalEvent, PersonalEventKind
+from console.domain.record_kinds import RECORD_KINDS
 from console.views.links.routes import convert_link_to_route
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.routes import RecordPageRoute

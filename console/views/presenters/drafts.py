@@ -2,6 +2,7 @@
 
 from console.domain.person_state.drafts import Draft
 from console.domain.queue_names import QUEUE_NAMES
+from console.domain.record_kinds import RECORD_KINDS
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import (
     AdminRoute,
@@ -15,8 +16,6 @@ from console.views.runtime.routes import (
     make_route_to_record,
 )
 from console.wording.sentences import catalogue as wording
-
-_RECORD_KINDS_WITH_PAGE = ("credit-check", "payment", "order", "refund")
 
 
 def format_draft_kind(draft: Draft, context: WindowContext) -> str:
@@ -48,7 +47,7 @@ def continue_draft(draft: Draft, context: WindowContext) -> None:
     kinds of draft only the page opens, and the dialog has the inputs when the person opens it: a decision about a
     refund or an incident, the read-only switch, a limit, a reconciliation, a saved view, and a note on selected
     records."""
-    if draft.record_kind in _RECORD_KINDS_WITH_PAGE and draft.kind != "reject" and draft.subject.isdecimal():
+    if draft.record_kind in RECORD_KINDS and draft.kind != "reject" and draft.subject.isdecimal():
         context.request_action(draft.record_kind, int(draft.subject), draft.kind.partition("-")[0])
     context.navigate(_make_draft_route(draft))
 
@@ -58,7 +57,7 @@ def _make_draft_route(draft: Draft) -> Route:
         return LookupRoute(draft.subject, opens_purchase=True)
     if draft.kind == "reject":
         return ApprovalsRoute(int(draft.subject))
-    if draft.record_kind in _RECORD_KINDS_WITH_PAGE:
+    if draft.record_kind in RECORD_KINDS:
         return make_route_to_record(draft.record_kind, int(draft.subject), (), "home")
     match draft.record_kind:
         case "incident":

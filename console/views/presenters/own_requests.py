@@ -5,6 +5,7 @@ from collections.abc import Callable
 from console.domain.desk_requests.records import OwnRequest, OwnRequestState
 from console.domain.errors import EXIT_STATUS, ErrorCode
 from console.domain.payments.records import Order, Payment, Refund
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import CreditCheck, Operation
 from console.domain.recovery.left_open import OPERATION_KIND
 from console.views.presenters import credit_checks as record_words
@@ -23,7 +24,6 @@ from console.views.runtime.tasks import Failure
 from console.views.tables.columns import StateCell
 from console.wording.sentences import catalogue as wording
 
-_RECORD_KINDS_WITH_PAGE = ("credit-check", "order", "payment", "refund")
 _LIST_ROUTE_BY_ACTION: dict[str, Route] = {
     "alerts ack": AlertsRoute(),
     "audit verify": AuditRoute(),
@@ -120,7 +120,7 @@ def find_request_route(request: OwnRequest) -> Route | None:
         return LookupRoute(id)
     if kind == "operation" and id is not None:
         return OperationRoute(id)
-    if kind in _RECORD_KINDS_WITH_PAGE and id is not None and id.isdecimal():
+    if kind in RECORD_KINDS and id is not None and id.isdecimal():
         return make_route_to_record(kind, int(id))
     return _LIST_ROUTE_BY_ACTION.get(request.action)
 

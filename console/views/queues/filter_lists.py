@@ -12,7 +12,8 @@ from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.causes import CauseGroup
 from console.domain.queues.filter_text import parse_filter
-from console.domain.queues.filters import NO_CAUSE, NO_OWNER, RECORD_KINDS, FilterCertainty
+from console.domain.queues.filters import NO_CAUSE, NO_OWNER, FilterCertainty
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import Certainty, CheckState, WorkState
 from console.views.presenters.records import get_provider_name
 from console.views.runtime.context import WindowContext

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from console.domain.payments.records import Payment, Refund
+from console.domain.record_kinds import RECORD_KINDS
 from console.domain.records import CreditCheck
 from console.views.presenters import columns
 from console.views.presenters import credit_checks as words
@@ -187,9 +188,7 @@ def _make_name_column(factory: _RecordColumnFactory) -> Column:
 
 def _make_kind_column(factory: _RecordColumnFactory) -> Column:
     translate = factory.context.translate
-    longest_word = max(
-        (translate(f"kind.{kind}") for kind in ("credit-check", "payment", "refund", "order")), key=len
-    )
+    longest_word = max((translate(f"kind.{kind}") for kind in RECORD_KINDS), key=len)
     return factory.make_column(
         "kind",
         measure_column_width(longest_word, CELL_PADDING_PX),

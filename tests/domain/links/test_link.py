@@ -3,8 +3,9 @@ again."""
 
 import pytest
 
-from console.domain.links.link import LINKED_SCREENS, RECORD_KINDS, Link, format_link, parse_link
+from console.domain.links.link import LINKED_SCREENS, Link, format_link, parse_link
 from console.domain.queue_names import QUEUE_NAMES
+from console.domain.record_kinds import RECORD_KINDS
 
 VALID_LINKS = (
     *(Link("record", "17", kind) for kind in RECORD_KINDS),
