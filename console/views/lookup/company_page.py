@@ -522,12 +522,12 @@ COLUMN_NAMES_BY_MONEY_LIST: Mapping[str, tuple[str, ...]] = {
 def _make_money_record_table(context: WindowContext, name: str) -> StaticTable:
     """Return the empty table for records of one kind: payments, refunds or orders. `name` is "payments", "refunds" or
     "orders"."""
-    badge_kinds_by_list = {
+    state_groups = {
         "payments": ("payment", "waiting", "business"),
         "refunds": ("refund",),
         "orders": ("order",),
     }[name]
-    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, kinds=badge_kinds_by_list)
+    columns = make_record_columns(context, COLUMN_NAMES_BY_MONEY_LIST[name], return_record, state_groups=state_groups)
     table = StaticTable(
         context,
         columns,

@@ -16,7 +16,7 @@ from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.presenters import records as case_words
 from console.views.presenters.records import ShownRecord
 from console.views.queues.filter_lists import format_filter_operator_value
-from console.views.records.columns import ALL_RECORD_KINDS, make_credit_check_columns, make_record_columns
+from console.views.records.columns import ALL_STATE_GROUPS, make_credit_check_columns, make_record_columns
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage as Rows
 from console.views.runtime.routes import RecordRef
@@ -170,8 +170,8 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
         "pending",
         "unknown",
     )  # only these queues contain payments that wait for the payer, whose state word is long
-    kinds = [kind for kind in ALL_RECORD_KINDS if has_waiting or kind != "waiting"]
-    return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, kinds)
+    state_groups = [group for group in ALL_STATE_GROUPS if has_waiting or group != "waiting"]
+    return make_record_columns(context, column_names, get_row_record, lambda row: row.item.since, state_groups)
 
 
 def _make_difference_column(context: WindowContext) -> Column:

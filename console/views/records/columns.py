@@ -20,7 +20,7 @@ from console.views.theme.theme import current_appearance
 from console.wording.sentences import catalogue as wording
 
 RecordGetter = Callable[[Any], ShownRecord]
-_STATE_NAMES_BY_RECORD_KIND = {
+_STATE_NAMES_BY_STATE_GROUP = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
     "payment": ("payment", "callback_received", "signature_verified", "completed", "expired"),
@@ -31,8 +31,8 @@ _STATE_NAMES_BY_RECORD_KIND = {
 """For each group of states: the family of its badges, then the states that can occur in a table. The longest word for
 these states decides the width of the column of states.
 """
-ALL_RECORD_KINDS = tuple(_STATE_NAMES_BY_RECORD_KIND)
-CREDIT_CHECK_KIND_ONLY = ("credit_check",)
+ALL_STATE_GROUPS = tuple(_STATE_NAMES_BY_STATE_GROUP)
+CREDIT_CHECK_STATES_ONLY = ("credit_check",)
 _LARGE_TEXT_SCALE = 1.5
 
 
@@ -47,17 +47,17 @@ def make_record_columns(
     names: Sequence[str],
     get_record: RecordGetter,
     get_since: Callable[[Any], datetime | None] | None = None,
-    kinds: Sequence[str] = ALL_RECORD_KINDS,
+    state_groups: Sequence[str] = ALL_STATE_GROUPS,
 ) -> list[Column]:
     """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
     `get_since` returns the instant from which the age of a row is counted; by default, this is the instant since
-    which the record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can
-    occur in the table, from which the width of the column of states is computed.
+    which the record has its state. `state_groups` are keys of _STATE_NAMES_BY_STATE_GROUP: the groups of states that
+    can occur in the table, from which the width of the column of states is computed.
 
     Raises KeyError if a name is unknown.
     """
     get_age_start = get_since or (lambda item: get_record(item).state_since)
-    factory = _RecordColumnFactory(context, get_record, kinds)
+    factory = _RecordColumnFactory(context, get_record, state_groups)
     return [
         columns.make_age_column(context, get_age_start) if name == "age" else _COLUMN_FACTORY_BY_NAME[name](factory)
         for name in names
@@ -72,27 +72,27 @@ def make_credit_check_columns(
 ) -> list[Column]:
     """Return the columns of a table whose rows are credit checks only. The arguments have the same meaning as in
     `make_record_columns`."""
-    return make_record_columns(context, names, get_record, get_since, CREDIT_CHECK_KIND_ONLY)
+    return make_record_columns(context, names, get_record, get_since, CREDIT_CHECK_STATES_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
 class _RecordColumnFactory:
-    """Makes the columns of one table. `get_record` returns the record of a row. `kinds` are keys of
-    _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the table."""
+    """Makes the columns of one table. `get_record` returns the record of a row. `state_groups` are keys of
+    _STATE_NAMES_BY_STATE_GROUP: the groups of states that can occur in the table."""
 
     context: WindowContext
     get_record: RecordGetter
-    kinds: Sequence[str]
+    state_groups: Sequence[str]
 
     @property
     def has_only_checks(self) -> bool:
         """True if all rows of the table are credit checks."""
-        return self.kinds == CREDIT_CHECK_KIND_ONLY
+        return self.state_groups == CREDIT_CHECK_STATES_ONLY
 
     @property
     def has_several_kinds(self) -> bool:
         """True if the rows of the table are records of several kinds."""
-        return len({"credit_check", "payment", "refund", "order"} & set(self.kinds)) > 1
+        return len({"credit_check", "payment", "refund", "order"} & set(self.state_groups)) > 1
 
     def make_column(
         self,
@@ -224,7 +224,7 @@ def _make_amount_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_state_column(factory: _RecordColumnFactory) -> Column:
-    longest_words = (factory.find_longest_word(*_STATE_NAMES_BY_RECORD_KIND[kind]) for kind in factory.kinds)
+    longest_words = (factory.find_longest_word(*_STATE_NAMES_BY_STATE_GROUP[group]) for group in factory.state_groups)
     return factory.make_badge_column("state", max(longest_words, key=len), case_words.get_state_badge_key)
 
 
