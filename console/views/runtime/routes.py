@@ -71,9 +71,9 @@ RecordRef: TypeAlias = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class CreditCheckRoute:
-    """The route to the page of one credit check. `trail` are the records of the list from which the page is opened;
-    the actions "previous" and "next" visit them in this order. A number in `trail` is the id of a credit check.
+class _RecordRoute:
+    """The route to the page of one record. `trail` are the records of the list from which the page is opened; the
+    actions "previous" and "next" visit them in this order. A number in `trail` is the id of a credit check.
     `sidebar_key` is the key of the sidebar entry to highlight."""
 
     id: int
@@ -81,34 +81,28 @@ class CreditCheckRoute:
     sidebar_key: str = "lookup"
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentRoute:
-    """The route to the page of one payment. `trail` are the records of the list from which the page is opened;
-    `sidebar_key` is the key of the sidebar entry to highlight."""
+class CreditCheckRoute(_RecordRoute):
+    """The route to the page of one credit check."""
 
-    id: int
-    trail: tuple[int | RecordRef, ...] = ()
-    sidebar_key: str = "lookup"
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderRoute:
-    """The route to the page of one order. `trail` are the records of the list from which the page is opened;
-    `sidebar_key` is the key of the sidebar entry to highlight."""
+class PaymentRoute(_RecordRoute):
+    """The route to the page of one payment."""
 
-    id: int
-    trail: tuple[int | RecordRef, ...] = ()
-    sidebar_key: str = "lookup"
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RefundRoute:
-    """The route to the page of one refund. `trail` are the records of the list from which the page is opened;
-    `sidebar_key` is the key of the sidebar entry to highlight."""
+class OrderRoute(_RecordRoute):
+    """The route to the page of one order."""
 
-    id: int
-    trail: tuple[int | RecordRef, ...] = ()
-    sidebar_key: str = "lookup"
+    __slots__ = ()
+
+
+class RefundRoute(_RecordRoute):
+    """The route to the page of one refund."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,10 +236,7 @@ _ROUTE_CLASS_BY_SCREEN_NAME: dict[str, type[Route]] = {
     "audit": AuditRoute,
     "reports": ReportsRoute,
     "admin": AdminRoute,
-    "credit-check": CreditCheckRoute,
-    "payment": PaymentRoute,
-    "order": OrderRoute,
-    "refund": RefundRoute,
+    **_ROUTE_CLASS_BY_KIND,
     "approvals": ApprovalsRoute,
     "set-asides": SetAsidesRoute,
     "alerts": AlertsRoute,
