@@ -276,7 +276,6 @@ class AdminPage(Page):
         self.task_table.show_rows(contents.tasks or (), is_automatic=is_automatic)
         self._is_task_list_empty = contents.tasks == ()
         self.reason_table.show_rows(ALL_REFUND_REASONS)
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         set_switches = tuple(row.switch for row in contents.switch_rows if row.switch is not None)
         self.context.update_connection_state(read_only_switches=set_switches)
         self._show_selected_tab()

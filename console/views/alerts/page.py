@@ -285,7 +285,6 @@ class AlertsPage(Page):
             incident.state is IncidentState.OPEN and not incident.is_acknowledged for incident in sorted_incidents
         ]
         self.context.correct_alert_count(sum(is_waiting))
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_incident(self.table.current_item)
 
     def _show_unlisted_alert_count(self, count: int) -> None:

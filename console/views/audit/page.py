@@ -103,7 +103,6 @@ class AuditPage(Page):
     @Slot()
     def _show_newly_read_entries(self) -> None:
         self.mark_data_read()
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if self.table.current_item is None:
             self.table.go_to_first()
 

@@ -75,6 +75,7 @@ class HomePage(Page):
     """
 
     sidebar_key = "home"
+    shows_read_time = False  # the header shows when the counts were read
     help_key = "help.home"
     key_hints = (
         (("Tab",), "key.next_panel"),

@@ -52,6 +52,7 @@ class LookupPage(Page):
     corporation, or the companies and records that the search has found."""
 
     sidebar_key = "lookup"
+    shows_read_time = False  # the page of the company shows it
     help_key = "help.lookup"
     key_hints = (
         (("Enter",), "key.open"),

@@ -118,7 +118,6 @@ class SetAsidesPage(Page):
     def _show_set_asides(self, items: tuple[SetAsideItem, ...], *, is_automatic: bool = False) -> None:
         self.mark_data_read()
         self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._update_buttons(self.table.current_item)
 
     @Slot()

@@ -336,6 +336,8 @@ class Page(QWidget):
     sidebar_key = ""
     help_key = "screen.help"
     key_hints: Sequence[KeyHint] = ()
+    shows_read_time = True
+    """True if the header shows the time at which the page's data was read."""
     accessible_role = QAccessible.Role.Pane
 
     def __init__(self, context: WindowContext) -> None:
@@ -719,12 +721,16 @@ class Page(QWidget):
         """Read the data of the page, because the person has pressed F5 or a button for it."""
         self.refresh("asked")
 
-    def mark_data_read(self) -> None:
+    def mark_data_read(self, shown_time: datetime | None = None) -> None:
         """Store the present time as the time at which the page's data was read, and remove the bar that
-        `show_reading_failure` has shown."""
+        `show_reading_failure` has shown. The header shows `shown_time`; None means the present time."""
         self._loaded_at, had_failed = self.context.now(), self._reading_failure is not None
         self._reading_failure = None
         self.hide_bar("failed")
+        if self.page_head is not None and self.shows_read_time:
+            self.page_head.read_time_label.show_text(
+                self.context.translate("screen.last_read", at=shown_time or self._loaded_at)
+            )
         if had_failed:
             self.update_outdated_actions()
 

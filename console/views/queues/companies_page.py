@@ -194,7 +194,6 @@ class ChangedCompaniesPage(Page):
         self.table_or_empty_state.show_rows(items, is_automatic=is_automatic)
         if not lists_acknowledged and len(items) < _MAX_READ_CHANGES:
             self.context.correct_queue_count(COMPANIES_QUEUE_NAME, len(items))
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_change(self.table.current_item)
 
     # -- current row

@@ -152,7 +152,6 @@ class UnmatchedNoticesPage(Page):
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
             self.context.correct_queue_count(NOTICES_QUEUE_NAME, len(page.items))
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         self._show_notice(self.table.current_item)
 
     # -- current row

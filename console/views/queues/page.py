@@ -516,7 +516,6 @@ class QueuesPage(Page):
         if model is not self.row_model:
             return
         self.mark_data_read()
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         table = self.table
         if self.query.lists_whole_queue and not self.by_cause and self.row_model.has_read_all_rows:
             self.context.correct_queue_count(self.queue, self.row_model.row_count)

@@ -236,7 +236,6 @@ class ReconcilePage(Page):
 
     def _show_run_details(self, run_details: ReconciliationRunDetails | None) -> None:
         self.mark_data_read()
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if run_details is None:
             self._show_no_run()
             return

@@ -149,7 +149,6 @@ class ReconcileRunsPage(Page):
     @Slot()
     def _show_rows(self) -> None:
         self.mark_data_read()
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         is_empty = self.rows.is_complete and self.rows.row_count == 0
         self.table_stack.setCurrentWidget(self.empty_state if is_empty else self.table)
         if not is_empty and self.table.current_item is None:

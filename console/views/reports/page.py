@@ -113,8 +113,7 @@ class ReportsPage(Page):
 
     def _show_read_time(self, section: ReportSection, at: datetime) -> None:
         if section is self.section:
-            self.mark_data_read()
-            self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=at))
+            self.mark_data_read(at)
             self.restore_focus()
 
     @Slot()

@@ -136,7 +136,6 @@ class TrainingPage(Page):
         else:
             self.check_button.disable_with_reason(self.context.translate("training.none_open"))
         self.footer.setVisible(view is not None)
-        self.head.read_time_label.show_text(self.context.translate("screen.last_read", at=self.context.now()))
         if view is not None:
             self.score.show_text(words.format_training_score(view.score, self.context.language))
         self._show_incident(self.table.current_item)
