@@ -497,16 +497,16 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800)) as stage:
         checks = [stage.desk.list_checks(name)[0].id for name in ("complete", "unknown")]
         payments = [stage.desk.list_payments(name)[-1].id for name in ("refund_unknown", "complete")]
-        for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
-            stage.show_route(route)
+        for record_route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
+            stage.show_route(record_route)
             page = stage.find(RecordPage)
             area = page.contents_area
-            assert area.verticalScrollBar().value() == 0, route
+            assert area.verticalScrollBar().value() == 0, record_route
             for number in (*range(1, page.tabs.tabs.count()), 0):
                 page.tabs.tabs.setFocus()
                 page.tabs.tabs.setCurrentIndex(number)
                 stage.settle()
-                assert area.verticalScrollBar().value() == 0, (route, number)
+                assert area.verticalScrollBar().value() == 0, (record_route, number)
             page.tabs.show_tab("evidence")
             stage.settle()
             area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
