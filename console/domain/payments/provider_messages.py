@@ -4,8 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from console.domain.money import Money
-from console.domain.payments.states import PaymentState as PaymentState
-from console.domain.payments.states import RefundState as RefundState
+from console.domain.payments.states import PaymentState, RefundState
 
 
 @dataclass(frozen=True, slots=True)

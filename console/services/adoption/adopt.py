@@ -3,7 +3,7 @@ application continues to write to it."""
 
 from collections.abc import Callable, Sequence
 
-from console.domain.calendar_days import get_zone as get_zone
+from console.domain.calendar_days import get_zone
 from console.domain.error_reasons import NotAllowedReason, SchemaProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.services.adoption import plan as adoption_plan

@@ -21,7 +21,6 @@ from console.domain.registry.facts import CorporationFacts
 from console.services.audit import refusals
 from console.services.process.context import WORKER, ServiceContext, act_as
 from console.services.registry.facts import read_facts
-from console.services.registry.matches import MAX_MATCH_CANDIDATES as MAX_MATCH_CANDIDATES
 from console.services.registry.matches import find_matches
 from console.store.registry import our_records
 from console.store.registry.distribution import fetch_registry, publish_registry

@@ -16,7 +16,6 @@ from console.views.theme.design_tokens import Language, Tone, tokens
 from console.views.timelines.repeated_lines import RepeatedEventTexts
 from console.views.timelines.timeline_line import TimelineLine
 from console.wording import timelines as story_words
-from console.wording.credit_checks import format_registry_name as format_registry_name
 from console.wording.credit_checks import get_actor_name as get_actor_name
 from console.wording.credit_checks import get_provider_or_registry_name as get_provider_or_registry_name
 from console.wording.credit_checks import get_result_word as get_result_word

@@ -13,8 +13,7 @@ from console.domain.views.any_record import CreditCheckDetails
 from console.views.pages.permission_buttons import DisabledReasonsLabel, bind_button_to_right
 from console.views.presenters.records import RecordView
 from console.views.printing.print_job import PRINT_SHORTCUT
-from console.views.records import collaboration_actions as collaboration_actions
-from console.views.records import evidence_actions
+from console.views.records import collaboration_actions, evidence_actions
 from console.views.runtime.context import WindowContext
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.controls.action_row import ActionRow

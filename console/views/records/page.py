@@ -22,8 +22,7 @@ from console.views.presenters.record_changes import format_record_changes
 from console.views.presenters.records import RecordView, ShownRecord
 from console.views.printing.page_print import PagePrinter
 from console.views.printing.print_job import PRINT_KEY_HINT, PRINT_SHORTCUT
-from console.views.records import collaboration_actions as collaboration_actions
-from console.views.records import evidence_actions
+from console.views.records import collaboration_actions, evidence_actions
 from console.views.records.action_bar import SHORTCUT_BY_RECORD_ACTION, ActionButtons
 from console.views.records.actions import RecordActionHandlers
 from console.views.records.header import RecordHeader, RecordTitleLine, make_explanation_form, show_explanation
