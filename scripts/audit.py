@@ -21,33 +21,37 @@ def find_vulnerabilities(pinned: Mapping[str, str], service: str = SERVICE) -> d
     package without a known vulnerability has no key. Raises OSError if the service can't be reached, ValueError if
     the number of its answers is wrong.
     """
-    asked = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pinned.items()]
-    request = Request(service, json.dumps({"queries": asked}).encode(), {"Content-Type": "application/json"})
+    queries = [
+        {"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pinned.items()
+    ]
+    request = Request(service, json.dumps({"queries": queries}).encode(), {"Content-Type": "application/json"})
     with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # https, ours
-        told = json.load(answer)["results"]
-    if len(told) != len(asked):
+        results = json.load(answer)["results"]
+    if len(results) != len(queries):
         raise ValueError("an answer to another question")
-    found = zip(pinned, told, strict=True)
-    return {name: [one["id"] for one in item["vulns"]] for name, item in found if item.get("vulns")}
+    result_by_name = dict(zip(pinned, results, strict=True))
+    return {name: [one["id"] for one in item["vulns"]] for name, item in result_by_name.items() if item.get("vulns")}
 
 
 def main(service: str = SERVICE) -> int:
     """Print the known vulnerabilities of the pinned packages, and return the exit status (see the module)."""
     pinned = dict(iterate_pins(LOCK.read_text()))
     try:
-        found = find_vulnerabilities(pinned, service)
+        vulnerabilities = find_vulnerabilities(pinned, service)
     except (OSError, ValueError, KeyError, TypeError) as trouble:
         print(f"The service of known vulnerabilities ({service}) is out of reach, so nothing is known: {trouble}")
         return 2
     runs = {one.metadata["Name"].lower().replace("_", "-") for one in list_bundled_distributions(("gs", "kafka"))}
-    for line in _format_lines(found, pinned, runs):
+    for line in _format_lines(vulnerabilities, pinned, runs):
         print(line)
-    print(f"{len(pinned)} pins, {len(found)} with known vulnerabilities.")
-    return 1 if found else 0
+    print(f"{len(pinned)} pins, {len(vulnerabilities)} with known vulnerabilities.")
+    return 1 if vulnerabilities else 0
 
 
-def _format_lines(found: Mapping[str, list[str]], pinned: Mapping[str, str], runs: set[str]) -> Iterator[str]:
-    for name, ids in found.items():
+def _format_lines(
+    vulnerabilities: Mapping[str, list[str]], pinned: Mapping[str, str], runs: set[str]
+) -> Iterator[str]:
+    for name, ids in vulnerabilities.items():
         yield f"{name} {pinned[name]} ({'runs' if name in runs else 'development'}): {', '.join(ids)}"
 
 

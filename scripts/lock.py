@@ -58,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     locks = ((LOCK, read_requirements()), (DOCS_LOCK, read_docs_requirements()))
     faults = [
         f"{lock.name}: {fault}"
-        for lock, asked in locks
-        for fault in find_faults(lock.read_text() if lock.exists() else "", asked)
+        for lock, requirements in locks
+        for fault in find_faults(lock.read_text() if lock.exists() else "", requirements)
     ]
     for fault in faults:
         print(fault)
@@ -78,14 +78,14 @@ def write_locks(*, upgrade: bool) -> None:
         LOCK, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
     )
     _mark_other_systems()
-    asked = read_docs_requirements()
-    _resolve_versions(DOCS_LOCK, asked, ["--constraint", LOCK.name, *options], map(str, asked))
+    requirements = read_docs_requirements()
+    _resolve_versions(DOCS_LOCK, requirements, ["--constraint", LOCK.name, *options], map(str, requirements))
 
 
 def _resolve_versions(
-    lock: Path, asked: Sequence[Requirement], options: Sequence[str], further: Iterable[str]
+    lock: Path, requirements: Sequence[Requirement], options: Sequence[str], further: Iterable[str]
 ) -> None:
-    """Write `lock` with pip-compile, and add our header. `asked` are the requirements whose digest the header
+    """Write `lock` with pip-compile, and add our header. `requirements` are the requirements whose digest the header
     contains, `options` those of pip-compile, `further` additional requirements.
     """
     command = [
@@ -96,20 +96,18 @@ def _resolve_versions(
     subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(further) + "\n")
     source = "another system" if lock == LOCK else "pyproject.toml"
     lock.write_text(
-        LOCK_FILE_HEADER.format(digest=compute_inputs_digest(asked))
+        LOCK_FILE_HEADER.format(digest=compute_inputs_digest(requirements))
         + lock.read_text().replace("-r -\n", f"{source}\n")
     )
     print(f"Wrote {lock.name}: {sum(1 for _ in iterate_pins(lock.read_text()))} versions.")
 
 
-def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
-    """Return the faults of a lock's text, one sentence each. `asked` are the requirements from which the lock is
-    made.
-    """
-    if f"# inputs: sha256:{compute_inputs_digest(asked)}\n" not in text:
+def find_faults(text: str, requirements: Sequence[Requirement]) -> Iterator[str]:
+    """Return the faults of a lock's text, one sentence each. The lock is made from `requirements`."""
+    if f"# inputs: sha256:{compute_inputs_digest(requirements)}\n" not in text:
         yield "the requirements in pyproject.toml changed after the lock was written"
     pinned = dict(iterate_pins(text))
-    for requirement in asked:
+    for requirement in requirements:
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:
             yield f"{requirement.name} is not pinned"
@@ -125,8 +123,8 @@ def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
 def iterate_pins(text: str) -> Iterator[tuple[str, str]]:
     """Yield (canonical name, version) of each pinned package in the text of a lock."""
     for line in text.splitlines():
-        if found := PINNED_PACKAGE_PATTERN.match(line):
-            yield canonicalize_name(found["name"]), found["version"]
+        if match := PINNED_PACKAGE_PATTERN.match(line):
+            yield canonicalize_name(match["name"]), match["version"]
 
 
 def read_requirements() -> list[Requirement]:
@@ -143,9 +141,9 @@ def read_docs_requirements() -> list[Requirement]:
     return [Requirement(line) for line in groups["docs"]]
 
 
-def compute_inputs_digest(asked: Sequence[Requirement]) -> str:
+def compute_inputs_digest(requirements: Sequence[Requirement]) -> str:
     """Return the SHA-256 (hex) of all inputs from which a lock is made."""
-    inputs = [sorted(map(str, asked)), MARKER_BY_FOREIGN_PACKAGE]
+    inputs = [sorted(map(str, requirements)), MARKER_BY_FOREIGN_PACKAGE]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
@@ -155,9 +153,9 @@ def _mark_other_systems() -> None:
 
 
 def _add_marker(line: str) -> str:
-    found = PINNED_PACKAGE_PATTERN.match(line)
-    marker = MARKER_BY_FOREIGN_PACKAGE.get(canonicalize_name(found["name"])) if found else None
-    return f"{found['name']}=={found['version']} ; {marker} \\" if found and marker else line
+    match = PINNED_PACKAGE_PATTERN.match(line)
+    marker = MARKER_BY_FOREIGN_PACKAGE.get(canonicalize_name(match["name"])) if match else None
+    return f"{match['name']}=={match['version']} ; {marker} \\" if match and marker else line
 
 
 if __name__ == "__main__":

@@ -47,16 +47,16 @@ _SHARED_PARTS = (
 
 def list_bundled_distributions(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
     """Return the distributions that the project needs at run time with these extras, sorted by name."""
-    found: dict[str, metadata.Distribution] = {}
+    distributions: dict[str, metadata.Distribution] = {}
     waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_read_declared_requirements(extras), frozenset())]
     while waiting:
-        needs, wanted = waiting.pop()
+        needs, extras_of_parent = waiting.pop()
         for need in map(Requirement, needs):
             key = canonicalize_name(need.name)
-            if key not in found and _is_requirement_active(need, wanted):
-                found[key] = metadata.distribution(need.name)
-                waiting.append((found[key].requires or (), frozenset(need.extras)))
-    return [found[key] for key in sorted(found)]
+            if key not in distributions and _is_requirement_active(need, extras_of_parent):
+                distributions[key] = metadata.distribution(need.name)
+                waiting.append((distributions[key].requires or (), frozenset(need.extras)))
+    return [distributions[key] for key in sorted(distributions)]
 
 
 def _read_declared_requirements(extras: Sequence[str]) -> list[str]:
@@ -78,8 +78,8 @@ def find_licence(one: metadata.Distribution) -> str:
     named = _get_field(one, "License-Expression")
     kinds = [text for text in one.metadata.get_all("Classifier") or () if "License ::" in text]
     classified = [text.rpartition(" :: ")[2] for text in kinds]
-    said = _get_field(one, "License").strip().splitlines()
-    return named or ", ".join(classified) or (said[0][:80] if said else "see its files")
+    licence_lines = _get_field(one, "License").strip().splitlines()
+    return named or ", ".join(classified) or (licence_lines[0][:80] if licence_lines else "see its files")
 
 
 def _get_field(one: metadata.Distribution, name: str) -> str:

@@ -37,12 +37,12 @@ def write_sentences(language: str, words: Mapping[str, str]) -> None:
 
 def list_unused_keys(words: Mapping[str, str]) -> list[str]:
     """Return the keys that are used neither by the program's source nor by the `@family` of another sentence."""
-    asked = word_use.find_keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
+    used_keys = word_use.find_keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
     named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
     return [
         key
         for key in sorted(words)
-        if key.split(".")[0] not in named and not any(one.covers_key(key.removesuffix(".full")) for one in asked)
+        if key.split(".")[0] not in named and not any(one.covers_key(key.removesuffix(".full")) for one in used_keys)
     ]
 
 

@@ -139,7 +139,7 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, new_provider_serv
         again = console.payments.start(1, "kaede")
     payment = started.payment
     assert (payment.provider, payment.handle, again.payment.id) == ("kaede", "code-S-1", payment.id)
-    assert new_provider_server.asked == ["POST /payments"]
+    assert new_provider_server.requests == ["POST /payments"]
     assert desk.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
     new_provider_server.pay_payment("S-1")
     probed = desk.json("probe", "payment", str(payment.id)).data
@@ -248,13 +248,13 @@ def test_a_reconciliation_asks_the_provider_about_each_payment(
     reconciled days.
     """
     import_payment(desk, new_provider_server)
-    asked = len(new_provider_server.asked)
+    request_count = len(new_provider_server.requests)
     with open_console(Settings.load(desk.env)) as console:
         today = console._context.now().astimezone(provider_registry.get_time_zone("kaede")).date()
         report = console.reconciliation.run("kaede", today, today)
         assert "kaede" in console.reconciliation.views.providers()
     assert (report.matched, report.different_state, report.missing_there) == (1, 0, 0)
-    assert len(new_provider_server.asked) == asked + 1
+    assert len(new_provider_server.requests) == request_count + 1
 
 
 # The page

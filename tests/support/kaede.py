@@ -107,26 +107,31 @@ class KaedeConnection:
         path: str,
         table: StatusTable,
         read: Callable[[Fields], tuple[ResultT, CodeOutcome]],
-        asked: object = None,
+        request_body: object = None,
     ) -> Outcome[ResultT]:
         """Send one request without retries, and return the outcome. The outcome follows from the HTTP status of the
-        answer, and then from the verdict that `read` returns. `asked` is the JSON body, or None for a request that
-        only reads.
+        answer, and then from the verdict that `read` returns. `request_body` is the JSON body; None for a request
+        that only reads.
         """
-        body = None if asked is None else json.dumps(asked).encode()
+        body = None if request_body is None else json.dumps(request_body).encode()
         question = SingleRequest(
-            method, path, read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=asked is not None
+            method,
+            path,
+            read_timeout_seconds=10.0,
+            budget_seconds=15.0,
+            body=body,
+            has_effect=request_body is not None,
         )
         key = self.secrets["API_KEY"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
         def convert_answer(answer: HttpAnswer) -> Outcome[ResultT]:
-            judged = make_answer_converter(table, lambda told: read(parse_json_object(told)))(answer)
-            kept = (judged.status, judged.evidence, judged.sha256)
+            judged = make_answer_converter(table, lambda body_bytes: read(parse_json_object(body_bytes)))(answer)
+            answer_facts = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:
-                return Outcome(judged.kind, judged.reason, SendingCertainty.YES, None, *kept)
-            found, verdict = judged.found
-            return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, found, *kept)
+                return Outcome(judged.kind, judged.reason, SendingCertainty.YES, None, *answer_facts)
+            report, verdict = judged.found
+            return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, report, *answer_facts)
 
         return send_once(self.transport, self.rate_limiter, question, convert_answer, headers=headers, secrets=(key,))
 
@@ -154,8 +159,8 @@ class KaedeReader:
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read a payment by our payment number."""
 
-        def read_report(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
-            report, verdict = _read_payment_report(told)
+        def read_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
+            report, verdict = _read_payment_report(fields)
             if report.merchant_payment_id != question.merchant_payment_id:
                 raise UnusableAnswer("other_id")
             if question.amount not in (None, report.amount):
@@ -172,7 +177,7 @@ class KaedeReader:
             "GET",
             f"/refunds/{instruction.key}",
             READ_STATUS_CLASSES,
-            lambda told: _read_refund_report(told, instruction),
+            lambda fields: _read_refund_report(fields, instruction),
         )
 
     def parse_callback(self, body: bytes) -> SignedCallback:
@@ -181,10 +186,10 @@ class KaedeReader:
         """
         sha256 = hashlib.sha256(body).hexdigest()
         try:
-            told = parse_json_object(body)
-            text = _read_text(told, "payment")
+            fields = parse_json_object(body)
+            text = _read_text(fields, "payment")
             made = hmac.new(self._line.secrets["NOTICE_KEY"].encode(), text.encode(), hashlib.sha256).hexdigest()
-            if not hmac.compare_digest(made, _read_text(told, "signature")):
+            if not hmac.compare_digest(made, _read_text(fields, "signature")):
                 raise UnusableAnswer("signature")
             report, verdict = _read_payment_report(parse_json_object(text.encode()))
         except (UnreadableJson, UnusableAnswer):
@@ -215,21 +220,27 @@ class Kaede(KaedeReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Begin a payment. The outcome has the code with which the payer pays."""
 
-        def read_started_payment(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
-            return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), SUCCEEDED_VERDICT
+        def read_started_payment(fields: Fields) -> tuple[StartedPayment, CodeOutcome]:
+            return StartedPayment(request.merchant_payment_id, _read_text(fields, "code")), SUCCEEDED_VERDICT
 
-        asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
-        return self._line.send_request("POST", "/payments", PURCHASE_STATUS_CLASSES, read_started_payment, asked)
+        request_body = {"number": request.merchant_payment_id, "amount": request.amount.minor}
+        return self._line.send_request(
+            "POST", "/payments", PURCHASE_STATUS_CLASSES, read_started_payment, request_body
+        )
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Send a refund with its idempotency key."""
-        asked = {
+        request_body = {
             "key": instruction.key,
             "payment": instruction.provider_payment_id,
             "amount": instruction.amount.minor,
         }
         return self._line.send_request(
-            "POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _read_refund_report(told, instruction), asked
+            "POST",
+            "/refunds",
+            PURCHASE_STATUS_CLASSES,
+            lambda fields: _read_refund_report(fields, instruction),
+            request_body,
         )
 
     def cancel(self, question: PaymentQuestion) -> Outcome[None]:
@@ -240,46 +251,46 @@ class Kaede(KaedeReader):
         return KaedeReader(self._line)
 
 
-def _read_payment_report(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
-    word = _read_text(told, "state")
+def _read_payment_report(fields: Fields) -> tuple[PaymentReport, CodeOutcome]:
+    word = _read_text(fields, "state")
     row = PAYMENTS.get(word)
     if row is None:
         raise UnusableAnswer("unlisted_state")
-    paid_at = told.get("paid_at")
+    paid_at = fields.get("paid_at")
     report = PaymentReport(
-        merchant_payment_id=_read_text(told, "number"),
-        provider_payment_id=_read_text(told, "id"),
+        merchant_payment_id=_read_text(fields, "number"),
+        provider_payment_id=_read_text(fields, "id"),
         provider_state=word,
         state=row.state,
         is_final=row.is_final,
-        amount=_read_yen(told),
+        amount=_read_yen(fields),
         paid_at=datetime.fromisoformat(paid_at) if isinstance(paid_at, str) else None,
         refunds=None,
     )
     return report, row.verdict
 
 
-def _read_refund_report(told: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
-    word = _read_text(told, "state")
+def _read_refund_report(fields: Fields, instruction: RefundInstruction) -> tuple[RefundReport, CodeOutcome]:
+    word = _read_text(fields, "state")
     if word not in REFUNDS:
         raise UnusableAnswer("unlisted_state")
-    if (_read_text(told, "key"), _read_yen(told)) != (instruction.key, instruction.amount):
+    if (_read_text(fields, "key"), _read_yen(fields)) != (instruction.key, instruction.amount):
         raise UnusableAnswer("other_amount")
     verdict, state = REFUNDS[word]
     return RefundReport(
-        instruction.key, _read_text(told, "id"), word, state, instruction.amount, instruction.provider_payment_id
+        instruction.key, _read_text(fields, "id"), word, state, instruction.amount, instruction.provider_payment_id
     ), verdict
 
 
-def _read_text(told: Fields, name: str) -> str:
-    value = told.get(name)
+def _read_text(fields: Fields, name: str) -> str:
+    value = fields.get(name)
     if not isinstance(value, str) or not value:
         raise UnusableAnswer("bad_id")
     return value
 
 
-def _read_yen(told: Fields) -> Money:
-    value = told.get("amount")
+def _read_yen(fields: Fields) -> Money:
+    value = fields.get("amount")
     if type(value) is not int or value <= 0:
         raise UnusableAnswer("bad_amount")
     return Money(value, "JPY")

@@ -18,14 +18,14 @@ SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
 
 class KaedeServer:
-    """The server of Kaede Pay with its ledger of payments and refunds. `asked` has the method and path of each
+    """The server of Kaede Pay with its ledger of payments and refunds. `requests` has the method and path of each
     request, in the order of arrival.
     """
 
     def __init__(self) -> None:
         self.payments: dict[str, dict[str, Any]] = {}
         self.refunds: dict[str, dict[str, Any]] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         ledger = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,11 +53,11 @@ class KaedeServer:
             thread.join()
             self._server.server_close()
 
-    def answer_request(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
-        """Answer a request whose JSON body is `told`; None means that the request has no body."""
-        self.asked.append(f"{request.command} {request.path}")
-        status, said = self._make_answer(request, told)
-        body = json.dumps(said).encode()
+    def answer_request(self, request: BaseHTTPRequestHandler, request_body: dict[str, Any] | None) -> None:
+        """Answer a request whose JSON body is `request_body`; None means that the request has no body."""
+        self.requests.append(f"{request.command} {request.path}")
+        status, answer_body = self._make_answer(request, request_body)
+        body = json.dumps(answer_body).encode()
         request.send_response(status)
         request.send_header("Content-Type", "application/json")
         request.send_header("Content-Length", str(len(body)))
@@ -65,19 +65,21 @@ class KaedeServer:
         request.wfile.write(body)
 
     def _make_answer(
-        self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None
+        self, request: BaseHTTPRequestHandler, request_body: dict[str, Any] | None
     ) -> tuple[int, dict[str, Any]]:
         if request.headers["Authorization"] != f"Bearer {API_KEY}":
             return 401, {"error": "no such key"}
         kind, _, name = request.path.removeprefix("/").partition("/")
         ledger = self.payments if kind == "payments" else self.refunds
-        if told is None:
+        if request_body is None:
             return (200, ledger[name]) if name in ledger else (404, {"error": "not found"})
         if kind == "payments":
-            made = self.payments.setdefault(told["number"], self._make_payment(told["number"], told["amount"]))
-            return 201, made | {"code": f"code-{told['number']}"}
+            made = self.payments.setdefault(
+                request_body["number"], self._make_payment(request_body["number"], request_body["amount"])
+            )
+            return 201, made | {"code": f"code-{request_body['number']}"}
         return 201, self.refunds.setdefault(
-            told["key"], {"id": f"kr-{len(self.refunds) + 1}", "state": "accepted", **told}
+            request_body["key"], {"id": f"kr-{len(self.refunds) + 1}", "state": "accepted", **request_body}
         )
 
     def _make_payment(self, number: str, amount: int) -> dict[str, Any]:
