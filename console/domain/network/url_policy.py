@@ -63,13 +63,6 @@ class BaseUrl:
         )
 
 
-def require_allowed_base_url(url: str, setting_name: str = "provider_url") -> None:
-    """Raise ConsoleError `bad_profile` if the URL isn't allowed. `setting_name` is the name of the setting that has
-    the URL. The error has the facts `variable` (this name) and `problem`, but not the URL.
-    """
-    parse_base_url(url, setting_name)
-
-
 def parse_private_network(text: str) -> Network:
     """Return the private network that a text of the settings names. Raises ValueError for a network that isn't within
     one of `_PRIVATE_NETWORKS`.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from console import __version__
 from console.domain.clock import Clock, TimeScale
-from console.domain.network.url_policy import Network, parse_base_url, require_allowed_base_url
+from console.domain.network.url_policy import Network, parse_base_url
 from console.domain.process import interrupts, sending_permission
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.answer_age import NO_CACHE_HEADERS, AnswerDates, was_stored_before_request
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from console.providers.http.requests_session import SingleCallAdapter
 
-__all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "require_allowed_base_url", "classify_exception"]
+__all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "classify_exception"]
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10

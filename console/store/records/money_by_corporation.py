@@ -52,9 +52,6 @@ class RecordsOfNumber:
     refunds: tuple[Refund, ...] = ()
 
 
-NO_RECORDS_OF_NUMBER = RecordsOfNumber()
-
-
 def _make_id_query(id_column: Column[Any]) -> Select[Any]:
     """Return a query whose result has three columns: order id, payment id and refund id. It selects only the column
     `id_column`; the other two columns are NULL, so that queries of different ids can be joined by UNION.

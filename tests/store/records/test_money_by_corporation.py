@@ -12,7 +12,7 @@ from console.store.credit_checks import joined_reads
 from console.store.payments import orders, payments
 from console.store.records import money_by_corporation
 from console.store.records import prefix_search as beginnings
-from console.store.records.money_by_corporation import NO_RECORDS_OF_NUMBER
+from console.store.records.money_by_corporation import RecordsOfNumber
 from console.store.refunds import refunds
 from console.store.schema.core import operations
 from tests.store.credit_checks.test_joined_reads import make_operation_row
@@ -60,7 +60,7 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -
     assert found.payments == (of_foreign_order, own, both, through_order)
     assert found.refunds == tuple(reread_refund(rows, refund.id) for refund in reversed(given_back))
     assert found.refunds[1].checkers == ("lead-c", "lead-b")  # aud-e is no approver any more
-    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS_OF_NUMBER
+    assert money_by_corporation.list_records_of_number(rows, "5000000000000") == RecordsOfNumber()
 
 
 def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
@@ -116,7 +116,7 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
         joined_reads.search_corporation_number(rows, OTHER, None, includes_unlisted=False).has_orders_or_payments
         is False
     )
-    assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS_OF_NUMBER
+    assert money_by_corporation.list_records_of_number(rows, NUMBER) != RecordsOfNumber()
 
 
 def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
