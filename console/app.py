@@ -712,10 +712,9 @@ def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -
 
 
 @contextmanager
-def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
+def open_adoption(settings: Settings) -> "Iterator[Adoption]":
     """Yield the service of the command `db adopt`. The service works before the schema of this program exists, and
-    its SQL statements have no time limit. With `clock` None the machine's clock
-    is used.
+    its SQL statements have no time limit.
     """
     from console.services.adoption.adopt import Adoption
 
@@ -728,7 +727,7 @@ def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[A
             database_id=migrate.read_meta_and_schema(database)["database_id"],
             spool=spool,
             documents=open_documents(settings.documents_url, database),
-            clock=clock or SystemClock(),
+            clock=SystemClock(),
             scale=TimeScale(settings.time_scale),
             failpoints=Failpoints(settings.failpoint),
             apply_refund_report=_apply_refund_report,

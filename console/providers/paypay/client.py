@@ -4,7 +4,7 @@ our idempotency key.
 
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from threading import BoundedSemaphore
@@ -74,7 +74,7 @@ class PayPayConfig:
 
 class PayPayRequestSender:
     """Signs each request to PayPay and sends it once, at most two requests at the same time. Several threads may use
-    the sender. `make_nonce` returns a random text that no other request has; it becomes part of the signature.
+    the sender.
     """
 
     def __init__(
@@ -84,13 +84,11 @@ class PayPayRequestSender:
         transport: HttpTransport,
         rate_limiter: RateLimiter,
         clock: Clock,
-        make_nonce: Callable[[], str] = lambda: secrets.token_hex(4),
     ) -> None:
         self.config = config
         self._transport = transport
         self._rate_limiter = rate_limiter
         self._clock = clock
-        self._make_nonce = make_nonce
         self._slots = BoundedSemaphore(MAX_PARALLEL_CALLS)
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
@@ -127,7 +125,7 @@ class PayPayRequestSender:
             self.config.key,
             request.method,
             request.path.partition("?")[0],
-            nonce=self._make_nonce(),
+            nonce=secrets.token_hex(4),
             epoch_seconds=int(self._clock.now().timestamp()),
             content_type=content_type,
             body=request.body,

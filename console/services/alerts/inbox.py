@@ -173,13 +173,13 @@ class AlertService:
         )
         return ChangedCompanyPage(COMPANIES_QUEUE_NAME, items, next_cursor)
 
-    def list_acknowledged_changes(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[ChangedCompanyItem, ...]:
+    def list_acknowledged_changes(self) -> tuple[ChangedCompanyItem, ...]:
         """Return the changed corporations whose change a person has acknowledged and can reopen, the newest first,
-        among the `limit` newest alerts about corporations. Raises not_allowed if the acting person has no right to
-        read."""
+        among the MAX_COUNTED_ALERTS newest alerts about corporations. Raises not_allowed if the acting person has no
+        right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            newest_alerts = alerts.list_newest_of_kind(conn, CORPORATION_KIND, limit)
+            newest_alerts = alerts.list_newest_of_kind(conn, CORPORATION_KIND, MAX_COUNTED_ALERTS)
             return self._make_changed_company_items(
                 conn, find_acknowledged_changes(conn, newest_alerts, self._context.now()), with_related=False
             )

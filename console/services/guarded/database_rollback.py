@@ -313,9 +313,9 @@ def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMP
     return None
 
 
-def _read_known_anchors(spool: Spool, database_id: str, limit: int = ANCHORS_COMPARED) -> tuple[ChainHead, ...]:
+def _read_known_anchors(spool: Spool, database_id: str) -> tuple[ChainHead, ...]:
     newest_read = _parse_anchor(spool.read_value(f"seen:{database_id}"))
-    return _list_known_anchors(spool, database_id, newest_read, limit)
+    return _list_known_anchors(spool, database_id, newest_read, ANCHORS_COMPARED)
 
 
 def _list_known_anchors(

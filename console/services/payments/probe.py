@@ -224,18 +224,16 @@ class PaymentProber:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call_name: str = EVIDENCE_CALL_NAME,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in a separate transaction. Return the answer's effect
         on the payment; None if the answer did not contain the payment's state.
 
         `asked_at` is the time of the question (`read_question_time`); the answer describes the payment at that time
-        or later. `call_name` is the name of the source in the evidence; `event_id` is the id of the notice that
-        caused the question.
+        or later. `event_id` is the id of the notice that caused the question.
         """
         return self._context.write(
-            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, call_name, event_id)
+            lambda tx: self.apply_answer_in_transaction(tx, payment, outcome, asked_at, EVIDENCE_CALL_NAME, event_id)
         )
 
     def apply_answer_in_transaction(
@@ -244,7 +242,7 @@ class PaymentProber:
         payment: Payment,
         outcome: Outcome[PaymentReport],
         asked_at: datetime,
-        call_name: str = EVIDENCE_CALL_NAME,
+        call_name: str,
         event_id: str | None = None,
     ) -> ReportEffectName | None:
         """Apply the provider's answer `outcome` to the payment in the caller's transaction. Return the answer's

@@ -18,7 +18,7 @@ from console.domain.desk_requests.records import (
     WITHDRAWN_REQUEST_KIND,
     DeskRequestState,
 )
-from console.store.constraints.server_rules import is_live_lease_sql, is_short_lease_sql
+from console.store.constraints.server_rules import IS_SHORT_LEASE_SQL, is_live_lease_sql
 from console.store.constraints.sql_expressions import (
     EXECUTED_REQUEST_SQL,
     NEVER_TRUE_SQL,
@@ -210,7 +210,7 @@ _REQUEST_UPDATE_RULES = (
         f" OR {is_live_lease_sql('OLD')} OR OLD.expires_at > {UTC_NOW_SQL} OR {_MAY_HAVE_BEGUN_SQL}",
         "a request that no worker has begun in its time is never executed",
     ),
-    TriggerRule(f"NEW.lease_expires IS NULL OR {is_short_lease_sql()}", "no lease is longer than ten minutes"),
+    TriggerRule(f"NEW.lease_expires IS NULL OR {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"),
     TriggerRule(
         f"NEW.result IS NULL OR (NEW.state = 'ended' AND OCTET_LENGTH(NEW.result) <= {MAX_RESULT_CHARACTERS * 4})",
         "an answer ends a request",

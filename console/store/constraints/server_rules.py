@@ -61,9 +61,8 @@ _NOW_SQL = str(lease_now().compile(dialect=_dialect))
 _CLOCK_ID_SQL = str(lease_clock_id().compile(dialect=_dialect))
 
 
-def is_short_lease_sql(column: str = "NEW.lease_expires") -> str:
-    """Return an SQL condition: the lease whose expiry is in `column` ends at most LONGEST_LEASE_MS from now."""
-    return f"{column} <= {_NOW_SQL} + {LONGEST_LEASE_MS}"
+IS_SHORT_LEASE_SQL = f"NEW.lease_expires <= {_NOW_SQL} + {LONGEST_LEASE_MS}"
+"""SQL condition: the new expiry of the lease is at most LONGEST_LEASE_MS after now, by the server's clock."""
 
 
 def is_live_lease_sql(row: str) -> str:
@@ -154,9 +153,7 @@ _WAS_FAILED_BY_PEOPLE_SQL = is_second_person_sql("OLD.subject_id", "refund", Ref
 _OPERATION_INSERT_RULES = (
     TriggerRule(equals_sql("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
     TriggerRule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),
-    TriggerRule(
-        f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
-    ),
+    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"),
     TriggerRule(
         f"NOT {_IS_PURCHASE_SQL} OR NEW.idempotency_key = CONCAT('restored:', NEW.id)"
         f" OR {is_operator_sql('p.may_buy = 1')}",
@@ -209,7 +206,7 @@ _OPERATION_UPDATE_RULES = (
     ),
     TriggerRule(
         f"NEW.state <> 'calling' OR {are_unchanged_sql('idempotency_key')} AND {_IS_OWN_OPERATION_SQL}"
-        f" AND {is_short_lease_sql()}",
+        f" AND {IS_SHORT_LEASE_SQL}",
         "only who began an operation keeps its lease",
     ),
     TriggerRule(
@@ -253,9 +250,7 @@ _LEASE_UPDATE_RULES = (
         " AND CAST(OLD.operator AS BINARY) = me)",  # the holder renews its lease just after it expired
         "taking a lease raises its token",
     ),
-    TriggerRule(
-        f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
-    ),
+    TriggerRule(f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"),
 )
 
 _REQUEST_ID_RULE = TriggerRule(equals_sql("NEW.person", "me"), "a request id is its own person's")
@@ -280,7 +275,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         _PRESENCE_RULE,
         TriggerRule(equals_sql("NEW.operator", "me"), "nobody takes a lease in the name of somebody else"),
         TriggerRule(
-            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}",
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}",
             "no lease is longer than ten minutes",
         ),
     ),
@@ -289,7 +284,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
     ("request_ids", "INSERT"): (
         _REQUEST_ID_RULE,
         TriggerRule(
-            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}",
+            f"NEW.fence = 1 AND NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}",
             "no lease is longer than ten minutes",
         ),
     ),
@@ -298,7 +293,7 @@ SERVER_RULES: Mapping[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
         TriggerRule(are_unchanged_sql("person", "request_id"), "a request id stays its own person's"),
         TriggerRule("NEW.fence BETWEEN OLD.fence AND OLD.fence + 1", "a fencing token only rises"),
         TriggerRule(
-            f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {is_short_lease_sql()}", "no lease is longer than ten minutes"
+            f"NEW.lease_clock = {_CLOCK_ID_SQL} AND {IS_SHORT_LEASE_SQL}", "no lease is longer than ten minutes"
         ),
     ),
     ("request_ids", "DELETE"): (TriggerRule(NEVER_TRUE_SQL, "request ids are never deleted"),),

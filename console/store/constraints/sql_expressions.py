@@ -149,9 +149,9 @@ def make_step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
     )
 
 
-def enters_state_sql(state: StrEnum, column: str = "status") -> str:
-    """Return an SQL condition: the UPDATE changes `column` from another state to this state."""
-    return f"(NEW.{column} = '{state.value}' AND OLD.{column} <> '{state.value}')"
+def enters_state_sql(state: StrEnum) -> str:
+    """Return an SQL condition: the UPDATE changes the column `status` from another state to this state."""
+    return f"(NEW.status = '{state.value}' AND OLD.status <> '{state.value}')"
 
 
 def implies_sql(condition_sql: str, consequence_sql: str) -> str:

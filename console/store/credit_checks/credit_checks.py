@@ -191,20 +191,17 @@ def make_records_of_number(
     return tuple([record for record in records if record.corporation_number == corporation_number])
 
 
-def find_live_check(
-    conn: Connection, client_id: str, corporation_number: str, lapsed_ids: AbstractSet[int] = frozenset()
-) -> CreditCheck | None:
+def find_live_check(conn: Connection, client_id: str, corporation_number: str) -> CreditCheck | None:
     """Return the live credit check that holds the claim on (client, corporation number). If there is none, return the
     oldest live credit check of this client and number whose stored number SQL can't normalise. Return None if neither
-    of them exists. `lapsed_ids` are the ids of credit checks whose purchase call has lapsed. A credit check with one
-    of these ids that is stored as pending is returned with an unknown outcome.
+    of them exists.
     """
     client_and_number = (int(client_id), corporation_number)
     rows = conn.execute(
         _CREDIT_CHECK_BY_CLAIM_QUERY, {"client": client_and_number[0], "number": corporation_number}
     ).all()
     records = [
-        make_record(row, lapsed_ids)
+        make_record(row, frozenset())
         for row in sorted(rows, key=lambda row: (row.number_key != corporation_number, row.id))
     ]
     return next(

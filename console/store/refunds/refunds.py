@@ -208,12 +208,9 @@ def list_by_id_at_provider(conn: Connection, provider_refund_id: str) -> tuple[R
     return select_records(conn, _REFUNDS_BY_PROVIDER_ID_QUERY, {"provider_refund_id": provider_refund_id})
 
 
-def find_open_refund(conn: Connection, payment_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> Refund | None:
-    """Return the open refund of a payment (requested, approved or submitting); None if there is none. `lapsed_ids`
-    are the ids of refunds whose call has lapsed (its process crashed or froze); these refunds are returned with an
-    unknown outcome.
-    """
-    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"payment_id": payment_id}, lapsed_ids)
+def find_open_refund(conn: Connection, payment_id: int) -> Refund | None:
+    """Return the open refund of a payment (requested, approved or submitting); None if there is none."""
+    return _find_first_refund(conn, _OPEN_REFUND_OF_PAYMENT_QUERY, {"payment_id": payment_id})
 
 
 def find_by_payment(
