@@ -7,7 +7,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import JST
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import (
     Certainty,
@@ -29,6 +29,7 @@ from console.services.credit_checks import records as check_records
 from console.services.credit_checks.listed_purchases import find_first_possible_day
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.resolve import PurchaseResolver
+from console.services.guarded.leases import refuse_running_operation
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
@@ -70,7 +71,8 @@ class CreditCheckProber:
                 if refusal.code != ErrorCode.NOTHING_TO_RESOLVE:
                     raise
                 return check_records.read_current_credit_check(self._context, record_id)
-        self._require_no_running_purchase(record)
+        with self._context.database.read() as conn:
+            refuse_running_operation(conn, CREDIT_CHECK_KIND, record)
         if record.state is CheckState.ERROR:
             self._open_case_of_denied_purchase(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None:
@@ -94,16 +96,6 @@ class CreditCheckProber:
         if entry is not None:
             observed = outcomes.format_observed_purchase(entry.id_at_provider)
             context.write(lambda tx: outcomes.open_contradiction_case(context, tx, record, observed))
-
-    def _require_no_running_purchase(self, record: CreditCheck) -> None:
-        """Raise in_progress (with the holder) while a process is buying the credit check."""
-        with self._context.database.read() as conn:
-            running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record.id)
-        if running_operation is not None and journal.has_effect(running_operation.action):
-            holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
-            raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": running_operation.started_at}
-            )
 
     # Unknown: look for the purchase
 

@@ -45,7 +45,7 @@ from console.services.credit_checks.named_purchases import refuse_denial_of_name
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
 from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
-from console.services.guarded.leases import hold_lease
+from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler
 from console.services.guarded.second_person import PersonDecision, decide_with_second_person, is_version_decidable
 from console.services.process.context import ServiceContext
@@ -178,18 +178,9 @@ class PurchaseResolver:
         ):
             raise make_stale_view_error(record, expected_version)
         with self._context.database.read() as conn:
-            running_operation = journal.find_running_operation(conn, CREDIT_CHECK_KIND, record_id)
+            refuse_running_operation(conn, CREDIT_CHECK_KIND, record)
             # A due task takes the row over first: it corrects the corporation number and looks for duplicates.
             is_decidable = is_decidable_check(record) and not queues.is_foreign_row(conn, record_id)
-        if running_operation is not None and journal.has_effect(running_operation.action):
-            raise ConsoleError(
-                ErrorCode.IN_PROGRESS,
-                {
-                    "record": record,
-                    "holder": {"operator": running_operation.operator, "desk": running_operation.desk},
-                    "since": running_operation.started_at,
-                },
-            )
         if record.operation_id and record.work.reason == WorkReason.LAPSED:
             self._purchase_settler.record_lapse(record.operation_id)
             record = check_records.read_current_credit_check(self._context, record_id)

@@ -1,17 +1,21 @@
 """Named leases for services: acquire, renew and release them. The heartbeat of the process renews a lease during
-`hold_lease` and `keep_lease_renewed`."""
+`hold_lease` and `keep_lease_renewed`. `refuse_running_operation` refuses an action on a record during an operation.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Unpack
 
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InProgressDetail
+from console.domain.errors.details import InProgressDetail, LeaseHolderFacts
+from console.domain.payments.records import Payment, Refund
+from console.domain.records import CreditCheck
 from console.services.audit import refusals
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.database.engine import RunAgain, Transaction
-from console.store.operations import leases
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal, leases
 from console.store.operations.leases import Lease
 
 _LOCKING_LEASE_SECONDS = 1.0
@@ -47,6 +51,15 @@ def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgress
         raise ConsoleError(ErrorCode.IN_PROGRESS, {**facts, **refusals.make_lease_holder_detail(holder)})
     with keep_lease_renewed(context, lease):
         yield lease
+
+
+def refuse_running_operation(conn: Connection, kind: str, record: CreditCheck | Payment | Refund) -> None:
+    """Raise in_progress, with the operator and desk, while a process buys the credit check, starts the payment or
+    sends the refund. Otherwise do nothing."""
+    operation = journal.find_running_money_operation(conn, kind, record.id)
+    if operation is not None:
+        holder = LeaseHolderFacts(operator=operation.operator, desk=operation.desk)
+        raise ConsoleError(ErrorCode.IN_PROGRESS, {"record": record, "holder": holder, "since": operation.started_at})
 
 
 def acquire_lease(context: ServiceContext, name: str) -> Lease | None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import OutcomeUnknownReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import LeaseHolderFacts, ProviderAnswerFacts
+from console.domain.errors.details import ProviderAnswerFacts
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import PAID_STATES, WAITING_STATES
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
@@ -20,7 +20,7 @@ from console.domain.records import Certainty, Work, WorkReason, WorkState
 from console.domain.tasks.retry_schedules import PAYMENT_POLL_WAITS, PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
-from console.services.guarded.leases import hold_lease
+from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OperationSettler
 from console.services.payments import apply_report as reports
 from console.services.payments import next_work as payment_work
@@ -144,19 +144,10 @@ class PaymentProber:
         the lease.
         """
         payment = self.read_payment(payment_id)
-        self._refuse_running_start(payment)
+        with self._context.database.read() as conn:
+            refuse_running_operation(conn, PAYMENT_KIND, payment)
         with hold_lease(self._context, make_lease_name(payment_id), record=payment):
             yield self._record_lapse(payment_id)
-
-    def _refuse_running_start(self, payment: Payment) -> None:
-        """Raise in_progress (with the holder) while a process is starting the payment."""
-        with self._context.database.read() as conn:
-            running_operation = journal.find_running_operation(conn, PAYMENT_KIND, payment.id)
-        if running_operation is not None and journal.has_effect(running_operation.action):
-            holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
-            raise ConsoleError(
-                ErrorCode.IN_PROGRESS, {"record": payment, "holder": holder, "since": running_operation.started_at}
-            )
 
     def _record_lapse(self, payment_id: int) -> Payment:
         """If the payment's start has lapsed and no process has recorded this lapse, record it. Return the payment as

@@ -98,8 +98,8 @@ class DecisionChoiceReader:
         order = record if isinstance(record, Order) else _find_order(conn, payment)
         probed_payment = _find_probed_payment(conn, record, payment)
         now, question_possibility = self._context.now(), self._find_question_possibility_of_payment(probed_payment)
-        running_operation = _find_running_operation(conn, kind, record_id) or (
-            _find_running_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
+        running_operation = journal.find_running_money_operation(conn, kind, record_id) or (
+            journal.find_running_money_operation(conn, payments.PAYMENT_KIND, probed_payment.id)
             if probed_payment is not None
             else None
         )
@@ -140,7 +140,7 @@ class DecisionChoiceReader:
         self, conn: Connection, record: CreditCheck, person: Person | None, take: Take | None
     ) -> ChoiceFacts:
         live_check = credit_checks.find_live_check(conn, record.client_id, record.corporation_number)
-        running_operation = _find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
+        running_operation = journal.find_running_money_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id)
         lease_holder = leases.find_holder(conn, refetch.make_lease_name(record.id))
         return ChoiceFacts(
             record,
@@ -256,12 +256,6 @@ def _make_probe_lease_name(record: RecoverableRecord, payment: Payment) -> str:
     is the payment about which the provider is asked."""
     name = refund_lease.make_refund_lease_name if isinstance(record, Refund) else payment_probe.make_lease_name
     return name(payment.id)
-
-
-def _find_running_operation(conn: Connection, kind: str, record_id: int) -> Operation | None:
-    """Return the operation on the record that is running now and that costs or moves money; None if there is none."""
-    operation = journal.find_running_operation(conn, kind, record_id)
-    return operation if operation is not None and journal.has_effect(operation.action) else None
 
 
 class _LeaseHolderFacts(TypedDict, total=False):

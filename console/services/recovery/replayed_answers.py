@@ -25,6 +25,7 @@ from console.domain.tasks.records import BulkRun
 from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_valid_note
 from console.services.guarded.answer_serialization import CallAnswer
+from console.services.guarded.leases import refuse_running_operation
 from console.services.guarded.request_ids import AnswerFinder
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
@@ -118,7 +119,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
             if operation is None:
                 return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
-                refund_records.refuse_running_submission(conn, refund)
+                refuse_running_operation(conn, refunds.REFUND_KIND, refund)
         if refund.state is RefundState.SUBMITTING or refund.certainty is Certainty.UNKNOWN:
             return _make_unknown_outcome_answer(operation, refund)
         if refund.state is RefundState.FAILED:

@@ -21,6 +21,7 @@ from console.domain.recovery.decidable import find_decision_refusal, find_withdr
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
+from console.services.guarded.leases import refuse_running_operation
 from console.services.guarded.operation import StepReporter
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -347,7 +348,7 @@ def require_requested_refund(conn: Connection, refund: Refund) -> None:
     if refund.state is RefundState.REQUESTED:
         return
     if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:
-        refund_records.refuse_running_submission(conn, refund)
+        refuse_running_operation(conn, REFUND_KIND, refund)
     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"record": refund, "state": refund.state.value})
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from console.domain.records import WorkReason
 from console.domain.recovery.decidable import is_decidable_refund, make_undecidable_error
-from console.services.guarded.leases import hold_lease
+from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OperationSettler
 from console.services.guarded.second_person import is_version_decidable
 from console.services.process.context import ServiceContext
@@ -57,7 +57,7 @@ class RefundLeaseService:
         ):
             raise refund_records.make_stale_view_error(refund, expected_version)
         with self._context.database.read() as conn:
-            refund_records.refuse_running_submission(conn, refund)
+            refuse_running_operation(conn, refunds.REFUND_KIND, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:
             self._submit_action.record_lapse(refund.operation_id)
             pair = refund_records.read_refund_with_payment(self._context, refund_id)

@@ -26,6 +26,7 @@ from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentCapabilities
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
+from console.services.guarded.leases import refuse_running_operation
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
@@ -87,7 +88,7 @@ class RefundProber:
                     raise
                 return refund_records.read_refund(self._context, refund_id)
         with self._context.database.read() as conn:
-            refund_records.refuse_running_submission(conn, refund)
+            refuse_running_operation(conn, REFUND_KIND, refund)
         if refund.provider_refund_key is not None:
             self._probe_known_refund(refund_id, is_automatic=is_automatic)
         return refund_records.read_refund(self._context, refund_id)

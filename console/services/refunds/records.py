@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from console.domain.error_reasons import InternalErrorProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import LeaseHolderFacts
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
@@ -108,14 +107,3 @@ def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError
     that the person's screen shows."""
     differences = {"version": {"saw": expected_version, "now": refund.version}, "state": refund.state.value}
     return ConsoleError(ErrorCode.STALE_VIEW, {"record": refund, "changed": differences})
-
-
-def refuse_running_submission(conn: Connection, refund: Refund) -> None:
-    """Raise in_progress, with the holder of the lease, while a process is sending the refund. Otherwise do
-    nothing."""
-    running_operation = journal.find_running_operation(conn, REFUND_KIND, refund.id)
-    if running_operation is not None and journal.has_effect(running_operation.action):
-        holder = LeaseHolderFacts(operator=running_operation.operator, desk=running_operation.desk)
-        raise ConsoleError(
-            ErrorCode.IN_PROGRESS, {"record": refund, "holder": holder, "since": running_operation.started_at}
-        )

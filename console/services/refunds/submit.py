@@ -20,6 +20,7 @@ from console.providers.payments.provider import PaymentProvider
 from console.services.guarded import database_fitness, idempotency, last_known_record, late_answers
 from console.services.guarded.action import GuardedAction, GuardedService
 from console.services.guarded.database_rollback import make_lost_operation_error
+from console.services.guarded.leases import refuse_running_operation
 from console.services.guarded.operation import (
     ClaimedOperation,
     ClaimedRecord,
@@ -265,7 +266,7 @@ def require_sendable_refund(conn: Connection, refund: Refund) -> None:
     """Raise in_progress if a process is sending the refund or its outcome is unknown, and already_decided if it is
     not approved."""
     if refund.state is RefundState.SUBMITTING:
-        refund_records.refuse_running_submission(conn, refund)
+        refuse_running_operation(conn, REFUND_KIND, refund)
         raise ConsoleError(
             ErrorCode.IN_PROGRESS, {"record": refund, "reason": InProgressReason.REFUND_OUTCOME_UNKNOWN}
         )

@@ -314,6 +314,12 @@ def find_running_operation(conn: Connection, kind: str, subject_id: int) -> Oper
     return _make_operation(row) if row else None
 
 
+def find_running_money_operation(conn: Connection, kind: str, subject_id: int) -> Operation | None:
+    """Return the operation of `find_running_operation` if it costs or moves money, otherwise None."""
+    operation = find_running_operation(conn, kind, subject_id)
+    return operation if operation is not None and has_effect(operation.action) else None
+
+
 def list_unfinished_operations(
     conn: Connection, limit: int = 500, *, operator: str | None = None
 ) -> tuple[Operation, ...]:
