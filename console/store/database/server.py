@@ -409,11 +409,15 @@ def _open_driver_connection(
 
 def _is_read_only(connection: DBAPIConnection) -> bool:
     """True if the node of this connection refuses changes (`read_only`). An account of an administrator may change
-    rows there all the same."""
-    cursor = connection.cursor()
-    cursor.execute(_READ_ONLY_QUERY)
-    row: Any = cursor.fetchone()
-    cursor.close()
+    rows there all the same. If the node doesn't answer this, close the connection and raise the driver's error."""
+    try:
+        cursor = connection.cursor()
+        cursor.execute(_READ_ONLY_QUERY)
+        row: Any = cursor.fetchone()
+        cursor.close()
+    except Exception:
+        connection.close()
+        raise
     return str(row[0]) not in _NOT_READ_ONLY_VALUES
 
 

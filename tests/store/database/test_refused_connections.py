@@ -14,6 +14,7 @@ from sqlalchemy import make_url, text
 from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from tests.support.sql_server import SqlServer
+from tests.support.waiting import wait_until
 
 _SALT = b"12345678\0", b"123456789012\0"
 _CAPABILITIES = 0x81FFF7FF  # all that the driver may ask for, without TLS
@@ -115,3 +116,21 @@ def test_the_next_node_is_tried_after_another_program(mariadb_server: SqlServer)
         with database.read() as conn:
             assert conn.scalar(text("SELECT 1")) == 1
         database.close()
+
+
+def test_a_node_that_does_not_say_if_it_is_read_only_keeps_no_session(
+    mariadb_server: SqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If a node of a cluster accepts the connection and then refuses the question whether it is read-only, the
+    connection is closed.
+    """
+    monkeypatch.setattr("console.store.database.server._READ_ONLY_QUERY", "SELECT no_such_column")
+    owner, fallback = mariadb_server.create_database(), {"fallback": f"localhost:{mariadb_server.port}"}
+    database = Database(make_url(owner).set(query=fallback).render_as_string(hide_password=False))
+    sessions = f"SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{make_url(owner).username}'"
+    with pytest.raises(ConsoleError) as refused, database.read():
+        pass
+    assert refused.value.__traceback__  # the error is kept, and with it the frames that know the connection
+    wait_until(lambda: mariadb_server.sql(sessions) == (), "a session is left", 20)
+    database.close()
+    mariadb_server.drop_database(owner)
