@@ -179,6 +179,8 @@ _STRANGE_SETTINGS = {
     "max_sort_length": "8",
     "default_regex_flags": "'EXTENDED'",
     "check_constraint_checks": "0",
+    "sql_quote_show_create": "0",
+    "alter_algorithm": "'INSTANT'",
     "default_storage_engine": "'MyISAM'",
     "max_statement_time": "1",
     "idle_transaction_timeout": "1",
@@ -186,7 +188,8 @@ _STRANGE_SETTINGS = {
 }
 _SESSION_VARIABLES_QUERY = text(
     "SELECT @@sql_select_limit, @@sql_safe_updates, @@completion_type, @@max_sort_length, @@default_regex_flags,"
-    " @@check_constraint_checks, @@default_storage_engine, @@max_statement_time, @@idle_transaction_timeout"
+    " @@check_constraint_checks, @@default_storage_engine, @@sql_quote_show_create, @@alter_algorithm,"
+    " @@max_statement_time, @@idle_transaction_timeout"
 )
 
 
@@ -194,7 +197,7 @@ def test_settings_of_the_whole_server_do_not_apply_to_the_console(own_place: Ser
     """If an administrator has set other values than the defaults for the whole server, such as a limit of rows, they
     don't apply to the sessions of a desk, nor its time limits to those of the commands `db …`.
     """
-    behaviour = (2**64 - 1, 0, "NO_CHAIN", 1024, "", 1, "InnoDB")
+    behaviour = (2**64 - 1, 0, "NO_CHAIN", 1024, "", 1, "InnoDB", 1, "DEFAULT")
     with ExitStack() as changed:
         for name, value in _STRANGE_SETTINGS.items():
             changed.enter_context(set_global_variable(own_server, name, value))

@@ -79,6 +79,9 @@ def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None
         server_schema.run_description(sql_server, other, server_schema.describe_database(sql_server, owner))
         first, second = read_schema_rights_and_rows(sql_server, owner), read_schema_rights_and_rows(sql_server, other)
         assert len(first["triggers"]) > 100
+        own_tables = [table for table in first["tables"] if "table_collation: utf8mb4_bin" in table]
+        assert len(own_tables) >= 40
+        assert all("create_options: row_format=DYNAMIC" in table for table in own_tables)
         differing = {label for label in first.keys() | second.keys() if first.get(label) != second.get(label)}
         assert differing == {"rows of console_meta"}
         ours, theirs = (set(found["rows of console_meta"]) for found in (first, second))

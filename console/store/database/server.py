@@ -59,12 +59,15 @@ _IDLE_SECONDS_BEFORE_CHECK = 2.0
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _DEFAULT_BEHAVIOUR = (
     f"sql_select_limit = {2**64 - 1}, sql_safe_updates = 0, sql_big_selects = 1, max_sort_length = 1024,"
+    " sql_quote_show_create = 1,"
     " completion_type = 'NO_CHAIN', foreign_key_checks = 1, unique_checks = 1, default_storage_engine = 'InnoDB',"
-    " lc_messages = 'en_US' /*M!100000 , check_constraint_checks = 1, default_regex_flags = '' */"
+    " lc_messages = 'en_US' /*M!100000 , check_constraint_checks = 1, default_regex_flags = '',"
+    " alter_algorithm = 'DEFAULT' */"
 )
 """The default values of variables that decide what statements do. An administrator may have set others for the whole
 server. For example, a limit of rows would leave records out, and with other flags of regular expressions the triggers
-would refuse the answers of providers. `error_codes` reads messages in English.
+would refuse the answers of providers. SQLAlchemy finds the columns of a table by the quotes of SHOW CREATE TABLE, and
+with `alter_algorithm` a migration could be refused. `error_codes` reads messages in English.
 """
 _GALERA_SETTING = "/*M!100000 , wsrep_sync_wait = 3 */"
 _SESSION_SETTINGS = (

@@ -16,7 +16,10 @@ from console.store.schema import claim_columns
 from console.store.schema.core import REQUEST_HOUR_SQL, credit_checks
 
 LEGACY_TABLE = credit_checks.name
-_SERVER_TABLE_OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+_SERVER_TABLE_OPTIONS = {
+    "mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin",
+    "mysql_row_format": "DYNAMIC",  # in other formats a server refuses the index of a long text
+}  # fmt: skip
 _DERIVED_COLUMN_SQL_ON_SERVERS = {
     "number_key": claim_columns.NUMBER_KEY_SQL["mysql"],
     "claim_number": claim_columns.CLAIM_NUMBER_SQL["mysql"],
