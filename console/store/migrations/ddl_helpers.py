@@ -6,7 +6,7 @@ start and skips each change that is made already. The first migration creates th
 database, so all later migrations skip their changes there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,6 +16,10 @@ from console.store.schema import claim_columns
 from console.store.schema.core import REQUEST_HOUR_SQL, credit_checks
 
 LEGACY_TABLE = credit_checks.name
+ROWS_PER_TRANSACTION = 5_000
+"""Number of rows that a migration changes in one transaction of a server. A cluster refuses larger ones
+(`wsrep_max_ws_size`, decision 0117), or all its nodes wait for them.
+"""
 _SERVER_TABLE_OPTIONS = {
     "mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin",
     "mysql_row_format": "DYNAMIC",  # in other formats a server refuses the index of a long text
@@ -100,6 +104,32 @@ def replace_index(name: str, table: str, columns: list[str]) -> None:
             return
         op.drop_index(name, table)
     create_index(name, table, columns, unique=False)
+
+
+def update_rows(table: sa.Table, statement: sa.Update) -> None:
+    """Execute the UPDATE statement `statement` of this table, on a server in transactions of at most
+    ROWS_PER_TRANSACTION rows. An interrupted migration executes it again from its start.
+    """
+    if not is_on_server():
+        op.execute(statement)
+        return
+    conn = op.get_bind()
+    for first, last in _iterate_id_ranges(conn, table):
+        conn.execute(statement.where(table.c.id.between(first, last)))
+        conn.commit()
+
+
+def _iterate_id_ranges(conn: sa.Connection, table: sa.Table) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last id of each ROWS_PER_TRANSACTION rows of the table."""
+    ids = sa.select(table.c.id).order_by(table.c.id)
+    first = conn.scalar(ids.limit(1))
+    while first is not None:
+        following = ids.where(table.c.id >= first)
+        last = conn.scalar(following.offset(ROWS_PER_TRANSACTION - 1).limit(1))
+        if last is None:
+            last = conn.scalar(sa.select(sa.func.max(table.c.id)))
+        yield first, last
+        first = conn.scalar(ids.where(table.c.id > last).limit(1))
 
 
 def _is_column_hidden(table: str, column: str) -> bool:

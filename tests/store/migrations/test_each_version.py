@@ -13,8 +13,8 @@ from sqlalchemy import Connection, event, text
 from console.domain.errors import ConsoleError
 from console.store.constraints import server_triggers
 from console.store.database.engine import Database
+from console.store.migrations import ddl_helpers, upgrade_lock
 from console.store.migrations import upgrade as migrate
-from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import open_empty_database, read_schema
 from tests.store.test_state_since import (
@@ -63,6 +63,9 @@ INSERT_REQUESTS_SQL = (
     " ('a', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'ended'),"
     " ('b', 'op', CURRENT_TIMESTAMP, CURRENT_TIMESTAMP, 'probe', '[]', 'lapsed')"
 )
+INSERT_EXPIRED_PAYMENT_SQL = """INSERT INTO payments (id, provider, merchant_payment_id, status, certainty, currency,
+    asked_minor, created_at, changed_at)
+    VALUES ({number}, 'paypay', 'P-{number}', 'expired', 'known', 'JPY', 100, '{written}', '{written}')"""
 INSERT_PERSON_SQL = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
 
 
@@ -109,17 +112,29 @@ def read_state_dates(conn: Connection, table: str) -> dict[int, str | None]:
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None:
+def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database of each earlier version gets the newest schema and keeps its rows. A second upgrade changes
-    nothing."""
+    nothing. No statement changes more rows than a migration may change at once."""
+    monkeypatch.setattr(ddl_helpers, "ROWS_PER_TRANSACTION", 2)
+    changed_row_counts: list[int] = []
+
+    def count_changed_rows(
+        _conn: Connection, cursor: Any, statement: str, _values: object, _context: object, _many: object
+    ) -> None:
+        if statement.startswith("UPDATE") and "state_since=" in statement:
+            changed_row_counts.append(cursor.rowcount)
+
     assert list(STATEMENTS_BACK_TO_VERSION) == sorted(
         (f"{number:04}" for number in range(11, int(SCHEMA_VERSION))), reverse=True
     )
     with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
         schema = read_schema(database)
+        event.listen(database.engine, "after_cursor_execute", count_changed_rows)
         with database.write_without_retries() as tx:
             insert_rows(tx.conn)
+            for number in (11, 12, 13):
+                tx.conn.exec_driver_sql(INSERT_EXPIRED_PAYMENT_SQL.format(number=number, written=WRITTEN))
             rows = read_unchanged_rows(tx.conn)
         assert rows["requests"] == [("a", "op", "ended", "a", 0), ("b", "op", "lapsed", None, 0)]
         undone: list[str] = []
@@ -139,9 +154,10 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                     rows["requests"] = []
                 assert read_unchanged_rows(conn) == rows, version
                 if version < "0015":
-                    assert {
-                        table: read_state_dates(conn, table) for table in EXPECTED_STATE_SINCE
-                    } == EXPECTED_STATE_SINCE, version
+                    dates = {table: read_state_dates(conn, table) for table in EXPECTED_STATE_SINCE}
+                    assert [dates["payments"].pop(number) for number in (11, 12, 13)] == ["2026-10-09"] * 3
+                    assert dates == EXPECTED_STATE_SINCE, version
+    assert sum(changed_row_counts) > 2 == max(changed_row_counts)
 
 
 INSERT_MERCHANTS_SQL = {

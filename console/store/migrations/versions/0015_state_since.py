@@ -16,6 +16,7 @@ from console.store.migrations.ddl_helpers import (
     add_hidden_column,
     is_on_server,
     replace_index,
+    update_rows,
     waits_for_adoption,
 )
 from console.store.schema.column_types import EPOCH_START, UNKNOWN_INSTANT_SQL, Instant
@@ -40,7 +41,7 @@ def upgrade() -> None:
             table.name, sa.Column("state_since", Instant, nullable=False, server_default=UNKNOWN_INSTANT_SQL)
         )
         for statement in _make_backfill_statements(kind, table):
-            op.execute(statement)
+            update_rows(table, statement)
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             if "state_since" in index.columns and "disagrees" not in index.columns:  # those come later
                 replace_index(str(index.name), table.name, index.columns.keys())
