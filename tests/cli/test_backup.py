@@ -26,7 +26,7 @@ from console.app import open_console
 from console.domain.clock import SystemClock
 from console.domain.errors import ConsoleError
 from console.sandbox.server import Sandbox
-from console.services.backup.backup import restore
+from console.services.backup.backup import back_up, restore
 from console.settings.private_files import hold_exclusive_file_lock
 from console.settings.settings import Settings
 from console.store.backup import archive, server_dump, sqlite_copy
@@ -1152,6 +1152,37 @@ def _check_newer_database_refused(terminal: Terminal, folder: Path) -> None:
     assert (refused.error["detail"]["found"], refused.error["detail"]["newer"]) == ("9999", True)
     assert not folder.exists()
     assert list(folder.parent.glob("*.partial")) == []
+
+
+@pytest.mark.parametrize("is_server", [False, True], ids=["file", "server"])
+def test_a_database_that_is_upgraded_meanwhile_is_not_backed_up(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_server: bool
+) -> None:
+    """If the schema is upgraded while a backup copies the database, the backup is refused and leaves no folder. It
+    would have the tables of one version and the number of another one.
+    """
+    owner = request.getfixturevalue("server_backup")[0] if is_server else request.getfixturevalue("terminal")
+    settings = Settings.load(owner.env)
+    assert owner.json("db", "upgrade").status == 0
+    with closing(Database(settings.database_url, without_time_limit=True)) as database:
+        with database.write_without_retries() as tx:
+            tx.conn.execute(text("UPDATE alembic_version SET version_num = '0025'"))
+        module, function = (server_dump, "dump_tables") if is_server else (sqlite_copy, "copy_sqlite_file")
+        copy = getattr(module, function)
+
+        def copy_and_upgrade(*arguments: Any) -> None:
+            if is_server:  # the tables, and then the version
+                copy(*arguments)
+                migrate.upgrade(database)
+            else:
+                migrate.upgrade(database)
+                copy(*arguments)
+
+        monkeypatch.setattr(module, function, copy_and_upgrade)
+        with pytest.raises(ConsoleError) as refused:
+            back_up(settings, tmp_path / "new", SystemClock())
+    assert (refused.value.code, refused.value.detail["problem"]) == ("database_locked", "another_upgrade")
+    assert list(tmp_path.glob("new*")) == []
 
 
 def test_a_server_with_its_first_node_down_is_backed_up_and_restored(

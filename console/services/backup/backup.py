@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 import console
 from console.domain.audit.actions import AuditAction
 from console.domain.clock import Clock
-from console.domain.error_reasons import BackupProblem, NotAllowedReason, PossibleRepeatReason, SchemaProblem
+from console.domain.error_reasons import (
+    BackupProblem,
+    DatabaseLockedProblem,
+    NotAllowedReason,
+    PossibleRepeatReason,
+    SchemaProblem,
+)
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.setting_problems import SettingProblem
 from console.services.backup.restore_requests import RestoreFacts, store_request_of_restore
@@ -98,8 +104,8 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     (rows_limited); storage_full if the backup can't be written; not_allowed if the database account is that of a
     person, who has no right to read whole tables; bad_profile (dump_program) if
     the server's dump program is not installed; schema_mismatch if a newer program has upgraded the database;
-    database_unreachable if the database doesn't answer; and documents_unreachable if the storage of the documents
-    can't be reached.
+    database_locked (another_upgrade) if the schema was upgraded while it was copied; database_unreachable if the
+    database doesn't answer; and documents_unreachable if the storage of the documents can't be reached.
     """
     with _open_database_and_spool(settings) as (database, spool), archive.open_new_archive(folder) as writer:
         taken_at = clock.now()
@@ -112,6 +118,9 @@ def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
         else:
             sqlite_copy.copy_sqlite_file(database.file, writer.create_file(archive.SQLITE_FILE))
             writer.add_written_file(archive.SQLITE_FILE)
+        # A dump has the tables of one moment and the version of a later one.
+        if migrate.read_meta_and_schema(database)["schema"] != state["schema"]:
+            raise ConsoleError(ErrorCode.DATABASE_LOCKED, {"problem": DatabaseLockedProblem.ANOTHER_UPGRADE})
         if spool.file_exists:
             spool_copy = writer.create_file(archive.SPOOL_FILE)
             sqlite_copy.copy_sqlite_file(spool.home / spools.FILE_NAME, spool_copy)
