@@ -124,9 +124,9 @@ class RefundDueTasks:
                 expired_refunds = tuple(
                     refund for refund in batch if self._decision_service.has_expired(refund, conn)
                 )
-            expired_count += sum(map(self._expire_refund, iterate_until_stopped(expired_refunds)))
-            if len(batch) < BATCH_SIZE:
+            if not batch:  # a page with an unreadable row is shorter
                 return expired_count
+            expired_count += sum(map(self._expire_refund, iterate_until_stopped(expired_refunds)))
             after_id = batch[-1].id
 
     def _expire_refund(self, refund: Refund) -> int:

@@ -15,7 +15,7 @@ from console.domain.lookup.number_input import InvalidCorporationNumber, parse_n
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
@@ -94,19 +94,30 @@ def get_all_rows_query() -> Select[Any]:
     return _ORDERS_QUERY
 
 
-def select_records(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[Order, ...]:
-    """Run a query made from `get_all_rows_query()`, with the parameters `values`, and return its orders."""
-    return read_orders(conn, conn.execute(query, values).all())
+def select_records(
+    conn: Connection, query: Select[Any], values: Mapping[str, object], *, skips_unreadable: bool = False
+) -> tuple[Order, ...]:
+    """Run a query made from `get_all_rows_query()`, with the parameters `values`, and return its orders. If
+    `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`).
+    """
+    return read_orders(conn, conn.execute(query, values).all(), skips_unreadable=skips_unreadable)
 
 
-def read_orders(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[Order, ...]:
-    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments."""
+def read_orders(conn: Connection, rows: Sequence[Row[Any]], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
+    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. `skips_unreadable` has the
+    same meaning as in `select_records`."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()
     ):
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
-    return tuple(make_record(row, ids.get(row.id, ())) for row in rows)
+
+    def read_row(row: Row[Any]) -> Order:
+        return make_record(row, ids.get(row.id, ()))
+
+    if not skips_unreadable:
+        return tuple(map(read_row, rows))
+    return unreadable_rows.read_readable_rows(orders.name, rows, read_row, lambda row: (ORDER_KIND, row.id))
 
 
 def _find_first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:

@@ -37,6 +37,5 @@ def list_overdue_payments(conn: Connection, saga_kind: str, now: datetime, limit
 
     Payments with an unfinished saga of the kind `saga_kind` are left out.
     """
-    return select_records(
-        conn, _OVERDUE_PAYMENTS_QUERY, {"saga_kind": saga_kind, "now": convert_to_naive_utc(now), "limit": limit}
-    )
+    values = {"saga_kind": saga_kind, "now": convert_to_naive_utc(now), "limit": limit}
+    return select_records(conn, _OVERDUE_PAYMENTS_QUERY, values, skips_unreadable=True)

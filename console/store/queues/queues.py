@@ -163,7 +163,7 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
         .order_by(table.c.work_at)
         .limit(limit)
     )
-    return credit_checks.select_records(conn, query)
+    return credit_checks.select_records(conn, query, skips_unreadable=True)
 
 
 _ADOPTED_CHECK_CONDITION = table.c.work_state.is_not(None)

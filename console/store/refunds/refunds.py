@@ -16,7 +16,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Work, WorkState
 from console.domain.transitions import tables as states
 from console.store.access import operators, people_views
-from console.store.database import compare_and_swap
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.compare_and_swap import make_work_values as make_work_values
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
@@ -271,7 +271,7 @@ def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: in
     """Return at most `limit` refund requests that still wait for a checker's decision and whose time limit for it
     (`decide_by`) is before `now`, oldest first."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit}
-    return select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters)
+    return select_records(conn, _OVERDUE_REQUESTED_REFUNDS_QUERY, parameters, skips_unreadable=True)
 
 
 def list_refunds_overdue_for_sending(
@@ -281,7 +281,7 @@ def list_refunds_overdue_for_sending(
     limit `decide_by` is before `now`. They are sorted by id, and their ids are above `after_id`. The caller must
     check each of these refunds, because some of them may still be sent."""
     parameters = {"now": convert_to_naive_utc(now), "limit": limit, "after_id": after_id}
-    return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters)
+    return select_records(conn, _OVERDUE_APPROVED_REFUNDS_QUERY, parameters, skips_unreadable=True)
 
 
 def list_providers_of_due_refunds(conn: Connection, reasons: Collection[str], now: datetime) -> frozenset[str]:
@@ -297,7 +297,8 @@ def list_due_refunds(
     """Return at most `limit` refunds of payments at these providers whose scheduled work has one of these reasons and
     whose due time has come, sorted by due time."""
     parameters = {"reasons": sorted(reasons), "now": convert_to_naive_utc(now), "limit": limit}
-    return select_records(conn, _DUE_REFUNDS_QUERY, {**parameters, "providers": sorted(providers)})
+    values = {**parameters, "providers": sorted(providers)}
+    return select_records(conn, _DUE_REFUNDS_QUERY, values, skips_unreadable=True)
 
 
 def find_equal_recent_refund(conn: Connection, payment_id: int, amount_minor: int, since: datetime) -> Refund | None:
@@ -363,27 +364,45 @@ def get_all_rows_query() -> Select[Any]:
 
 
 def select_records(
-    conn: Connection, query: Select[Any], values: Mapping[str, object], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    query: Select[Any],
+    values: Mapping[str, object],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     refunds. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
-    are returned with an unknown outcome.
+    are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
+    read and report them (`unreadable_rows`); a sum would be wrong without them.
     """
-    return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
+    return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids, skips_unreadable=skips_unreadable)
 
 
 def read_refunds(
-    conn: Connection, rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    rows: Sequence[Row[Any]],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Convert rows of `get_all_rows_query()` into refunds with their approvers. `lapsed_ids` are the ids of refunds
-    whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome.
+    whose call has lapsed (its process crashed or froze); these refunds are returned with an unknown outcome. For
+    `skips_unreadable` see `select_records`.
 
     If a refund is still in the state requested, `checkers` contains only people who are approvers now, because the
     approval of a former approver doesn't count. In any later state, `checkers` contains all people who approved the
     refund.
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
-    return leave_out_former_approvers(conn, (make_record(row, voters.get(row.id, ()), lapsed_ids) for row in rows))
+
+    def read_row(row: Row[Any]) -> Refund:
+        return make_record(row, voters.get(row.id, ()), lapsed_ids)
+
+    records: Iterable[Refund] = map(read_row, rows)
+    if skips_unreadable:
+        records = unreadable_rows.read_readable_rows(refunds.name, rows, read_row, lambda row: (REFUND_KIND, row.id))
+    return leave_out_former_approvers(conn, records)
 
 
 def leave_out_former_approvers(conn: Connection, records: Iterable[Refund]) -> tuple[Refund, ...]:

@@ -139,6 +139,18 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
     assert scene.list_open_rules() == []
 
 
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_unreadable_payment_stops_no_other_expiry(scene: PaymentDesk, clock: MovedClock) -> None:
+    """An overdue payment with a work state of a newer program is left out, and the next one expires."""
+    unreadable, payment = start_with_stock(scene, "ORD-2"), start_with_stock(scene)
+    scene.place.drop_table_triggers("payments")
+    scene.place.sql(f"UPDATE payments SET work_state = 'of_a_newer_one' WHERE id = {unreadable.id}")
+    pass_time(scene, clock, PAST_TIME_TO_PAY)
+    run_timeout_task(scene)
+    assert read_final_states(scene, payment) == EXPIRED_STATES
+
+
 def run_timeout_task(scene: PaymentDesk) -> int:
     """Run only the timeout task, without the polls that normally run before it; return the number of processed
     payments.

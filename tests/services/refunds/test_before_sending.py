@@ -163,6 +163,27 @@ def test_a_fault_of_the_program_delays_no_later_refund(
     assert desk.read_refund(later_refund).state is RefundState.SUBMITTED
 
 
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_unreadable_refund_stops_no_other_refund(desk: RefundDesk, control: SandboxControl) -> None:
+    """A due refund with a reason code of a newer program is left out. Another due refund is sent, and another request
+    expires.
+    """
+    unreadable_approved, approved = (desk.request_refund(desk.make_paid_payment(f"ORD-{n}"), "300") for n in (1, 2))
+    unreadable_requested, requested = (desk.request_refund(desk.make_paid_payment(f"ORD-{n}")) for n in (3, 4))
+    with control.cause_outage():
+        for refund in (unreadable_approved, approved):
+            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
+    desk.sql("DROP TRIGGER guard_refunds_update")
+    for refund in (unreadable_approved, unreadable_requested):
+        desk.sql("UPDATE refunds SET reason_code = 'of_a_newer_one' WHERE id = :id", id=refund.id)
+    desk.move_clock(seconds=61)
+    desk.run_due_tasks()
+    desk.move_clock(days=4)
+    desk.run_due_tasks()
+    assert desk.read_refund(approved).state is RefundState.COMPLETED
+    assert desk.read_refund(requested).state is RefundState.EXPIRED
+
+
 def test_a_read_only_provider_delays_no_other_provider(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,3 +141,19 @@ def test_a_check_that_fails_here_delays_no_other_check(
         WorkState.NEEDS_REVIEW,
         "probes_ended",
     )
+
+
+@pytest.mark.expects_log("a row that can't be read is told")
+def test_an_unreadable_check_stops_no_other_check(
+    console: Console, vendor: LedgerVendor, hand_clock: ManualClock, place: Place
+) -> None:
+    """A due purchase with a certainty that only a newer program knows is left out, and the next one is probed."""
+    unreadable, other = invent_numbers(2)
+    vendor.behaviour = "silent_after_charge"
+    for number in (unreadable, other):
+        call_for_refusal(lambda number=number: console.credit_checks.purchase(PurchaseRequest(number, "1")))
+    place.drop_table_triggers(CHECKS_TABLE)
+    place.sql(f"UPDATE {CHECKS_TABLE} SET certainty = 'newer' WHERE corporation_number = '{unreadable}'")
+    hand_clock.at += timedelta(days=1)
+    console.scheduler._tasks["probes"]()
+    assert console.lookup.find_records(other).credit_checks[0].state is CheckState.SUCCESS
