@@ -70,9 +70,9 @@ def _list_subject_ids(given_alerts: Iterable[Alert], kind: str) -> set[int]:
 
 
 def _find_payment_ids_of_refunds(conn: Connection, ids: Collection[int]) -> dict[int, int]:
-    """Return, by refund id, the payment id of each refund of `ids`; missing refunds are left out."""
-    refund_records = (refunds.find(conn, id) for id in ids)
-    return {refund.id: refund.payment_id for refund in refund_records if refund is not None}
+    """Return, by refund id, the payment id of each refund of `ids`; refunds that are missing or can't be read are
+    left out."""
+    return {refund.id: refund.payment_id for refund in refunds.find_by_ids(conn, ids, skips_unreadable=True)}
 
 
 def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[Alert, ...]:
@@ -85,10 +85,9 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
     payment_ids |= {payment.id for payment in payments.find_by_orders(conn, order_ids, skips_unreadable=True)}
     subjects |= {(payments.PAYMENT_KIND, id) for id in payment_ids}
-    subjects |= (
-        {(refunds.REFUND_KIND, refund.id) for refund in refunds.find_by_payments(conn, payment_ids)}
-        if payment_ids
-        else set()
+    subjects.update(
+        (refunds.REFUND_KIND, refund.id)
+        for refund in refunds.find_by_payments(conn, payment_ids, skips_unreadable=True)
     )
     subject_ids_by_kind: dict[str, set[int]] = {}
     for kind, id in subjects:
@@ -138,7 +137,7 @@ class AffectedRecordReader:
         operation has lapsed, which means that its process ended during the call to the provider."""
         match cause.kind:
             case refunds.REFUND_KIND:
-                return _list_record_if_present(refunds.find(conn, cause.id)), 0
+                return refunds.find_by_ids(conn, [cause.id], skips_unreadable=True), 0
             case credit_checks.CREDIT_CHECK_KIND:
                 return _list_record_if_present(credit_checks.find(conn, cause.id)), 0
             case _ if cause.kind == CORPORATION_KIND:
@@ -163,7 +162,7 @@ class AffectedRecordReader:
         open_payments = [payment for payment in payments_by_id.values() if _is_open_payment(payment)]
         open_refunds = [
             refund
-            for refund in refunds.find_by_payments(conn, payments_by_id)
+            for refund in refunds.find_by_payments(conn, payments_by_id, skips_unreadable=True)
             if refund.state not in ENDED_REFUND_STATES
         ]
         return (*checks, *open_payments, *open_refunds)
@@ -236,13 +235,12 @@ def _read_records_of_order_causes(
     lapsed: its process ended during the call to the provider."""
     order_ids = {cause.id for cause in causes if cause.kind == orders.ORDER_KIND}
     payment_ids = {cause.id for cause in causes if cause.kind == payments.PAYMENT_KIND}
-    orders_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids)} if order_ids else {}
+    orders_by_id = {order.id: order for order in orders.find_by_ids(conn, order_ids, skips_unreadable=True)}
     order_payments = payments.find_by_orders(conn, order_ids, skips_unreadable=True)
     payments_without_order = payments.find_by_ids(conn, payment_ids, skips_unreadable=True)
     refunds_by_payment_id: dict[int, list[Refund]] = {}
-    for refund in refunds.find_by_payments(
-        conn, {payment.id for payment in (*order_payments, *payments_without_order)}, lapsed_ids
-    ):
+    all_payment_ids = {payment.id for payment in (*order_payments, *payments_without_order)}
+    for refund in refunds.find_by_payments(conn, all_payment_ids, lapsed_ids, skips_unreadable=True):
         if refund.state not in ENDED_REFUND_STATES:
             refunds_by_payment_id.setdefault(refund.payment_id, []).append(refund)
     records_by_cause: dict[Cause, list[Record]] = {

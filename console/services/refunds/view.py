@@ -51,6 +51,7 @@ from console.services.refunds.request import make_facts_at_request
 from console.services.refunds.risk_signals import RiskSignalFacts
 from console.services.refunds.rules import RefundFacts
 from console.services.registry.facts import complete_with_corporations, read_facts_of_record
+from console.store.database import unreadable_rows
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import leases
@@ -122,17 +123,31 @@ class RefundDetailsReader:
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
         """Return, by refund id, the payment of each of these refunds and the number of warnings about the refund,
-        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. Raises not_found if one of these refunds is
-        missing, and not_allowed if the acting person may not read.
+        for a list. Only the first MAX_REFUND_SUMMARIES ids are read. A refund is left out if this program can't read
+        the row of its payment or of another related record. Raises not_found if one of these refunds is missing, and
+        not_allowed if the acting person may not read.
         """
+        ids = refund_ids[:MAX_REFUND_SUMMARIES]
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            ids = refund_ids[:MAX_REFUND_SUMMARIES]
-            pairs = refund_records.require_refunds_with_payments(conn, ids)
-            requests = [(pair.payment, pair.refund.maker) for pair in pairs]
-            rule_facts = refund_rules.read_facts_of_refunds(self._context, conn, requests)
-            signal_facts = refund_risks.read_signal_facts(conn, rule_facts)
-            stored_texts = refunds.read_request_facts(conn, ids)
+            try:
+                return self._read_summaries(conn, ids)
+            except unreadable_rows.READ_ERRORS:
+                summaries = unreadable_rows.read_readable_rows(
+                    "related rows",
+                    ids,
+                    lambda refund_id: self._read_summaries(conn, [refund_id]),
+                    lambda refund_id: (REFUND_KIND, refund_id),
+                    lambda refund_id: f"{REFUND_KIND} {refund_id}",
+                )
+        return {refund_id: summary for found in summaries for refund_id, summary in found.items()}
+
+    def _read_summaries(self, conn: Connection, ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
+        pairs = refund_records.require_refunds_with_payments(conn, ids)
+        requests = [(pair.payment, pair.refund.maker) for pair in pairs]
+        rule_facts = refund_rules.read_facts_of_refunds(self._context, conn, requests)
+        signal_facts = refund_risks.read_signal_facts(conn, rule_facts)
+        stored_texts = refunds.read_request_facts(conn, ids)
         return {
             pair.refund.id: self._summarize_request(pair, facts, stored_texts.get(pair.refund.id))
             for pair, facts in zip(pairs, signal_facts, strict=True)

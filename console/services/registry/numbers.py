@@ -46,7 +46,9 @@ def _find_payments_of_refunds(conn: Connection, records: Sequence[QueuedRecord])
     }
     missing_ids = {refund.payment_id for refund in refunds} - payment_by_id.keys()
     if missing_ids:
-        payment_by_id |= {payment.id: payment for payment in payments.find_by_ids(conn, missing_ids, frozenset())}
+        payment_by_id |= {
+            payment.id: payment for payment in payments.find_by_ids(conn, missing_ids, skips_unreadable=True)
+        }
     return payment_by_id
 
 
@@ -64,5 +66,5 @@ def _find_orders_of_payments(conn: Connection, records: Sequence[QueuedRecord]) 
         payment.order_id for payment in payments_without_number if payment.order_id is not None
     } - order_by_id.keys()
     if missing_ids:
-        order_by_id |= {order.id: order for order in orders.find_by_ids(conn, missing_ids)}
+        order_by_id |= {order.id: order for order in orders.find_by_ids(conn, missing_ids, skips_unreadable=True)}
     return order_by_id

@@ -2,12 +2,12 @@
 published after the COMMIT. Events with the same `record_key` are published in the order of their ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, exists, func, or_, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, exists, func, or_, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -180,7 +180,11 @@ def count_unpublished_events(conn: Connection) -> OutboxCounts:
 
 def _select_events(conn: Connection, query: Select[Any], **values: object) -> tuple[OutboxEvent, ...]:
     """Return the events that the query finds with the parameters `values`. Rows that can't be read are left out."""
-    return unreadable_rows.read_readable_rows("outbox", conn.execute(query, values), lambda row: _make_event(*row))
+    return unreadable_rows.select_readable_records(conn, query, values, _read_readable_rows)
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[OutboxEvent, ...]:
+    return unreadable_rows.read_readable_rows("outbox", rows, lambda row: _make_event(*row))
 
 
 def _make_event(

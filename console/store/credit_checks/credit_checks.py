@@ -30,7 +30,7 @@ from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
-from console.store.database import compare_and_swap, unreadable_rows
+from console.store.database import compare_and_swap
 from console.store.database.compare_and_swap import (
     StaleRow as StaleRow,  # name under which users of this table catch it
 )
@@ -345,23 +345,13 @@ def list_by_id_at_provider(conn: Connection, id_at_provider: int) -> tuple[Credi
 
 
 def select_records(
-    conn: Connection,
-    query: Select[Any],
-    lapsed_ids: AbstractSet[int] = frozenset(),
-    *,
-    skips_unreadable: bool = False,
+    conn: Connection, query: Select[Any], lapsed_ids: AbstractSet[int] = frozenset()
 ) -> tuple[CreditCheck, ...]:
     """Run a query that the caller has made from `get_all_rows_query()` and return its credit checks. `lapsed_ids` are
     the ids of credit checks whose purchase call has lapsed (its process crashed or froze). A credit check with one of
-    these ids that is stored as pending is returned with an unknown outcome. If `skips_unreadable` is True, leave out
-    the rows that this program can't read and report them (`unreadable_rows`).
+    these ids that is stored as pending is returned with an unknown outcome.
     """
-    rows = conn.execute(query)
-    if not skips_unreadable:
-        return tuple(make_record(row, lapsed_ids) for row in rows)
-    return unreadable_rows.read_readable_rows(
-        credit_checks.name, rows, lambda row: make_record(row, lapsed_ids), lambda row: (CREDIT_CHECK_KIND, row.id)
-    )
+    return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
 
 
 def find_by_prefix(

@@ -7,11 +7,13 @@ belongs (`due_tasks.open_cases_of_unreadable_rows`).
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from threading import Lock
 from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, Select
 
 T = TypeVar("T")
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
@@ -57,6 +59,29 @@ def read_readable_rows(
     table; by default this is the value of the first column.
     """
     return tuple(_iterate_readable_rows(table, rows, read_row, find_subject, get_key))
+
+
+def select_readable_records(
+    conn: Connection,
+    query: Select[Any],
+    values: Mapping[str, Any],
+    read_rows: Callable[[Sequence[Row[Any]]], tuple[T, ...]],
+) -> tuple[T, ...]:
+    """Run `query` with the parameters `values`, and return the records that `read_rows` makes of its rows, without
+    those that can't be read. If the query has the parameter `limit` and rows were left out, read more rows, until
+    there are `limit` records. Otherwise rows that nobody can read could keep a due task away from all rows after
+    them.
+    """
+    limit: int | None = values.get("limit")
+    if limit is None:
+        return read_rows(conn.execute(query, values).all())
+    row_limit = limit
+    while True:
+        rows = conn.execute(query, {**values, "limit": row_limit}).all()
+        records = read_rows(rows)
+        if len(records) >= limit or len(rows) < row_limit:
+            return records[:limit]
+        row_limit *= 2
 
 
 def _iterate_readable_rows(

@@ -12,7 +12,21 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, exists, insert, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Operation, OperationState
@@ -113,8 +127,10 @@ _OPERATIONS_OF_SUBJECT_QUERY = (
     .order_by(operations.c.started_at)
 )
 _CALLING_OPERATIONS_QUERY = select(*_OPERATION_COLUMNS).where(operations.c.state == OperationState.CALLING.value)
-_LAPSED_OPERATIONS_QUERY = _CALLING_OPERATIONS_QUERY.where(not_(_LIVE_LEASE_CONDITION)).order_by(
-    operations.c.started_at
+_LAPSED_OPERATIONS_QUERY = (
+    _CALLING_OPERATIONS_QUERY.where(not_(_LIVE_LEASE_CONDITION))
+    .order_by(operations.c.started_at)
+    .limit(bindparam("limit", type_=Integer))
 )
 _LAPSED_SUBJECTS_QUERY = select(operations.c.subject_id).where(
     operations.c.state == OperationState.CALLING.value,
@@ -348,9 +364,13 @@ def list_unfinished_operations(
 
 def list_lapsed_operations(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """Return at most `limit` operations that are `calling` with an expired lease, oldest first."""
-    return unreadable_rows.read_readable_rows(
-        "operations", conn.execute(_LAPSED_OPERATIONS_QUERY.limit(limit)), _make_operation
+    return unreadable_rows.select_readable_records(
+        conn, _LAPSED_OPERATIONS_QUERY, {"limit": limit}, _read_readable_rows
     )
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[Operation, ...]:
+    return unreadable_rows.read_readable_rows("operations", rows, _make_operation)
 
 
 def list_lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:

@@ -1,12 +1,12 @@
 """Rows of events: notices that providers and banks send about payments. Each event is stored once; a repeated
 notice adds no row."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, func, or_, select, update
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, func, or_, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -215,7 +215,11 @@ def get_all_rows_query() -> Select[Any]:
 
 
 def _select_events(conn: Connection, query: Select[Any], values: dict[str, object]) -> tuple[PaymentEvent, ...]:
-    return unreadable_rows.read_readable_rows("payment_events", conn.execute(query, values), make_event)
+    return unreadable_rows.select_readable_records(conn, query, values, _read_readable_rows)
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[PaymentEvent, ...]:
+    return unreadable_rows.read_readable_rows("payment_events", rows, make_event)
 
 
 def make_event(row: Any) -> PaymentEvent:

@@ -102,7 +102,7 @@ def find_by_amount_and_day(
     }
     payments_by_id: dict[int, Payment] = {}
     for query in _PAYMENTS_OF_DAY_QUERIES:
-        rows = payments.select_records(conn, query, {**values, "provider": provider})
+        rows = payments.select_records(conn, query, {**values, "provider": provider}, skips_unreadable=True)
         payments_by_id |= {record.id: record for record in rows}
     pending_orders = tuple(_read_pending_orders(conn, values))
     return (
@@ -115,4 +115,5 @@ def _read_pending_orders(conn: Connection, values: dict[str, object]) -> Iterato
     """Yield the pending orders of the period and amount in `values` (parameters of the query). Each work state has
     a query of its own, because its rows are one range of an index."""
     for work_state in WorkState:
-        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, {**values, "work_state": work_state.value})
+        values_of_state = {**values, "work_state": work_state.value}
+        yield from orders.select_records(conn, _ORDERS_OF_DAY_QUERY, values_of_state, skips_unreadable=True)

@@ -74,9 +74,11 @@ def find(conn: Connection, order_id: int) -> Order | None:
     return _find_first_order(conn, _ORDER_BY_ID_QUERY, {"order_id": order_id})
 
 
-def find_by_ids(conn: Connection, ids: Collection[int]) -> tuple[Order, ...]:
-    """Return the orders with these ids, in any order."""
-    return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}) if ids else ()
+def find_by_ids(conn: Connection, ids: Collection[int], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
+    """Return the orders with these ids, in any order. For `skips_unreadable` see `select_records`."""
+    if not ids:
+        return ()
+    return select_records(conn, _ORDERS_BY_ID_QUERY, {"ids": sorted(ids)}, skips_unreadable=skips_unreadable)
 
 
 def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
@@ -85,8 +87,9 @@ def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
 
 
 def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
-    """Return the orders of a corporation, newest first."""
-    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, {"corporation_number": corporation_number})
+    """Return the orders of a corporation, newest first. Rows that can't be read are left out."""
+    values = {"corporation_number": corporation_number}
+    return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
 
 
 def get_all_rows_query() -> Select[Any]:
@@ -100,24 +103,28 @@ def select_records(
     """Run a query made from `get_all_rows_query()`, with the parameters `values`, and return its orders. If
     `skips_unreadable` is True, leave out the rows that this program can't read and report them (`unreadable_rows`).
     """
-    return read_orders(conn, conn.execute(query, values).all(), skips_unreadable=skips_unreadable)
+    if not skips_unreadable:
+        return read_orders(conn, conn.execute(query, values).all())
+    return unreadable_rows.select_readable_records(
+        conn, query, values, lambda rows: read_orders(conn, rows, skips_unreadable=True)
+    )
 
 
 def read_orders(conn: Connection, rows: Sequence[Row[Any]], *, skips_unreadable: bool = False) -> tuple[Order, ...]:
-    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. `skips_unreadable` has the
-    same meaning as in `select_records`."""
+    """Return the orders of rows of `get_all_rows_query()`, with the ids of their payments. For `skips_unreadable` see
+    `select_records`."""
     ids: dict[int, tuple[int, ...]] = {}
     for order_id, payment_id in (
         conn.execute(_PAYMENT_IDS_OF_ORDERS_QUERY, {"ids": [row.id for row in rows]}) if rows else ()
     ):
         ids[order_id] = (*ids.get(order_id, ()), payment_id)
 
-    def read_row(row: Row[Any]) -> Order:
+    def make_order(row: Row[Any]) -> Order:
         return make_record(row, ids.get(row.id, ()))
 
     if not skips_unreadable:
-        return tuple(map(read_row, rows))
-    return unreadable_rows.read_readable_rows(orders.name, rows, read_row, lambda row: (ORDER_KIND, row.id))
+        return tuple(map(make_order, rows))
+    return unreadable_rows.read_readable_rows(orders.name, rows, make_order, lambda row: (ORDER_KIND, row.id))
 
 
 def _find_first_order(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> Order | None:

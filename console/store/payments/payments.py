@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlalchemy import insert as into
 
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
@@ -252,9 +252,14 @@ def select_records(
     read and report them (`unreadable_rows`). A sum would be wrong without them, and so would a rule that doesn't ask
     which rows are missing.
     """
-    rows = conn.execute(query, values)
     if not skips_unreadable:
-        return tuple(make_record(row, lapsed_ids) for row in rows)
+        return tuple(make_record(row, lapsed_ids) for row in conn.execute(query, values))
+    return unreadable_rows.select_readable_records(
+        conn, query, values, lambda rows: _read_readable_rows(rows, lapsed_ids)
+    )
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]], lapsed_ids: AbstractSet[int]) -> tuple[Payment, ...]:
     return unreadable_rows.read_readable_rows(
         payments.name, rows, lambda row: make_record(row, lapsed_ids), lambda row: (PAYMENT_KIND, row.id)
     )

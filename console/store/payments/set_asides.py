@@ -1,18 +1,19 @@
 """Rows of set-asides: amounts that were paid above an account's limit, each with the refund that gives it back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, and_, bindparam, case, exists, select
+from sqlalchemy import Connection, Integer, Row, Select, and_, bindparam, case, exists, select
 from sqlalchemy import insert as into
 
 from console.domain.payments.records import Payment, SetAside, SetAsideState
 from console.domain.payments.states import PaymentState
 from console.domain.transitions import tables as states
-from console.store.database import compare_and_swap
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import StaleRow as StaleRow
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
+from console.store.payments.balances import PAYMENT_KIND
 from console.store.schema.payments import payments, refunds, set_asides
 
 SET_ASIDE_KIND = "set-aside"
@@ -74,9 +75,12 @@ def list_open_set_asides(conn: Connection, limit: int, after_id: int = 0) -> tup
 
 def list_open_set_asides_without_refund(conn: Connection, limit: int, after_id: int = 0) -> tuple[SetAside, ...]:
     """Return at most `limit` open set-asides, of payments that weren't reversed, for which no refund was ever
-    requested, oldest first; `after_id` is the last id of the previous page.
+    requested, oldest first; `after_id` is the last id of the previous page. Rows that can't be read are left out.
     """
-    return _select_set_asides(conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, {"after": after_id, "limit": limit})
+    values = {"after": after_id, "limit": limit}
+    return unreadable_rows.select_readable_records(
+        conn, _SET_ASIDES_WITHOUT_REFUND_QUERY, values, _read_readable_rows
+    )
 
 
 def change_set_aside(
@@ -94,6 +98,12 @@ def change_set_aside(
 
 def _select_set_asides(conn: Connection, query: Select[Any], values: Mapping[str, object]) -> tuple[SetAside, ...]:
     return tuple(_make_set_aside(*row) for row in conn.execute(query, values))
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[SetAside, ...]:
+    return unreadable_rows.read_readable_rows(
+        set_asides.name, rows, lambda row: _make_set_aside(*row), lambda row: (PAYMENT_KIND, row.payment_id)
+    )
 
 
 def _make_set_aside(

@@ -7,10 +7,12 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, or_, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Integer, Row, Select, and_, bindparam, func, or_, select, union_all
 
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
+from console.store.credit_checks.row_mapping import make_record
+from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK_CONDITION, QUEUE_TABLES
 from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
@@ -156,14 +158,23 @@ def _make_count_query(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSele
 
 def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
     """Return at most `limit` credit checks whose scheduled work has this reason and whose due time has come,
-    sorted by due time."""
+    sorted by due time. Rows that can't be read are left out."""
     query = (
         credit_checks.get_all_rows_query()
         .where(table.c.work_state == "scheduled", table.c.work_at <= now, table.c.work_reason == work_reason)
         .order_by(table.c.work_at)
-        .limit(limit)
+        .limit(bindparam("limit", type_=Integer))
     )
-    return credit_checks.select_records(conn, query, skips_unreadable=True)
+    return unreadable_rows.select_readable_records(conn, query, {"limit": limit}, _read_readable_checks)
+
+
+def _read_readable_checks(rows: Sequence[Row[Any]]) -> tuple[CreditCheck, ...]:
+    return unreadable_rows.read_readable_rows(
+        table.name,
+        rows,
+        lambda row: make_record(row, frozenset()),
+        lambda row: (credit_checks.CREDIT_CHECK_KIND, row.id),
+    )
 
 
 _ADOPTED_CHECK_CONDITION = table.c.work_state.is_not(None)

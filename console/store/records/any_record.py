@@ -47,8 +47,8 @@ def read_numbers_of_subjects(conn: Connection, subjects: Collection[str]) -> Map
 
 
 def _read_order_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:
-    """Return the order numbers of these orders, by id."""
-    return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids)}
+    """Return the order numbers of these orders, by id, without orders whose rows can't be read."""
+    return {order.id: order.merch_txn_id for order in orders.find_by_ids(conn, ids, skips_unreadable=True)}
 
 
 def _read_payment_numbers(conn: Connection, ids: Collection[int]) -> Mapping[int, str]:

@@ -153,9 +153,11 @@ def _make_ids_by_payer_query(payment_id: int, payer: str | None, limit: int) -> 
 
 
 _ids_of_requested_refunds = union_all(*map(_make_requested_ids_query, WorkState)).subquery()
-_REFUNDS_WAITING_FOR_DECISION_QUERY = _REFUNDS_QUERY.join_from(
-    _ids_of_requested_refunds, refunds, refunds.c.id == _ids_of_requested_refunds.c.id
-).order_by(refunds.c.id)
+_REFUNDS_WAITING_FOR_DECISION_QUERY = (
+    _REFUNDS_QUERY.join_from(_ids_of_requested_refunds, refunds, refunds.c.id == _ids_of_requested_refunds.c.id)
+    .order_by(refunds.c.id)
+    .limit(bindparam("limit", type_=Integer))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,25 +225,37 @@ def find_by_payment(
 
 
 def find_by_payments(
-    conn: Connection, payment_ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    payment_ids: Collection[int],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Return all refunds of these payments, newest first. `lapsed_ids` are the ids of refunds whose call has lapsed
-    (its process crashed or froze); these refunds are returned with an unknown outcome.
+    (its process crashed or froze); these refunds are returned with an unknown outcome. For `skips_unreadable` see
+    `select_records`.
     """
-    return (
-        select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, {"payment_ids": sorted(payment_ids)}, lapsed_ids)
-        if payment_ids
-        else ()
-    )
+    if not payment_ids:
+        return ()
+    values = {"payment_ids": sorted(payment_ids)}
+    return select_records(conn, _REFUNDS_OF_PAYMENTS_QUERY, values, lapsed_ids, skips_unreadable=skips_unreadable)
 
 
 def find_by_ids(
-    conn: Connection, ids: Collection[int], lapsed_ids: AbstractSet[int] = frozenset()
+    conn: Connection,
+    ids: Collection[int],
+    lapsed_ids: AbstractSet[int] = frozenset(),
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[Refund, ...]:
     """Return the refunds with these ids, in any order. `lapsed_ids` are the ids of refunds whose call has lapsed (its
-    process crashed or froze); these refunds are returned with an unknown outcome.
+    process crashed or froze); these refunds are returned with an unknown outcome. For `skips_unreadable` see
+    `select_records`.
     """
-    return select_records(conn, _REFUNDS_BY_ID_QUERY, {"ids": sorted(ids)}, lapsed_ids) if ids else ()
+    if not ids:
+        return ()
+    values = {"ids": sorted(ids)}
+    return select_records(conn, _REFUNDS_BY_ID_QUERY, values, lapsed_ids, skips_unreadable=skips_unreadable)
 
 
 def find_by_order(conn: Connection, order_id: int, lapsed_ids: AbstractSet[int] = frozenset()) -> tuple[Refund, ...]:
@@ -261,10 +275,11 @@ def list_refunds_waiting_for_decision(
 ) -> tuple[Refund, ...]:
     """Return at most `limit` requested refunds, which wait for a checker's decision, oldest first; `after_id` is the
     last id of the previous page. A request whose time limit `decide_by` is before `now` is left out: nobody can
-    approve it now, and a due task sets it to expired.
+    approve it now, and a due task sets it to expired. Rows that can't be read are left out of this and the following
+    lists, so that one of them doesn't stop the work on the others.
     """
     parameters = {"now": convert_to_naive_utc(now), "after": after_id, "limit": limit}
-    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY.limit(limit), parameters)
+    return select_records(conn, _REFUNDS_WAITING_FOR_DECISION_QUERY, parameters, skips_unreadable=True)
 
 
 def list_refunds_overdue_for_decision(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
@@ -374,9 +389,14 @@ def select_records(
     """Run a query that the caller has made from `get_all_rows_query()`, with the parameters `values`, and return its
     refunds. `lapsed_ids` are the ids of records whose call has lapsed (its process crashed or froze); these records
     are returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program can't
-    read and report them (`unreadable_rows`); a sum would be wrong without them.
+    read and report them (`unreadable_rows`). A sum would be wrong without them, and so would a rule about refunds of
+    one payment.
     """
-    return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids, skips_unreadable=skips_unreadable)
+    if not skips_unreadable:
+        return read_refunds(conn, conn.execute(query, values).all(), lapsed_ids)
+    return unreadable_rows.select_readable_records(
+        conn, query, values, lambda rows: read_refunds(conn, rows, lapsed_ids, skips_unreadable=True)
+    )
 
 
 def read_refunds(
@@ -396,12 +416,14 @@ def read_refunds(
     """
     voters = approvals.read_voters_of_refunds(conn, [row.id for row in rows])
 
-    def read_row(row: Row[Any]) -> Refund:
+    def make_refund(row: Row[Any]) -> Refund:
         return make_record(row, voters.get(row.id, ()), lapsed_ids)
 
-    records: Iterable[Refund] = map(read_row, rows)
-    if skips_unreadable:
-        records = unreadable_rows.read_readable_rows(refunds.name, rows, read_row, lambda row: (REFUND_KIND, row.id))
+    records = (
+        unreadable_rows.read_readable_rows(refunds.name, rows, make_refund, lambda row: (REFUND_KIND, row.id))
+        if skips_unreadable
+        else map(make_refund, rows)
+    )
     return leave_out_former_approvers(conn, records)
 
 

@@ -1,12 +1,12 @@
 """Rows of sagas: each has the saga's state, its next step and the facts that the earlier steps stored."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select
+from sqlalchemy import Connection, Integer, Row, Select, bindparam, select
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -241,11 +241,12 @@ def _find_first_saga(conn: Connection, query: Select[Any], **values: object) -> 
 
 
 def _select_sagas(conn: Connection, query: Select[Any], **values: object) -> tuple[Saga, ...]:
+    return unreadable_rows.select_readable_records(conn, query, values, _read_readable_rows)
+
+
+def _read_readable_rows(rows: Sequence[Row[Any]]) -> tuple[Saga, ...]:
     return unreadable_rows.read_readable_rows(
-        SAGA_KIND,
-        conn.execute(query, values),
-        lambda row: _make_saga(*row),
-        lambda row: (row.subject_kind, row.subject_id),
+        SAGA_KIND, rows, lambda row: _make_saga(*row), lambda row: (row.subject_kind, row.subject_id)
     )
 
 

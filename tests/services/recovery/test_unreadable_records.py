@@ -2,21 +2,36 @@
 records of its list.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 from sqlalchemy import Connection
 
 from console.app import Console
+from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Work, WorkState
 from console.services.tasks import due_tasks
+from console.store.alerts import candidates
 from console.store.database import unreadable_rows
-from console.store.payments import payments
+from console.store.payments import payment_deadlines, payments
+from console.store.refunds import refunds
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, insert_order
-from tests.store.money_rows import NOW, insert_begun_payment
+from tests.store.money_rows import (
+    NOW,
+    insert_begun_payment,
+    insert_paid_payment,
+    insert_requested_refund,
+    move_refund_to,
+)
 
 __all__ = ["connection", "console"]
 
 pytestmark = pytest.mark.expects_log("rows that can't be read are told")
+PROBE_WORK = Work(WorkState.SCHEDULED, at=NOW, reason="outcome_unknown")
+LATER = datetime(2200, 1, 1, tzinfo=UTC)
 ORDERS = {"default order": DEFAULT_SORT_ORDER, "newest first": QueueSortOrder(SortColumn.AGE, is_descending=True)}
 
 
@@ -66,8 +81,105 @@ def test_an_order_with_an_unreadable_payment_hides_no_other_order(console: Conso
     assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_items()) == 1
 
 
-def test_an_unreadable_payment_stops_no_work_on_others(connection: Connection) -> None:
-    work = Work(WorkState.SCHEDULED, at=NOW, reason="outcome_unknown")
-    ids = [insert_begun_payment(connection, f"P-{number}", work=work).id for number in range(2)]
-    connection.exec_driver_sql(f"UPDATE payments SET status = 'future' WHERE id = {ids[0]}")
-    assert [due.id for due in payments.list_due_payments(connection, ["outcome_unknown"], NOW, 10)] == [ids[1]]
+def make_due_payments(connection: Connection) -> list[int]:
+    return [insert_begun_payment(connection, f"P-{number}", work=PROBE_WORK).id for number in range(3)]
+
+
+def make_overdue_payments(connection: Connection) -> list[int]:
+    return [
+        insert_begun_payment(
+            connection, f"P-{number}", state=PaymentState.USER_PAYMENT, expires_at=NOW - timedelta(minutes=9 - number)
+        ).id
+        for number in range(3)
+    ]
+
+
+def make_refunds(connection: Connection, state: RefundState | None = None, **facts: Any) -> list[int]:
+    """Insert three refunds of three payments, each in the state `state` (None: requested), and return their ids."""
+    ids = list[int]()
+    for number in range(3):
+        refund = insert_requested_refund(connection, insert_paid_payment(connection, f"P-{number}"), **facts)
+        ids.append(refund.id if state is None else move_refund_to(connection, refund, state).id)
+    return ids
+
+
+LISTS: Mapping[str, tuple[str, Callable[[Connection], list[int]], Callable[[Connection, int], Sequence[Any]]]] = {
+    "due payments": (
+        "payments",
+        make_due_payments,
+        lambda conn, limit: payments.list_due_payments(conn, ["outcome_unknown"], NOW, limit),
+    ),
+    "overdue payments": (
+        "payments",
+        make_overdue_payments,
+        lambda conn, limit: payment_deadlines.list_overdue_payments(conn, "payment_timeout", NOW, limit),
+    ),
+    "due refunds": (
+        "refunds",
+        lambda conn: make_refunds(conn, work=PROBE_WORK),
+        lambda conn, limit: refunds.list_due_refunds(conn, ["outcome_unknown"], NOW, limit, ["paypay"]),
+    ),
+    "refunds that wait for a decision": (
+        "refunds",
+        make_refunds,
+        lambda conn, limit: refunds.list_refunds_waiting_for_decision(conn, NOW, limit),
+    ),
+    "refunds overdue for a decision": (
+        "refunds",
+        lambda conn: make_refunds(conn, decide_by=NOW - timedelta(hours=1)),
+        lambda conn, limit: refunds.list_refunds_overdue_for_decision(conn, NOW, limit),
+    ),
+    "refunds overdue for sending": (
+        "refunds",
+        lambda conn: make_refunds(conn, RefundState.APPROVED, decide_by=NOW - timedelta(hours=1), work=REVIEW_WORK),
+        lambda conn, limit: refunds.list_refunds_overdue_for_sending(conn, NOW, limit, 0),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: str) -> None:
+    """Unreadable rows are left out, also if more of them come first than a list may have rows."""
+    table, make_rows, list_rows = LISTS[name]
+    ids = make_rows(connection)
+    assert sorted(row.id for row in list_rows(connection, 10)) == ids
+    column = {"payments": "late_after", "refunds": "reason_code"}[table]
+    connection.exec_driver_sql(f"UPDATE {table} SET {column} = 'future' WHERE id <> {ids[2]}")
+    assert [row.id for row in list_rows(connection, 1)] == [row.id for row in list_rows(connection, 10)] == [ids[2]]
+
+
+@pytest.mark.parametrize("kind", ["order", "refund"])
+def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
+    console: Console, connection: Connection, kind: str
+) -> None:
+    """The inbox of approvals and the list of unfinished work have the other refunds. The alerts and incidents have a
+    case about the unreadable record, and the other cases.
+    """
+    unreadable_rows._logged_rows.clear()
+    unreadable_rows.pop_unreported_rows()
+    order_ids, refund_ids = list[int](), list[int]()
+    for number in range(2):
+        order_ids.append(insert_order(connection, f"ORD-{number}"))
+        payment = insert_paid_payment(connection, f"P-{number}", order_id=order_ids[-1])
+        refund_ids.append(insert_requested_refund(connection, payment, decide_by=LATER).id)
+    bad_id, column = {"order": (order_ids[1], "work_state"), "refund": (refund_ids[1], "reason_code")}[kind]
+    connection.exec_driver_sql(f"UPDATE {kind}s SET {column} = 'future' WHERE id = {bad_id}")
+    inbox = console.refunds.read_inbox()
+    listed = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
+    assert listed == (refund_ids if kind == "order" else refund_ids[:1])
+    with console._context.database.read() as conn:
+        assert len(candidates.read_orders_with_payments(conn, order_ids)) == (1 if kind == "order" else 2)
+    console.left_open.list_items()
+    due_tasks.open_cases_of_unreadable_rows(console._context)
+    assert [(one.subject_kind, one.subject_id) for one in console.alerts.list_alerts()] == [(kind, bad_id)]
+    (incident,) = console.incidents.list_incidents()
+    assert (incident.cause.kind, incident.cause.id) == (kind, bad_id)
+    assert console.incidents.count_waiting_incidents() == len(console.alerts.list_open_items()) == 1
+
+
+def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Console, connection: Connection) -> None:
+    """The list of approvals has the summaries of the other requests."""
+    pays = [insert_paid_payment(connection, f"P-{number}") for number in range(2)]
+    ids = [insert_requested_refund(connection, payment, decide_by=LATER).id for payment in pays]
+    connection.exec_driver_sql(f"UPDATE payments SET late_after = 'future' WHERE id = {pays[0].id}")
+    assert list(console.refunds.read_summaries(ids)) == [ids[1]]
