@@ -19,6 +19,7 @@ from console.views.lookup.page import LookupPage
 from console.views.money.payment_page import PaymentPage
 from console.views.pages.base import Page
 from console.views.pages.fitted_table import FittedTable
+from console.views.presenters.records import make_record_ref
 from console.views.queues import new_arrivals
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import QueueRow
@@ -30,6 +31,7 @@ from console.views.widgets.controls.inputs import LineEdit
 from console.views.widgets.display.copyable_id import CopyableId
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown, buy_without_pdf, read_provider_id
+from tests.desk.test_refunds import insert_order
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
@@ -420,6 +422,26 @@ def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
     person.press("F5")
     person.wait_until(lambda: page.row_model.row_count == 0)
     assert "no longer" not in page.hint_bar.status_label.plain
+
+
+def test_a_probed_row_that_leaves_the_queue_keeps_its_place(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """After a probe that settles the record of the current row, this row stays the current one, with the mark of
+    removed rows: a key that the person presses at this moment, such as T, doesn't act on the next record."""
+    orders = [insert_order(window_desks, f"ORD-{number}", 3_300) for number in (1, 2)]
+    payment, other = (console.payments.start(order, "paypay").payment for order in orders)
+    sandbox.control.payments_control.change_payment_state("paypay", payment.merchant_payment_id, "paid")
+    person = open_window()
+    person.frame.show_route(QueuesRoute("pending"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.find_row(("payment", other.id)) is not None)
+    page.go_to_record(("payment", payment.id))
+    person.press("P")
+    person.wait_until(lambda: ("payment", payment.id) in page.row_model.removed_keys)
+    assert page.current_row is not None
+    assert make_record_ref(page.current_row.record) == ("payment", payment.id)
+    assert page.preview.removed_bar.isVisibleTo(page.preview)
 
 
 def test_rows_beyond_the_first_part_of_a_queue_are_marked(

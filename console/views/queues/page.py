@@ -500,9 +500,12 @@ class QueuesPage(Page):
     # -- reading
 
     def read_data(self, reason: str) -> None:
-        if reason == "changed":
-            query = self.query
-            if not query.words and not query.by_cause:
+        query = self.query
+        can_compare = not query.words and not query.by_cause
+        if reason == "changed" or (reason == "probed" and can_compare):
+            # The record of a probe may leave the queue. Its row keeps its place, with a mark: otherwise a key that
+            # the person presses when the answer comes would act on the next record.
+            if can_compare:
                 self.new_arrivals.compare_queue_with_table(query, self.table)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
