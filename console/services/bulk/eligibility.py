@@ -1,6 +1,7 @@
 """Forecast the result of one row of a bulk run: the action is executed, the row is skipped (its record is taken by
 another person, or has changed), or the action is refused."""
 
+import logging
 from dataclasses import dataclass, replace
 
 from console.domain.access.permissions import is_same_person
@@ -13,9 +14,11 @@ from console.domain.recovery.decision_table import get_choice
 from console.domain.recovery.records import ChoiceFacts
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.recovery.choices import DecisionChoiceReader
+from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
 
-ACTION_ALREADY_DONE_REASON = "already_done"
+ACTION_ALREADY_DONE_REASON, RECORD_UNREADABLE_REASON = "already_done", "record_unreadable"
+_log = logging.getLogger("console.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,10 @@ class BulkRowForecaster:
             if refusal.code != ErrorCode.NOT_FOUND:
                 raise
             return RowForecast(row, ForecastKind.REFUSED, ErrorCode.NOT_FOUND)
+        except unreadable_rows.READ_ERRORS as fault:
+            # This record, or a record related to it, is for example one of a newer program.
+            _log.warning("bulk run %s: %s %s can't be read: %s", run.name, row.kind, row.subject_id, fault)
+            return RowForecast(row, ForecastKind.REFUSED, RECORD_UNREADABLE_REASON)
         return replace(_forecast_row(run, row, facts, person, was_begun=was_begun), record=facts.record)
 
 

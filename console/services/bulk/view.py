@@ -20,8 +20,11 @@ from console.services.bulk.eligibility import BulkRowForecaster
 from console.services.bulk.execute import make_lease_name, require_run
 from console.services.process.context import ServiceContext
 from console.services.registry.facts import complete_with_corporations
+from console.store.database import unreadable_rows
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, leases
+from console.store.queues.queues import LapsedIds
+from console.store.queues.table_queries import QueuedRecord
 from console.store.records import any_record
 from console.store.tasks import bulk_runs as bulk
 
@@ -111,7 +114,7 @@ class BulkRunReader:
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_by_kind(conn)
-            records = [any_record.find(conn, row.kind, row.subject_id, lapsed_ids) for row in rows]
+            records = [_find_readable_record(conn, row, lapsed_ids) for row in rows]
             stored_records = [record for record in records if record is not None]
             completed_records = iter(complete_with_corporations(self._context, conn, stored_records))
         return tuple(
@@ -146,6 +149,14 @@ class BulkRunReader:
                 return
             after_position = page[-1].position
             yield [row for row in page if row.result is None]
+
+
+def _find_readable_record(conn: Connection, row: BulkRow, lapsed_ids: LapsedIds) -> QueuedRecord | None:
+    """Return the present record of a row; None if it is missing or this program can't read it."""
+    try:
+        return any_record.find(conn, row.kind, row.subject_id, lapsed_ids)
+    except unreadable_rows.READ_ERRORS:
+        return None
 
 
 def _read_run_with_holder(conn: Connection, run: BulkRun) -> BulkRunWithHolder:

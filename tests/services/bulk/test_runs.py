@@ -17,6 +17,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
 from console.domain.tasks.records import BulkRun
 from console.services.process.context import WORKER, act_as
+from console.store.schema.legacy_table import TABLE_NAME
 from tests.support.bulk_stage import (
     CHECK_KIND,
     continue_run_in_child,
@@ -516,3 +517,21 @@ def test_ten_thousand_rows_are_settled_once_after_stops_and_kills(place: Place) 
     _stop_kill_and_complete(place, 10_000, 5_000, 1_000, "after_bulk_row")
     assert len(count_bought_entries(place)) == 10_000
     assert set(count_bought_entries(place).values()) == {1}
+
+
+@pytest.mark.expects_log("a record that can't be read is told")
+def test_an_unreadable_record_stops_no_run(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """A record that this program can't read, such as one of a newer program, is refused as a row of the run. The
+    other rows are executed, and the run ends; its plan and its list of rows can be read.
+    """
+    chosen = make_unknown_checks(console, 3)
+    run = console.bulk.create_run("note", chosen, "seen")
+    place.drop_table_triggers(TABLE_NAME)
+    place.sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {chosen[1].id}")
+    assert Counter(row.kind for row in console.bulk.make_plan(run.id).rows) == {
+        ForecastKind.WOULD_RUN: 2,
+        ForecastKind.REFUSED: 1,
+    }
+    assert console.bulk.run(run.id).state == "done"
+    assert read_results(console, run.id) == [("done", None), ("refused", "record_unreadable"), ("done", None)]
+    assert [line.record is None for line in console.bulk.list_rows_with_records(run.id)] == [False, True, False]
