@@ -372,19 +372,24 @@ def mark_refund_unknown(context: ServiceContext, tx: Transaction, refund: Refund
 @payments.run_again_if_stale()
 def move_order_to_refunded(context: ServiceContext, tx: Transaction, payment_id: int) -> None:
     """After a completed refund, set the order of the payment to refunded, if the order's state allows this and all
-    payments of the order are fully refunded."""
+    payments of the order are fully refunded. If the row of the order or of one of its payments can't be read, leave
+    the order unchanged: the outcome of the refund, in the same transaction, is stored nevertheless, and a case names
+    the row."""
     payment = payments.find(tx.conn, payment_id)
-    order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id is not None else None
+    order_ids = [payment.order_id] if payment and payment.order_id is not None else []
+    order = next(iter(orders.find_by_ids(tx.conn, order_ids, skips_unreadable=True)), None)
     if payment and payment.work.state is WorkState.NEEDS_REVIEW and payment.refunded_minor == payment.captured_minor:
         # The payment is fully refunded, so people need not decide about it any more.
         order_status.close_cases_of_refunded_payment(context, tx, payment.id)
     if order is None or OrderState.REFUNDED not in ORDER_TRANSITIONS[order.state]:
         return
-    paid_payments = [
-        paid_payment for paid_payment in payments.find_by_order(tx.conn, order.id) if paid_payment.captured_minor
-    ]
-    if paid_payments and all(
-        paid_payment.refunded_minor == paid_payment.captured_minor for paid_payment in paid_payments
+    order_payments = payments.find_by_orders(tx.conn, order_ids, skips_unreadable=True)
+    paid_payments = [paid_payment for paid_payment in order_payments if paid_payment.captured_minor]
+    is_whole = {order_payment.id for order_payment in order_payments}.issuperset(order.payment_ids)
+    if (
+        is_whole
+        and paid_payments
+        and all(paid_payment.refunded_minor == paid_payment.captured_minor for paid_payment in paid_payments)
     ):
         orders.change_order(tx.conn, order, context.now(), status=OrderState.REFUNDED)
         context.record_audit(

@@ -509,3 +509,23 @@ def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, con
     )
     assert len(desk.sql("SELECT 1 FROM alerts")) == 1
     assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1
+
+
+@pytest.mark.expects_log("a row that can't be read is told")
+@pytest.mark.parametrize("damage", ["orders SET work_state", "payments SET late_after"])
+def test_an_unreadable_row_of_the_order_hides_no_completed_refund(desk: RefundDesk, damage: str) -> None:
+    """The order, or another payment of the order, has a value of a newer program. The refund is completed by the
+    provider's answer nevertheless; the order keeps its state, because nobody knows whether all of it is refunded.
+    """
+    for (name,) in desk.sql(
+        "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ('orders', 'payments')"
+    ):
+        desk.sql(f"DROP TRIGGER {name}")
+    payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2", order=False)
+    desk.sql("UPDATE payments SET order_id = :order_id WHERE id = :id", order_id=payment.order_id, id=other.id)
+    refund = desk.approve_refund(desk.request_refund(desk.read_payment(payment.id), "3300"))
+    assert refund.state is RefundState.SUBMITTED
+    desk.sql(f"UPDATE {damage} = 'future'" + (f" WHERE id = {other.id}" if damage.startswith("payments") else ""))
+    assert desk.probe_refund(refund).state is RefundState.COMPLETED
+    assert desk.read_payment(payment.id).refunded_minor == 3_300
+    assert desk.sql("SELECT status FROM orders") == [("paid",)]
