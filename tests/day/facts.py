@@ -65,7 +65,7 @@ def read_facts(town: DaySurroundings, diary: Diary, *, audit: bool = True) -> Fa
     verified.
     """
     (now,) = call_patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
-    messages = list(zip(town.told.got, town.told.signed, strict=False))
+    messages = list(zip(town.told.events, town.told.signed, strict=False))
     trouble, verified = _verify_audit(town) if audit else (None, 0)
     return Facts(
         now=now,

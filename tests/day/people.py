@@ -262,7 +262,7 @@ class ProgressReader:
     def _read_alert_events(self) -> Mapping[str, set[tuple[str, str]]]:
         """Return the events that the receiver of alerts has got, by order number."""
         with self._lock:
-            news = self._town.told.got[self._read :]
+            news = self._town.told.events[self._read :]
             self._read += len(news)
             for event in news:
                 self._told.setdefault(event["order_no"], set()).add((event["event"], event["rule_id"]))

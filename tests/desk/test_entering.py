@@ -151,12 +151,12 @@ def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: 
     assert find_nameless_controls(person.window) == []
     person.sign_in(user, "wrong")
     assert "The name or password is wrong" in person.read_newest_bar()
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     person.sign_in(user, password)
     person.wait_for_home()
     assert person.opening.context.operator == user
     assert person.frame.top_bar.operator.text() == user
-    assert password in keyring.kept.values()
+    assert password in keyring.entries.values()
     person.wait_until(lambda: read_trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = open_sign_in(keyring)
     again.wait_for_home()
@@ -224,7 +224,7 @@ def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place:
     person.wait_for_lock_form().other_person_link.click()
     person.wait_until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
     form = person.wait_for_form()
-    assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
+    assert set(keyring.entries) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
     assert (form.user_field.text(), form.password_field.text()) == ("", "")
     person.sign_in(*second)
     person.wait_for_home()

@@ -143,7 +143,7 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
         person.wait_until(dialog.main_button.isEnabled)
         dialog.main_button.click()
         person.wait_without_dialog()
-        assert set(keyring.kept) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
+        assert set(keyring.entries) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
         person.wait_until(
             lambda: any(": 1." in text and "no longer needs" in text for text in find_visible_bars(person))
         )

@@ -35,7 +35,7 @@ def test_a_desk_stores_and_reads_documents_in_a_bucket(tmp_path: Path, sandbox: 
         with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.count_pages() > 0
         assert _read_documents_check(console.health.run_all_checks()) == (True, f"{BUCKET_URL} ({served.address})")
-        served.refuse = {"GET": 403, "POST": 403}
+        served.error_status_by_method = {"GET": 403, "POST": 403}
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("documents_unreachable", 6)

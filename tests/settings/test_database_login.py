@@ -48,7 +48,7 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
     settings = load_desk_settings(tmp_path, keyring, url)
     assert settings.database_url == url
     assert (settings.sign_in.user, settings.sign_in.account_source) == ("op-a", "given")
-    assert keyring.asked == []
+    assert keyring.read_names == []
 
 
 def test_an_empty_password_differs_from_no_password(tmp_path: Path) -> None:
@@ -105,9 +105,9 @@ def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None
     first = load_desk_settings(tmp_path, keyring)
     first.sign_in.set_entered_account("op-a", CANARY)
     whole = first.database_url
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     first.sign_in.store_password()
-    assert keyring.kept["op-a@db.example:3307/console"] == CANARY
+    assert keyring.entries["op-a@db.example:3307/console"] == CANARY
     again = load_desk_settings(tmp_path, keyring)
     assert again.database_url == whole
     assert (again.sign_in.user, again.sign_in.account_source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
@@ -148,7 +148,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     assert ":typed@" in settings.database_url
     settings.sign_in.forget_refused_account(ACCESS_DENIED_ERROR)
     assert ":typed@" not in settings.database_url
-    assert keyring.kept["op-a@db.example:3307/console"] == "old"
+    assert keyring.entries["op-a@db.example:3307/console"] == "old"
 
 
 def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_signing_out_removes_the_password_from_keyring_and_process(tmp_path: Pat
     settings.sign_in.store_password()
     assert settings.sign_in.is_password_stored()
     assert settings.sign_in.sign_out()
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     assert not settings.sign_in.sign_out()
     read_missing_password_error(settings)
     given = load_desk_settings(tmp_path, None, "mysql+pymysql://op-a:pw@db.example/console")
@@ -194,11 +194,11 @@ def test_a_sign_out_leaves_no_password_that_nobody_can_delete(tmp_path: Path) ->
     assert load_desk_settings(tmp_path, keyring, OPERATOR="op-a").sign_in.sign_out()
     assert load_desk_settings(tmp_path, keyring).sign_in.find_stored_user() == "lead-b"
     assert load_desk_settings(tmp_path, keyring).sign_in.sign_out()
-    assert keyring.kept == {}
+    assert keyring.entries == {}
 
     class FullKeyring(MemoryKeyring):
         def set_password(self, service: str, username: str, password: str) -> None:
-            if self.kept:
+            if self.entries:
                 raise RuntimeError("no room")
             super().set_password(service, username, password)
 
@@ -208,7 +208,7 @@ def test_a_sign_out_leaves_no_password_that_nobody_can_delete(tmp_path: Path) ->
     assert settings.database_url
     with pytest.raises(ConsoleError):
         settings.sign_in.store_password()
-    assert CANARY not in full.kept.values()
+    assert CANARY not in full.entries.values()
 
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
     assert (settings.database_url, settings.sign_in.user) == (url, "op-a")
     keyring.deletes = True
     assert settings.sign_in.sign_out()
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     read_missing_password_error(settings)
 
 

@@ -124,7 +124,7 @@ def test_the_environment_overrides_the_keyring(env: dict[str, str]) -> None:
     keyring = MemoryKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
     assert load_with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
-    assert keyring.asked == []
+    assert keyring.read_names == []
     given["CONSOLE_SECRET_ALARMBOX_CLIENT_ID"] = ""
     assert load_with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "kept"
 
@@ -165,7 +165,7 @@ def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
     with pytest.raises(ConsoleError) as caught:
         settings.read_secret("ALARMBOX_CLIENT_ID")
     assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
-    assert keyring.kept == {}
+    assert keyring.entries == {}
 
 
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
@@ -175,7 +175,7 @@ def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
     keyring = MemoryKeyring()
     key = load_with_keyring(env, keyring).read_store_key()
     assert len(key) >= 32
-    assert load_with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
+    assert load_with_keyring(env, keyring).read_store_key() == key == keyring.entries["STORE_KEY"]
 
 
 def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
@@ -183,7 +183,7 @@ def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
     keyring = MemoryKeyring()
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: load_with_keyring(env, keyring).read_store_key(), range(16)))
-    assert set(keys) == {keyring.kept["STORE_KEY"]}
+    assert set(keys) == {keyring.entries["STORE_KEY"]}
 
 
 @pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
@@ -219,7 +219,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
     with pytest.raises(ConsoleError) as caught:
         load_with_keyring(env, keyring).read_store_key()
     assert caught.value.code == "storage_full"
-    assert keyring.kept == {}
+    assert keyring.entries == {}
 
 
 def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:

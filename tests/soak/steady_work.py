@@ -97,7 +97,7 @@ class SteadyWork:
         Raises AssertionError if one kind of work had no effect.
         """
         assert self._alerted is not None
-        self.done["alerts"] = len(self._alerted.got)
+        self.done["alerts"] = len(self._alerted.events)
         for name, query in _COUNT_EFFECTS_SQL.items():
             self.done[name] = int(self._scene.place.sql(query)[0][0])
         missing = [

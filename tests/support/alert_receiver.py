@@ -15,17 +15,17 @@ SIGNATURE_KEY = "a-key-of-sixteen-or-more"
 
 class AlertReceiver(ThreadingHTTPServer):
     """The HTTP server of the receiver. `answers(event, number)` returns the HTTP status for the request with this
-    number, from 1. `got` has the body of each request, `signed` has True for each request with a valid signature, and
-    `asked` has the path of each request. The body of each answer has `answer_bytes` bytes.
+    number, from 1. `events` has the body and `paths` the path of each request; `signed` has True for each request
+    with a valid signature. The body of each answer has `answer_bytes` bytes.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.got: list[dict[str, Any]] = []
+        self.events: list[dict[str, Any]] = []
         self.signed: list[bool] = []
-        self.asked: list[str] = []
+        self.paths: list[str] = []
         self.answer_bytes = 0
         self.answers: Callable[[dict[str, Any], int], int] = lambda _event, _nth: 204
 
@@ -36,7 +36,7 @@ class AlertReceiver(ThreadingHTTPServer):
     @property
     def event_ids(self) -> list[str]:
         """Return the event ids of all requests in the order of their arrival."""
-        return [event["event_id"] for event in self.got]
+        return [event["event_id"] for event in self.events]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -45,13 +45,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         receiver = self.server
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        told = dict(part.split("=", 1) for part in self.headers["X-Alert-Signature"].split(","))
-        made = hmac.new(SIGNATURE_KEY.encode(), f"{told['t']}.".encode() + body, "sha256").hexdigest()
+        signature_parts = dict(part.split("=", 1) for part in self.headers["X-Alert-Signature"].split(","))
+        made = hmac.new(SIGNATURE_KEY.encode(), f"{signature_parts['t']}.".encode() + body, "sha256").hexdigest()
         event = json.loads(body)
-        receiver.asked.append(self.path)
-        receiver.signed.append(hmac.compare_digest(made, told["v1"]))
-        receiver.got.append(event)
-        self.send_response(receiver.answers(event, len(receiver.got)))
+        receiver.paths.append(self.path)
+        receiver.signed.append(hmac.compare_digest(made, signature_parts["v1"]))
+        receiver.events.append(event)
+        self.send_response(receiver.answers(event, len(receiver.events)))
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", str(receiver.answer_bytes))
         self.end_headers()

@@ -56,15 +56,15 @@ class BucketServer:
         self.open = threading.Event()
         """While this event is cleared, requests are received but not answered."""
         self.open.set()
-        self.busy = threading.Semaphore(0)
+        self.received = threading.Semaphore(0)
         """Released once for each received request."""
-        self.refuse: dict[str, int] = {}
+        self.error_status_by_method: dict[str, int] = {}
         """By HTTP method, the error status that is returned instead of an answer."""
         self.lose_answers = 0
         """Number of the next requests that are executed but get no answer: the connection is closed instead."""
-        self.garble = b""
-        """Bytes of uploaded content that the server stores with one changed bit; empty: nothing is changed."""
-        self.asked: list[str] = []
+        self.damaged_content = b""
+        """Uploaded content that the server stores with one changed bit; empty: nothing is changed."""
+        self.requests: list[str] = []
         """The received requests, each as text: method, and path with query."""
         self.address = ""
 
@@ -104,40 +104,40 @@ class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has
         and deleting objects.
         """
         served = self._server
-        served.asked.append(f"{self.command} {self.path}")
-        served.busy.release()
+        served.requests.append(f"{self.command} {self.path}")
+        served.received.release()
         served.open.wait()
-        if status := served.refuse.get(self.command):
+        if status := served.error_status_by_method.get(self.command):
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self._send_error_status(status)
             return
-        if served.garble and self.command == "POST":
+        if served.damaged_content and self.command == "POST":
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            turned = bytes([served.garble[0] ^ 1]) + served.garble[1:]
-            self.rfile = io.BytesIO(body.replace(served.garble, turned))
+            turned = bytes([served.damaged_content[0] ^ 1]) + served.damaged_content[1:]
+            self.rfile = io.BytesIO(body.replace(served.damaged_content, turned))
         if served.lose_answers > 0:
             served.lose_answers -= 1
             self.wfile = io.BytesIO()
-        asked = parse_qs(urlsplit(self.path).query)
+        query = parse_qs(urlsplit(self.path).query)
         with served.lock:
-            served.store.create_only = asked.get("ifGenerationMatch") == ["0"]
+            served.store.create_only = query.get("ifGenerationMatch") == ["0"]
             try:
                 if self.command == "DELETE":
-                    self._check_generation(asked["ifGenerationMatch"][0])
+                    self._check_generation(query["ifGenerationMatch"][0])
                 answer()
             except _PreconditionFailed:
                 self._send_error_status(412)
             finally:
                 served.store.create_only = False
 
-    def _check_generation(self, wanted: str) -> None:
-        """Raise _PreconditionFailed if the object has another generation than `wanted`."""
+    def _check_generation(self, expected: str) -> None:
+        """Raise _PreconditionFailed if the object has another generation than `expected`."""
         bucket, name = self.path.partition("?")[0].split("/b/")[1].split("/o/")
         try:
-            found = self._server.store.get_file_obj(bucket, name.replace("%2F", "/"))["generation"]
+            generation = self._server.store.get_file_obj(bucket, name.replace("%2F", "/"))["generation"]
         except NotFound:
             return
-        if found != wanted:
+        if generation != expected:
             raise _PreconditionFailed
 
     def _send_error_status(self, status: int) -> None:

@@ -4,21 +4,21 @@ from collections.abc import Mapping
 
 
 class MemoryKeyring:
-    """A working keyring that stores its entries in memory (`kept`). `asked` lists the names that were read."""
+    """A working keyring that stores its `entries` in memory. `read_names` lists the names that were read."""
 
-    def __init__(self, kept: Mapping[str, str] | None = None) -> None:
-        self.kept = dict(kept or {})
-        self.asked: list[str] = []
+    def __init__(self, entries: Mapping[str, str] | None = None) -> None:
+        self.entries = dict(entries or {})
+        self.read_names: list[str] = []
 
     def get_password(self, service: str, username: str) -> str | None:
-        self.asked.append(username)
-        return self.kept.get(username)
+        self.read_names.append(username)
+        return self.entries.get(username)
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
+        self.entries[username] = password
 
     def delete_password(self, service: str, username: str) -> None:
-        del self.kept[username]
+        del self.entries[username]
 
 
 class LockedKeyring(MemoryKeyring):

@@ -101,7 +101,7 @@ def test_the_doctor_says_that_nobody_has_signed_in(
     assert {check["next"] for check in bad if check["name"] not in ("alarmbox", "store_key")} == {
         checks["sign_in"]["next"]
     }
-    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    keyring.entries.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
     checks = {check["name"]: check for check in unreachable_server_terminal.json("doctor").data["checks"]}
     assert (checks["sign_in"]["ok"], checks["operator"]["ok"]) == (True, True)
     assert checks["sign_in"]["message"] == f"The account for {SERVER_AND_DATABASE} is op-a."
@@ -182,7 +182,7 @@ def test_an_account_in_the_environment_excludes_sign_in(
         ending = unreachable_server_terminal.json("sign-in", OPERATOR="op-a", **given)
         assert ending.exit_status_and_code == (2, "usage")
         assert ending.error["detail"]["problem"] == "sign_in_given"
-    assert keyring.kept == {}
+    assert keyring.entries == {}
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_sign_in_reads_account_and_password_from_a_calling_program(
         ending = unreachable_server_terminal.json("sign-in", *words)
     assert ending.exit_status_and_code == (2, "usage")
     assert ending.error["detail"]["problem"] == problem
-    assert keyring.kept == {}
+    assert keyring.entries == {}
 
 
 def test_an_unreachable_database_is_not_called_a_wrong_password(
@@ -216,22 +216,22 @@ def test_an_unreachable_database_is_not_called_a_wrong_password(
     with make_standard_input("secret\n"):
         ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
     assert ending.exit_status_and_code == (6, "database_unreachable")
-    assert keyring.kept == {}
-    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    assert keyring.entries == {}
+    keyring.entries.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
     assert unreachable_server_terminal.json("lookup", "1180301018771").exit_status_and_code == (
         6,
         "database_unreachable",
     )
-    assert keyring.kept[KEYRING_ENTRY_NAME] == "kept"
+    assert keyring.entries[KEYRING_ENTRY_NAME] == "kept"
 
 
 def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, keyring: MemoryKeyring) -> None:
     """Without the database, `sign-out` deletes the stored password immediately, and says that the audit trail could
     not be written. A second call finds no password to delete.
     """
-    keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
+    keyring.entries.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": True, "audited": False}
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": False, "audited": False}
 
 
@@ -262,7 +262,7 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "access_denied"
     assert user not in ending.error["message"]
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     with make_standard_input(f"{password}\r\n"):
         done = at.json("sign-in", "--user", user).data
     assert (done["operator"], done["kept"], done["source"]) == (user, True, "asked")
@@ -272,7 +272,7 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
     told = [entry["what"] for entry in at.json("audit", "list").data["entries"]]
     assert "session_created" in told
     assert at.json("sign-out").data == {"signed_out": True, "audited": True}
-    assert keyring.kept == {}
+    assert keyring.entries == {}
     assert at.json("lookup", "1180301018771").error["detail"]["problem"] == "sign_in_missing"
 
 

@@ -42,7 +42,7 @@ def test_only_statuses_of_the_2xx_class_are_accepted(receiver: AlertReceiver, st
     """Only an answer with a 2xx status counts as accepted; for any other status the publisher returns a reason."""
     receiver.answers = lambda _event, _nth: status
     assert make_publisher(receiver.url).publish(MESSAGE) == said
-    assert (receiver.got, receiver.signed, receiver.asked) == (
+    assert (receiver.events, receiver.signed, receiver.paths) == (
         [{"event_id": "e-1", "observed": "未入金"}],
         [True],
         ["/alerts"],

@@ -99,10 +99,10 @@ def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
     keyring = MemoryKeyring()
     user, password, url = split_database_url(place)
     with open_signed_in(place, keyring, keep=False):
-        assert keyring.kept == {}
+        assert keyring.entries == {}
     assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
     with open_signed_in(place, keyring):
-        assert password in keyring.kept.values()
+        assert password in keyring.entries.values()
     with open_console(make_settings(place.home, url, keyring)) as console:
         assert console.sessions.read_identity().source == "kept"
         assert console.sessions.read_identity().person.name == user
@@ -123,8 +123,8 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
             (user, "session_missing", "done", "none"),
             (user, "session_created", "done", None),
         ]
-    entry = next(entry for entry in keyring.kept if entry.startswith(user))
-    keyring.kept[entry] = "changed meanwhile"
+    entry = next(entry for entry in keyring.entries if entry.startswith(user))
+    keyring.entries[entry] = "changed meanwhile"
     told = make_settings(place.home, url, keyring)
     assert read_opening_error(told).detail["problem"] == "access_denied"
     told.sign_in.set_entered_account(user, password)
@@ -134,7 +134,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
             (user, "session_missing", "done", "refused"),
             (user, "session_created", "done", None),
         ]
-    assert keyring.kept[entry] == password
+    assert keyring.entries[entry] == password
 
 
 def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
@@ -244,7 +244,7 @@ def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
     url = split_database_url(place)[2]
     with open_signed_in(place, keyring) as console:
         assert console.sessions.sign_out()
-        assert keyring.kept == {}
+        assert keyring.entries == {}
     assert read_opening_error(make_settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
     with open_signed_in(place, keyring) as console:
         assert [entry[1] for entry in list_session_entries(console)] == [

@@ -137,7 +137,7 @@ def test_an_event_that_was_not_accepted_is_sent_again(
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
     assert run_sender(context) == 1
     assert receiver.event_ids == ["a-1", "b-1"]
-    assert set(receiver.asked) == {"/alerts"}
+    assert set(receiver.paths) == {"/alerts"}
     clock.at += OUTBOX_RETRY_WAITS[0] * (1 + RETRY_JITTER_FRACTION)
     assert run_sender(context) == 2
     assert receiver.event_ids == ["a-1", "b-1", "a-1", "a-2"]
@@ -154,7 +154,7 @@ def test_publication_attempts_become_rare_and_never_end(
     receiver.answers = lambda _event, _nth: 500
     for attempt in range(30):
         assert run_sender(context) == 0
-        assert len(receiver.got) == attempt + 1
+        assert len(receiver.events) == attempt + 1
         with context.database.read() as conn:
             event = outbox.find(conn, "a-1")
         assert event is not None
@@ -172,7 +172,7 @@ def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceConte
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
     assert run_sender(context) == 0
-    assert len(receiver.got) == MAX_CONSECUTIVE_SEND_FAILURES
+    assert len(receiver.events) == MAX_CONSECUTIVE_SEND_FAILURES
 
 
 @expects_log_of_unaccepted_events
@@ -316,7 +316,7 @@ def test_no_event_is_sent_without_a_signing_key(
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)
         check = next(one for one in console.health.run_all_checks() if one.name == "publishing")
         assert not check.ok
-    assert receiver.got == []
+    assert receiver.events == []
 
 
 def test_the_publisher_is_opened_once(context: ServiceContext) -> None:

@@ -56,7 +56,9 @@ def list_stop_events(receiver: AlertReceiver) -> list[tuple[str, int]]:
     """Return event name and alert id of each received event about the stop of all desks, oldest first. Repeated
     copies of an event count once.
     """
-    event_by_id = {event["event_id"]: event for event in receiver.got if event["rule_id"] == DATABASE_WENT_BACK_RULE}
+    event_by_id = {
+        event["event_id"]: event for event in receiver.events if event["rule_id"] == DATABASE_WENT_BACK_RULE
+    }
     return [(event["event"], event["alert_id"]) for event in event_by_id.values()]
 
 

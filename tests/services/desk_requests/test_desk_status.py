@@ -122,7 +122,7 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
         done = desk.desk_status.delete_unneeded_credentials()
         assert (done.entries, done.variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
         assert desk.desk_status.delete_unneeded_credentials().entries == ()
-    assert keyring.kept == {"mine": "y"}
+    assert keyring.entries == {"mine": "y"}
     left = run_checks(settings)["credentials"]
     assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)
 
@@ -138,7 +138,7 @@ def test_the_store_key_stays_while_the_spool_has_answers(place: Place, monkeypat
         with pytest.raises(ConsoleError) as refused:
             desk.desk_status.delete_unneeded_credentials()
     assert refused.value.detail["problem"] == "answers_wait"
-    assert "STORE_KEY" in keyring.kept
+    assert "STORE_KEY" in keyring.entries
 
 
 def test_a_desk_without_credentials_offers_the_same_actions(

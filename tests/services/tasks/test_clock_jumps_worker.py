@@ -122,7 +122,7 @@ def test_events_written_under_a_wrong_clock_are_published(
         run_minutes(scene, clock, 1)
     assert "a-3" not in receiver.event_ids
     refused.clear()
-    receiver.got.clear()
+    receiver.events.clear()
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
     assert sorted(receiver.event_ids) == ["a-2", "a-3", "b-1"]
@@ -145,7 +145,7 @@ def test_a_clock_jump_raises_an_alert_once(
         run_minutes(scene, clock, 1)
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES + 2)
-    assert Counter((event["event"], event["order_no"]) for event in receiver.got) == {
+    assert Counter((event["event"], event["order_no"]) for event in receiver.events) == {
         ("AlertRaised", "ORD-1"): 1,
         ("AlertRaised", "ORD-2"): 1,
     }
@@ -160,7 +160,7 @@ def test_a_clock_jump_raises_an_alert_once(
                     scene.payments.set_order_paid(payment.id)
         run_minutes(scene, clock, 2)
         clock.offset -= wrong
-    assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
+    assert Counter(event["event"] for event in receiver.events) == {"AlertRaised": 2, "AlertResolved": 2}
     assert len(set(receiver.event_ids)) == 4
     assert scene.list_open_rules("order") == []
 

@@ -91,5 +91,5 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         assert {name for name, count in handled.items() if count} >= TASKS_WITH_WORK
         assert scene.read_order("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
-        assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}
+        assert {(event["event"], event["rule_id"]) for event in receiver.events} >= {("AlertRaised", "B")}
         assert place.sql("SELECT status FROM refunds") == [("completed",)]

@@ -47,10 +47,10 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     documents.store(PDF)
     bucket_server.write_object(STORED_PATH, b"something else")
     documents.store(PDF)
-    uploads = [asked for asked in bucket_server.asked if asked.startswith("POST /upload")]
+    uploads = [request for request in bucket_server.requests if request.startswith("POST /upload")]
     assert len(uploads) == 3
     assert all("ifGenerationMatch=0" in asked for asked in uploads)
-    assert all("ifGenerationMatch=" in asked for asked in bucket_server.asked if asked.startswith("DELETE"))
+    assert all("ifGenerationMatch=" in request for request in bucket_server.requests if request.startswith("DELETE"))
 
 
 def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> None:
@@ -58,16 +58,16 @@ def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> N
     bucket_server.lose_answers = 1
     assert Documents(URL).store(PDF).path == STORED_PATH
     assert bucket_server.read_object(STORED_PATH) == PDF
-    assert len([asked for asked in bucket_server.asked if asked.startswith("POST")]) == 2
+    assert len([request for request in bucket_server.requests if request.startswith("POST")]) == 2
 
 
 def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
     """The bucket refuses an upload that doesn't match its checksum, so no object with wrong content gets the name of
     a document. The program repeats the upload."""
-    bucket_server.garble = PDF
+    bucket_server.damaged_content = PDF
     assert _read_refusal_reason(lambda: Documents(URL).store(PDF)) == "refused"
     assert bucket_server.list_object_paths() == []
-    bucket_server.garble = b""
+    bucket_server.damaged_content = b""
     assert Documents(URL).read(Documents(URL).store(PDF).path) == PDF
 
 
@@ -122,7 +122,7 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
     bucket = (
         DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(URL)
     )  # only a 503 is tried again until then
-    bucket_server.refuse = {"GET": status, "POST": status}
+    bucket_server.error_status_by_method = {"GET": status, "POST": status}
     assert [_read_refusal_reason(attempt) for attempt in _make_attempts(bucket)] == [reason] * 3
 
 
@@ -146,7 +146,7 @@ def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
     with pytest.raises(ConsoleError) as caught:
         Documents(URL).read(STORED_PATH)
     assert caught.value.detail["reason"] == "unreadable"
-    assert not [asked for asked in bucket_server.asked if "alt=media" in asked]
+    assert not [request for request in bucket_server.requests if "alt=media" in request]
 
 
 def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: BucketServer) -> None:
@@ -154,8 +154,8 @@ def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: Bucke
     the next process can store it."""
     with processes.begin_together([processes.start_script("documents_worker.py", URL)]):
         bucket_server.open.clear()
-        while "POST" not in "".join(bucket_server.asked):
-            assert bucket_server.busy.acquire(timeout=PATIENCE_SECONDS)
+        while "POST" not in "".join(bucket_server.requests):
+            assert bucket_server.received.acquire(timeout=PATIENCE_SECONDS)
     bucket_server.open.set()
     documents = Documents(URL)
     for path in bucket_server.list_object_paths():

@@ -261,4 +261,4 @@ def test_the_registry_is_distributed_by_a_bucket(tmp_path: Path) -> None:
         assert team.fetch_names("desk") == ["乙"]
         team.publish_companies(NEXT_FILE_NAME, "丙")
         assert team.fetch_names("desk") == ["丙"]
-        assert len([asked for asked in served.asked if asked.startswith("DELETE")]) > 1
+        assert len([asked for asked in served.requests if asked.startswith("DELETE")]) > 1
