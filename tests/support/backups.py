@@ -64,7 +64,7 @@ def _read_row_inserts(server: SqlServer, name: str) -> bytes:
     """Return the INSERT statements (as bytes) of all rows of the database at one moment. The statements leave out
     generated columns.
     """
-    said = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
+    statements = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
     with server.connect(database=name) as connection, connection.cursor() as cursor:
         cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
         cursor.execute(
@@ -75,5 +75,5 @@ def _read_row_inserts(server: SqlServer, name: str) -> bytes:
             names = ", ".join(f"`{column}`" for _, column in columns)
             cursor.execute(f"SELECT {names} FROM `{table}`")
             insert = f"INSERT INTO `{table}` ({names}) VALUES %s"
-            said += [cursor.mogrify(insert, (row,)) for row in cursor.fetchall()]
-    return "".join(f"{statement};\n" for statement in said).encode("utf-8", "surrogateescape")
+            statements += [cursor.mogrify(insert, (row,)) for row in cursor.fetchall()]
+    return "".join(f"{statement};\n" for statement in statements).encode("utf-8", "surrogateescape")

@@ -70,27 +70,27 @@ class ConfiguredReader(LedgerReader):
         return replace(super().capabilities, lists_refunds_with_payment=self.keeps_keys)
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        told = self.says.get(question.merchant_payment_id, ProviderStatement.NOTHING)
-        if told is ProviderStatement.NOTHING or not self.ledger.readable:
+        statement = self.says.get(question.merchant_payment_id, ProviderStatement.NOTHING)
+        if statement is ProviderStatement.NOTHING or not self.ledger.readable:
             return UNREADABLE
-        if told is ProviderStatement.NOT_FOUND:
+        if statement is ProviderStatement.NOT_FOUND:
             return Outcome(OutcomeClass.NOT_FOUND, "not_found", SendingCertainty.YES)
         number = question.merchant_payment_id
-        state = _STATE_BY_STATEMENT.get(told, PaymentState.PAYMENT_SUCCESS)
+        state = _STATE_BY_STATEMENT.get(statement, PaymentState.PAYMENT_SUCCESS)
         report = PaymentReport(
             number,
             f"T-{number}",
-            _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
+            _PROVIDER_STATE_WORDS.get(statement, "COMPLETED"),
             state,
-            told is not ProviderStatement.WAITING,
+            statement is not ProviderStatement.WAITING,
             question.amount
             or Money(AMOUNT_MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
-            refunds=self.report_refunds(f"T-{number}") if told is ProviderStatement.PAID else (),
+            refunds=self.report_refunds(f"T-{number}") if statement is ProviderStatement.PAID else (),
         )
-        if told is ProviderStatement.OTHER_AMOUNT:
+        if statement is ProviderStatement.OTHER_AMOUNT:
             report = replace(report, amount=Money(AMOUNT_MINOR - 1, "JPY"))
             return Outcome(OutcomeClass.UNKNOWN, "other_amount", SendingCertainty.YES, report)
-        return Outcome(_OUTCOME_BY_STATEMENT[told], "answered", SendingCertainty.YES, report, evidence="{}")
+        return Outcome(_OUTCOME_BY_STATEMENT[statement], "answered", SendingCertainty.YES, report, evidence="{}")
 
 
 class ConfiguredProvider(ConfiguredReader, LedgerProvider):
@@ -111,10 +111,10 @@ class ChoiceStage:
         copy_empty_database(home)
         self.clock = MovedClock()
         self.vendor, self.ledger, self.says = LedgerVendor(finds=True), RefundLedger(), dict[str, ProviderStatement]()
-        told = make_environment(
+        environment = make_environment(
             home, UNUSED_URL, PAYPAY_URL=UNUSED_URL, ATOM_URL=UNUSED_URL, SECRET_NOTICE_BANK_KEY=BANK_KEY
         )
-        settings = Settings.load(told)
+        settings = Settings.load(environment)
         self.console: Console = open_console(
             settings, self.clock, self.vendor, open_payment_adapter=self._make_provider
         )
@@ -216,14 +216,14 @@ class ChoiceStage:
         """Request a refund and return it. If `behaviour` (the provider's behaviour) is given, also approve the
         refund; the approval sends it.
         """
-        wanted = RefundRequest(self.make_paid_payment().id, "1000", "returned")
-        asked = self.call_as("op-a", lambda: self.console.refunds.request(wanted))
-        assert isinstance(asked, Refund)
+        request = RefundRequest(self.make_paid_payment().id, "1000", "returned")
+        refund = self.call_as("op-a", lambda: self.console.refunds.request(request))
+        assert isinstance(refund, Refund)
         if behaviour is not None:
             self.ledger.behaviour = behaviour  # type: ignore[assignment]  # one of its words
             with self.console.acting_as("lead-b"):
-                call_for_ending(lambda: self.console.refunds.approve(asked.id))
-        return self.console.refunds.read_refund(asked.id).record
+                call_for_ending(lambda: self.console.refunds.approve(refund.id))
+        return self.console.refunds.read_refund(refund.id).record
 
     # Surroundings
 
@@ -349,15 +349,15 @@ def find_state_path(state: PaymentState) -> tuple[PaymentState, ...]:
     raise AssertionError(state)
 
 
-def _make_stored_statement(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
-    """Return the columns of a payment in which the desk stores the provider's last statement `told`, made at
+def _make_stored_statement(statement: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
+    """Return the columns of a payment in which the desk stores the provider's last `statement`, made at
     `now`.
     """
-    if told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):
-        return {"error_code": "not_found" if told is ProviderStatement.NOT_FOUND else None}
-    other = told is ProviderStatement.OTHER_AMOUNT
+    if statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):
+        return {"error_code": "not_found" if statement is ProviderStatement.NOT_FOUND else None}
+    other = statement is ProviderStatement.OTHER_AMOUNT
     return {
-        "provider_state": _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
+        "provider_state": _PROVIDER_STATE_WORDS.get(statement, "COMPLETED"),
         "told_at": now,
         "provider_minor": AMOUNT_MINOR - 1 if other else AMOUNT_MINOR,
         "error_code": "other_amount" if other else None,

@@ -46,10 +46,12 @@ class _SharedCache:
         dialect has read all facts from its server.
         """
         if self._known != len(self._learnt):
-            told = dict(self._learnt)
-            names = told.keys() - _DATABASE_ATTRIBUTES - _ATTRIBUTES_SET_BY_COMPILER
-            facts = frozenset((name, told[name]) for name in names if isinstance(told[name], _SIMPLE_TYPES))
-            self._kind, self._known = (self._kind[0], facts), len(told)
+            attributes = dict(self._learnt)
+            names = attributes.keys() - _DATABASE_ATTRIBUTES - _ATTRIBUTES_SET_BY_COMPILER
+            facts = frozenset(
+                (name, attributes[name]) for name in names if isinstance(attributes[name], _SIMPLE_TYPES)
+            )
+            self._kind, self._known = (self._kind[0], facts), len(attributes)
         return self._kind
 
 

@@ -73,7 +73,7 @@ def make_environment(home: Path, url: str, **extra: str) -> dict[str, str]:
     """Return the environment variables of a desk whose provider is the sandbox at `url`. `extra` are further
     settings, without their prefix `CONSOLE_`.
     """
-    told = {
+    settings = {
         "HOME": str(home),
         "ALARMBOX_URL": url,
         "OPERATOR": "op-a",
@@ -84,7 +84,7 @@ def make_environment(home: Path, url: str, **extra: str) -> dict[str, str]:
         "SECRET_ALARMBOX_CLIENT_SECRET": "sandbox-secret",
         "SECRET_ALARMBOX_REFRESH_TOKEN": "sandbox-refresh-1",
     } | extra
-    return {f"CONSOLE_{name}": value for name, value in told.items()}
+    return {f"CONSOLE_{name}": value for name, value in settings.items()}
 
 
 @cache

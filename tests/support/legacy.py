@@ -110,7 +110,7 @@ def count_rows(conn: Connection) -> dict[str, int]:
     claims (`claims`), rows marked as duplicates (`duplicates`), and rows about which the adoption hasn't decided
     (`undecided`).
     """
-    asked = {
+    sql_by_name = {
         "rows": f"SELECT count(*) FROM {TABLE_NAME}",
         "live": f"SELECT count(*) FROM {TABLE_NAME} WHERE claim_number IS NOT NULL",
         "claims": f"SELECT count(*) FROM (SELECT DISTINCT client_id, claim_number FROM {TABLE_NAME}"
@@ -118,4 +118,4 @@ def count_rows(conn: Connection) -> dict[str, int]:
         "duplicates": f"SELECT count(*) FROM {TABLE_NAME} WHERE duplicate_of IS NOT NULL",
         "undecided": f"SELECT count(*) FROM {TABLE_NAME} WHERE work_state IS NULL OR duplicate_of = 0",
     }
-    return {name: int(conn.exec_driver_sql(sql).scalar_one()) for name, sql in asked.items()}
+    return {name: int(conn.exec_driver_sql(sql).scalar_one()) for name, sql in sql_by_name.items()}

@@ -55,13 +55,13 @@ def import_paid_payment(
     """
     sandbox.control.payments_control.register_payment(provider, number, minor)
     today = console._context.now().astimezone(IST).date()
-    asked = PaymentImport(provider, number, corporation_number=corporation_number)
+    payment_import = PaymentImport(provider, number, corporation_number=corporation_number)
     if provider == "atom":
-        asked = replace(asked, amount=f"{minor // 100}.{minor % 100:02}", day=today)
+        payment_import = replace(payment_import, amount=f"{minor // 100}.{minor % 100:02}", day=today)
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         with suppress(ConsoleError):
-            return console.payments.import_payment(asked)
-    return console.payments.import_payment(asked)
+            return console.payments.import_payment(payment_import)
+    return console.payments.import_payment(payment_import)
 
 
 def insert_order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
@@ -79,8 +79,8 @@ def request_refund(
     """Request a refund of `amount` (major units of the currency), and return it. The request is marked as an intended
     repetition, so that an earlier similar refund doesn't prevent it.
     """
-    wanted = RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True)
-    return console.refunds.request(wanted, request_id=request_id)
+    request = RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True)
+    return console.refunds.request(request, request_id=request_id)
 
 
 def find_newest_refund(console: Console, payment_id: int) -> Refund | None:

@@ -228,7 +228,7 @@ def _resolve_refund(console: Console, target: ActionTarget, _stage: MoneyStage) 
 def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[no-untyped-def]  # a post
     """Return a signed notice of a bank which states that the target's payment was paid."""
     now = stage.clock.now()
-    told = {
+    body = {
         "event_id": f"EV-{target.number}",
         "type": "payment.succeeded",
         "order_no": target.number,
@@ -236,7 +236,7 @@ def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }
-    return make_signed_notice("bank", json.dumps(told).encode(), now)
+    return make_signed_notice("bank", json.dumps(body).encode(), now)
 
 
 _ACTS: Mapping[str, Callable[[Console, ActionTarget, MoneyStage], object]] = {

@@ -161,15 +161,15 @@ def run_application(url: str, seed: int = 1) -> Iterator[list[ApplicationResults
     contains the application's results.
     """
     command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
-    told: list[ApplicationResults] = []
+    results: list[ApplicationResults] = []
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
         try:
-            yield told
+            yield results
         finally:
             answer, _ = process.communicate()
-            told.append(ApplicationResults(**json.loads(answer)))
+            results.append(ApplicationResults(**json.loads(answer)))
 
 
 if __name__ == "__main__":

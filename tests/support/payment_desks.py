@@ -167,7 +167,7 @@ class PaymentDesk:
         """Return a signed notice of a bank about a payment of the order `order`. `amount` is in major units, as a
         text; `fields` replaces fields of the notice.
         """
-        told = {
+        body = {
             "event_id": event,
             "type": "payment.succeeded",
             "order_no": order,
@@ -175,7 +175,7 @@ class PaymentDesk:
             "currency": "JPY",
             "occurred_at": self.context.now().isoformat(),
         } | fields
-        return make_signed_notice("bank", json.dumps(told).encode(), self.context.now())
+        return make_signed_notice("bank", json.dumps(body).encode(), self.context.now())
 
     def close(self) -> None:
         self.heartbeat.close()

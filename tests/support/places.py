@@ -167,8 +167,8 @@ class Place(ABC):
         """Yield a desk that uses the sandbox, and close it at the end of the block. Within the block the statements
         of `sql` use one connection.
         """
-        told = self.make_environment(sandbox.url, person, desk, **extra)
-        with open_console(Settings.load(told), clock) as console, self.keep_connection_open():
+        environment = self.make_environment(sandbox.url, person, desk, **extra)
+        with open_console(Settings.load(environment), clock) as console, self.keep_connection_open():
             yield console
 
     @contextmanager
@@ -184,10 +184,10 @@ class Place(ABC):
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
         if settings.finds_alarmbox_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
-        told = make_environment(
+        environment = make_environment(
             settings.home, settings.get_provider_url("alarmbox") or "", **self.make_settings(person, 0), **extra
         )
-        with open_console(Settings.load(told), console._context.clock, console._credit_check_adapter) as other:
+        with open_console(Settings.load(environment), console._context.clock, console._credit_check_adapter) as other:
             yield other
 
 
@@ -225,9 +225,11 @@ class SqlitePlace(Place):
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         rows: list[tuple[Any, ...]] = []
-        kept = self._kept if all(statement.startswith(_STATEMENTS_WITHOUT_DDL) for statement in statements) else None
-        is_kept = kept is not None and _is_main_thread() and kept.file == self._identify_file()
-        with nullcontext(kept.line) if kept and is_kept else closing(self._connect()) as conn:
+        connection = (
+            self._kept if all(statement.startswith(_STATEMENTS_WITHOUT_DDL) for statement in statements) else None
+        )
+        is_usable = connection is not None and _is_main_thread() and connection.file == self._identify_file()
+        with nullcontext(connection.line) if connection and is_usable else closing(self._connect()) as conn:
             for statement in statements:
                 rows = conn.execute(statement).fetchall()
         return rows

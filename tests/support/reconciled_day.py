@@ -117,9 +117,9 @@ def get_counts(report: ReconcileReport) -> tuple[int, ...]:
     return tuple(getattr(report, name) for name in COUNT_NAMES)
 
 
-def reconcile_in_child(pipe: Connection, told: Mapping[str, str], day: date) -> None:
-    """Reconcile the day at a desk with the environment `told`, and send the counts through the pipe. This is the
+def reconcile_in_child(pipe: Connection, environment: Mapping[str, str], day: date) -> None:
+    """Reconcile the day at a desk with the given environment, and send the counts through the pipe. This is the
     target function of a child process.
     """
-    with open_console(Settings.load(told)) as console:
+    with open_console(Settings.load(environment)) as console:
         pipe.send(get_counts(console.reconciliation.run("paypay", day, day)))

@@ -86,9 +86,9 @@ def start_private_mariadb(
     """Yield a private MariaDB server, which starts in about a second. With `tls=True` the server has a certificate
     for this machine. `extra_config` are further lines of its configuration.
     """
-    wanted = TlsProperties() if tls is True else tls or None
+    tls_properties = TlsProperties() if tls is True else tls or None
     with _own_private_run(place) as run:
-        yield mariadb_server.start_mariadb(run, "mariadb", extra_config, wanted)
+        yield mariadb_server.start_mariadb(run, "mariadb", extra_config, tls_properties)
 
 
 @contextmanager
@@ -131,9 +131,9 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
     run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"
     run.prepare_folder_and_keeper()
-    with ExitStack() as held:
+    with ExitStack() as held_locks:
         with run.hold_lock(f"{name}.gate"):
-            held.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
+            held_locks.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
         yield
 
 

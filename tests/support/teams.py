@@ -155,8 +155,12 @@ def make_account_entries(
 def apply_accounts(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
     """Execute `db accounts apply` as the schema account. `passwords` has the passwords by environment variable."""
     with TemporaryDirectory(prefix="console-owner-") as home:
-        told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": UNUSED_URL}
-        with open_console(Settings.load(told)) as console:
+        environment = {
+            "CONSOLE_HOME": str(Path(home)),
+            "CONSOLE_DATABASE_URL": owner,
+            "CONSOLE_ALARMBOX_URL": UNUSED_URL,
+        }
+        with open_console(Settings.load(environment)) as console:
             console.accounts.apply_account_file(json.dumps({"operators": people}), passwords.get)
 
 

@@ -31,12 +31,12 @@ class TlsFiles:
         return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
 
 
-def issue_certificate(run: ServerRun, name: str, wanted: TlsProperties) -> TlsFiles:
+def issue_certificate(run: ServerRun, name: str, properties: TlsProperties) -> TlsFiles:
     """Make a certificate that is signed by a new authority, and return its files, which the server can read."""
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
     authority = CertificateAuthority(folder)
-    signed = authority.write_server_certificate(*wanted.names, days=wanted.days)
-    kept = run.write_file(f"{name}.tls/server.pem", signed.read_text())
+    signed = authority.write_server_certificate(*properties.names, days=properties.days)
+    server_file = run.write_file(f"{name}.tls/server.pem", signed.read_text())
     signed.unlink()
-    return TlsFiles(authority.write_certificate_file(), kept)
+    return TlsFiles(authority.write_certificate_file(), server_file)

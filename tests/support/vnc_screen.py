@@ -14,12 +14,12 @@ def wait_for_colours(port: int, *, patience: float = LOCK_WAIT_SECONDS) -> int:
     doesn't happen within `patience` seconds. An empty screen has one colour, a painted window has many.
     """
     deadline = time.monotonic() + patience
-    seen = 0
+    colour_count = 0
     with _wait_for_connection(port, deadline) as stream:
         width, height = _make_handshake(stream)
-        while seen < 2 and time.monotonic() < deadline:
-            seen = len(_read_screen_colours(stream, width, height))
-    return seen
+        while colour_count < 2 and time.monotonic() < deadline:
+            colour_count = len(_read_screen_colours(stream, width, height))
+    return colour_count
 
 
 def _wait_for_connection(port: int, deadline: float) -> socket.socket:

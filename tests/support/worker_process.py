@@ -57,9 +57,9 @@ def start_worker(
     command, log = [sys.executable, "-m", *program, *_WORDS], _get_log_file(place, desk)
     env = _make_environment(place, provider, person, desk, extra)
     with (
-        log.open("wb") as kept,
+        log.open("wb") as log_file,
         subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept, env=env
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log_file, env=env
         ) as process,
     ):
         yield from _wait_until_ready(process, log)
