@@ -11,7 +11,7 @@ from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTab
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.wording.exports import lists
 from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
@@ -115,8 +115,8 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
         return _ExportList(
             lists.make_unmatched_notice_columns(context), lambda: _read_unmatched_notice_pages(services)
         )
-    if name not in QUEUE_NAMES:
-        allowed_names = [*QUEUE_NAMES, *QUEUES_WITHOUT_RECORDS]
+    if name not in RECORD_QUEUE_NAMES:
+        allowed_names = [*RECORD_QUEUE_NAMES, *QUEUES_WITHOUT_RECORDS]
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": allowed_names})
     columns = make_record_columns(context, lambda item: item.record)
     return _ExportList(columns, lambda: _read_queue_pages(services, request))

@@ -112,7 +112,7 @@ FILTERED_PAGE_QUERIES: dict[str, Query] = {
     for how, text in FILTERS.items()
 } | {
     f"{name} filtered, {what} first": make_sorted_page_query(name, order)
-    for name in queues.QUEUE_NAMES
+    for name in queues.RECORD_QUEUE_NAMES
     for what, order in INDEXED_ORDERS.items()
 }
 """Filtered pages: the index of the queue is read in its order; rows that don't fulfil the filter are passed over."""
@@ -123,10 +123,10 @@ def _make_view_count_query(name: str) -> Query:
     return lambda conn: view_counts.count_records_of_choices(conn, name, _NO_LAPSED_IDS, choices)
 
 
-VIEW_COUNTS: dict[str, Query] = {name: _make_view_count_query(name) for name in queues.QUEUE_NAMES}
+VIEW_COUNTS: dict[str, Query] = {name: _make_view_count_query(name) for name in queues.RECORD_QUEUE_NAMES}
 COUNT_QUERIES: dict[str, Query] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _make_count_query(name, lapsed)
-    for name in queues.QUEUE_NAMES
+    for name in queues.RECORD_QUEUE_NAMES
     for lapsed in ({}, dict.fromkeys(queues.QUEUED_RECORD_KINDS, _LAPSED))
 }
 READS_BY_KEY: dict[str, Query] = {

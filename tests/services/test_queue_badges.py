@@ -10,9 +10,9 @@ from console.domain.queues.filters import RecordFilter, get_record_kind
 from console.domain.records import WorkState
 from console.domain.service_results import WorkBadge
 from console.domain.views.any_record import QueueItem
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
 WORK_STATE_BY_BADGE = {WorkBadge.NEEDS_REVIEW: WorkState.NEEDS_REVIEW, WorkBadge.SCHEDULED: WorkState.SCHEDULED}
 """Badges that name a stored work state: only records of this state may show them."""
 
@@ -34,7 +34,7 @@ def read_badges(desk: SampleDesk, name: str, chosen: RecordFilter) -> list[tuple
     ]
 
 
-@pytest.mark.parametrize("name", QUEUE_NAMES)
+@pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)
 def test_the_badge_agrees_with_order_filter_and_count(desk: SampleDesk, name: str) -> None:
     """Records with the badge "needs a person" are next to each other in the sorted queue, and the filter for them
     returns exactly these records.

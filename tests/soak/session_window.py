@@ -29,7 +29,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.app import open_console
 from console.settings.settings import Settings
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.views.app.garbage_collection import GarbageCollectionTimer
 from console.views.app.main import WindowOpener
 from console.views.runtime.routes import CreditCheckRoute, PaymentRoute, QueuesRoute
@@ -257,7 +257,7 @@ class Session(QObject):
         ]
 
     def _make_queue_route_steps(self) -> list[Step]:
-        name = self._chance.choice(QUEUE_NAMES)
+        name = self._chance.choice(RECORD_QUEUE_NAMES)
         return [partial(self._opening.frame.show_route, QueuesRoute(name)), _LOOK_MS]
 
     def _make_queue_steps(self) -> list[Step]:

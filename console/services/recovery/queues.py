@@ -186,7 +186,9 @@ class QueueReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             lapsed_ids = journal.list_lapsed_by_kind(conn)
-            counts = [(name, *queues.count_queue_records(conn, name, lapsed_ids)) for name in queues.QUEUE_NAMES]
+            counts = [
+                (name, *queues.count_queue_records(conn, name, lapsed_ids)) for name in queues.RECORD_QUEUE_NAMES
+            ]
         count_limit = queues.MAX_COUNTED_RECORDS
         return tuple(
             QueueCount(name, min(count, count_limit), count > count_limit, oldest) for name, count, oldest in counts
@@ -278,7 +280,7 @@ def _make_next_step(record: QueuedRecord | None, now: datetime) -> NextStep:
 
 def require_known_queue(queue_name: str) -> None:
     """Raise usage if there is no queue with this name."""
-    if queue_name not in queues.QUEUE_NAMES:
+    if queue_name not in queues.RECORD_QUEUE_NAMES:
         raise ConsoleError(
-            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(queues.QUEUE_NAMES)}
+            ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_QUEUE, "allowed": list(queues.RECORD_QUEUE_NAMES)}
         )

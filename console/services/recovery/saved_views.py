@@ -102,7 +102,7 @@ class SavedViewService:
         lapsed_ids: queues.LapsedIds,
         person: str | None,
     ) -> list[ViewCount]:
-        if queue not in queues.QUEUE_NAMES:
+        if queue not in queues.RECORD_QUEUE_NAMES:
             return [ViewCount(view, problems=(queue,)) for view in views]
         parsed_views = [parse_view(view.content, person) for view in views]
         counted_positions = [

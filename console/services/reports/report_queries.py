@@ -17,11 +17,11 @@ from console.domain.reports.settlement import SettlementDay, SettlementReport, S
 from console.domain.reports.time_to_truth import PROBE_SCHEDULES, TimeToTruthReport, compute_time_to_truth
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.store.reports import provider_success, queue_ages, refund_funnel, settlement, time_to_truth
 
 
-def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
+def read_queue_ages(conn: Connection, now: datetime, queues: Sequence[str] = RECORD_QUEUE_NAMES) -> QueueAgeReport:
     """Return for each of these queues the durations for which its records have been waiting at the time `now`."""
     lapsed_ids = journal.list_lapsed_by_kind(conn)
     return QueueAgeReport(tuple(queue_ages.count_records_by_age(conn, name, lapsed_ids, now) for name in queues), now)

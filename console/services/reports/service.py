@@ -17,7 +17,7 @@ from console.services.reports import report_queries
 from console.services.reports.daily_close import read_daily_close
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.sqlalchemy_names import Connection
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.store.reports.provider_success import list_providers
 
 ReportT = TypeVar("ReportT")
@@ -37,7 +37,7 @@ class ReportService:
         """
         return self._read_report(read_provider_success)
 
-    def read_queue_ages(self, queues: Sequence[str] = QUEUE_NAMES) -> QueueAgeReport:
+    def read_queue_ages(self, queues: Sequence[str] = RECORD_QUEUE_NAMES) -> QueueAgeReport:
         """Return for each of these queues the durations for which its records have been waiting."""
         return self._read_report(partial(report_queries.read_queue_ages, queues=queues))
 

@@ -24,8 +24,8 @@ MAX_COUNTED_RECORDS = 1_000
 can see that there are more.
 """
 
-QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
-"""Names of all queues."""
+RECORD_QUEUE_NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds", "disagree")
+"""Names of the queues of records. `console.domain.queue_names` has the others, too."""
 QUEUED_RECORD_KINDS = tuple(kind_queries.kind for kind_queries in QUEUE_TABLES)
 """Kinds of the records in queues, in the order in which records of one instant are sorted."""
 LapsedIds = Mapping[str, AbstractSet[int]]

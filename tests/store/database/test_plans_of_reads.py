@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from console.app import Console
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from tests.bench import plans
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
@@ -55,7 +55,7 @@ def record_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
 def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
     """Read every queue, and one record of each kind with its timeline and its corporation."""
     console: Console = desk.console
-    for queue in QUEUE_NAMES:
+    for queue in RECORD_QUEUE_NAMES:
         set_name(f"queue {queue}")
         console.recovery.read_queue(queue, 1_000)
         console.recovery.read_cause_groups(queue)

@@ -19,7 +19,7 @@ from console.store.access.people_views import make_view_statements
 from console.store.database.engine import Database
 from console.store.database.server import make_people_database_name
 from console.store.queues.chosen_records import SortPosition
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.store.records import history
 from tests.bench import filling, plans
 from tests.bench.plans import (
@@ -152,7 +152,7 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
         assert not [step for step in plans.find_sort_steps(found) if not step.startswith("ALL <")], (name, found)
 
 
-@pytest.mark.parametrize("name", QUEUE_NAMES)
+@pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
     """To count the records of saved views, the database reads the queue through an index up to a limit, and the
     records by their keys. It sorts no rows, whatever filters the views have."""
@@ -161,7 +161,7 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
     assert not plans.find_sort_steps(steps), steps
 
 
-@pytest.mark.parametrize("name", QUEUE_NAMES)
+@pytest.mark.parametrize("name", RECORD_QUEUE_NAMES)
 def test_counts_are_read_from_the_index_alone(mariadb_database: Database, name: str) -> None:
     """The count of a queue reads only an index, and of the rows only the oldest one. The count of the queue `error`
     also reads each row, because it must look for a later success. Only MariaDB's plan shows this."""
@@ -177,7 +177,7 @@ def test_a_later_page_by_age_enters_the_index_at_its_row(sqlite_database: Databa
     """The read of a later page of a queue sorted by age begins in the index at the last row of the page before."""
     last = SortPosition(datetime(2026, 4, 15, 3), 0, 0, 7)  # noqa: DTZ001  # without a zone, as columns store it
     bound = "state_since>?" if order == "oldest" else "state_since<?"
-    for name in QUEUE_NAMES:
+    for name in RECORD_QUEUE_NAMES:
         steps = plans.read_plan_steps(
             sqlite_database, plans.make_sorted_page_query(name, plans.INDEXED_ORDERS[order], last)
         )

@@ -148,7 +148,7 @@ def _choose_page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int
     """Return the page size for a turn: `small` in every third turn, otherwise 500. The first turn with small pages
     differs for each queue, so that in every turn some queue is tested with small pages. The soak tests use small
     pages in all turns."""
-    shift = 2 * queues.QUEUE_NAMES.index(name) + bool(lapsed)
+    shift = 2 * queues.RECORD_QUEUE_NAMES.index(name) + bool(lapsed)
     return small if (turn + shift) % 3 == 0 else 500
 
 
@@ -157,7 +157,7 @@ def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Databa
     and a server test different ones, and so do the tests with and without lapsed calls. So each queue is tested with
     each filter or sort order in some of these tests. The soak tests test all of them.
     """
-    return (turn + queues.QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
+    return (turn + queues.RECORD_QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
 
 
 @with_and_without_lapsed

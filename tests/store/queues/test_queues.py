@@ -34,7 +34,7 @@ LAPSED_IDS: queues.LapsedIds = {
 with_and_without_lapsed = pytest.mark.parametrize(
     "lapsed", [NO_LAPSED_IDS, LAPSED_IDS], ids=["", "with lapsed calls"]
 )
-each_queue = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
+each_queue = pytest.mark.parametrize("name", queues.RECORD_QUEUE_NAMES)
 WORK_STATES = ("none", "scheduled", "needs_review")
 
 
@@ -324,7 +324,7 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
     """
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
-        for name in queues.QUEUE_NAMES:
+        for name in queues.RECORD_QUEUE_NAMES:
             assert queues.count_queue_records(conn, name, NO_LAPSED_IDS)[0] == 5
             assert queues.count_queue_records(conn, name, LAPSED_IDS)[0] == 5
 

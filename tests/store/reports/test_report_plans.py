@@ -16,7 +16,7 @@ from console.domain.reports.periods import make_period_until
 from console.services.reports import report_queries
 from console.services.reports.provider_success import read_provider_success
 from console.store.database.engine import Database
-from console.store.queues.queues import QUEUE_NAMES
+from console.store.queues.queues import RECORD_QUEUE_NAMES
 from console.store.reports import provider_success, queue_ages, settlement
 from tests.bench import filling, plans
 from tests.bench.plans import Query
@@ -32,7 +32,7 @@ QUERIES_BY_INDEX: dict[str, Query] = {
     "payments of a provider": lambda conn: settlement.sum_payments(conn, "paypay", _PERIOD),
     **{
         f"ages of {name}": lambda conn, name=name: queue_ages.count_records_by_age(conn, name, {}, NOW)  # type: ignore[misc]
-        for name in QUEUE_NAMES
+        for name in RECORD_QUEUE_NAMES
     },
 }
 
