@@ -13,7 +13,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
 from console.services.tasks.cancellation import iterate_until_stopped
-from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, act_on_unchanged_record, skip_failures
 from console.store.payments import payments
 
 
@@ -79,18 +79,12 @@ class PaymentDueTasks:
             due_payments = payments.list_due_payments(
                 conn, reasons, self._context.now(), BATCH_SIZE, excluded_providers
             )
-        return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
-
-    def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:
-        """Call `act` with the payment and return 1, also if `act` fails (the failure is logged). If another process
-        has changed the payment since this process read it, return 0 without calling `act`."""
-        with self._context.database.read() as conn:
-            current_payment = payments.find(conn, payment.id)
-        if current_payment is None or current_payment.version != payment.version:
-            return 0
-        with skip_failures(f"{payment.work.reason} of payment {payment.id}", payment.work.attempt):
-            act(payment)
-        return 1
+        return sum(
+            act_on_unchanged_record(
+                self._context, payment, payments.find, act, f"{payment.work.reason} of payment {payment.id}"
+            )
+            for payment in iterate_until_stopped(due_payments)
+        )
 
     def _probe_payment(self, payment: Payment) -> Payment:
         """Probe a due payment and return it. If a fault of this program ends the probe, schedule the payment's next

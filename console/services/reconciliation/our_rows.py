@@ -32,7 +32,7 @@ from console.services.process.context import ServiceContext
 from console.services.reconciliation.apply_row import HistoryRowApplier, make_refused_row_difference
 from console.services.reconciliation.journal import ReconciliationRunJournal
 from console.services.reconciliation.sources import HistorySource
-from console.services.tasks.cancellation import iterate_until_stopped
+from console.services.tasks.cancellation import is_stopping
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
 from console.store.payments import payments
@@ -217,7 +217,7 @@ class OwnRecordComparison:
             page_position = get_instant(records[-1]), records[-1].id
             run_journal.set_position(position_prefix + _format_position(*page_position))
             run_journal.store_progress()
-            if not any(iterate_until_stopped((True,))):
+            if is_stopping():
                 yield None
                 return
 
@@ -245,7 +245,7 @@ class OwnRecordComparison:
         for payment in self._iterate_pages(
             run_journal, read_page, _get_begun_at, _parse_first_position(position, span[0])
         ):
-            if payment is None or not any(iterate_until_stopped((True,))):
+            if payment is None or is_stopping():
                 return False
             self._compare_payment_with_answer(
                 provider, run_journal, payment, _format_position(_get_begun_at(payment), payment.id)

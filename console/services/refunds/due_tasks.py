@@ -24,7 +24,7 @@ from console.services.refunds.probe import RefundProber
 from console.services.refunds.request import RefundRequestService
 from console.services.refunds.submit import RefundSubmitter
 from console.services.tasks.cancellation import iterate_until_stopped
-from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, skip_failures
+from console.services.tasks.due_tasks import BATCH_SIZE, DueTask, act_on_unchanged_record, skip_failures
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
 from console.store.payments import set_asides
@@ -173,16 +173,7 @@ class RefundDueTasks:
         return reader is not None
 
     def _run_for_refund(self, refund: Refund, act: Callable[[Refund], object]) -> int:
-        """Call `act`, the action of a due task, with the refund and return 1. If the action fails, log the failure
-        and also return 1. If another process has changed the refund since it was read, return 0 without calling
-        `act`."""
-        with self._context.database.read() as conn:
-            current_refund = refunds.find(conn, refund.id)
-        if current_refund is None or current_refund.version != refund.version:
-            return 0
-        with skip_failures(f"refund {refund.id}", refund.work.attempt):
-            act(refund)
-        return 1
+        return act_on_unchanged_record(self._context, refund, refunds.find, act, f"refund {refund.id}")
 
     def _handle_refund_or_postpone(self, refund: Refund, act: Callable[[Refund], object]) -> None:
         """Call `act` with the due refund. If `act` raises an error and has not changed the refund, postpone the

@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from console.domain.audit.actions import AuditAction
 from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.errors import ConsoleError
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.payments.records import Payment, Refund
 from console.domain.process import correlation as tracing
 from console.domain.records import CheckState, CreditCheck, Operation, Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_refetch_refusal
@@ -47,6 +48,7 @@ UNREADABLE_ROW_RULE = "row_unreadable"
 ROWS_PER_TRANSACTION = 50
 DueTask = tuple[str, Callable[[], int]]
 """A due task: its name, and the function that runs it and returns the number of handled records."""
+RecordT = TypeVar("RecordT", CreditCheck, Payment, Refund)
 _log = logging.getLogger("console.worker")
 
 
@@ -253,19 +255,9 @@ class DueTasks:
         with self._context.database.read() as conn:
             records = queues.list_due_credit_checks(conn, reason, self._context.now(), BATCH_SIZE)
         return sum(
-            self._run_action_for_credit_check(record, reason, act) for record in iterate_until_stopped(records)
+            act_on_unchanged_record(self._context, record, credit_checks.find, act, f"{reason} of {record.id}")
+            for record in iterate_until_stopped(records)
         )
-
-    def _run_action_for_credit_check(
-        self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]
-    ) -> int:
-        with self._context.database.read() as conn:
-            current_check = credit_checks.find(conn, record.id)
-        if current_check is None or current_check.version != record.version:
-            return 0
-        with skip_failures(f"{reason} of {record.id}", record.work.attempt):
-            act(record)
-        return 1
 
     def _adopt_rows_of_other_applications(self) -> int:
         """Due task: adopt rows of credit checks that another application has written. The task normalises their
@@ -408,6 +400,25 @@ def skip_failures(name: str, attempts: int = 0) -> Iterator[None]:
             _log.info("%s: %s", name, refusal.code)
         except Exception:
             _log.warning("%s failed", name, exc_info=True)
+
+
+def act_on_unchanged_record(
+    context: ServiceContext,
+    record: RecordT,
+    find: Callable[[Connection, int], RecordT | None],
+    act: Callable[[RecordT], object],
+    name: str,
+) -> int:
+    """Call `act` with the due record and return 1, also if `act` fails (the failure is logged under `name`). If
+    another process has changed the record since this process read it, return 0 without calling `act`. `find` returns
+    the stored record with an id."""
+    with context.database.read() as conn:
+        current_record = find(conn, record.id)
+    if current_record is None or current_record.version != record.version:
+        return 0
+    with skip_failures(name, record.work.attempt):
+        act(record)
+    return 1
 
 
 def open_cases_of_unreadable_rows(context: ServiceContext) -> None:
