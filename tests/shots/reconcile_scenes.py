@@ -86,7 +86,7 @@ def _show_other_runs(stage: Stage) -> None:
     context, file_store = stage.desk.console._context, stage.desk.console.reconciliation._daily_file_stores["paypay"]
     now = context.now()
     finished_run = stage.desk.console.reconciliation.views.list_runs("paypay").items[0]
-    file = file_store.list_run_files(reconciliations.RECONCILIATION_KIND, finished_run.id)[0]
+    file = file_store.list_files(reconciliations.RECONCILIATION_KIND, finished_run.id)[0]
 
     def insert_run(tx: Transaction, back: int) -> reconciliations.ReconciliationRun:
         day = now.astimezone(JST).date() - timedelta(days=back)

@@ -295,7 +295,7 @@ class PurchaseResolver:
                 tx.conn,
                 (CREDIT_CHECK_KIND, record.id),
                 record.operation_id,
-                _get_operator_name(context),
+                context.make_holder().operator,
                 proof,
                 context.now(),
             )
@@ -457,11 +457,6 @@ class PurchaseResolver:
                 self._context.spool.mark_ended(
                     record.operation_id, holds_claim=is_bought, id_at_provider=id_at_provider
                 )
-
-
-def _get_operator_name(context: ServiceContext) -> str:
-    """Return the name of the acting person."""
-    return context.make_holder().operator
 
 
 def find_number_mismatch(

@@ -23,7 +23,7 @@ from console.domain.audit.actions import AuditAction
 from console.domain.calendar_days import format_instant
 from console.domain.errors import ConsoleError
 from console.domain.evidence.timeline import EARLIEST_INSTANT, TimelineEvent, TimelinePage
-from console.domain.records import Document, EvidenceItem, Operation, Person
+from console.domain.records import Document, Operation, Person
 from console.domain.registry.facts import REGISTRY_LICENCE, REGISTRY_PUBLISHER, CorporationFacts
 from console.services.audit import refusals
 from console.services.evidence import pack_text
@@ -235,13 +235,13 @@ class _PackDraft:
                 self._add_answers(pack)
                 pack.add_file("audit.json", audit_entries.iterate_chunks())
                 self._add_documents(pack)
-                pack.add_file(_make_json_file_name("record"), [encode_json(self._collect_record_fields())])
+                pack.add_file("record.json", [encode_json(self._collect_record_fields())])
                 if self._registry_facts is not None:
                     content = self._plain_values.make_registry_fields(self._registry_facts)
-                    pack.add_file(_make_json_file_name("registry"), [encode_json(content)])
+                    pack.add_file("registry.json", [encode_json(content)])
                 for language, text in (("en", en), ("ja", ja)):
-                    pack.add_file(_make_text_file_name("timeline", language), iterate_chunks(text))
-                pack.add_file(_make_json_file_name("timeline"), iterate_chunks(event_lines))
+                    pack.add_file(f"timeline.{language}.txt", iterate_chunks(text))
+                pack.add_file("timeline.json", iterate_chunks(event_lines))
                 self._add_timeline_pdf(pack, (ja, en))
                 pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
                 pack.close_with_manifest(self._make_manifest_fields(audit_entries))
@@ -289,7 +289,7 @@ class _PackDraft:
         from console.domain.exports.tables import ExportDocument
 
         sizes = [text_file.seek(0, os.SEEK_END) for text_file in text_files]
-        name = _make_pdf_file_name("timeline")
+        name = "timeline.pdf"
         lines = [line for text_file in text_files for line in islice(_read_lines(text_file), MAX_LINES_PER_PDF + 1)]
         if len(lines) > MAX_LINES_PER_PDF:
             self._add_to_omitted_files(name, sum(sizes), "too_large", None)
@@ -328,7 +328,7 @@ class _PackDraft:
             evidence_items = (
                 evidence.find_by_operation(self._conn, id)
                 if kind == OPERATION_KIND
-                else self._read_evidence_items(kind, id)
+                else evidence.iterate_evidence(self._conn, kind, int(id))
             )
             for evidence_item in evidence_items:
                 yield (
@@ -340,9 +340,6 @@ class _PackDraft:
                     f"{folder}/notice-{notice.id:012d}.json",
                     encode_json({**subject_fields, **self._plain_values.make_record_fields(notice)}),
                 )
-
-    def _read_evidence_items(self, kind: str, id: str) -> Iterator[EvidenceItem]:
-        return evidence.iterate_evidence(self._conn, kind, int(id))
 
     def _add_documents(self, pack: PackWriter) -> None:
         unnamed_count = 0
@@ -401,18 +398,6 @@ def _find_last_change_time(related_records: RelatedRecords) -> datetime:
     records = (related_records.record, *related_records.related)
     changes = (record.changed_at for record in records if not isinstance(record, Operation))
     return max((at for at in changes if at is not None), default=EARLIEST_INSTANT)
-
-
-def _make_json_file_name(name: str) -> str:
-    return f"{name}.json"
-
-
-def _make_text_file_name(name: str, language: str) -> str:
-    return f"{name}.{language}.txt"
-
-
-def _make_pdf_file_name(name: str) -> str:
-    return f"{name}.pdf"
 
 
 def _read_lines(text: BinaryIO) -> Iterator[str]:

@@ -115,14 +115,11 @@ class DailyFileStore:
 
     def find_stored_file(self, event: PaymentEvent) -> StoredDailyFile | None:
         """Return the stored file of an announcement; None if the file was not downloaded yet."""
-        return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
+        return next(iter(self.list_files(NOTICE_KIND, event.id)), None)
 
-    def list_run_files(self, kind: str, run_id: int) -> tuple[StoredDailyFile, ...]:
-        """Return the daily files that are stored as evidence of the reconciliation run with the kind `kind` and the
-        id `run_id`. The reconciliation run reads these files."""
-        return self._list_evidence_files(kind, run_id)
-
-    def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
+    def list_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
+        """Return the daily files that are stored as evidence of the notice or reconciliation run of the kind `kind`
+        and the id `subject_id`."""
         with self._context.database.read() as conn:
             return list_evidence_files(conn, self._source, kind, subject_id)
 

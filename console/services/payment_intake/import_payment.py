@@ -111,7 +111,7 @@ class PaymentImporter:
             self._require_report(outcome, reader), asked_at, ReportSource.READ, EVIDENCE_CALL_NAME, outcome
         )
         imported_payment = self._context.write(
-            lambda tx: self._insert_payment_if_missing(tx, request, sourced_report, number, by_code=by_code)
+            lambda tx: self.insert_missing_payment(tx, request, sourced_report, number, by_code=by_code)
         )
         with suppress(ConsoleError):
             # Setting the order to paid may have changed the payment's work, so the payment is read again.
@@ -155,22 +155,15 @@ class PaymentImporter:
             raise make_outcome_error(ErrorCode.OUTCOME_UNKNOWN, detail)
         return report
 
-    def insert_missing_payment(
-        self, tx: Transaction, request: PaymentImport, sourced_report: ReportWithSource
-    ) -> Payment:
-        """Insert, in the caller's transaction, a payment that a provider's history contains and our database
-        doesn't; apply the report `sourced_report` to it, and return it. `request` has the data of the payment."""
-        return self._insert_payment_if_missing(tx, request, sourced_report, None, by_code=True)
-
     @payments.run_again_if_stale()
-    def _insert_payment_if_missing(
+    def insert_missing_payment(
         self,
         tx: Transaction,
         request: PaymentImport,
         sourced_report: ReportWithSource,
-        number: str | None,
+        number: str | None = None,
         *,
-        by_code: bool,
+        by_code: bool = True,
     ) -> Payment:
         """Insert the payment of `request` if our database has no payment with its provider and payment number. Then
         apply the provider's report `sourced_report` to the payment, even if the payment was not inserted now, and

@@ -300,7 +300,7 @@ class ReconciliationService:
             return {}
         return {
             file.day: (file.sha256, partial(file_store.read_content, file))
-            for file in file_store.list_run_files(RECONCILIATION_KIND, run.id)
+            for file in file_store.list_files(RECONCILIATION_KIND, run.id)
         }
 
     def _open_history(

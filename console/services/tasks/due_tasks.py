@@ -318,11 +318,8 @@ class DueTasks:
         Return False if another process has adopted the row, or if its adoption fails (the error is logged)."""
         results: list[bool] = []
         with skip_failures("a row written by another application"):
-            results.append(self._adopt_row_in_transaction(row))
+            results.append(self._context.write(lambda tx: self._adopt_row(tx, *row)))
         return any(results)
-
-    def _adopt_row_in_transaction(self, row: tuple[int, str, str]) -> bool:
-        return self._context.write(lambda tx: self._adopt_row(tx, *row))
 
     @credit_checks.run_again_if_stale()
     def _adopt_row(self, tx: Transaction, record_id: int, written_number: str, number_key: str) -> bool:
