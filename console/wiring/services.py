@@ -32,7 +32,7 @@ from console.services.evidence.pack_text import TimelineTextWriter
 from console.services.evidence.timeline import TimelineService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import GuardedService, ServicesByAction, map_services_by_action
-from console.services.guarded.operation import StepReporter
+from console.services.guarded.operation import StepReporter, ignore_step
 from console.services.guarded.pipeline import GuardedPipeline
 from console.services.guarded.request_ids import RequestIdService
 from console.services.lookup.record_search import Lookup
@@ -319,7 +319,7 @@ class ServiceBuilder:
 
         def refetch_credit_check(record_id: int, expected_version: int | None) -> RefetchResult:
             return self._refetch_service.refetch(
-                record_id, detail=True, pdf=True, expected_version=expected_version, progress=lambda _step: None
+                record_id, detail=True, pdf=True, expected_version=expected_version, progress=ignore_step
             )
 
         action_runner = BulkActionRunner(

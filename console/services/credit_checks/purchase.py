@@ -4,7 +4,6 @@ plans a purchase, buys, and re-fetches detail and PDF."""
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from itertools import chain
@@ -38,7 +37,9 @@ from console.services.guarded.operation import (
     ClaimedOperation,
     ClaimedRecord,
     OutcomeUnrecorded,
+    StepReporter,
     find_error_code_of_effect_call,
+    ignore_step,
 )
 from console.services.lookup.record_search import Lookup
 from console.services.process.context import ServiceContext
@@ -58,12 +59,7 @@ SHORTEST_CREDIT_CHECK_VALIDITY = timedelta(days=90)
 """Shortest time for which the provider shows a credit check. A credit check that is older and that the provider no
 longer shows counts as expired, so that it can be renewed.
 """
-StepReporter = Callable[[str], None]
 _log = logging.getLogger("console.guard")
-
-
-def _ignore_step(_step: str) -> None:
-    """Do nothing. Used as the callback for progress steps if the caller passes none."""
 
 
 class CreditCheckPurchaseService:
@@ -126,7 +122,7 @@ class CreditCheckPurchaseService:
         another code that `operation.find_error_code_of_effect_call` returns.
         """
         valid_request = self._validate_purchase_request(request)
-        report_step = progress or _ignore_step
+        report_step = progress or ignore_step
         facts = {"client": valid_request.client_id, "number": valid_request.corporation_number}
         attempt = _PurchaseAttempt(
             self._context, valid_request, self._adapter_source, self._refetch_service, report_step
@@ -153,7 +149,7 @@ class CreditCheckPurchaseService:
         most severe failure, with detail.record and (except for bad_profile) detail.failed.
         """
         return self._refetch_service.refetch(
-            record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
+            record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or ignore_step
         )
 
     # Validation

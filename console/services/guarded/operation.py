@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 StepReporter = Callable[[str], None]
+"""A function that is called with the name of each step of an operation, to show the progress to a person."""
+
+
+def ignore_step(_step: str) -> None:
+    """Do nothing: the StepReporter of a caller that doesn't show the progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from console.services.guarded.operation import (
     ClaimedRecord,
     OutcomeUnrecorded,
     find_error_code_of_effect_call,
+    ignore_step,
 )
 from console.services.payments.probe import (
     ANSWER_MISMATCH_REASONS,
@@ -109,9 +110,7 @@ class PaymentStarter:
         `find_error_code_of_effect_call`.
         """
         attempt = _StartAttempt(self._context, self._payment_providers, self._payment_prober, order_id, provider)
-        return self._start_action.perform(
-            attempt, _ignore_progress_step, facts={"order": order_id, "provider": provider[:40]}
-        )
+        return self._start_action.perform(attempt, ignore_step, facts={"order": order_id, "provider": provider[:40]})
 
 
 class _StartAttempt:
@@ -586,10 +585,6 @@ def _log_started_payment(
     if outcome.kind is OutcomeClass.SUCCEEDED:
         log_events.write_event(LogEvent.TOKEN_RECEIVED, payment=subject.id, provider=provider)
     return outcome
-
-
-def _ignore_progress_step(_step: str) -> None:
-    """Ignore a progress step, because no caller shows the progress."""
 
 
 def _require_order(conn: Connection, order_id: int) -> Order:

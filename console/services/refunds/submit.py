@@ -27,6 +27,7 @@ from console.services.guarded.operation import (
     OutcomeUnrecorded,
     StepReporter,
     find_error_code_of_effect_call,
+    ignore_step,
 )
 from console.services.payments.merchants import refuse_record_of_other_merchant
 from console.services.payments.providers import PaymentProviders
@@ -96,7 +97,7 @@ class RefundSubmitter:
             refund_id,
             is_payment_just_read=is_payment_just_read,
         )
-        return self._submit_action.perform(attempt, progress or _ignore_progress_step, subject_id=refund_id)
+        return self._submit_action.perform(attempt, progress or ignore_step, subject_id=refund_id)
 
 
 class _SubmissionAttempt:
@@ -366,7 +367,3 @@ def _compute_fingerprint(refund: Refund, key: str) -> str:
     the currency and the idempotency key."""
     text = f"v1|{refund.payment_id}|{refund.amount_minor}|{refund.currency}|{key}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _ignore_progress_step(_step: str) -> None:
-    """Do nothing: used if the caller doesn't show the progress."""

@@ -21,7 +21,7 @@ from console.services.credit_checks.readings import PDF_PART
 from console.services.credit_checks.refetch import RefetchService
 from console.services.guarded import unsent_operations
 from console.services.guarded.action import ServicesByAction, record_operation_lapse, record_reading_lapse
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, ignore_step
 from console.services.process.context import ServiceContext
 from console.services.process.failpoints import FailpointReached
 from console.services.process.failure_suppression import log_and_suppress
@@ -245,9 +245,7 @@ class DueTasks:
             return
         pdf = "pdf" in record.incomplete
         detail = bool(set(record.incomplete) - {PDF_PART}) or not pdf
-        self._refetch_service.refetch(
-            record.id, detail=detail, pdf=pdf, expected_version=None, progress=lambda _step: None
-        )
+        self._refetch_service.refetch(record.id, detail=detail, pdf=pdf, expected_version=None, progress=ignore_step)
 
     def _run_action_for_due_credit_checks(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
         """Call `act`, the action, with each due credit check whose work has the reason `reason`. A credit check that
