@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from console.domain.error_reasons import BackupProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import is_ordinary_file, make_private_file, make_private_folder
-from console.store.spool.sqlite_file import sync_folder, translate_errors
+from console.store.spool.sqlite_file import sync_file, sync_folder, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadBackupDetail
@@ -109,7 +109,7 @@ class ArchiveWriter:
         to the disk, and store its length and SHA-256 in `files`.
         """
         file = self._get_path(file_name)
-        _flush_to_disk(file)
+        sync_file(file)
         self.files[file_name] = BackupFile(file.stat().st_size, hash_file(file))
 
     def add_content(self, name: str, content: bytes) -> None:
@@ -191,7 +191,7 @@ def write_manifest(writer: ArchiveWriter, manifest: BackupManifest) -> None:
     file.write_text(
         json.dumps({"sha256": content_hash, "content": content}, ensure_ascii=False, indent=1, sort_keys=True)
     )
-    _flush_to_disk(file)
+    sync_file(file)
     for folder, _, _ in os.walk(writer.folder):
         sync_folder(Path(folder))
 
@@ -291,12 +291,6 @@ def hash_file(file: Path) -> str:
     """Return the SHA-256 (hex) of the file's content."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _flush_to_disk(file: Path) -> None:
-    """Write the file's content to the disk (fsync)."""
-    with file.open("rb+") as content:
-        os.fsync(content.fileno())
 
 
 def _require_relative_path(name: str) -> str:

@@ -1,6 +1,5 @@
 """Copies of SQLite files that are in use, and the replacement of the database file by a copy."""
 
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from console.store.database.sqlite_write_queue import WRITER_LOCK_SUFFIX
 from console.store.migrations.upgrade import OWN_VERSION_TABLE, VERSION_TABLE_META_KEY
 from console.store.schema.legacy_table import TABLE_NAME
 from console.store.spool.spool import NEWEST_SPOOL_VERSION, SPOOL_TABLES, ChainHead, Intent, SpoolEntry, SpoolState
-from console.store.spool.sqlite_file import APPLICATION_ID, sync_folder, translate_errors
+from console.store.spool.sqlite_file import APPLICATION_ID, sync_file, sync_folder, translate_errors
 
 if TYPE_CHECKING:
     from console.domain.errors.details import DatabaseLockedDetail
@@ -217,8 +216,7 @@ def replace_database_file(
             make_private_file(draft)
             shutil.copyfile(source_file, draft)
             prepare(draft)
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())
+            sync_file(draft)
             former_path = _link_former_database(database, former_file_name) if database.exists() else None
             # also if the file is gone, but not its log: SQLite would write that into the new file
             _rename_side_files(database, former_path or database.with_name(f"{former_file_name}-{draft.name[-12:]}"))

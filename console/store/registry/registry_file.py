@@ -26,7 +26,7 @@ from typing import TypeAlias
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
 from console.settings.private_files import make_private_file, make_private_folder
-from console.store.spool.sqlite_file import sync_folder
+from console.store.spool.sqlite_file import sync_file, sync_folder
 
 FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"
@@ -150,7 +150,7 @@ def put_registry_in_use(folder: Path, day: date) -> None:
     The caller holds the import lock.
     """
     built_folder = make_building_path(folder)
-    _flush_to_disk(built_folder)
+    sync_file(built_folder)
     sync_folder(built_folder.parent)
     name = f"{day:%Y%m%d}-{token_hex(4)}"
     built_folder.parent.rename(folder / name)
@@ -202,14 +202,9 @@ def _replace_current_file(folder: Path, file_name: str) -> None:
     draft.unlink(missing_ok=True)
     make_private_file(draft)
     draft.write_text(file_name, encoding="ascii")
-    _flush_to_disk(draft)
+    sync_file(draft)
     draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def read_file_version(path: str) -> FileVersion | None:

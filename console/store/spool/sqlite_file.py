@@ -298,6 +298,12 @@ def _create_private_file(path: Path) -> None:
     sync_folder(path.parent)
 
 
+def sync_file(file: Path) -> None:
+    """Write the file's content to the disk (fsync)."""
+    with file.open("rb+") as content:
+        os.fsync(content.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Sync a folder to the disk, so that a new file in it is still there after a power cut. On Windows, do
     nothing."""
