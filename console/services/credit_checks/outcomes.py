@@ -175,15 +175,16 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
     expiration date the end of that day. If the report says that the viewing period is over, the expiration is not
     later than `now`.
     """
+    valid_until = compute_valid_until(report, record)
+    if report.expired and (valid_until is None or valid_until > now):
+        # The provider's statement that the viewing period is over takes precedence over its dates.
+        valid_until = record.expired_at if record.expired_at and record.expired_at <= now else now
     column_values: dict[str, object] = {
         "company_name": report.company_name[: credit_checks.LONGEST_NAME_CHARACTERS] if report.company_name else None,
         "result": report.result,
         "purchased_at": get_start_of_day(report.purchase_date) if report.purchase_date else None,
-        "expired_at": compute_valid_until(report, record),
+        "expired_at": valid_until,
     }
-    if report.expired and (column_values["expired_at"] is None or _is_later_than(column_values["expired_at"], now)):
-        # The provider's statement that the viewing period is over takes precedence over its dates.
-        column_values["expired_at"] = record.expired_at if record.expired_at and record.expired_at <= now else now
     return {name: convert_to_column_value(value) for name, value in column_values.items() if value is not None}
 
 
@@ -213,11 +214,6 @@ def had_reported_check_expired_before(report: CheckReport, sent_at: datetime | N
     if sent_at is None or purchase_date is None or last_valid_day is None or last_valid_day <= purchase_date:
         return False
     return get_end_of_day(last_valid_day) <= sent_at
-
-
-def _is_later_than(value: object, now: datetime) -> bool:
-    """True if `value` is a stored instant (a naive UTC time) later than `now`; False for any other value."""
-    return isinstance(value, datetime) and value > now
 
 
 def convert_to_column_value(value: object) -> object:
