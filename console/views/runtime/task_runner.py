@@ -20,10 +20,12 @@ class TaskRunner(QObject, Runner):
     """Runs service calls in worker threads. Calls with the same key run one after another, other calls in parallel.
 
     Each lane has its own pool of threads, so that slow calls don't delay lists: `quick` is for reads of the database,
-    `slow` for calls that reach a provider, `long` for calls that take minutes, `documents` for pages of PDFs, each of
-    which may take up to ten seconds. The lane `files` has one thread, which reads and writes the files of the person
-    one after another. Callbacks run in the GUI thread, unless their caller was destroyed. A call runs with the
-    context variables of its caller (operator, correlation id).
+    `slow` for acting calls, `long` for calls that take minutes, `documents` for pages of PDFs, each of which may take
+    up to ten seconds. The lane `files` has one thread, which reads and writes the files of the person one after
+    another. A call that waits for its provider, up to 210 seconds, occupies a thread of `slow`, so that lane has more
+    threads than a person usually has calls: a rejection or a note doesn't wait for them. Callbacks run in the GUI
+    thread, unless their caller was destroyed. A call runs with the context variables of its caller (operator,
+    correlation id).
 
     Signals:
     - idle: no call is waiting or running any more.
@@ -39,7 +41,7 @@ class TaskRunner(QObject, Runner):
         parent: QObject | None = None,
         *,
         quick_thread_count: int = 2,
-        slow_thread_count: int = 4,
+        slow_thread_count: int = 16,
         long_thread_count: int = 2,
         documents_thread_count: int = 2,
     ) -> None:

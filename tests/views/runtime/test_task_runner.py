@@ -52,7 +52,7 @@ def answers(qapp: object) -> Answers:
 def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """While a provider doesn't answer a call, the window reacts and the program can read the database."""
     gate, beats = threading.Event(), []
-    for number in range(6):  # more than there are threads for providers
+    for number in range(6):
         runner.run(
             gate.wait,
             answers.take,
@@ -72,6 +72,19 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["row", *[True] * 6]
     assert answers.in_gui_thread
+
+
+def test_hanging_calls_stop_no_other_acting_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """While eight calls wait for their provider, a call of the same lane is executed."""
+    gate = threading.Event()
+    for _ in range(8):
+        runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, lane="slow")
+    runner.run(lambda: "rejected", answers.take, answers.take_failure, caller=answers, lane="slow")
+    try:
+        qtbot.waitUntil(lambda: answers.values == ["rejected"])
+    finally:
+        gate.set()
+    qtbot.waitUntil(runner.is_idle)
 
 
 def test_refusals_are_delivered_as_failures(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
