@@ -100,7 +100,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             (
                 "a decision closes the case that its answer opens",
                 "console/services/payments/resolve.py",
-                "cases.close_cases_by_id(tx.conn, earlier_case_ids, now)",
+                "cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - further_captures, now)",
                 "cases.close_cases(tx.conn, PAYMENT_KIND, payment_id, now)",
                 "test_a_decision_closes_no_case_that_its_own_answer_opens",
             ),
@@ -110,6 +110,13 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 '        self._open_case_if_paid_twice(tx, current_payment, row, own_text or "")\n',
                 "",
                 "test_a_second_capture_in_the_daily_file_stays_open",
+            ),
+            (
+                "a notice that one of two payments went back reverses the booked one",
+                "console/services/payments/apply_report.py",
+                "        effect = doubt_reversal(effect, sourced_report.report, sourced_report.source_kind)\n",
+                "        pass\n",
+                "test_a_reversal_that_may_be_of_the_second_payment_needs_a_person",
             ),
         )
     ),

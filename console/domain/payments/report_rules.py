@@ -262,6 +262,17 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
 
 
+def doubt_reversal(effect: ReportEffect, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
+    """Return the effect of a report about a payment of whose number the provider has reported a further payment. If
+    `effect` reverses the payment, and the report is a notice without a provider's payment id, the further payment may
+    be the reversed one: return the effect of a contradiction then. Otherwise return `effect` unchanged: a read
+    describes everything that was paid under the number.
+    """
+    is_reversal = effect.new_states[-1:] == (PaymentState.REVERSED,)
+    is_unclear = is_reversal and report_source is ReportSource.NOTICE and report.provider_payment_id is None
+    return _make_contradiction_effect(report) if is_unclear else effect
+
+
 def _is_report_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
     """True if the report has a provider's payment id and this id isn't the stored one, or no id is stored."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)

@@ -23,6 +23,7 @@ from console.domain.payments.report_rules import (
     ReportEffect,
     ReportSource,
     compute_report_effect,
+    doubt_reversal,
     ends_unknown_outcome,
     find_paid_time_problem,
 )
@@ -110,6 +111,10 @@ def apply_report(
             sourced_report.source_kind,
         ),
     )
+    if PaymentState.REVERSED in effect.new_states and order_status.list_further_capture_cases(
+        tx.conn, current_payment.id
+    ):
+        effect = doubt_reversal(effect, sourced_report.report, sourced_report.source_kind)
     if effect.booked_amount is not None:
         sourced_report = _leave_out_wrong_paid_time(context, tx, current_payment, sourced_report, now)
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.

@@ -10,11 +10,12 @@ from console.domain.payments.consistency import CONFIRMED_PAID_STATES, PAID_STAT
 from console.domain.payments.records import Order, OrderState, Payment
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.recovery.decidable import find_set_order_paid_refusal
+from console.domain.tasks.records import Alert
 from console.domain.tasks.retry_schedules import PAYMENT_PROBE_WAITS, compute_next_attempt_time
 from console.services.audit import refusals
 from console.services.payments import next_work as payment_work
 from console.services.payments import order_columns
-from console.services.payments.listed_facts import end_case_that_lacks_a_fact
+from console.services.payments.listed_facts import FACT_SEPARATOR, end_case_that_lacks_a_fact
 from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.alerts import alerts
@@ -131,6 +132,18 @@ def _apply_payment_to_order(context: ServiceContext, tx: Transaction, payment: P
         if paid_payment.work.state is WorkState.NEEDS_REVIEW:
             payment_work.close_case(context, tx, paid_payment, ORDER_NOT_SET_PAID_RULE)
     return False
+
+
+def list_further_capture_cases(conn: Connection, payment_id: int) -> tuple[Alert, ...]:
+    """Return the open and closed cases that name a further capture of the payer's money under this payment's number.
+    A further capture is no part of this payment's amount, and has no payment of its own in this database.
+    """
+    return tuple(
+        case
+        for case in alerts.find_by_subject(conn, payments.PAYMENT_KIND, payment_id)
+        if case.rule_id == WorkReason.PAID_TWICE
+        and not all(_PAYMENT_COUNT_PATTERN.fullmatch(fact) for fact in case.observed.split(FACT_SEPARATOR))
+    )
 
 
 def close_cases_of_refunded_payment(context: ServiceContext, tx: Transaction, payment_id: int) -> None:

@@ -219,11 +219,13 @@ class PaymentResolver:
     ) -> None:
         """Close the cases that people knew when they decided (`earlier_case_ids`) and the proposals, and set the
         payment's next work. A case that the same transaction has opened stays open, such as one about a second
-        payment in the provider's answer. Exception: a case about the reversal that was decided (`target`). Work that
-        sets the payment's order to paid is not replaced.
+        payment in the provider's answer. Exception: a case about the reversal that was decided (`target`). A case
+        about a further capture also stays open, because its money is no part of the decided payment. Work that sets
+        the payment's order to paid is not replaced.
         """
         context, now = self._context, self._context.now()
-        cases.close_cases_by_id(tx.conn, earlier_case_ids, now)
+        further_captures = {case.id for case in order_status.list_further_capture_cases(tx.conn, payment_id)}
+        cases.close_cases_by_id(tx.conn, set(earlier_case_ids) - further_captures, now)
         if target is PaymentState.REVERSED:
             cases.close_case(tx.conn, WorkReason.REVERSED, PAYMENT_KIND, payment_id, now)
         approvals.close_proposals(tx.conn, PAYMENT_KIND, str(payment_id), now)

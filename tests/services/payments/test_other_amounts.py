@@ -80,6 +80,38 @@ def test_a_second_payment_counts_after_a_reversal(scene: PaymentDesk) -> None:
     assert "paid_twice" in scene.list_open_rules()
 
 
+@pytest.mark.parametrize("kind", ["payment.reversed", "payment.failed"])
+def test_a_reversal_that_may_be_of_the_second_payment_needs_a_person(scene: PaymentDesk, kind: str) -> None:
+    """An order was paid by two transfers, and the bank takes one of them back. Its notice names the order alone, so
+    the booked payment isn't reversed: a person must look at which of the two went back.
+    """
+    scene.insert_order("ORD-1", 3300)
+    receive_bank_notice(scene, "A", "3300", -60)
+    receive_bank_notice(scene, "B", "3300", -40)
+    receive_bank_notice(scene, "R", "3300", -20, type=kind)
+    payment = read_bank_payment(scene)
+    assert (payment.state, payment.certainty, payment.captured_minor) == ("payment_success", "known", 3300)
+    assert (payment.work.state, payment.work.reason) == ("needs_review", "contradicted")
+    assert scene.list_open_rules() == ["paid_twice", "contradicted"]
+
+
+def test_two_people_decide_which_of_two_payments_was_reversed(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock
+) -> None:
+    """An order was paid by two transfers, and the bank's notice doesn't say which one it has taken back. Two people
+    decide that it is the booked one: the payment is reversed.
+    """
+    scene.insert_order("ORD-1", 3300)
+    for event_id, kind, seconds in (("A", "succeeded", -60), ("B", "succeeded", -40), ("R", "reversed", -20)):
+        receive_bank_notice(scene, event_id, "3300", seconds, type=f"payment.{kind}")
+    payment = read_bank_payment(scene)
+    with open_payment_desk(place, sandbox, clock, person="lead-b") as lead:
+        for desk in (scene, lead):
+            desk.payments.resolve(payment.id, "reversed", "the account statement")
+    assert read_bank_payment(scene).state == "reversed"
+    assert scene.list_open_rules() == ["paid_twice"]
+
+
 def test_a_failed_read_after_a_callback_of_another_amount_permits_no_second_code(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
