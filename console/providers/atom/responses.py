@@ -260,10 +260,11 @@ def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[Re
         own_entries = [row for row in refund_entries if _read_refund_key(row) == instruction.key]
         if not own_entries and not all(map(_read_refund_key, refund_entries)):
             raise UnusableAnswer("no_id")  # a refund without a key may be ours
-        if not own_entries and any(
+        has_key_in_other_notation = any(
             _is_own_key_in_other_notation(_read_refund_key(row), instruction) for row in refund_entries
-        ):
-            raise UnusableAnswer("other_id")
+        )
+        if has_key_in_other_notation and all(map(_has_refund_failed, own_entries)):
+            raise UnusableAnswer("other_id")  # the other entry may say that the refund was made
         if not own_entries:
             return find_code_verdict(AtomCall.REFUND_STATUS, _NO_DATA_CODE), None
         if (
@@ -419,8 +420,10 @@ def _require_only_payment(message: Fields) -> Fields:
 
 
 def _is_own_key_in_other_notation(key: str, instruction: RefundInstruction) -> bool:
-    """True if the key of a listed refund differs from ours only in small letters, full width or blanks, so that it
-    may be ours."""
+    """True if the key of a listed refund differs from ours, but only in small letters, full width or blanks, so that
+    it may be ours."""
+    if key == instruction.key:
+        return False
     return unicodedata.normalize("NFKC", key).strip().casefold() == instruction.key.casefold()
 
 

@@ -480,6 +480,16 @@ def test_attempts_on_other_orders_do_not_count() -> None:
     assert convert_verification().kind is N
 
 
+def test_an_attempt_with_our_number_in_small_letters_hides_no_success() -> None:
+    """A failed attempt doesn't decide the outcome if another attempt has our payment number in small letters: it may
+    be a success of the same payment.
+    """
+    other = make_attempt(ours={"merchTxnId": ATOM_QUESTION.merchant_payment_id.lower()})
+    outcome = convert_verification(make_attempt("OTS0600"), other)
+    assert (outcome.kind, outcome.reason) == (U, "other_id")
+    assert convert_verification(make_attempt(), other).kind is S
+
+
 WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
     "other amount": ({"amount": 499.99}, "other_amount"),
     "paise for rupees": ({"amount": 50_000}, "other_amount"),
@@ -706,6 +716,16 @@ def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
     outcome = convert_refund_list({"prodRefundId": key})
     assert (outcome.kind, outcome.reason) == (U, "other_id")
     assert convert_refund_list({"prodRefundId": key}, {}).kind is S
+
+
+@pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}"])
+def test_a_failed_refund_listed_again_in_another_notation_is_unknown(key: str) -> None:
+    """If our refund is listed as failed, and again as processed with its key in another notation, the outcome is
+    unknown: the money may have gone back.
+    """
+    outcome = convert_refund_list({"remarks": "REFUND FAILED"}, {"prodRefundId": key})
+    assert (outcome.kind, outcome.reason) == (U, "other_id")
+    assert convert_refund_list({"remarks": "REFUND PENDING"}, {"prodRefundId": key}).kind is P
 
 
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
