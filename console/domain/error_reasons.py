@@ -133,7 +133,8 @@ class EvidenceMismatchReason(Reason):
     ANSWER_ON_DESK: a desk has the provider's answer that the operation was executed. BOUGHT_BEFORE: the credit check
     with this id was bought before the purchase was sent. EXPIRED_BEFORE: the credit check with this id had expired
     before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of the corporation that no record of this
-    database has. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may
+    database has. MADE_WITHOUT_ID: AlarmBox's answer to the purchase shows the purchased credit check, but without its
+    id. NAMED_PURCHASE: AlarmBox's answer to the purchase can't be used, but names a credit check that may
     be this purchase. NO_NUMBER: the provider's answer about this id names no corporation. OTHER_ID: the provider, or
     the first of the two people, has stated another id. OTHER_NUMBER: the id belongs to another corporation.
     OLD_ANSWER: a cache returned an answer that is older than the query, so the provider's present answer isn't known.
@@ -147,6 +148,7 @@ class EvidenceMismatchReason(Reason):
     BOUGHT_BEFORE = "bought_before"
     EXPIRED_BEFORE = "expired_before"
     LISTED_PURCHASE = "listed_purchase"
+    MADE_WITHOUT_ID = "made_without_id"
     NAMED_PURCHASE = "named_purchase"
     NO_NUMBER = "no_number"
     OLD_ANSWER = "old_answer"

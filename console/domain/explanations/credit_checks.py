@@ -152,6 +152,8 @@ def _explain_unknown_check(
         reason = "why.lapsed"
     elif record.error_code in ("other_number", "bad_id", "earlier_id"):
         reason = "why.answer_does_not_fit"
+    elif record.error_code == "made_without_id":
+        reason = "why.bought_without_number"
     else:
         reason = "why.no_answer"
     return Explanation(

@@ -12,7 +12,7 @@ from console.domain.corporation_number import FIRST_ASSIGNMENT_DAY, CorporationN
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, is_valid_credit_check_id
 from console.providers.alarmbox.pdf_extraction import decode_pdf, separate_pdf_text
-from console.providers.credit_checks.provider import PdfAnswer
+from console.providers.credit_checks.provider import MADE_WITHOUT_ID_REASON, PdfAnswer
 from console.providers.http import list_pages
 from console.providers.http.response_classes import (
     LIST_STATUS_CLASSES,
@@ -35,14 +35,20 @@ from console.providers.http.transport import HttpAnswer
 T = TypeVar("T")
 _CHECK_RESULTS = frozenset({"ok", "hold", "ng"})
 _ID_IN_BODY_PATTERN = re.compile(rb"credit_check_id\W{1,12}[0-9]")
+_NONZERO_ID_PATTERN = re.compile(rb"credit_check_id\W{1,12}0*[1-9]")
 _NUMBER_PATTERN = re.compile(r"[0-9]{13}")
 _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+NO_ID_REASON, BAD_ID_REASON = "no_id", "bad_id"
+"""Reasons of an answer in which a credit check has no id, or one that can't be an id. The outcome is UNKNOWN."""
+_REASONS_WITHOUT_ID = frozenset({NO_ID_REASON, BAD_ID_REASON, UNREADABLE_REASON})
 
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
     """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success is UNKNOWN if it
-    has no id of AlarmBox, or another corporation number than `corporation_number`. A refusal is UNKNOWN if its body
-    has the id of a credit check or can't be read."""
+    has no id of AlarmBox (MADE_WITHOUT_ID_REASON if it has other contents of the credit check), or another
+    corporation number than `corporation_number`. A refusal is UNKNOWN if its body has the id of a credit check or
+    can't be read."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
@@ -60,9 +66,21 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=REFUSED_BUT_MADE_REASON)
         if outcome.kind in REFUSAL_OUTCOME_CLASSES and not _is_readable_refusal(answer.body):
             return replace(outcome, kind=OutcomeClass.UNKNOWN, reason=UNREADABLE_REASON)
+        if outcome.reason in _REASONS_WITHOUT_ID and _shows_purchase_without_id(answer, corporation_number):
+            return replace(outcome, reason=MADE_WITHOUT_ID_REASON)
         return outcome
 
     return convert_answer
+
+
+def _shows_purchase_without_id(answer: HttpAnswer, corporation_number: str) -> bool:
+    """True if an answer with status 2xx has the contents of a credit check, at any depth, but no id (0 is none). The
+    contents must not be of another corporation than `corporation_number`."""
+    if not 200 <= answer.status < 300 or _NONZERO_ID_PATTERN.search(answer.body):
+        return False
+    checks = list(filter(_has_report_contents, iterate_nested_objects(_parse_body(answer.body))))
+    numbers = {_read_corporation_number(check.get("corporation_number")) for check in checks}
+    return bool(checks) and numbers <= {None, corporation_number}
 
 
 def _is_readable_refusal(body: bytes) -> bool:
@@ -74,20 +92,20 @@ def _is_readable_refusal(body: bytes) -> bool:
 
 
 def _has_check_id(body: bytes) -> bool:
-    """True if the body of a refusal has the id of a credit check. The id is also found in damaged JSON, in UTF-16,
+    """True if the body of an answer has the id of a credit check. The id is also found in damaged JSON, in UTF-16,
     and in a field whose name has escaped characters."""
     if _ID_IN_BODY_PATTERN.search(body.replace(b"\0", b"")):
         return True
     return any(
         name == "credit_check_id" and not isinstance(value, bool) and str(value).isdecimal()
-        for name, value in iterate_nested_fields(_parse_refusal(body))
+        for name, value in iterate_nested_fields(_parse_body(body))
     )
 
 
 def _has_check_contents(body: bytes) -> bool:
     """True if the body of a refusal has the contents of a credit check at any depth: a date of a credit check, or its
     result together with the company."""
-    return any(map(_has_report_contents, iterate_nested_objects(_parse_refusal(body))))
+    return any(map(_has_report_contents, iterate_nested_objects(_parse_body(body))))
 
 
 def _has_report_contents(fields: dict[str, object]) -> bool:
@@ -97,8 +115,8 @@ def _has_report_contents(fields: dict[str, object]) -> bool:
     return any(_read_day(day) is not None for day in days) or (has_company and has_result)
 
 
-def _parse_refusal(body: bytes) -> dict[str, object]:
-    """Return the body of a refusal as a JSON object. If the body is a JSON list, return an object that contains this
+def _parse_body(body: bytes) -> dict[str, object]:
+    """Return the body of an answer as a JSON object. If the body is a JSON list, return an object that contains this
     list; for any other body, return an empty object."""
     try:
         text = separate_pdf_text(body)[0].removeprefix(codecs.BOM_UTF8).strip()
@@ -251,9 +269,9 @@ def _read_check_id(value: object) -> int:
     other value, also for True, 12345.0 and "12345".
     """
     if value is None:
-        raise UnusableAnswer("no_id")
+        raise UnusableAnswer(NO_ID_REASON)
     if not isinstance(value, int) or not is_valid_credit_check_id(value):
-        raise UnusableAnswer("bad_id")
+        raise UnusableAnswer(BAD_ID_REASON)
     return value
 
 

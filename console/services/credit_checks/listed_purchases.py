@@ -50,9 +50,10 @@ def refuse_denial_of_listed_purchase(
     sent_at: datetime | None,
     record: AnyRecord,
     store_answer: Callable[[Transaction, ListOutcome], object],
-) -> None:
+) -> bool:
     """Refuse the decision that a purchase was not made if AlarmBox's list of purchases contains a purchase that may
-    be the denied purchase. The program asks AlarmBox for the list only if AlarmBox offers such a list and
+    be the denied purchase. Return True if AlarmBox has answered with a list that doesn't contain such a purchase, and
+    False if there is no list. The program asks AlarmBox for the list only if AlarmBox offers such a list and
     `open_reader` returns a reader; if `open_reader` raises a ConsoleError, this desk can't call AlarmBox, and nothing
     is refused. `store_answer` stores the answer.
 
@@ -64,9 +65,9 @@ def refuse_denial_of_listed_purchase(
     try:
         reader = open_reader()
     except ConsoleError:
-        return  # this desk can't ask AlarmBox
+        return False  # this desk can't ask AlarmBox
     if not reader.capabilities.finds_purchases:
-        return
+        return False
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> bool:
@@ -79,6 +80,7 @@ def refuse_denial_of_listed_purchase(
             ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": EvidenceMismatchReason.LISTED_PURCHASE}
         )
     refuse_denial_of_unclear_answer(outcome.reason, record)
+    return outcome.kind is OutcomeClass.SUCCEEDED
 
 
 def compare_denied_purchases(

@@ -5,11 +5,12 @@ An answer that doesn't settle the purchase can contain the id of a credit check:
 success that can't be used, for example because the id is a text, the corporation number is another one, or the body
 is cut. That credit check may be the purchase itself, and after the decision the corporation could be bought a second
 time. AlarmBox's list of purchases would show the credit check, but AlarmBox may not offer the call for this list. A
-credit check can always be read by its id.
+credit check can always be read by its id. A success that shows the credit check without its id (`made_without_id`)
+says that the purchase was made: only AlarmBox's list can say the opposite.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from console.domain.error_reasons import EvidenceMismatchReason
@@ -18,7 +19,7 @@ from console.domain.errors.details import AnyRecord, ProviderAnswerFacts
 from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import CheckReport, EvidenceItem, is_valid_credit_check_id
-from console.providers.credit_checks.provider import CreditCheckReader
+from console.providers.credit_checks.provider import MADE_WITHOUT_ID_REASON, CreditCheckReader
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.services.credit_checks.listed_purchases import may_report_be_of_purchase_sent_at
 from console.services.credit_checks.outcomes import LATE_PURCHASE_CALL_NAME, PURCHASE_CALL_NAME
@@ -46,22 +47,32 @@ def refuse_denial_of_named_purchase(
     sent_at: datetime | None,
     record: AnyRecord,
     store_answer: Callable[[Transaction, Outcome[CheckReport]], object],
+    *,
+    is_absent_in_list: bool,
 ) -> None:
     """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it doesn't settle the
-    purchase and names a credit check that may be this purchase. Do nothing if there is no such answer, or if the
-    answer has no readable id: people then decide with their evidence. `entry` is the entry of this desk's spool about
-    the purchase; None if the spool has no such entry.
+    purchase and names a credit check that may be this purchase, or shows the purchased credit check without its id.
+    Do nothing if there is no such answer: people then decide with their evidence. `entry` is the entry of this desk's
+    spool about the purchase; None if the spool has no such entry.
+
+    An answer without the id doesn't prevent the decision if `is_absent_in_list` is True: AlarmBox's present list of
+    purchases doesn't have the purchase.
 
     The program asks AlarmBox about each named credit check that our database doesn't have, and `store_answer` stores
     the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
     another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
     decide). Raises evidence_mismatch (detail.record `record`) if a named credit check may be this purchase, if the
     answer has more than three ids, or if an id is larger than AlarmBox can be asked about; detail.reason is
-    `refused_but_made` if the answer is a refusal, otherwise `named_purchase`. Also raises the error of
+    `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit check without its id,
+    otherwise `named_purchase`. Also raises the error of
     `find_read_error_code` if AlarmBox gives no report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
-        reason_by_id = _find_named_ids(conn, operation_id, entry)
+        answers = _list_unsettling_answers(conn, operation_id, entry)
+        reason_by_id = _find_named_ids(conn, answers)
+    is_made = any(MADE_WITHOUT_ID_REASON in summary_words for _, summary_words in answers)
+    if is_made and not is_absent_in_list:
+        raise _make_named_purchase_error(record, EvidenceMismatchReason.MADE_WITHOUT_ID)
     for credit_check_id, reason in reason_by_id.items():
         if len(reason_by_id) > _MAX_NAMED_IDS or not is_valid_credit_check_id(credit_check_id):
             raise _make_named_purchase_error(record, reason)
@@ -78,16 +89,23 @@ def refuse_denial_of_named_purchase(
             raise _make_named_purchase_error(record, reason)
 
 
-def _find_named_ids(
+def _list_unsettling_answers(
     conn: Connection, operation_id: str | None, entry: SpoolEntry | None
-) -> dict[int, EvidenceMismatchReason]:
-    """Return the ids of credit checks in the answers to a purchase that don't settle it, without 0 and without the
-    ids that a record of our database has. Each id has the reason with which a denial is refused. These answers are in
-    the evidence of the operation and in the spool's `entry`."""
+) -> list[tuple[str, list[str]]]:
+    """Return the answers to a purchase that don't settle it, each as its text and the words of its summary. These
+    answers are in the evidence of the operation and in the spool's `entry`."""
     items = evidence.find_by_operation(conn, operation_id) if operation_id is not None else ()
     answers = [(item.body, item.summary.split()) for item in items if _is_unsettling_answer(item)]
     if entry is not None and entry.answer is not None and entry.answer.kind is OutcomeClass.UNKNOWN:
         answers.append((entry.answer.evidence, [entry.answer.reason]))
+    return answers
+
+
+def _find_named_ids(
+    conn: Connection, answers: Sequence[tuple[str, Sequence[str]]]
+) -> dict[int, EvidenceMismatchReason]:
+    """Return the ids of credit checks in `answers`, the answers to a purchase that don't settle it, without 0 and
+    without the ids that a record of our database has. Each id has the reason with which a denial is refused."""
     reason_by_id: dict[int, EvidenceMismatchReason] = {}
     for text, summary_words in answers:
         is_refusal = REFUSED_BUT_MADE_REASON in summary_words

@@ -104,9 +104,9 @@ class PurchaseResolver:
         in_progress while the purchase runs or another process has the lease; stale_view if the version is not
         `expected_version`, or changes during the decision; evidence_mismatch if the provider's report does not fit
         the credit check; evidence_mismatch also for the target state "error" if this desk has AlarmBox's answer that
-        the purchase was made, if AlarmBox lists a purchase that may be the denied purchase, or if AlarmBox's refusal
-        of the purchase names such a purchase; and, if the read at the provider fails, the error of
-        `make_unconfirmed_error`.
+        the purchase was made, if AlarmBox lists a purchase that may be the denied purchase, or if AlarmBox's answer
+        to the purchase names such a purchase or shows it without its id; and, if the read at the provider fails, the
+        error of `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -143,8 +143,8 @@ class PurchaseResolver:
                     raise make_undecidable_error(record)
                 entry = find_own_spool_entry(self._context, record.operation_id)
                 self._refuse_decision_against_answer(entry, record)
-                self._refuse_denial_of_listed_purchase(record)
-                self._refuse_denial_of_named_purchase(record, entry)
+                is_absent_in_list = self._refuse_denial_of_listed_purchase(record)
+                self._refuse_denial_of_named_purchase(record, entry, is_absent_in_list=is_absent_in_list)
                 result = self._decide_not_bought(record, person_proof, person.name, entry)
             self._context.failpoints.reach("after_resolve")
         return result
@@ -203,9 +203,10 @@ class PurchaseResolver:
                 raise make_stale_view_error(current_record, record.version) from None
             raise
 
-    def _refuse_denial_of_listed_purchase(self, record: CreditCheck) -> None:
+    def _refuse_denial_of_listed_purchase(self, record: CreditCheck) -> bool:
         """Refuse the decision that the credit check was not bought if AlarmBox's list of purchases contains a
-        purchase that may be that of this credit check."""
+        purchase that may be that of this credit check. Return True if AlarmBox has answered with a list without such
+        a purchase."""
         context = self._context
 
         def store_answer(tx: Transaction, outcome: ListOutcome) -> object:
@@ -213,12 +214,15 @@ class PurchaseResolver:
 
         # Nobody knows when another application sent its purchase: `created_at` is None then.
         number, sent_at = record.corporation_number, record.created_at
-        refuse_denial_of_listed_purchase(context, self._open_reader, number, sent_at, record, store_answer)
+        return refuse_denial_of_listed_purchase(context, self._open_reader, number, sent_at, record, store_answer)
 
-    def _refuse_denial_of_named_purchase(self, record: CreditCheck, entry: SpoolEntry | None) -> None:
+    def _refuse_denial_of_named_purchase(
+        self, record: CreditCheck, entry: SpoolEntry | None, *, is_absent_in_list: bool
+    ) -> None:
         """Refuse the decision that the credit check was not bought if AlarmBox's contradictory answer to the purchase
-        names a credit check that may be the result of this purchase. `entry` is the entry of this desk's spool about
-        the purchase."""
+        names a credit check that may be the result of this purchase, or shows the credit check without its id.
+        `entry` is the entry of this desk's spool about the purchase. `is_absent_in_list`: AlarmBox's list of
+        purchases doesn't have the purchase."""
         context = self._context
 
         def store_answer(tx: Transaction, outcome: Outcome[CheckReport]) -> object:
@@ -233,6 +237,7 @@ class PurchaseResolver:
             record.created_at,
             record,
             store_answer,
+            is_absent_in_list=is_absent_in_list,
         )
 
     # Bought, confirmed by a read

@@ -312,8 +312,8 @@ class OperationRecovery:
                 ErrorCode.USAGE, {"problem": UsageProblem.INVALID_OUTCOME, "allowed": ["success", "error"]}
             )
         refuse_decision_against_answer(self._context, entry, operation.id, operation)
-        self._refuse_denial_of_listed_purchase(entry, operation)
-        self._refuse_denial_of_named_purchase(entry, operation)
+        is_absent_in_list = self._refuse_denial_of_listed_purchase(entry, operation)
+        self._refuse_denial_of_named_purchase(entry, operation, is_absent_in_list=is_absent_in_list)
         return self._record_no_effect_decision(entry, operation, person_evidence, person.name)
 
     def _is_decided_as_not_made(self, entry: SpoolEntry) -> bool:
@@ -322,10 +322,11 @@ class OperationRecovery:
         with self._context.database.read() as conn:
             return not lost_operations.leave_out_decided_intents(conn, [entry.intent])
 
-    def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
+    def _refuse_denial_of_listed_purchase(self, entry: SpoolEntry, operation: Operation) -> bool:
         """Raise evidence_mismatch if AlarmBox lists a purchase that may be the lost one: people then can't decide
-        that the lost purchase was not made. AlarmBox's answer is stored as evidence of the operation. If AlarmBox
-        can't be asked or gives no answer, return normally."""
+        that the lost purchase was not made. AlarmBox's answer is stored as evidence of the operation. Return True if
+        AlarmBox has answered with a list without such a purchase, False if AlarmBox can't be asked or gives no
+        answer."""
         context, intent = self._context, entry.intent
         source = f"{CREDIT_CHECK_PROVIDER}.{outcomes.LIST_CALL_NAME}"
         operator = context.make_holder().operator
@@ -337,11 +338,16 @@ class OperationRecovery:
             )
 
         number = intent.corporation_number or ""
-        refuse_denial_of_listed_purchase(context, self._get_check_reader, number, intent.at, operation, store_answer)
+        return refuse_denial_of_listed_purchase(
+            context, self._get_check_reader, number, intent.at, operation, store_answer
+        )
 
-    def _refuse_denial_of_named_purchase(self, entry: SpoolEntry, operation: Operation) -> None:
+    def _refuse_denial_of_named_purchase(
+        self, entry: SpoolEntry, operation: Operation, *, is_absent_in_list: bool
+    ) -> None:
         """Refuse the decision that a lost purchase was not made, if AlarmBox's stored contradictory answer about the
-        purchase contains the id of a credit check that may be this purchase."""
+        purchase contains the id of a credit check that may be this purchase, or shows the credit check without its
+        id. `is_absent_in_list`: AlarmBox's list of purchases doesn't have the purchase."""
         context, intent = self._context, entry.intent
         source, subject = f"{CREDIT_CHECK_PROVIDER}.{outcomes.RESTORE_CALL_NAME}", (OPERATION_KIND, None)
         operator, number = context.make_holder().operator, intent.corporation_number or ""
@@ -360,6 +366,7 @@ class OperationRecovery:
             intent.at,
             operation,
             store_answer,
+            is_absent_in_list=is_absent_in_list,
         )
 
     def _restore_credit_check(

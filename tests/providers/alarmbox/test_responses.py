@@ -337,6 +337,47 @@ def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     assert {name: getattr(outcome.found, name) for name in read} == read
 
 
+CHECK_WITHOUT_ID = {name: value for name, value in CHECK.items() if name != "credit_check_id"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"credit_check": CHECK_WITHOUT_ID},
+        {"credit_check": CHECK_WITHOUT_ID | {"credit_check_id": None}},
+        {"credit_check": CHECK_WITHOUT_ID | {"credit_check_id": True}},
+        {"credit_check": CHECK_WITHOUT_ID | {"credit_check_id": 0}},
+        {"credit_check": CHECK_WITHOUT_ID | {"id": 12345}},
+        {"credit_check": {"purchase_date": "2026-11-20"}},
+        {"credit_checks": [CHECK_WITHOUT_ID]},
+        CHECK_WITHOUT_ID,
+        [CHECK_WITHOUT_ID],
+    ],
+)
+def test_a_purchase_answer_with_the_check_but_no_id_says_that_it_was_made(body: object) -> None:
+    """If the answer to a purchase has status 2xx and the contents of the credit check, but no usable id, the outcome
+    is unknown with a reason of its own, because AlarmBox has made the purchase.
+    """
+    outcome = buy_with_answer(json.dumps(body).encode())
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "made_without_id")
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"credit_check": CHECK_WITHOUT_ID | {"corporation_number": "1180301018771"}}, "no_id"),
+        ({"credit_check": CHECK | {"credit_check_id": "12345"}}, "bad_id"),
+        ({"credit_check": {"corporation_number": NUMBER}}, "no_id"),
+        ({"message": "accepted"}, "unreadable"),
+    ],
+)
+def test_other_answers_without_a_usable_id_say_nothing_about_the_purchase(body: object, reason: str) -> None:
+    """An answer about another corporation, with an id that can be read as text, or without the contents of a credit
+    check keeps its own reason.
+    """
+    assert buy_with_answer(json.dumps(body).encode()).reason == reason
+
+
 UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "unreadable"),
     "HTML": (b"<html>OK</html>", "unreadable"),

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
+from console.domain.explanations.credit_checks import explain_credit_check
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckReport, CheckState, CreditCheck, PurchaseRequest
 from tests.support.invented import invent_numbers
@@ -157,6 +158,52 @@ def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
     assert naming.count_charges(NUMBER) == 1
+
+
+def test_a_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
+    console: Console, naming: ContradictingVendor, place: Place, hand_clock: ManualClock
+) -> None:
+    """AlarmBox makes a purchase and answers with the credit check, but without its id. Neither of two people can deny
+    the purchase, also at a desk that can't reach AlarmBox. With the id from AlarmBox's screen it is resolved as
+    bought, and it is charged once.
+    """
+    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
+    record = buy_unknown(console)
+    assert explain_credit_check(record, hand_clock.now()).why == "why.bought_without_number"
+    naming.is_silent = True
+    with place.open_console_of_person(console, "lead-b") as other:
+        for desk in (console, other):
+            refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
+            assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
+    naming.is_silent = False
+    console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
+    assert naming.count_charges(NUMBER) == 1
+
+
+def test_a_lost_purchase_that_its_answer_shows_without_an_id_cannot_be_denied(
+    console: Console, naming: ContradictingVendor, place: Place
+) -> None:
+    """The database has lost a purchase whose answer shows the credit check without its id: people can't deny it."""
+    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
+    record = buy_unknown(console)
+    place.sql(
+        f"DELETE FROM {CHECKS_TABLE} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
+    )
+    refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
+
+
+def test_alarmboxs_list_decides_about_an_answer_without_an_id(console: Console, naming: ContradictingVendor) -> None:
+    """AlarmBox's answer shows a credit check without its id, but AlarmBox's list doesn't have the purchase: people
+    can deny it. Without an answer to the question for the list they can't.
+    """
+    naming.answer_success("made_without_id", '{"credit_check":{"purchase_date":"2026-11-20","result":"ok"}}')
+    naming.makes, naming.finds, naming.readable = False, True, False
+    record = buy_unknown(console)
+    refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
+    assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "made_without_id")
+    naming.readable = True
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
 
 
 def test_a_refusal_in_utf16_names_the_purchase_too(console: Console, naming: ContradictingVendor) -> None:
