@@ -10,6 +10,7 @@ from console.domain.clock import Clock
 from console.domain.process import correlation as tracing
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.providers.alarmbox.oauth import AlarmBoxConfig, AlarmBoxOAuth
+from console.providers.alarmbox.responses import make_evidence_text
 from console.providers.credit_checks.tokens import CredentialsRefused, TokenPair, TokenStore, TokenUnavailable
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.response_classes import AnswerConverter
@@ -88,6 +89,7 @@ class AlarmBoxRequestSender:
             convert_answer,
             headers=_make_request_headers(request, token_pair),
             secrets=(token_pair.access_token, token_pair.refresh_token, self._secret),
+            make_cut_evidence=make_evidence_text,
         )
 
 

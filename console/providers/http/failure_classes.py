@@ -12,18 +12,24 @@ class TransportFailure(Exception):
     money, `reason` a stable code. `sending_certainty`, stored as `sent`, states if the request can have reached the
     provider.
 
-    `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
-    `outcome_class`.
+    `status` is the HTTP status if the headers of an answer were received, otherwise None. `received_body` is the part
+    of the answer's body that was received. Both have no influence on `outcome_class`.
     """
 
     def __init__(
-        self, outcome_class: OutcomeClass, reason: str, sending_certainty: SendingCertainty, status: int | None = None
+        self,
+        outcome_class: OutcomeClass,
+        reason: str,
+        sending_certainty: SendingCertainty,
+        status: int | None = None,
+        received_body: bytes = b"",
     ) -> None:
         super().__init__(f"{outcome_class}: {reason} (sent: {sending_certainty})")
         self.outcome_class = outcome_class
         self.reason = reason
         self.sent = sending_certainty
         self.status = status
+        self.received_body = received_body
 
 
 class AddressNotAllowed(OSError):

@@ -3,7 +3,7 @@
 import html
 import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TypeVar
@@ -160,13 +160,18 @@ def send_once(
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
     hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
+    make_cut_evidence: Callable[[bytes], str] | None = None,
 ) -> Outcome[T]:
     """Wait for `rate_limiter`, send the request, and return the outcome into which `convert_answer` converts the
     answer. Raises no `Exception`: an error becomes an outcome.
 
-    `secrets` and the values of `hidden_fields` are removed from the evidence. After sending has begun, a call without
+    `secrets` and the values of `hidden_fields` are removed from the evidence. If the answer to a call with an effect
+    breaks off, `make_cut_evidence` makes the evidence from the received part of its body, which may name what the
+    call has made (None: no evidence). After sending has begun, a call without
     an answer is UNKNOWN, unless the transport reports that no byte was sent."""
-    outcome = _send_without_event(transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields)
+    outcome = _send_without_event(
+        transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields, make_cut_evidence
+    )
     if outcome.kind in _LOGGED_OUTCOME_CLASSES:
         log_fields = {"class": outcome.kind, "reason": outcome.reason, "status": outcome.status, "sent": outcome.sent}
         call = f"{request.method} {_RECORD_ID_PATTERN.sub('/…', request.path.partition('?')[0])}"
@@ -182,6 +187,7 @@ def _send_without_event(
     headers: Mapping[str, str],
     secrets: Iterable[str],
     hidden_fields: tuple[str, ...],
+    make_cut_evidence: Callable[[bytes], str] | None,
 ) -> Outcome[T]:
     """Wait for `rate_limiter`, send the request and return its outcome, as `send_once` does, but write no log event
     about a failure."""
@@ -198,6 +204,7 @@ def _send_without_event(
             read_timeout_seconds=request.read_timeout_seconds,
             budget_seconds=request.budget_seconds,
             max_body_bytes=request.largest_answer_bytes,
+            keeps_cut_body=request.has_effect and make_cut_evidence is not None,
         )
         outcome = convert_answer(answer)
         if _is_answer_too_old(answer, request):
@@ -206,7 +213,10 @@ def _send_without_event(
     except TransportFailure as failure:
         if failure.sent is SendingCertainty.NO:
             return make_unsent_outcome(failure.reason, has_effect=request.has_effect)
-        return Outcome(failure.outcome_class, failure.reason, failure.sent, status=failure.status)
+        evidence = ""
+        if request.has_effect and make_cut_evidence is not None and failure.received_body:
+            evidence = mask_secrets(make_cut_evidence(failure.received_body), secrets, hidden_fields)
+        return Outcome(failure.outcome_class, failure.reason, failure.sent, None, failure.status, evidence)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)

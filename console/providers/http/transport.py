@@ -33,6 +33,9 @@ __all__ = ["HttpAnswer", "HttpTransport", "TransportFailure", "classify_exceptio
 
 MEBIBYTE = 1 << 20
 _CHUNK_BYTES = 64 << 10
+_KEPT_PIECE_BYTES = 16
+"""Size of the pieces in which a body is read whose received part is kept if the answer breaks off. The library
+`urllib3` drops an incomplete piece."""
 _ANY_ZLIB_HEADER = zlib.MAX_WBITS | 32  # gzip or zlib ("deflate"), whichever the data begin with
 _COMPRESSED_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 """Values of the header `content-encoding` of a compressed body that this module decodes."""
@@ -103,19 +106,22 @@ class HttpTransport:
         budget_seconds: float,
         max_body_bytes: int = MEBIBYTE,
         may_be_interrupted: bool = True,
+        keeps_cut_body: bool = False,
     ) -> HttpAnswer:
         """Send one request and return the answer, with any HTTP status. The call takes `budget_seconds` seconds or
         slightly more at most; `read_timeout_seconds` is the longest wait for the next bytes of the answer, in
         seconds. Raises TransportFailure if no complete answer arrives. `path` may have an encoded query.
         `max_body_bytes` is the largest body in bytes, also after decompression. If the process was asked to end, no
         new request is sent, and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer
-        is returned even if it arrives late."""
+        is returned even if it arrives late. With `keeps_cut_body` the body is read in small pieces, so that the error
+        about an answer that breaks off has nearly all received bytes; without it, most of them are lost."""
         try:
             request = self._prepare_request(method, path, headers, body)
             adapter, socket_guard = self._make_adapter(self._scale.scale_seconds(budget_seconds))
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", SendingCertainty.NO) from error
         status: int | None = None
+        pieces: list[bytes] = []
         began_at = self._clock.monotonic()
         interruption_block = (
             interrupts.register_call_ending(socket_guard.interrupt) if may_be_interrupted else nullcontext()
@@ -129,10 +135,12 @@ class HttpTransport:
                 status = response.status_code
                 received_at = self._clock.monotonic()
                 with closing(response):
-                    answer = _read_answer(response, socket_guard, max_body_bytes)
+                    piece_bytes = _KEPT_PIECE_BYTES if keeps_cut_body else _CHUNK_BYTES
+                    answer = _read_answer(response, socket_guard, max_body_bytes, piece_bytes, pieces)
                 return self._add_age_facts(answer, received_at - began_at, received_at)
             except Exception as error:
-                raise _make_failure(error, socket_guard, status) from error
+                received_body = b"".join(pieces) if keeps_cut_body else b""
+                raise _make_failure(error, socket_guard, status, received_body) from error
 
     def _add_age_facts(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
         """Return the answer with the facts about its age. The headers of the answer arrived `seconds_taken` after the
@@ -183,27 +191,29 @@ class HttpTransport:
         return self._scale.scale_seconds(self._connect_timeout), self._scale.scale_seconds(read_seconds)
 
 
-def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes: int) -> HttpAnswer:
-    """Read the complete body of an answer, and return the answer with it. Raises UnknownAnswerCoding for a body in a
-    coding that isn't decoded. Raises AnswerTooLarge for a body of more than `max_body_bytes` bytes. Raises
+def _read_answer(
+    response: "Response", socket_guard: SocketGuard, max_body_bytes: int, piece_bytes: int, pieces: list[bytes]
+) -> HttpAnswer:
+    """Read the complete body of an answer, and return the answer with it. The body is read in pieces of `piece_bytes`
+    bytes, which are added to `pieces`, so that the caller has them after an error. Raises UnknownAnswerCoding for a
+    body in a coding that isn't decoded. Raises AnswerTooLarge for a body of more than `max_body_bytes` bytes. Raises
     TimeoutError if the guard shut the socket down and the answer doesn't show where its body ends (by its length or
     by chunks), because the body may be incomplete.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
     content_coding = _read_content_coding(headers)
     has_known_end = response.raw.chunked or response.raw.length_remaining is not None
-    chunks: list[bytes] = []
     digest = hashlib.sha256()
     size = 0
-    for chunk in _iterate_body(response, is_compressed=content_coding in _COMPRESSED_CODINGS):
-        size += len(chunk)
+    for piece in _iterate_body(response, piece_bytes, is_compressed=content_coding in _COMPRESSED_CODINGS):
+        size += len(piece)
         if size > max_body_bytes:
             raise AnswerTooLarge
-        digest.update(chunk)
-        chunks.append(chunk)
+        digest.update(piece)
+        pieces.append(piece)
     if socket_guard.has_shut_down_socket and not has_known_end:
         raise TimeoutError("the call was cut while the body was read")
-    return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
+    return HttpAnswer(response.status_code, headers, b"".join(pieces), digest.hexdigest())
 
 
 def _read_content_coding(headers: Mapping[str, str]) -> str:
@@ -222,15 +232,15 @@ def _read_content_coding(headers: Mapping[str, str]) -> str:
     return content_coding
 
 
-def _iterate_body(response: "Response", *, is_compressed: bool) -> Iterator[bytes]:
-    """Yield the body of an answer in pieces of limited size, decompressed if `is_compressed`. Raises
+def _iterate_body(response: "Response", piece_bytes: int, *, is_compressed: bool) -> Iterator[bytes]:
+    """Yield the body of an answer, read in pieces of `piece_bytes` bytes, decompressed if `is_compressed`. Raises
     ContentDecodingError for a compressed body that is damaged, that isn't complete or that has bytes after its end;
     the library `requests` would return the part before the fault as the complete body."""
     from requests.exceptions import ContentDecodingError
 
     # Without this header the library returns the bytes as they were sent.
     response.raw.headers.discard("content-encoding")
-    pieces = response.iter_content(_CHUNK_BYTES)
+    pieces = response.iter_content(piece_bytes)
     if not is_compressed:
         yield from pieces
         return
@@ -251,9 +261,11 @@ def _iterate_body(response: "Response", *, is_compressed: bool) -> Iterator[byte
         raise ContentDecodingError("a compressed body isn't complete")
 
 
-def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | None) -> TransportFailure:
+def _make_failure(
+    error: Exception, socket_guard: SocketGuard, status: int | None, received_body: bytes
+) -> TransportFailure:
     """Return the failure for an exception: the result of `classify_exception`, corrected by the guard's facts.
-    `status` is the HTTP status; None if no answer has begun.
+    `status` is the HTTP status; None if no answer has begun. `received_body` is the received part of the body.
 
     If no byte of the request was sent, the class is FAILED_DEFINITE and `sent` is NO; an interrupt, or a missing
     permission to send, replaces the reason. Otherwise the class is UNKNOWN for every exception, and an interrupt or
@@ -279,4 +291,4 @@ def _make_failure(error: Exception, socket_guard: SocketGuard, status: int | Non
             SendingCertainty.MAYBE if status is None else SendingCertainty.YES,
         )
         reason = cause or reason
-    return TransportFailure(outcome_class, reason, sending_certainty, status)
+    return TransportFailure(outcome_class, reason, sending_certainty, status, received_body)

@@ -22,7 +22,7 @@ from console.domain.payments.provider_messages import (
 )
 from console.domain.provider_outcome import Outcome
 from console.providers.http.rate_limiter import RateLimiter
-from console.providers.http.response_classes import AnswerConverter
+from console.providers.http.response_classes import AnswerConverter, format_storable_text
 from console.providers.http.single_request import SingleRequest, get_error_reason, make_unsent_outcome, send_once
 from console.providers.http.transport import HttpTransport
 from console.providers.payments.provider import NotFoundRule, PaymentCapabilities
@@ -117,6 +117,7 @@ class PayPayRequestSender:
             headers=headers,
             secrets=(key.secret, key.api_key),
             hidden_fields=_FIELDS_HIDDEN_IN_LOG,
+            make_cut_evidence=format_storable_text,
         )
 
     def _make_headers(self, request: SingleRequest) -> dict[str, str]:

@@ -32,6 +32,10 @@ from console.store.records import evidence
 from console.store.spool.spool import SpoolEntry
 
 _MAX_NAMED_IDS = 3
+_INCOMPLETE_ID = -1
+"""Stands for an id with which the text of an answer ends, because the answer broke off: further digits may be
+missing. AlarmBox can't be asked about it.
+"""
 _NAMED_ID_PATTERN = re.compile(r"credit_check_id\W{1,12}([0-9]{1,40})")
 _PURCHASE_ANSWER_SOURCES = frozenset(
     f"{CREDIT_CHECK_PROVIDER}.{call_name}" for call_name in (PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME)
@@ -62,10 +66,10 @@ def refuse_denial_of_named_purchase(
     the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
     another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
     decide). Raises evidence_mismatch (detail.record `record`) if a named credit check may be this purchase, if the
-    answer has more than three ids, or if an id is larger than AlarmBox can be asked about; detail.reason is
-    `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit check without its id,
-    otherwise `named_purchase`. Also raises the error of
-    `find_read_error_code` if AlarmBox gives no report; and the errors of `open_reader`.
+    answer has more than three ids, or if an id is incomplete or larger than AlarmBox can be asked about;
+    detail.reason is `refused_but_made` if the answer is a refusal, `made_without_id` if it shows the credit check
+    without its id, otherwise `named_purchase`. Also raises the error of `find_read_error_code` if AlarmBox gives no
+    report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
         answers = _list_unsettling_answers(conn, operation_id, entry)
@@ -105,13 +109,16 @@ def _find_named_ids(
     conn: Connection, answers: Sequence[tuple[str, Sequence[str]]]
 ) -> dict[int, EvidenceMismatchReason]:
     """Return the ids of credit checks in `answers`, the answers to a purchase that don't settle it, without 0 and
-    without the ids that a record of our database has. Each id has the reason with which a denial is refused."""
+    without the ids that a record of our database has. Each id has the reason with which a denial is refused. An id
+    that may be incomplete is _INCOMPLETE_ID."""
     reason_by_id: dict[int, EvidenceMismatchReason] = {}
     for text, summary_words in answers:
         is_refusal = REFUSED_BUT_MADE_REASON in summary_words
         reason = EvidenceMismatchReason.REFUSED_BUT_MADE if is_refusal else EvidenceMismatchReason.NAMED_PURCHASE
-        for digits in _NAMED_ID_PATTERN.findall(text.replace("\0", "")):  # UTF-16 has a NUL beside each letter
-            reason_by_id.setdefault(int(digits), reason)
+        searched_text = text.replace("\0", "")  # UTF-16 has a NUL beside each letter
+        for match in _NAMED_ID_PATTERN.finditer(searched_text):
+            is_whole = match.end() < len(searched_text)
+            reason_by_id.setdefault(int(match[1]) if is_whole else _INCOMPLETE_ID, reason)
     return {
         id: reason
         for id, reason in reason_by_id.items()

@@ -16,7 +16,14 @@ from console.providers.alarmbox.client import AlarmBox
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
 from tests.providers.parts import NUMBER, PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
-from tests.providers.raw_server import make_answer_script, serve_scripts
+from tests.providers.raw_server import (
+    Script,
+    make_answer_script,
+    make_bytes_script,
+    make_http_answer,
+    make_reset_script,
+    serve_scripts,
+)
 
 
 def test_a_purchase_request_has_the_documented_fields() -> None:
@@ -147,6 +154,35 @@ def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monk
     monkeypatch.setattr(HttpTransport, "send", raise_interrupt)
     with pytest.raises(stop):
         make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
+
+
+CUT_PURCHASE = make_http_answer(201, PURCHASED_ANSWER)[:-40]
+CUT_CHUNK = (
+    b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n60\r\n" + json.dumps(PURCHASED_ANSWER).encode()[:80]
+)
+
+
+@pytest.mark.parametrize("script", [make_bytes_script(CUT_PURCHASE), make_reset_script(CUT_PURCHASE),
+                                    make_bytes_script(CUT_CHUNK)])  # fmt: skip
+def test_the_received_part_of_an_answer_that_breaks_off_is_evidence(script: Script) -> None:
+    """If the answer to a purchase breaks off, the received part of its body is stored as evidence: it may have the id
+    of the purchase. The answer to a read isn't stored in part.
+    """
+    with serve_scripts(script) as server:
+        alarmbox = make_alarmbox(server.url)
+        outcome = alarmbox.buy_check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.status) == (OutcomeClass.UNKNOWN, "answer_cut", 201)
+        assert '"credit_check_id": 12345' in outcome.evidence
+        assert alarmbox.read_detail(12345).evidence == ""
+
+
+def test_secrets_in_an_answer_that_breaks_off_are_masked() -> None:
+    """A token is also masked in the received part of an answer, even if it is cut off there."""
+    answer = make_http_answer(201, b'{"credit_check_id":12345,"for":"Bearer at-1' + b" " * 99)[:-99]
+    with serve_scripts(make_bytes_script(answer)) as server:
+        evidence = make_alarmbox(server.url).buy_check(REQUEST).evidence
+    assert evidence.startswith('{"credit_check_id":12345')
+    assert "at-1" not in evidence
 
 
 def test_each_request_waits_for_its_turn() -> None:

@@ -139,9 +139,10 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
         ("bad_id", '{"credit_check":{"credit_check_id":"%s","result":"ok"}}'),
         ("other_number", '{"credit_check":{"credit_check_id":%s,"corporation_number":"1180301018771"}}'),
         ("unreadable", '{"credit_check":{"credit_check_id":%s,"purchase_da'),
+        ("answer_cut", '{"credit_check":{"credit_check_id":%s,"purch'),
         ("old_answer", '{"credit_check":{"credit_check_id":%s}}'),
     ],
-    ids=["the id as text", "another number", "a cut body", "from a cache"],
+    ids=["the id as text", "another number", "a cut body", "a lost connection", "from a cache"],
 )
 def test_a_purchase_named_by_an_unusable_success_cannot_be_denied(
     console: Console, naming: ContradictingVendor, place: Place, reason: str, body: str
@@ -214,11 +215,20 @@ def test_a_refusal_in_utf16_names_the_purchase_too(console: Console, naming: Con
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
 
 
-def test_an_id_that_alarmbox_cannot_be_asked_about(console: Console, naming: ContradictingVendor) -> None:
+@pytest.mark.parametrize(
+    ("reason", "body"),
+    [
+        ("bad_id", '{"credit_check":{"credit_check_id":2147483648}}'),
+        ("answer_cut", '{"credit_check":{"credit_check_id":7'),
+    ],
+)
+def test_an_id_that_alarmbox_cannot_be_asked_about(
+    console: Console, naming: ContradictingVendor, reason: str, body: str
+) -> None:
     """An answer has an id that no record can have. If it is 0, it names nothing, and people can deny the purchase. If
-    it is larger than the column, they can't, and nothing is asked.
+    it is larger than the column, or cut off at the end of the answer, they can't, and nothing is asked.
     """
-    naming.answer_success("bad_id", '{"credit_check":{"credit_check_id":2147483648}}')
+    naming.answer_success(reason, body)
     record = buy_unknown(console)
     naming.asked.clear()
     refused = call_for_refusal(lambda: deny_purchase(console, "credit-check", record.id))
