@@ -132,6 +132,44 @@ def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
     assert (told["differ"], told["skipped"]) == ([], 0)
 
 
+@pytest.mark.parametrize(
+    ("call", "outcome", "reason"),
+    [
+        ("purchase", "UNKNOWN", "answer_cut"),
+        ("purchase", "UNKNOWN", "old_answer"),
+        ("purchase", "UNKNOWN", "earlier_id"),
+        ("detail", "UNKNOWN", "other_number"),
+        ("detail", "AUTH", "authorise_again"),
+    ],
+)
+def test_an_outcome_that_the_stored_body_does_not_decide_is_skipped(
+    call: str, outcome: str, reason: str, tmp_path: Path
+) -> None:
+    """A replay skips an answer that broke off, came from a cache, or was decided by our record or by an answer about
+    tokens. It doesn't report that this version decides otherwise.
+    """
+    source = PACKS / "bought.zip"
+    with zipfile.ZipFile(source) as pack:
+        events = json.loads(pack.read("timeline.json"))
+    for event in events:
+        if event["facts"].get("from") == f"alarmbox.{call}":
+            event["facts"].update(outcome=outcome, reason=reason)
+    write_changed_pack(source, tmp_path / "changed.zip", "timeline.json", json.dumps(events))
+    told = replay_pack(tmp_path / "changed.zip", tmp_path)
+    assert (told["differ"], told["skipped"], told["answers"]) == ([], 1, 2)
+
+
+def test_an_answer_whose_bytes_were_replaced_is_skipped(tmp_path: Path) -> None:
+    """A replay skips an answer that wasn't UTF-8: the stored text has other characters in place of its bytes."""
+    source, part = PACKS / "bought.zip", "answers/credit-check-1/000000000001.json"
+    with zipfile.ZipFile(source) as pack:
+        answer = json.loads(pack.read(part))
+    answer["body"] = answer["body"].replace("2", "\ufffd", 1)
+    write_changed_pack(source, tmp_path / "changed.zip", part, json.dumps(answer))
+    told = replay_pack(tmp_path / "changed.zip", tmp_path)
+    assert (told["differ"], told["skipped"]) == ([], 1)
+
+
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
 def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
     """A replay of the stored packs of earlier versions reports no different decision. If this test fails, a decision

@@ -2,6 +2,7 @@
 program recorded for it."""
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -12,6 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
+from console.domain.process.interrupts import INTERRUPT_REASON
+from console.domain.provider_outcome import OutcomeClass
+from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 from console.store.documents.storage_protocol import LARGEST_BYTES
@@ -35,7 +40,26 @@ _MOST_EVENTS, _LONGEST_OPERATION_ID_CHARACTERS = 200_000, 64
 but compressed pack could need gigabytes.
 """
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
-_ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body")
+_ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
+_REASONS_OUTSIDE_BODY = frozenset(
+    {
+        "answer_cut",
+        "answer_too_large",
+        "budget_spent",
+        "connection_broken",
+        "read_timeout",
+        "tls_broken",
+        "unclassified",
+        INTERRUPT_REASON,
+        OLD_ANSWER_REASON,
+        "earlier_id",
+    }
+)
+"""Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
+from a cache (the program doesn't store the headers), or the record here decided about it.
+"""
+_OTHER_NUMBER_REASON, _READS_OF_CHECKS = "other_number", ("detail", "pdf")
+_UNREADABLE_REASON = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +89,9 @@ class RecordedCall:
     it. `related` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome` and
     `reason` are the decision that the program recorded for the answer. `status` is the HTTP status of the answer,
     None if no answer came; `headers` are its headers. `body` is the content of the answer, None if only a part of the
-    content was stored or if its PDF is not in the pack. If the answer has a PDF, `body` has a note instead of the PDF
-    `pdf` (see `read_body`). `operation_id` is None if the call belongs to no operation.
+    content was stored, if something else than the content decided the outcome, or if its PDF is not in the pack. If
+    the answer has a PDF, `body` has a note instead of the PDF `pdf` (see `read_body`). `operation_id` is None if the
+    call belongs to no operation.
     """
 
     evidence: int
@@ -180,6 +205,10 @@ def _make_recorded_call(
     status_match = _HTTP_STATUS_PATTERN.match(str(answer["summary"]))
     headers, body, pdf = _parse_stored_answer(str(answer["body"] or ""), pack_path, pdf_infos)
     facts = timeline_event["facts"]
+    outcome, reason = str(facts.get("outcome")), str(facts.get("reason"))
+    status = int(status_match[1]) if status_match else None
+    if not _is_decided_by_body(provider, call, (outcome, reason, status), body) or _has_lost_bytes(body, answer):
+        body = None
     return RecordedCall(
         evidence=int(answer["id"]),
         at=_require_instant(str(answer["at"])),
@@ -188,13 +217,34 @@ def _make_recorded_call(
         call=call,
         record=record_fields,
         related=all_records,
-        outcome=str(facts.get("outcome")),
-        reason=str(facts.get("reason")),
-        status=int(status_match[1]) if status_match else None,
+        outcome=outcome,
+        reason=reason,
+        status=status,
         headers=headers,
         body=body,
         pdf=pdf,
     )
+
+
+def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int | None], body: bytes | None) -> bool:
+    """True if the stored body of an answer decided its outcome, so that a replay of the body must have the same
+    outcome. `decision` is the recorded outcome with its reason and the HTTP status."""
+    outcome, reason, status = decision
+    if reason in _REASONS_OUTSIDE_BODY:
+        return False
+    if provider == CREDIT_CHECK_PROVIDER and reason == _OTHER_NUMBER_REASON and call in _READS_OF_CHECKS:
+        return False  # the adapter doesn't know the number of the record
+    if provider == CREDIT_CHECK_PROVIDER and outcome == OutcomeClass.AUTH and reason != f"http_{status}":
+        return False  # the answer to a request for tokens decided
+    is_success = status is not None and 200 <= status < 300
+    return bool(body) or is_success or reason != _UNREADABLE_REASON  # in a coding that isn't decoded: not stored
+
+
+def _has_lost_bytes(body: bytes | None, answer: Mapping[str, Any]) -> bool:
+    """True if the body had bytes that are no UTF-8: they were replaced when the body was stored. `answer` is the
+    stored answer with the hash of the received body."""
+    is_replaced = body is not None and "\ufffd".encode() in body
+    return is_replaced and hashlib.sha256(body or b"").hexdigest() != answer["sha256"]
 
 
 def _require_instant(text: str) -> str:
