@@ -79,8 +79,8 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             (
                 "the right amount hides it",
                 "console/domain/payments/report_rules.py",
-                "if has_other_failed_amount or _may_be_second_payment(payment, report, report_source):",
-                "if has_other_failed_amount:",
+                "is_failure_unclear or _may_be_second_payment(payment, report, report_source):",
+                "is_failure_unclear:",
                 "test_a_wrong_and_a_right_transfer_leave_a_case",
             ),
             (

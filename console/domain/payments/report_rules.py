@@ -28,6 +28,10 @@ requested one.
 """
 
 
+REVERSAL_NOTICE_TYPE = "payment.reversed"
+"""Type of a signed notice which says that paid money went back."""
+
+
 class PaidTimeProblem(StrEnum):
     """The reason for which the time of payment in a provider's report can't be right: it lies in the future
     (IN_FUTURE), before this program began the payment (BEFORE_BEGIN), or longer ago than LONGEST_TIME_SINCE_PAID
@@ -158,7 +162,8 @@ def _compute_success_effect(
     )
     has_newer_failure = not is_newer and payment.state is PaymentState.PAYMENT_FAILED
     has_other_failed_amount = has_newer_failure and payment.provider_minor not in (None, report.amount.minor)
-    if has_other_failed_amount or _may_be_second_payment(payment, report, report_source):
+    is_failure_unclear = has_newer_failure and _may_be_failed_attempt(payment.provider_state, report_source)
+    if has_other_failed_amount or is_failure_unclear or _may_be_second_payment(payment, report, report_source):
         case_rule, observed = WorkReason.CONTRADICTED, _format_stored_state_and_amount(payment)
     elif has_newer_failure:  # so the payment was reversed
         path, case_rule, observed = (
@@ -258,8 +263,17 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
         return ReportEffect(is_newest=False)  # a later read shows the state of this payment
     if report.amount not in (None, make_stored_money(payment.captured_minor, payment.currency)):
         return _make_contradiction_effect(report)  # perhaps a part of it: nobody knows what stays at the shop
+    if _may_be_failed_attempt(report.provider_state, report_source):
+        return _make_contradiction_effect(report)
     path = find_payment_path(payment.state, PaymentState.REVERSED)
     return ReportEffect(path, case_rule=WorkReason.REVERSED, case_observed=report.provider_state)
+
+
+def _may_be_failed_attempt(provider_state: str | None, report_source: ReportSource) -> bool:
+    """True if a report of a failure, with the provider's word for the state, may be about a further attempt to pay
+    that failed after the payment had been paid. A signed notice is about one attempt and has no id of it, so only
+    REVERSAL_NOTICE_TYPE says that paid money went back. A read describes everything that the provider has."""
+    return report_source is ReportSource.NOTICE and provider_state != REVERSAL_NOTICE_TYPE
 
 
 def doubt_reversal(effect: ReportEffect, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
@@ -308,7 +322,8 @@ def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True)
 
 
 def _format_stored_state_and_amount(payment: Payment) -> str:
-    return f"{payment.provider_state} {payment.provider_minor} {payment.currency}"
+    amount = "" if payment.provider_minor is None else f"{payment.provider_minor} {payment.currency}"
+    return f"{payment.provider_state or ''} {amount}".strip()
 
 
 def _format_reported_state_and_amount(report: PaymentReport) -> str:

@@ -14,6 +14,7 @@ from console.domain.payments.consistency import ENDED_UNPAID_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport
 from console.domain.payments.records import Payment
 from console.domain.payments.report_rules import (
+    REVERSAL_NOTICE_TYPE,
     ReportEffect,
     ReportSource,
     compute_report_effect,
@@ -274,11 +275,13 @@ def test_a_repeated_success_books_no_second_amount(state: P, way: ReportSource, 
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: ReportSource) -> None:
     """A report of failure sets a waiting payment to failed and a paid one to reversed; a callback doesn't reverse a
-    paid payment. An ended payment keeps its state."""
+    paid payment, and a notice only if it says that the money went back. An ended payment keeps its state."""
     news = read_report_effect(state, way, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is P.PAYMENT_FAILED
         assert (news.case_rule, news.is_newest) == (None, True)
+    elif state in PAID_STATES and way is ReportSource.NOTICE:
+        assert (news.new_states, news.case_rule, news.is_newest) == ((), "contradicted", True)
     elif state in PAID_STATES and way is not ReportSource.CALLBACK:
         first = {P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED), P.SIGNATURE_VERIFIED: (P.COMPLETED,)}.get(
             state, ()
@@ -287,6 +290,18 @@ def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: Repo
         assert news.case_observed == "payment_failed@1"
     else:
         assert (news.new_states, news.case_rule, news.is_newest) == ((), None, state not in PAID_STATES)
+
+
+@pytest.mark.parametrize(("word", "path"), [(REVERSAL_NOTICE_TYPE, (P.REVERSED,)), ("payment.failed", ()),
+                                            ("payment.cancelled", ())])  # fmt: skip
+def test_only_a_notice_of_a_reversal_reverses_a_paid_payment(word: str, path: tuple[P, ...]) -> None:
+    """A notice that an attempt failed or was cancelled may be about a further attempt of the payer. So it opens a
+    case, and only a notice that the money went back reverses the payment.
+    """
+    paid = replace(STARTED_PAYMENT, state=P.PAYMENT_SUCCESS, captured_minor=3300, provider_payment_id="e1")
+    report, at, way = make_fact(P.PAYMENT_FAILED, 1, ReportSource.NOTICE)
+    news = compute_report_effect(paid, replace(report, provider_state=word, provider_payment_id=None), at, way)
+    assert (news.new_states, news.case_rule) == (path, "reversed" if path else "contradicted")
 
 
 def test_the_failure_of_another_attempt_leaves_a_paid_payment_unchanged() -> None:
@@ -359,11 +374,19 @@ def test_a_report_older_than_the_last_one_has_no_effect(state: PaymentState, tol
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: ReportSource) -> None:
     """An old report of success is booked if no amount was booked yet. If a later failure of the payment is known, the
-    payment becomes reversed."""
+    payment becomes reversed. After a notice of a failure that may be about another attempt, a case is opened instead.
+    """
     old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
     news = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
-    if state is P.PAYMENT_FAILED:
+    if state is P.PAYMENT_FAILED and way is ReportSource.NOTICE:
+        assert (news.new_states[-1], news.case_rule) == (P.PAYMENT_SUCCESS, "contradicted")
+        assert (news.case_observed, news.booked_amount) == ("FAILED", Money(3300, "JPY"))
+        reversed_before = read_report_effect(
+            state, way, P.PAYMENT_SUCCESS, **old | {"provider_state": REVERSAL_NOTICE_TYPE}
+        )
+        assert (reversed_before.new_states[-1], reversed_before.case_rule) == (P.REVERSED, "reversed")
+    elif state is P.PAYMENT_FAILED:
         assert (news.new_states[-1], news.case_rule, news.case_observed) == (P.REVERSED, "reversed", "FAILED")
         assert news.booked_amount == Money(3300, "JPY")
         assert P.SIGNATURE_VERIFIED not in news.new_states or P.COMPLETED in news.new_states
