@@ -166,9 +166,9 @@ def send_once(
     answer. Raises no `Exception`: an error becomes an outcome.
 
     `secrets` and the values of `hidden_fields` are removed from the evidence. If the answer to a call with an effect
-    breaks off, `make_cut_evidence` makes the evidence from the received part of its body, which may name what the
-    call has made (None: no evidence). After sending has begun, a call without
-    an answer is UNKNOWN, unless the transport reports that no byte was sent."""
+    breaks off, or an error in this program keeps it from being read, `make_cut_evidence` makes the evidence from the
+    received part of its body, which may name what the call has made (None: no evidence). After sending has begun, a
+    call without an answer is UNKNOWN, unless the transport reports that no byte was sent."""
     outcome = _send_without_event(
         transport, rate_limiter, request, convert_answer, headers, secrets, hidden_fields, make_cut_evidence
     )
@@ -195,6 +195,8 @@ def _send_without_event(
         rate_limiter.wait_for_start()
     except Exception as error:
         return make_unsent_outcome(get_error_reason(error), has_effect=request.has_effect)
+    make_cut_evidence = make_cut_evidence if request.has_effect else None
+    answer: HttpAnswer | None = None
     try:
         answer = transport.send(
             request.method,
@@ -204,7 +206,7 @@ def _send_without_event(
             read_timeout_seconds=request.read_timeout_seconds,
             budget_seconds=request.budget_seconds,
             max_body_bytes=request.largest_answer_bytes,
-            keeps_cut_body=request.has_effect and make_cut_evidence is not None,
+            keeps_cut_body=make_cut_evidence is not None,
         )
         outcome = convert_answer(answer)
         if _is_answer_too_old(answer, request):
@@ -213,13 +215,31 @@ def _send_without_event(
     except TransportFailure as failure:
         if failure.sent is SendingCertainty.NO:
             return make_unsent_outcome(failure.reason, has_effect=request.has_effect)
-        evidence = ""
-        if request.has_effect and make_cut_evidence is not None and failure.received_body:
-            evidence = mask_secrets(make_cut_evidence(failure.received_body), secrets, hidden_fields)
+        evidence = _make_evidence_of_failure(failure.received_body, make_cut_evidence, secrets, hidden_fields)
         return Outcome(failure.outcome_class, failure.reason, failure.sent, None, failure.status, evidence)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
-        return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE)
+        body = b"" if answer is None else answer.body
+        evidence = _make_evidence_of_failure(body, make_cut_evidence, secrets, hidden_fields)
+        return Outcome(OutcomeClass.UNKNOWN, "internal_error", SendingCertainty.MAYBE, evidence=evidence)
+
+
+def _make_evidence_of_failure(
+    received_body: bytes,
+    make_cut_evidence: Callable[[bytes], str] | None,
+    secrets: Iterable[str],
+    hidden_fields: tuple[str, ...],
+) -> str:
+    """Return the evidence text of an answer that broke off or that this program could not read; empty if nothing was
+    received, or if `make_cut_evidence` is None. Raises no `Exception`: without the evidence the outcome still counts.
+    """
+    if make_cut_evidence is None or not received_body:
+        return ""
+    try:
+        return mask_secrets(make_cut_evidence(received_body), secrets, hidden_fields)
+    except Exception as error:
+        _log.error("a received part could not be stored: %s", type(error).__name__)
+        return ""
 
 
 def _is_answer_too_old(answer: HttpAnswer, request: SingleRequest) -> bool:

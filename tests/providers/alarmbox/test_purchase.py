@@ -11,6 +11,7 @@ import pytest
 import console
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.domain.records import PurchaseRequest
+from console.providers.alarmbox import authorized_requests
 from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
@@ -125,7 +126,23 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
         assert outcome.sent is not SendingCertainty.NO
+        assert '"credit_check_id": 12345' in outcome.evidence
         assert len(server.requests) == 1
+
+
+@pytest.mark.expects_log("a part that can't be stored must be in the log")
+def test_a_bug_in_the_evidence_of_a_cut_answer_leaves_the_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the received part of an answer can't be made into evidence, the outcome has none; no exception leaves the
+    adapter.
+    """
+
+    def raise_error(_: bytes) -> str:
+        raise RuntimeError("x")
+
+    monkeypatch.setattr(authorized_requests, "make_evidence_text", raise_error)
+    with serve_scripts(make_bytes_script(CUT_PURCHASE)) as server:
+        outcome = make_alarmbox(server.url).buy_check(REQUEST)
+    assert (outcome.kind, outcome.reason, outcome.evidence) == (OutcomeClass.UNKNOWN, "answer_cut", "")
 
 
 @pytest.mark.expects_log("a bug in the transport must be in the log")
