@@ -52,7 +52,7 @@ def _build_export_json(export: WrittenExport, _: Translate) -> JsonObject:
 
 
 def _format_export_lines(export: WrittenExport, translator: Translator) -> Lines:
-    return (translator("export.written", rows=export.rows, file=export.file),)
+    return (translator("export.written", rows=export.rows, file=export.file), *export.notes)
 
 
 EXPORT_COMMANDS: Mapping[str, Command] = {

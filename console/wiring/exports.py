@@ -17,6 +17,7 @@ from console.wording.exports.records import make_record_columns
 from console.wording.exports.reports import REPORT_TABLES
 from console.wording.exports.titles import format_export_description_lines, format_list_title
 from console.wording.records import get_record_kind
+from console.wording.search import format_company_notes, format_search_notes
 from console.wording.sentences.text_context import TextContext
 
 if TYPE_CHECKING:
@@ -98,13 +99,12 @@ def make_export_table(
     doesn't exist.
     """
     export_list = _EXPORT_LIST_MAKER_BY_NAME[request.name](services, request, context)
-    title = format_list_title(request, context)
+    title, notes = format_list_title(request, context), tuple(export_list.note.splitlines())
 
     def make_about_lines(row_count: int) -> tuple[str, ...]:
-        lines = format_export_description_lines(request, row_count, title, person, context, registry_date)
-        return (*lines, *export_list.note.splitlines())
+        return (*format_export_description_lines(request, row_count, title, person, context, registry_date), *notes)
 
-    return ExportTable(title, export_list.columns, export_list.read_pages, make_about_lines)
+    return ExportTable(title, export_list.columns, export_list.read_pages, make_about_lines, notes)
 
 
 def _make_queue_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
@@ -174,17 +174,20 @@ def _make_lookup_list(services: ExportReadServices, request: ExportRequest, cont
 
 
 def _make_search_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> RowPages:
-        yield tuple(services.lookup.search(request.subject, _MAX_SEARCH_RESULTS).records)
-
-    return _ExportList(make_record_columns(context, lambda record: record), read_pages)
+    """Return the list of the records that a search finds. This function and `_make_companies_list` search before they
+    return, because the note says which matches are missing and which conditions aren't used.
+    """
+    result = services.lookup.search(request.subject, _MAX_SEARCH_RESULTS)
+    note = "\n".join(format_search_notes(result, context.translate))
+    return _ExportList(
+        make_record_columns(context, lambda record: record), lambda: iter((tuple(result.records),)), note
+    )
 
 
 def _make_companies_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    def read_pages() -> RowPages:
-        yield services.registry.find(request.subject, request.part or None, _MAX_SEARCH_RESULTS).items
-
-    return _ExportList(lists.make_company_columns(context), read_pages)
+    matches = services.registry.find(request.subject, request.part or None, _MAX_SEARCH_RESULTS)
+    note = "\n".join(format_company_notes(matches, context.translate))
+    return _ExportList(lists.make_company_columns(context), lambda: iter((matches.items,)), note)
 
 
 def _make_approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:

@@ -1,9 +1,10 @@
 """Sentences about a search: its invalid words, and the records that are missing in its results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from console.domain.lookup.query import LONGEST_SEARCH_CHARACTERS, SearchProblem
-from console.domain.lookup.results import FoundRecords
+from console.domain.lookup.results import FoundRecords, SearchResult
+from console.domain.registry.corporations import RegistryMatches
 from console.wording.sentences import catalogue as wording
 
 
@@ -21,3 +22,27 @@ def format_missing_records_note(group: FoundRecords, translate: Callable[..., st
     if group.is_partial:
         notes.append(translate("search.partial"))
     return wording.join_sentences(notes)
+
+
+def format_search_notes(result: SearchResult, translate: Callable[..., str]) -> Iterator[str]:
+    """Yield the sentences about the found records of a search: which words of the text weren't used as conditions,
+    and which kinds of records lack matches."""
+    for problem in result.query.problems:
+        yield format_search_problem(problem, translate)
+    for kind, group in result.groups.items():
+        note = format_missing_records_note(group, translate)
+        if note:
+            yield translate("export.note.of_kind", kind=translate(f"search.group.{kind}"), note=note)
+
+
+def format_company_notes(matches: RegistryMatches, translate: Callable[..., str]) -> Iterator[str]:
+    """Yield the sentences about the companies that a search has found: that the desk has no registry, that they match
+    another spelling, that there are more, or that the text is too short."""
+    if matches.registry_date is None:
+        yield translate("corporation.absent")
+    if matches.other_spelling:
+        yield translate("corporation.other_spelling", text=matches.other_spelling)
+    if matches.has_more:
+        yield translate("corporation.found_first", n=len(matches.items))
+    if matches.is_one_character:
+        yield translate("corporation.none_found.one_character")

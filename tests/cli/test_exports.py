@@ -19,7 +19,7 @@ def test_a_list_is_exported_and_audited(terminal: Terminal, tmp_path: Path) -> N
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     sheet, text = tmp_path / "a.xlsx", tmp_path / "a.csv"
     written = terminal.json("export", "lookup", NUMBER, "--to", str(sheet)).data
-    assert written == {"file": str(sheet), "rows": 1, "bytes": sheet.stat().st_size}
+    assert written == {"file": str(sheet), "rows": 1, "bytes": sheet.stat().st_size, "notes": []}
     told = terminal("export", "lookup", NUMBER, "--part", "checks", "--to", str(text), LANGUAGE="ja").out.decode()
     assert told == f"1 件を {text} に出力しました。\n"
     titles, row = openpyxl.load_workbook(sheet).worksheets[0].values
@@ -28,6 +28,14 @@ def test_a_list_is_exported_and_audited(terminal: Terminal, tmp_path: Path) -> N
     assert (found["種類"], found["法人番号"], found["状態"]) == ("与信チェック", "1 1803 0101 8771", "購入済")
     listed = terminal("audit", "list", LANGUAGE="ja").out.decode()
     assert listed.count("法人番号の照会を出力しました（1 件）。") == 2
+
+
+def test_an_exported_search_names_its_unused_conditions(terminal: Terminal, tmp_path: Path) -> None:
+    """The answer of `export search` has a sentence about each word that is no valid condition, in JSON and text."""
+    words = ("export", "search", "client:1 amount:abc", "--to")
+    problem = "“amount:abc” has no known value. This condition is not used."
+    assert terminal.json(*words, str(tmp_path / "a.csv"), LANGUAGE="en").data["notes"] == [problem]
+    assert problem in terminal(*words, str(tmp_path / "b.csv"), LANGUAGE="en").out.decode().splitlines()
 
 
 def test_a_refused_export_writes_no_file(terminal: Terminal, tmp_path: Path) -> None:

@@ -97,23 +97,27 @@ class ExportRequest:
 class ExportTable:
     """A list that is written to a file: its title, its columns, and a function that reads its rows page by page.
     `make_about_lines` returns, for the number of written rows, the lines in the file that state its contents, the
-    person who exported it, and the time of the export.
+    person who exported it, and the time of the export. `notes` are the sentences about the rows and figures, such as
+    that more records match.
     """
 
     title: str
     columns: Sequence[ExportColumn]
     read_pages: Callable[[], Iterator[Sequence[Any]]]
     make_about_lines: Callable[[int], Sequence[str]] = lambda _row_count: ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenExport:
-    """A written export: the absolute path of the file, the number of its data rows (without title rows), and its
-    size in bytes."""
+    """A written export: the absolute path of the file, the number of its data rows (without title rows), its size in
+    bytes, and the sentences about its rows and figures, such as that more records match. A CSV file doesn't contain
+    these sentences."""
 
     file: str
     rows: int
     bytes: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

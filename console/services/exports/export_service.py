@@ -85,7 +85,7 @@ class ExportService:
             kind=_EXPORT_AUDIT_SUBJECT_KIND,
         )
         publish_with_audit_entry(self._context, draft, record_entry)
-        return WrittenExport(str(draft.final_path), rows.count, size)
+        return WrittenExport(str(draft.final_path), rows.count, size, table.notes)
 
 
 class _CountedRows:

@@ -202,6 +202,31 @@ def read_report(desk: SampleDesk, folder: Path, name: str) -> list[dict[str, Any
     return [dict(zip(map(str, titles), row, strict=True)) for row in rows]
 
 
+def test_an_exported_search_says_what_it_lacks(
+    desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exported search names the words of the text that it doesn't use as conditions, and the kinds of records of
+    which more records match, on the last sheet of a workbook and in the answer, because a CSV file has no such sheet.
+    Companies that a desk without a registry can't find are named, too.
+    """
+    monkeypatch.setattr("console.wiring.exports._MAX_SEARCH_RESULTS", 1)
+    text = "provider:paypay amount:abc"
+    cut = (
+        "“amount:abc” has no known value. This condition is not used.",
+        "Payments: 1 record shown. There are more.",
+    )
+    sheet, csv_file = tmp_path / "found.xlsx", tmp_path / "found.csv"
+    for file in (sheet, csv_file):
+        notes = desk.console.exports.write(ExportRequest(ListName.SEARCH, text), file, "en").notes
+        assert notes[:2] == cut
+    about = [line for (line,) in openpyxl.load_workbook(sheet).worksheets[-1].values]
+    assert set(cut) <= set(about)
+    whole = desk.console.exports.write(ExportRequest(ListName.SEARCH, "client:99999"), tmp_path / "none.csv", "en")
+    assert (whole.rows, whole.notes) == (0, ())
+    companies = desk.console.exports.write(ExportRequest(ListName.COMPANIES, "Sora"), tmp_path / "c.csv", "en")
+    assert [note.partition(".")[0] for note in companies.notes] == ["There is no corporation registry on this desk"]
+
+
 def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path) -> None:
     """The export of a bulk run names each record with its corporation and amount. Refused rows have the reason in
     words; the part `not_done` leaves out the executed rows.
