@@ -19,7 +19,7 @@ _JSON_LIST_NAME_BY_RECORD_KIND = {
 
 def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
     """Return the result of a search as JSON. `more` names the lists that don't contain all matches (`items`: the
-    corporations), `partial` those for which only the newest records were searched. `exact` is the record whose id was
+    corporations), `partial` those for which not all records were searched. `exact` is the record whose id was
     searched for.
     """
     cut_record_lists = [

@@ -17,8 +17,8 @@ SearchSubject: TypeAlias = tuple[str, int | str]
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
     """The found records of one kind. `records` are in the sequence in which the list of results shows them.
-    `has_more`: more records match than `records` has. `is_partial`: the search has read only the newest of the stored
-    records.
+    `has_more`: more records match than `records` has. `is_partial`: the search hasn't examined all records,
+    so that further ones may match.
     """
 
     records: tuple[FilteredRecord, ...] = ()
@@ -57,7 +57,7 @@ class SearchResult:
 
     @property
     def is_partial(self) -> bool:
-        """True if only the newest records of one kind or more were searched, so that older ones may match."""
+        """True if not all records of one kind or more were examined, so that further ones may match."""
         return any(group.is_partial for group in self.groups.values())
 
     @property

@@ -44,9 +44,9 @@ _MAX_FOUND_ALERTS = 50
 _MAX_CORPORATION_NUMBERS = 20
 """Largest number of companies of which a search also returns the records. The companies are those that the search has
 found by their names."""
-_MAX_PREFIX_MATCHES = 200
+_MAX_PREFIX_MATCHES = 1_000
 """Largest number of records that a search with conditions reads for each column whose values begin with the search's
-words."""
+words. The conditions are checked for these records only."""
 _LONGEST_ID_CHARACTERS = 64
 _MAX_DESK_REQUEST_AGE_SECONDS = 24 * 3600
 """Largest age in seconds of the acting person's desk request that a search finds by its id. The answer to a request
@@ -141,15 +141,20 @@ class GlobalSearch:
         ids_by_kind, is_partial = record_search.find_record_ids_of_numbers(
             conn, tuple(numbers)[:_MAX_CORPORATION_NUMBERS]
         )
-        for kind, further_ids in prefix_search.find_ids_by_prefix(conn, words, max_matches).items():
+        ids_by_prefix = prefix_search.find_ids_by_prefix(conn, words, max_matches)
+        for kind, further_ids in ids_by_prefix.items():
             ids_by_kind.setdefault(kind, set()).update(further_ids)
+        # Without conditions, the records above the limit make `has_more` true.
+        is_cut = query.has_conditions and any(
+            len(found) >= max_matches for found in (checks, *ids_by_prefix.values())
+        )
         ids_by_kind.setdefault(credit_checks.CREDIT_CHECK_KIND, set()).update(check.id for check in checks)
         shown_id = prefix_search.parse_shown_id(words)
         if shown_id is not None:
             ids_by_kind.setdefault(shown_id[0], set()).add(shown_id[1])
         for kind, record_id in self._find_record_of_own_request(conn, words, person):
             ids_by_kind.setdefault(kind, set()).add(record_id)
-        return _MatchedRecordIds(ids_by_kind, is_partial or len(numbers) > _MAX_CORPORATION_NUMBERS)
+        return _MatchedRecordIds(ids_by_kind, is_partial or is_cut or len(numbers) > _MAX_CORPORATION_NUMBERS)
 
     def _find_records(
         self, conn: Connection, query: SearchQuery, matched_ids: _MatchedRecordIds | None, limit: int

@@ -347,7 +347,7 @@ class LookupPage(Page):
 
     def _make_nothing_found_message(self, typed_text: str, result: SearchResult) -> EmptyState:
         """Return the message that replaces the list if nothing matches the typed text. It contains the time of the
-        search and the next steps. If only the newest records were searched, the message says this. On a desk without
+        search and the next steps. If not all records were searched, the message says this. On a desk without
         a corporation registry, it says that a search by company name needs a registry. For a single character, it
         says that a search within names needs two characters."""
         translate = self.context.translate

@@ -148,6 +148,24 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         assert not list_found(answer) or answer.query.has_conditions, text
 
 
+def test_a_search_with_conditions_says_if_it_did_not_examine_all_names(
+    console: Console, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Conditions are checked only for the first records whose number begins with the words. If there are more, the
+    result says that not all records were searched: a record that fulfils the conditions may be among the others.
+    """
+    monkeypatch.setattr("console.services.lookup.search._MAX_PREFIX_MATCHES", 2)
+    for number in ("ORD-1", "ORD-2"):
+        insert_paid_payment(connection, number)
+    last = insert_paid_payment(connection, "ORD-3")
+    payments.change_payment(connection, last, NOW, certainty="unknown")
+    cut = console.lookup.search("ORD- status:unknown")
+    assert (list_found(cut), cut.payments.is_partial) == (set(), True)
+    whole = console.lookup.search("ORD-3 status:unknown")
+    assert (list_found(whole), whole.payments.is_partial) == ({("payment", last.id)}, False)
+    assert not console.lookup.search("ORD-").is_partial
+
+
 def _add_request_id(connection: Connection, console: Console, name: str, refund: int, operation: str) -> None:
     """Insert a used request id of this person that belongs to the refund and its operation."""
     facts = {
