@@ -19,6 +19,7 @@ from console.cli.process.command import ServiceCommand
 from console.cli.process.output import AnswerWriter
 from console.cli.servers.commands import DemoCommand
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.refunds.rules import _ERROR_CODE_OF_RULE_TYPE
 from scripts.reference.code_reader import Reader
 from scripts.reference.declared_types import read_code, read_hints, read_names_of_module
@@ -209,6 +210,8 @@ def _read_facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
                 kinds[code].append(hints["detail"])
     for code in _ERROR_CODES_OF_OUTCOMES:  # `make_outcome_error`
         kinds[code].append(details.ProviderAnswerFacts)
+    for code in OWN_FAULT_ERROR_CODES:
+        kinds[code].append(details.RefetchFacts)
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)
     shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}

@@ -170,6 +170,29 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
     assert (detail["record"]["id"], detail["failed"][0]["part"]) == (bought["id"], "pdf")
 
 
+@pytest.mark.expects_log("the storage of documents is told")
+def test_a_refetch_names_the_fault_of_the_document_storage(terminal: Terminal, tmp_path: Path) -> None:
+    """If a re-fetched PDF can't be stored, the error has the facts of the storage's own error, so that its sentence
+    names the folder and the remedy, and it names the failed parts.
+    """
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    folder = Path(terminal.env["CONSOLE_HOME"]) / "documents" / bought["pdf_file_path"].split("/")[0]
+    empty = tmp_path / "unmounted"
+    empty.mkdir()
+    unmounted = terminal.json("refetch", str(bought["id"]), DOCUMENTS_URL=f"file://{empty}", LANGUAGE="en")
+    assert unmounted.exit_status_and_code == (6, "documents_unreachable")
+    assert f"The document folder {empty} is empty." in unmounted.error["message"]
+    assert unmounted.error["detail"]["reason"] == "folder_lost"
+    folder.rename(tmp_path / "moved")
+    folder.symlink_to(tmp_path / "moved")
+    unwritable = terminal.json("refetch", str(bought["id"]), LANGUAGE="en")
+    assert unwritable.exit_status_and_code == (6, "storage_full")
+    assert unwritable.error["detail"]["folder"] == str(folder.parent)
+    for ending in (unmounted, unwritable):
+        failed = [(part["part"], part["code"]) for part in ending.error["detail"]["failed"]]
+        assert failed == [("pdf", ending.error["code"])]
+
+
 def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
     """Two people decide that an unknown purchase was not made. The first decision waits for a second person, and the
     same person can't make the second one. Another person's decision ends the record as failed. `show` prints the next

@@ -113,6 +113,13 @@ class FailedPart(TypedDict):
     reason: str
 
 
+class RefetchFacts(TypedDict, total=False):
+    """Facts of an error by which a re-fetch ends because of a fault of this program's environment, such as a full
+    disk, in addition to the facts about this fault: the parts that could not be read."""
+
+    failed: list[FailedPart]
+
+
 class InvalidNumberDetail(TypedDict, total=False):
     """Facts of the error `invalid_corporation_number`. `normalized` has the digits of the typed text; `candidates`
     has similar corporation numbers that the database contains. `hint`: the text may be a number without its check

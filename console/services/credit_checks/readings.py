@@ -40,13 +40,15 @@ program has a bug."""
 class FetchedPart:
     """The result of one read at the provider. `name` is DETAIL_PART or PDF_PART; `outcome` is the provider's answer;
     `report` is the report in the answer, and `stored_document` the stored PDF; each of them is None if the answer
-    doesn't contain it.
+    doesn't contain it. `own_error` is the error of this program that ended the read, such as a full disk; None if
+    there was none.
     """
 
     name: str
     outcome: Outcome[object]
     report: CheckReport | None = None
     stored_document: StoredDocument | None = None
+    own_error: ConsoleError | None = None
 
     @property
     def is_fetched(self) -> bool:
@@ -183,8 +185,9 @@ def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
     """Return the result of a read of the detail or PDF (`name` is DETAIL_PART or PDF_PART) that has failed because of
     an exception of this program, for example a full disk."""
-    code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
-    return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
+    own_error = error if isinstance(error, ConsoleError) else None
+    reason = _BREAK_OFF_REASON if own_error is None else own_error.code
+    return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, reason, SendingCertainty.MAYBE), own_error=own_error)
 
 
 def _drop_report_of_other_number(record: CreditCheck, part: FetchedPart) -> FetchedPart:

@@ -5,11 +5,12 @@ This module can call the provider only to read, never to buy.
 """
 
 import logging
+from collections.abc import Mapping
 
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import DatabaseLockedProblem, OutcomeUnknownReason
-from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
-from console.domain.errors.details import FailedPart, ProviderAnswerFacts
+from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
+from console.domain.errors.details import FailedPart
 from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
@@ -248,11 +249,7 @@ class _RefetchAttempt:
                     conn, credit_checks.CREDIT_CHECK_KIND, record.id, record.pdf_file_path
                 )
         except ConsoleError as error:
-            facts: ProviderAnswerFacts = {
-                "record": record_before,
-                "failed": _make_failed_part_facts(failed_parts),
-                "problem": error.detail.get("problem"),
-            }
+            facts = {**error.detail, "record": record_before, "failed": _make_failed_part_facts(failed_parts)}
             raise _make_incomplete_error(error.code, facts) from error
         if failed_parts:
             raise self._make_failed_parts_error(record, failed_parts)
@@ -275,17 +272,23 @@ class _RefetchAttempt:
         failed_parts: list[FailedPart] = [
             {"part": name, "code": error_code, "reason": reason} for name in self._part_names
         ]
-        return _make_incomplete_error(error_code, {"record": record, "failed": failed_parts, "problem": problem})
+        facts: dict[str, object] = {"record": record, "failed": failed_parts}
+        return _make_incomplete_error(error_code, facts if problem is None else {**facts, "problem": problem})
 
     def _make_failed_parts_error(self, record: CreditCheck, failed_parts: list[FetchedPart]) -> ConsoleError:
-        """Return the error of a re-fetch of which at least one part has failed, with the code of the most severe
-        failure."""
+        """Return the error of a re-fetch of which at least one part has failed, with the code and the facts of the
+        most severe failure. The facts of a fault of this program's environment are those of its own error, such as
+        the folder that can't be written."""
         failure_facts = _make_failed_part_facts(failed_parts)
-        worst_failure = min(failure_facts, key=lambda code: _ERROR_CODES_BY_SEVERITY.index(code["code"]))
-        return _make_incomplete_error(
-            ErrorCode(worst_failure["code"]),
-            {"record": record, "failed": failure_facts, "reason": worst_failure["reason"]},
+        worst_part, worst_failure = min(
+            zip(failed_parts, failure_facts, strict=True),
+            key=lambda failure: _ERROR_CODES_BY_SEVERITY.index(failure[1]["code"]),
         )
+        code, own_error = ErrorCode(worst_failure["code"]), worst_part.own_error
+        facts: Mapping[str, object] = {"reason": worst_failure["reason"]}
+        if code in OWN_FAULT_ERROR_CODES:
+            facts = {} if own_error is None else own_error.detail
+        return _make_incomplete_error(code, {**facts, "record": record, "failed": failure_facts})
 
 
 REFETCH_ACTION: GuardedAction[_RefetchAttempt, ServiceContext, None, RefetchResult] = GuardedAction(
@@ -323,16 +326,16 @@ def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
     return find_read_error_code(part.outcome)
 
 
-def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
+def _make_incomplete_error(code: ErrorCode, facts: Mapping[str, object]) -> ConsoleError:
     """Return the error of a re-fetch that did not fetch every requested part (detail, PDF). The error's exit status
     is 5 if the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`.
     The error's detail has `facts`; for bad_profile it has only the record in `facts`, because `BadProfileDetail` has
     no fields for the other facts.
     """
     if code == ErrorCode.BAD_PROFILE:
-        return make_outcome_error(code, {"record": facts["record"], "about": "refetch"})
+        return rebuild_error(code, {"record": facts["record"], "about": "refetch"})
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_ERROR_CODES else None
-    return make_outcome_error(code, {**facts, "about": "refetch"}, exit_status=status)
+    return rebuild_error(code, {**facts, "about": "refetch"}, exit_status=status)
 
 
 def make_stale_view_error(record: CreditCheck, expected_version: int) -> ConsoleError:
