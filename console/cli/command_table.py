@@ -47,6 +47,9 @@ COMMANDS_WITH_EFFECTS = frozenset(
 """Names of the commands that send or write something. After a first signal, such a command still runs to its end and
 reports its result.
 """
+_COMMANDS_WITH_EFFECTS_AND_NO_REQUEST_ID = frozenset(
+    {"provider", "worker", "export", "evidence", "sign-in", "sign-out", "forget-credentials"}
+)
 _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
 
 
@@ -58,6 +61,19 @@ def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -
         return DemoCommand(run_command)
     action = getattr(args, "action", None)
     return COMMANDS[args.command if action is None else f"{args.command} {action}"]
+
+
+def has_effects(args: Namespace) -> bool:
+    """Return True if the command changes or sends something, or writes a file or the keyring. Of the groups in
+    COMMANDS_WITH_EFFECTS, some commands only read, such as `alerts list`."""
+    words = f"{args.command} {getattr(args, 'action', '')}".strip()
+    return (
+        hasattr(args, "request_id")
+        or args.command in _COMMANDS_WITH_EFFECTS_AND_NO_REQUEST_ID
+        or words in ("db backup", "documents save")
+        or (words == "reports close" and args.out is not None)
+        or (words == "show" and args.pack is not None)
+    )
 
 
 def is_long_running_command(args: Namespace) -> bool:

@@ -163,10 +163,9 @@ def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_comm
             lambda: _format_version_lines(PROGRAM_NAME, damaged_installation, writer.translator),
         )
         return
-    from console.cli.command_table import COMMANDS_WITH_EFFECTS, is_long_running_command, make_command
+    from console.cli.command_table import COMMANDS_WITH_EFFECTS, has_effects, is_long_running_command, make_command
 
-    # Of the groups in COMMANDS_WITH_EFFECTS, some commands only read, such as `alerts list`.
-    writer.has_effects = hasattr(args, "request_id") or args.command in ("provider", "worker")
+    writer.has_effects = has_effects(args)
     command = make_command(args, main)
     if is_long_running_command(args):  # the command handles signals itself
         command.run(args, writer)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.process import interrupts
 from console.domain.reason import ForeignText
 from console.services.process.failure_suppression import log_and_suppress
 from console.settings.unfinished_files import UnfinishedFile, open_unfinished_file
@@ -61,19 +62,21 @@ def publish_with_audit_entry(
 ) -> None:
     """Write the content of the draft to the disk, write the audit entry about it, and give the file its name. So
     there is no file without an entry, and a full disk is found before the entry. If the file can't get its name,
-    write a second entry with the result `failed`, and raise the OSError. `failpoint` is reached between the entry and
-    the name; "" for none."""
+    write a second entry with the result `failed`, and raise the OSError. Signals such as Ctrl+C wait meanwhile: one
+    that came after the entry would leave an entry about a file that doesn't exist. `failpoint` is reached between the
+    entry and the name; "" for none."""
     draft.write_to_disk()
-    context.write(lambda tx: record_entry(tx, result="done", reason=None))
-    if failpoint:
-        context.failpoints.reach(failpoint)
-    try:
-        draft.publish()
-    except OSError as error:
-        reason = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
-        with log_and_suppress("audit of a file without a name"):
-            context.write(lambda tx: record_entry(tx, result="failed", reason=reason))
-        raise
+    with interrupts.defer_signals():
+        context.write(lambda tx: record_entry(tx, result="done", reason=None))
+        if failpoint:
+            context.failpoints.reach(failpoint)
+        try:
+            draft.publish()
+        except OSError as error:
+            reason = ErrorCode.USAGE if isinstance(error, FileExistsError) else ErrorCode.STORAGE_FULL
+            with log_and_suppress("audit of a file without a name"):
+                context.write(lambda tx: record_entry(tx, result="failed", reason=reason))
+            raise
 
 
 def _may_be_folder(path: Path) -> bool:

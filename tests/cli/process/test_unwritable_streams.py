@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from console.app import open_console
 from console.sandbox.server import Sandbox
+from console.settings.settings import Settings
 from tests.cli.conftest import Terminal
+from tests.store.money_rows import insert_paid_payment
 from tests.support.waiting import PATIENCE_SECONDS
 
 NUMBER = "1180301018771"
@@ -55,6 +58,25 @@ def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Termina
     assert "The command failed, and its answer could not be written" in refused.stderr
     assert terminal("purchase", NUMBER, "--client", "1", LANGUAGE="en").err.splitlines()[0] in refused.stderr
     assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (3, "already_purchased")
+
+
+@needs_full_device
+@pytest.mark.parametrize(
+    "words", ["export alerts --to", "--json reports close --provider paypay --day 2026-11-20 --out"]
+)
+def test_a_written_file_whose_answer_is_unwritable_counts_as_done(
+    terminal: Terminal, tmp_path: Path, words: str
+) -> None:
+    """If a command has written a file but stdout can't be written, it exits with 4 and doesn't advise to run it
+    again: the second run would be refused, because the file exists.
+    """
+    settings = Settings.load(terminal.env)
+    with open_console(settings) as console:
+        console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1"))
+    file = tmp_path / "written.xlsx"
+    ended = run_in_shell(terminal, f"{words} {file}", ">/dev/full")
+    assert "The command was carried out" in ended.stderr
+    assert (ended.returncode, file.exists()) == (4, True)
 
 
 @needs_full_device

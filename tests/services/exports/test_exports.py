@@ -3,6 +3,7 @@ and check that a cancelled export leaves no file.
 """
 
 import csv
+import signal
 import stat
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import CellKind, ExportColumn, ExportRequest, ExportTable, ListName
 from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
+from console.domain.process import interrupts
 from console.domain.records import Certainty, CreditCheck, Work
 from console.services.exports import cells
 from console.services.exports.csv_table import write_csv_table
@@ -373,6 +375,27 @@ def test_a_file_that_gets_no_name_has_an_entry_that_says_so(
     assert (written.result, failed.result, failed.reason) == ("done", "failed", "usage")
     assert written.detail["sha256"] == failed.detail["sha256"]
     assert "could not be made" in audit_words.format_audit_action(failed, "en")
+
+
+@pytest.mark.parametrize("action", FILE_WRITERS)
+def test_a_signal_between_entry_and_name_leaves_the_file(
+    desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """A signal that arrives after the audit entry about a file waits until the file has its name. Otherwise the entry
+    would be about a file that doesn't exist.
+    """
+    name, write = FILE_WRITERS[action]
+    publish = UnfinishedFile.publish
+
+    def publish_after_signal(draft: UnfinishedFile) -> None:
+        signal.raise_signal(signal.SIGINT)
+        publish(draft)
+
+    monkeypatch.setattr(UnfinishedFile, "publish", publish_after_signal)
+    with interrupts.handle_signals(defers_first_signal=False):
+        write(desk, tmp_path / name)
+    assert (tmp_path / name).exists()
+    assert (action, "done") in [(entry.what, entry.result) for entry in desk.console.audit.list_entries(2)]
 
 
 def test_each_export_of_the_audit_trail_has_its_entry(desk: SampleDesk, tmp_path: Path) -> None:
