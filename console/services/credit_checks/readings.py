@@ -11,7 +11,7 @@ from console.domain.tasks.retry_schedules import INCOMPLETE_REFETCH_WAITS, compu
 from console.providers.credit_checks.provider import CreditCheckReader, PdfAnswer
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.services.credit_checks import outcomes
-from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
+from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, find_auth_error_code
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
@@ -170,7 +170,7 @@ def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
     if outcome.reason == _BUG_REASON and (outcome.sent is SendingCertainty.NO or outcome.kind is OutcomeClass.AUTH):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
-        return ErrorCode.PROVIDER_AUTH
+        return find_auth_error_code(outcome.reason)
     if outcome.kind is OutcomeClass.RATE_LIMITED:
         return ErrorCode.RATE_LIMITED
     if outcome.status == 403 and outcome.kind is OutcomeClass.FAILED_DEFINITE:

@@ -166,6 +166,40 @@ reasons is never reported as the provider's fault.
 """
 
 
+_REASONS_WITHOUT_TOKEN_ANSWER = frozenset(
+    {
+        "address_not_allowed",
+        "answer_cut",
+        "answer_too_large",
+        "bad_certificate",
+        "budget_spent",
+        "connect_timeout",
+        "connection_broken",
+        ErrorCode.LEASE_TIMEOUT,
+        "name_not_resolved",
+        "not_connected",
+        "old_answer",
+        "proxy_refused",
+        "read_timeout",
+        "stored_by_another_desk",
+        "tls_broken",
+        "token_unreadable",
+        "unclassified",
+        "unreadable",
+    }
+)
+"""Reasons for which a provider that no longer accepted the access token gave no newer one, although it has not
+refused the credentials: it could not be reached, or its answer could not be used.
+"""
+
+
+def find_auth_error_code(reason: str) -> ErrorCode:
+    """Return the error code for an outcome of the class AUTH with this reason: provider_auth, or provider_unreachable
+    if the provider only asked for a newer access token, and gave no usable answer to the request for one."""
+    is_token_missing = reason in _REASONS_WITHOUT_TOKEN_ANSWER or reason.startswith(("http_3", "http_5"))
+    return ErrorCode.PROVIDER_UNREACHABLE if is_token_missing else ErrorCode.PROVIDER_AUTH
+
+
 def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
     """Return the error code for the outcome of a call to a provider that should cost or move money and did not
     succeed."""
@@ -176,7 +210,7 @@ def find_error_code_of_effect_call(outcome: Outcome[Any]) -> ErrorCode:
     ):
         return ErrorCode.INTERNAL_ERROR
     if outcome.kind is OutcomeClass.AUTH:
-        return ErrorCode.PROVIDER_AUTH
+        return find_auth_error_code(outcome.reason)
     if outcome.kind is OutcomeClass.RATE_LIMITED:
         return ErrorCode.RATE_LIMITED
     if outcome.kind is OutcomeClass.FAILED_DEFINITE:

@@ -26,6 +26,7 @@ from console.domain.views.any_record import ResolveResult
 from console.services.annotations.notes import require_valid_note
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.leases import refuse_running_operation
+from console.services.guarded.operation import find_auth_error_code
 from console.services.guarded.request_ids import AnswerFinder
 from console.services.process.context import ServiceContext
 from console.services.refunds import records as refund_records
@@ -295,6 +296,8 @@ def _make_refusal_answer(operation: Operation, record: CreditCheck | Payment | R
     """Return an answer with the error because of which the ended operation failed. It is the error that the first
     call would have raised."""
     code = _ERROR_CODE_OF_OUTCOME_CLASS.get(operation.outcome_class or "", ErrorCode.PROVIDER_REFUSED)
+    if code is ErrorCode.PROVIDER_AUTH:
+        code = find_auth_error_code(operation.reason or "")
     return CallAnswer(error=make_outcome_error(code, {"record": record, "reason": operation.reason, "status": None}))
 
 

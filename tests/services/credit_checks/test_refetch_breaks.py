@@ -12,6 +12,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS
 from tests.support.places import Place
+from tests.support.refusals import call_for_refusal
 
 PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
 
@@ -86,3 +87,28 @@ def test_a_refetch_on_a_full_disk_fails_with_storage_full(place: Place, sandbox:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
         assert console.credit_checks.read_credit_check(bought.id).record.pdf_file_path == bought.pdf_file_path
+
+
+@pytest.mark.engines("sqlite")
+def test_a_token_endpoint_that_gives_no_answer_refuses_no_credentials(place: Place, sandbox: Sandbox) -> None:
+    """AlarmBox no longer accepts the access token, and the connection breaks while a newer one is requested. The
+    error of a purchase and of a re-fetch says that AlarmBox could not be reached, also for a repeated request id, and
+    not that it refused the credentials, because then an administrator would authorise the console again.
+    """
+    with place.open_desk(sandbox, TIME_SCALE="20") as console:
+        bought = console.credit_checks.purchase(PURCHASE_REQUEST)
+        sandbox.control.add_fault("reset", call="token", times="always")
+        for call in ("purchase", "detail"):
+            sandbox.control.add_fault("token_expired", call=call, times=1)
+        request = PurchaseRequest(NUMBERS[1], "1")
+        for _ in range(2):
+            refused = call_for_refusal(lambda: console.credit_checks.purchase(request, request_id="one"))
+            assert (refused.code, refused.detail["reason"]) == ("provider_unreachable", "connection_broken")
+            # As if the process had been killed before it stored the error.
+            place.sql("UPDATE request_ids SET state = 'running', answer = NULL, lease_expires = 0")
+        refused = call_for_refusal(lambda: console.credit_checks.refetch(bought.id, pdf=False))
+        assert [part["code"] for part in refused.detail["failed"]] == ["provider_unreachable"]
+        sandbox.control.clear_faults()
+        sandbox.control.add_fault("token_revoked", call="detail", times=1)
+        refused = call_for_refusal(lambda: console.credit_checks.refetch(bought.id, pdf=False))
+        assert refused.code == "provider_auth"
