@@ -17,7 +17,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.controls.inputs import MultiLineField
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import make_failure_bar
 
 _EFFECT_WORDS_KEY_BY_RULE_ID = {
     CORPORATION_CHANGE_RULE: "dialog.acknowledge.effect_settles",
@@ -112,10 +112,6 @@ class AcknowledgeAlertsDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         translate, content = self._context.translate, QWidget()
         self._draft.stop_storing()
-        content.setLayout(
-            make_column(
-                NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
-            )
-        )
+        content.setLayout(make_column(make_failure_bar(failure, self._context.format_failure(failure))))
         title = self._context.format_failure_title(failure)
         self.show_outcome(title, self._alert_title, content, close_text=translate("action.close"))

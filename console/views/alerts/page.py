@@ -39,7 +39,7 @@ from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.controls.action_row import ActionRow
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording import incident_words
 from console.wording.sentences import catalogue as wording
 
@@ -587,9 +587,8 @@ class AlertsPage(Page):
     def _show_action_refusal(self, failure: Failure) -> None:
         close_button = KeyButton(self.context.translate("action.close"), kind="inline")
         close_button.clicked.connect(partial(self.hide_bar, "act"))
-        message = self.context.format_failure(failure)
-        lead = self.context.translate("act.refused")
-        self.show_bar("act", NotificationBar(lead, message, tone="bad", icon_name="square_bang", button=close_button))
+        title, message = self.context.format_failure_title(failure), self.context.format_failure(failure)
+        self.show_bar("act", make_failure_bar(failure, message, title, button=close_button))
 
     # -- opening
 

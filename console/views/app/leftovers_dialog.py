@@ -11,7 +11,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import make_failure_bar
 
 
 class LeftoverCredentialsDialog(DialogFrame):
@@ -82,9 +82,9 @@ class LeftoverCredentialsDialog(DialogFrame):
         return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.entries)))
 
     def _show_deletion_failure(self, failure: Failure) -> None:
-        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
+        bar = make_failure_bar(failure, self._context.format_failure(failure))
         self.show_outcome(
-            self._context.translate("act.refused"),
+            self._context.format_failure_title(failure),
             "",
             self._make_content(bar),
             close_text=self._context.translate("action.close"),

@@ -20,7 +20,7 @@ from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, ProgressReporter
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.inputs import Field, LineEdit, MultiLineField
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 
 
 class BulkDialog(BulkRunDialog):
@@ -117,7 +117,7 @@ class BulkDialog(BulkRunDialog):
     def _show_creation_failure(self, failure: Failure) -> None:
         context, typed_text = self._context, self.note_field.text() if self.note_field is not None else ""
         self.allow_acting_again(context.translate("action.close"))
-        bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="square_bang")
+        bar = make_failure_bar(failure, context.format_failure(failure))
         if self._request is not None and self._request.action is BulkAction.NOTE:
             self._show_note_form(self._request, bar, typed_text=typed_text)
             return

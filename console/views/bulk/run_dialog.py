@@ -266,9 +266,7 @@ class BulkRunDialog(DialogFrame):
         if shiboken6.isValid(self):
             self._show_refusal(failure)
         else:
-            self._context.show_toast(
-                self._context.translate("act.refused"), self._context.format_failure(failure), "square_bang", "bad"
-            )
+            self._context.show_failure_toast(failure)
 
     def show_widgets_in_column(self, *widgets: QWidget) -> None:
         """Replace the content of the dialog with these widgets, one below the other."""

@@ -48,7 +48,7 @@ from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording import audit_words
 from console.wording.sentences import catalogue as wording
 
@@ -268,7 +268,7 @@ class UnfinishedWorkDialog(DialogFrame):
             )
 
         show_lists = partial(self._show_work_lists, is_automatic=is_automatic)
-        self._context.run_read(read_in_thread, show_lists, self._show_refusal, caller=self, key=self)
+        self._context.run_read(read_in_thread, show_lists, self._show_failed_read, caller=self, key=self)
 
     def _show_work_lists(self, work_lists: UnfinishedWorkLists, *, is_automatic: bool = True) -> None:
         operator = self._context.operator or ""
@@ -348,7 +348,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self._context.run_read(
             lambda services: services.own_requests.list_recent(),
             self._show_desk_requests,
-            self._show_refusal,
+            self._show_failed_read,
             caller=self,
             key=self,
         )
@@ -378,9 +378,11 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _show_refusal(self, failure: Failure) -> None:
-        self._bars.addWidget(
-            NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="cross")
-        )
+        self._bars.addWidget(make_failure_bar(failure, self._context.format_failure(failure)))
+
+    def _show_failed_read(self, failure: Failure) -> None:
+        message = self._context.format_failure(failure)
+        self._bars.addWidget(NotificationBar("", message, tone="bad", icon_name="cross"))
 
     # -- tabs
 
@@ -490,12 +492,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self._read_desk_requests()
 
     def _show_withdrawal_failure(self, failure: Failure) -> None:
-        self._context.show_toast(
-            self._context.translate("request.not_withdrawn"),
-            self._context.format_failure(failure),
-            "square_bang",
-            "bad",
-        )
+        self._context.show_failure_toast(failure, self._context.translate("request.not_withdrawn"))
 
     # -- opening
 

@@ -11,7 +11,7 @@ from console.views.runtime.context import ActingCall, Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import make_column
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import make_failure_bar
 
 
 class FormDialog(DialogFrame):
@@ -120,5 +120,5 @@ class FormDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self.allow_acting_again(self.context.translate("action.cancel"))
         self.main_button.show_text(self._main_button_text)
-        self.show_form(NotificationBar("", self.context.format_failure(failure), tone="bad", icon_name="square_bang"))
+        self.show_form(make_failure_bar(failure, self.context.format_failure(failure)))
         self.update_submit_button()

@@ -72,12 +72,7 @@ class WithdrawButton(KeyButton):
         """Enable the button again and show a toast, because the database did not answer and it is unknown whether
         the request was withdrawn."""
         self._withdrawn_request = None
-        self._context.show_toast(
-            self._context.translate("request.not_withdrawn"),
-            self._context.format_failure(failure),
-            "square_bang",
-            "bad",
-        )
+        self._context.show_failure_toast(failure, self._context.translate("request.not_withdrawn"))
 
 
 def is_request_withdrawn(failure: Failure) -> bool:

@@ -17,7 +17,7 @@ from console.views.timelines.timeline_line import TimelineLine
 from console.views.timelines.timeline_list import TimelineList
 from console.views.widgets.base import Surface, TextLabel, make_column
 from console.views.widgets.display.record_parts import FactList
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording.sentences import catalogue as wording
 
 
@@ -109,9 +109,10 @@ def make_refusal_content(context: WindowContext, record: CreditCheck | Operation
     is_not_bought = EXIT_STATUS.get(failure.code, 70) in (5, 6) and not failure.may_have_acted
     text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
     lead = not_charged if is_not_bought and not_charged not in text else ""
-    bar = NotificationBar(lead, text, tone="bad", icon_name="cross" if is_not_bought else "square_bang")
-    if failure.may_have_acted:
-        bar = NotificationBar("", text, tone="unknown", icon_name="question")
+    if is_not_bought:
+        bar = NotificationBar(lead, text, tone="bad", icon_name="cross")
+    else:
+        bar = make_failure_bar(failure, text)
     content_widgets: list[QWidget] = [bar]
     if isinstance(record, CreditCheck):
         content_widgets.append(make_badge_row(context, record))

@@ -25,7 +25,7 @@ from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording.sentences import catalogue as wording
 
 
@@ -174,11 +174,11 @@ class RefetchDialog(DialogFrame):
         if running is not None:
             self._offer_to_watch(failure, *running)
             return
-        title = (
-            context.translate("dialog.stale.title")
-            if failure.code == ErrorCode.STALE_VIEW
-            else context.translate("dialog.refetch.failed_title")
-        )
+        title = context.translate("dialog.refetch.failed_title")
+        if failure.code == ErrorCode.STALE_VIEW:
+            title = context.translate("dialog.stale.title")
+        elif failure.may_have_acted:
+            title = context.format_failure_title(failure)
         self._show_final_content(title, _make_failure_content(context, failure), offers_pdf=False)
 
     # -- another person's re-fetch
@@ -329,7 +329,7 @@ def _has_stored_new_pdf(result: RefetchResult, before: CreditCheck) -> bool:
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:
     """Return the content of the dialog after a failed re-fetch: the failure's message, and the reason for each
     part that could not be fetched."""
-    bar = NotificationBar("", context.format_failure(failure), tone="bad", icon_name="cross")
+    bar = make_failure_bar(failure, context.format_failure(failure))
     lines = [
         _make_text_line(
             context.translate("dialog.refetch.failed_part", part=failed_part["part"], reason=failed_part["reason"])

@@ -163,7 +163,7 @@ class QueuePageActions(QObject):
             self._context.run_read(
                 lambda services: services.recovery.list_takes(),
                 run_action_on_own_takes,
-                self.record_actions.show_refusal,
+                self.record_actions.show_failed_read,
                 caller=self,
                 key=("takes", name),
             )

@@ -13,7 +13,7 @@ from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel, make_column, set_visible_in_parent
 from console.views.widgets.controls.inputs import CheckBox, Field, LineEdit
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import make_failure_bar
 
 
 class SaveViewDialog(DialogFrame):
@@ -144,9 +144,7 @@ class SaveViewDialog(DialogFrame):
         self.main_button.show_text(self._context.translate(f"dialog.{self.name}.act"))
         failure_text, problem = self._context.format_failure(failure), failure.detail.get("problem")
         is_named = problem in (UsageProblem.INVALID_VIEW_NAME, UsageProblem.VIEW_NAME_TAKEN)
-        self._show_form(
-            *([] if is_named else [NotificationBar("", failure_text, tone="bad", icon_name="square_bang")])
-        )
+        self._show_form(*([] if is_named else [make_failure_bar(failure, failure_text)]))
         self._update_main_button()
         if is_named:
             self.name_field.show_error(failure_text)

@@ -9,7 +9,7 @@ from console.views.pages.base import Page
 from console.views.presenters import reconciliation as words
 from console.views.runtime.context import WindowContext
 from console.views.runtime.tasks import Failure
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 
 RECONCILE_RIGHT = "import"
 """The right that a person needs for a reconciliation, which imports payments."""
@@ -84,8 +84,6 @@ class ReconciliationActions(QObject):
 
     def _show_refusal(self, provider: str, failure: Failure) -> None:
         self._resumed_providers.discard(provider)
-        lead = self._context.translate("act.refused")
-        self._page.show_bar(
-            "act", NotificationBar(lead, self._context.format_failure(failure), tone="bad", icon_name="square_bang")
-        )
+        title, message = self._context.format_failure_title(failure), self._context.format_failure(failure)
+        self._page.show_bar("act", make_failure_bar(failure, message, title))
         self._page.refresh("asked")

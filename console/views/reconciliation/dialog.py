@@ -22,7 +22,7 @@ from console.views.widgets.base import TextLabel, make_column, make_row
 from console.views.widgets.controls.inputs import CheckBox, DropDownList, Field, LineEdit
 from console.views.widgets.display.record_parts import FactList
 from console.views.widgets.window.dialog import DialogFrame
-from console.views.widgets.window.notification_bars import NotificationBar
+from console.views.widgets.window.notification_bars import NotificationBar, make_failure_bar
 from console.wording.sentences import catalogue as wording
 
 _DIALOG_CLOSABLE_AFTER_MS = 10_000
@@ -273,7 +273,7 @@ class ReconcileDialog(DialogFrame):
     def _show_failure(self, failure: Failure) -> None:
         self._cancel_timer.stop()
         content = QWidget()
-        bar = NotificationBar("", self._context.format_failure(failure), tone="bad", icon_name="square_bang")
+        bar = make_failure_bar(failure, self._context.format_failure(failure))
         content.setLayout(make_column(bar))
         title = self._context.format_failure_title(failure)
         self.show_outcome(title, "", content, close_text=self._context.translate("action.close"))

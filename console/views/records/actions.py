@@ -139,12 +139,10 @@ class RecordActionHandlers(QObject):
         tone: Tone
         if failure.code == ErrorCode.OUTCOME_UNKNOWN and not failure.is_answer_missing:
             bold_text, tone, icon_name = context.translate("dialog.probe.still_unknown"), "unknown", "question"
-        elif failure.may_have_acted and failure.code != ErrorCode.INTERNAL_ERROR:  # also shown for failed reads
-            bold_text, tone, icon_name = context.format_failure_title(failure), "unknown", "question"
         elif is_request_withdrawn(failure):
             bold_text, tone, icon_name = context.translate("dialog.withdraw.done"), "text", "arrow_back"
         else:
-            bold_text, tone, icon_name = context.translate("act.refused"), "bad", "square_bang"
+            bold_text, (icon_name, tone) = context.format_failure_title(failure), failure.icon_and_tone
         message = context.format_failure(failure)
         if title:
             message = context.translate("act.about", title=title, message=message)
@@ -153,6 +151,16 @@ class RecordActionHandlers(QObject):
             NotificationBar(bold_text, message, tone=tone, icon_name=icon_name, button=self._make_close_button()),
         )
         context.refusal_shown.emit()
+
+    def show_failed_read(self, failure: Failure) -> None:
+        """Show the reason why the data that an action needs could not be read, in a bar of the page that stays until
+        the person closes it. The action has not begun, so it was not done, whatever the failure is."""
+        title, message = self._context.translate("act.refused"), self._context.format_failure(failure)
+        close_button = self._make_close_button()
+        self._page.show_bar(
+            "act", NotificationBar(title, message, tone="bad", icon_name="square_bang", button=close_button)
+        )
+        self._context.refusal_shown.emit()
 
     @Slot()
     def _close_result_bar(self) -> None:
@@ -222,7 +230,7 @@ class RecordActionHandlers(QObject):
         context.run_read(
             lambda services: services.credit_checks.make_plan(number),
             lambda plan: self._open_purchase_dialog(plan, client),
-            self.show_refusal,
+            self.show_failed_read,
             caller=self,
             key=("plan", number),
         )
@@ -241,7 +249,7 @@ class RecordActionHandlers(QObject):
         self._context.run_read(
             lambda services: services.refunds.make_plan(payment_id),
             lambda plan: self._open_refund_dialog(plan, set_aside),
-            self.show_refusal,
+            self.show_failed_read,
             caller=self,
             key=("refund-plan", payment_id),
         )

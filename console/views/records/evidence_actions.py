@@ -61,7 +61,7 @@ class EvidenceExportActions(QObject):
         self._context.run_read(
             lambda services: services.recovery.read_timeline(kind, id, MAX_COPIED_EVENTS).as_text(language),
             self._copy_timeline_text,
-            self._action_handlers.show_refusal,
+            self._action_handlers.show_failed_read,
             caller=self,
             key=("story", kind, id),
         )

@@ -529,6 +529,13 @@ class WindowContext(QObject):
         the colour `tone`."""
         self.toast_requested.emit(Toast(message, detail, icon_name, tone))
 
+    def show_failure_toast(self, failure: Failure, title: str = "") -> None:
+        """Show a toast about an action that has failed: `title`, and the message of the failure. If the action may
+        have been executed, or if `title` is "", the title is that of `format_failure_title`."""
+        if not title or failure.may_have_acted:
+            title = self.format_failure_title(failure)
+        self.show_toast(title, self.format_failure(failure), *failure.icon_and_tone)
+
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Store in `visits` that the person has just opened this record. Of each record only the newest visit is
         stored, and at most _MAX_RECORD_VISITS visits in all."""
@@ -765,7 +772,7 @@ class _AttemptEnding(Generic[T]):
             self.on_failed(failure)
         else:
             message = self.context.format_failure(failure)
-            self.context.toast_requested.emit(Toast(self.label, message, "square_bang", "bad"))
+            self.context.show_toast(self.label, message, *failure.icon_and_tone)
 
 
 def _read_no_password() -> None:

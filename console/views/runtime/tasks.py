@@ -21,6 +21,7 @@ from console.domain.error_reasons import (
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.errors.details import ErrorDetail
 from console.domain.process.read_interruption import ReadInterrupted, ReadInterruption
+from console.views.theme.design_tokens import Tone
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
@@ -59,6 +60,12 @@ class Failure:
             or self.detail.get("reason") in _REASONS_AFTER_ACTION
             or self.detail.get("problem") in _PROBLEMS_AFTER_ACTION
         )
+
+    @property
+    def icon_and_tone(self) -> tuple[str, Tone]:
+        """The name of the icon and the tone of the message about an action that has failed: those of a refusal or, if
+        the action may have been executed, those of an unknown outcome."""
+        return ("question", "unknown") if self.may_have_acted else ("square_bang", "bad")
 
     @property
     def is_answer_missing(self) -> bool:

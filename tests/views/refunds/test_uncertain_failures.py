@@ -1,5 +1,5 @@
-"""The texts of the dialogs that spend or return money after their call has failed. If the action may have been
-executed all the same, no text says that it was not.
+"""The texts of dialogs, bars and toasts after a call has failed. If the action may have been executed all the same,
+no text says that it was not, and no bar has the colour of a refusal.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,27 @@ from console.domain.error_reasons import (
     PossibleRepeatReason,
 )
 from console.domain.errors import ErrorCode
+from console.domain.payments.limits import Limit
 from console.domain.service_results import PurchasePlan
+from console.domain.tasks.records import Alert, AlertItem, BulkAction
+from console.views.admin.limit_dialog import LimitDialog
+from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
+from console.views.alerts.page import AlertsPage
+from console.views.bulk.dialog import BulkDialog
+from console.views.bulk.request import BulkRequest
+from console.views.pages.base import Page
 from console.views.purchase.dialog import PurchaseDialog
+from console.views.reconciliation.actions import ReconciliationActions
+from console.views.reconciliation.dialog import ReconcileDialog
+from console.views.records.actions import RecordActionHandlers
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.refunds.decision_dialog import ApproveDialog, RejectDialog, WithdrawDialog
 from console.views.refunds.request_dialog import RefundDialog
+from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
 from console.views.widgets.base import TextLabel
+from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import make_payment, make_plan, make_refund, make_view
@@ -53,6 +66,12 @@ CERTAIN_FAILURES = {
     "a similar refund": Failure(ErrorCode.POSSIBLE_REPEAT, {"reason": PossibleRepeatReason.EXACT_LOOKALIKE}),
     "no worker": Failure(ErrorCode.WORKER_AWAY),
 }
+LATE_PAYMENT = AlertItem(
+    Alert(3, "C", "order", 9, "ORD-3", "order=cancelled; payment 5=completed 3300 JPY after=expired", "refund", NOW),
+    "refund",
+    "payment",
+    5,
+)
 TEXTS_ABOUT_NOTHING_DONE = (
     "Not done", "Not bought", "Refund not requested", "Nothing has changed", "Nothing was charged.",
 )  # fmt: skip
@@ -109,3 +128,70 @@ def test_a_refusal_says_that_nothing_was_done(parent: QWidget, name: str) -> Non
     for case, failure in CERTAIN_FAILURES.items():
         title, _ = read_texts_after_failure(name, failure, parent)
         assert title in ("Not done", "Not bought", "Refund not requested"), case
+
+
+FURTHER_DIALOGS: dict[str, Callable[[WindowContext, QWidget], Any]] = {
+    "form": lambda context, parent: LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, None, None), parent),
+    "acknowledge": lambda context, parent: AcknowledgeAlertsDialog(context, LATE_PAYMENT, parent),
+    "bulk": lambda context, parent: BulkDialog(context, parent, BulkRequest(BulkAction.NOTE, lambda services: (), 2)),
+    "reconcile": lambda context, parent: ReconcileDialog(context, ("paypay",), "", parent),
+}
+
+
+@pytest.mark.parametrize("name", FURTHER_DIALOGS)
+def test_a_dialog_colours_a_failure_by_what_is_known(parent: QWidget, name: str) -> None:
+    tones = {
+        "COMMIT was not answered": "unknown",
+        "an error in the program": "unknown",
+        "refused": "bad",
+    }
+    for case, tone in tones.items():
+        dialog = FURTHER_DIALOGS[name](make_window_context(), parent)
+        show_failure = dialog._show_creation_failure if name == "bulk" else dialog._show_failure
+        show_failure((UNCERTAIN_FAILURES | CERTAIN_FAILURES)[case])
+        assert tone in [bar.tone for bar in dialog.findChildren(NotificationBar)], case
+        assert (tone == "bad") == ("bad" in [bar.tone for bar in dialog.findChildren(NotificationBar)]), case
+
+
+SHOW_FAILURE_ON_PAGE: dict[str, Callable[[Page, Failure], None]] = {
+    "alerts": lambda page, failure: AlertsPage._show_action_refusal(page, failure),  # type: ignore[arg-type]
+    "reconcile": lambda page, failure: ReconciliationActions(page.context, page)._show_refusal("paypay", failure),
+    "record": lambda page, failure: RecordActionHandlers(page.context, page).show_refusal(failure),
+}
+
+
+def find_bar(page: Page) -> NotificationBar:
+    """Return the newest bar of the page."""
+    return page.bars_below.findChildren(NotificationBar)[-1]
+
+
+@pytest.mark.parametrize("name", SHOW_FAILURE_ON_PAGE)
+def test_a_page_says_not_done_only_if_it_is_known(parent: QWidget, name: str, qtbot: QtBot) -> None:
+    page = AlertsPage(make_window_context())
+    qtbot.addWidget(page)
+    known = {id(failure) for failure in CERTAIN_FAILURES.values()}
+    for failure in [*UNCERTAIN_FAILURES.values(), *CERTAIN_FAILURES.values()]:
+        SHOW_FAILURE_ON_PAGE[name](page, failure)
+        bar = find_bar(page)
+        assert (bar.tone == "bad", "Not done" in bar.sentence) == (id(failure) in known, id(failure) in known), (
+            failure
+        )
+
+
+def test_a_toast_says_not_done_only_if_it_is_known(appearance: object) -> None:
+    context, toasts = make_window_context(), list[Toast]()
+    context.toast_requested.connect(toasts.append)
+    for failure in UNCERTAIN_FAILURES.values():
+        context.show_failure_toast(failure, "Not withdrawn")
+    assert {(toast.message, toast.tone) for toast in toasts} == {("It is not known whether this was done", "unknown")}
+    toasts.clear()
+    context.show_failure_toast(CERTAIN_FAILURES["refused"], "Not withdrawn")
+    assert [(toast.message, toast.tone) for toast in toasts] == [("Not withdrawn", "bad")]
+
+
+def test_a_failed_read_before_an_action_says_that_it_was_not_done(appearance: object, qtbot: QtBot) -> None:
+    page = AlertsPage(make_window_context())
+    qtbot.addWidget(page)
+    RecordActionHandlers(page.context, page).show_failed_read(UNCERTAIN_FAILURES["an error in the program"])
+    assert find_bar(page).tone == "bad"
+    assert "Not done" in find_bar(page).sentence

@@ -170,12 +170,14 @@ class NotificationBar(QFrame):
         self._announce_sentence()
 
 
-def make_failure_bar(failure: Failure, text: str) -> NotificationBar:
-    """Return a bar with the message `text` of a failed action. Its tone says whether the action was not done or may
-    have been executed."""
-    if failure.may_have_acted:
-        return NotificationBar("", text, tone="unknown", icon_name="question")
-    return NotificationBar("", text, tone="bad", icon_name="square_bang")
+def make_failure_bar(
+    failure: Failure, text: str, title: str = "", *, button: KeyButton | None = None
+) -> NotificationBar:
+    """Return a bar with the message `text` of a failed action. Its icon and tone say whether the action was not done
+    or may have been executed. So does `title` (`WindowContext.format_failure_title`); it is "" in a dialog, whose own
+    title says it."""
+    icon_name, tone = failure.icon_and_tone
+    return NotificationBar(title, text, tone=tone, icon_name=icon_name, button=button)
 
 
 class FileButtons(QWidget):
