@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from console.app import Console, open_console
 from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
+from console.views.admin.page import AdminPage
 from console.views.app.main import WindowOpener
 from console.views.audit.page import AuditPage
 from console.views.frame.splash_window import MainWindow
@@ -270,11 +271,11 @@ def test_an_administrator_and_an_auditor_sign_in(
     qtbot: QtBot, qapp: QApplication, sql_server: SqlServer, tmp_path: Path
 ) -> None:
     """An administrator and an auditor sign in on a server, and no read fails with the rights of their roles. The
-    administrator sees a page with the commands for the terminal, the auditor sees the ordinary pages.
+    administrator starts at the administration page, the auditor at the home page.
     """
     install_appearance(qapp, theme="light")
     with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
-        for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):
+        for who, kind in (("adm-f", AdminPage), ("aud-e", HomePage)):
             told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
             settings = load_settings(
                 {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None

@@ -9,6 +9,7 @@ from console.app import Console
 from console.domain.access.permissions import ADMIN
 from console.domain.records import Person as Operator
 from console.sandbox.server import Sandbox
+from console.views.admin.page import AdminPage
 from console.views.audit.page import AuditPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
@@ -16,7 +17,16 @@ from console.views.lookup.page import LookupPage
 from console.views.pages.no_right_page import NoRightPage
 from console.views.queues.page import QueuesPage
 from console.views.records.resolve_dialog import ResolveDialog
-from console.views.runtime.routes import AuditRoute, CreditCheckRoute, HomeRoute, LookupRoute, QueuesRoute, Route
+from console.views.runtime.person_state import SCREEN_VALUE_NAME
+from console.views.runtime.routes import (
+    AdminRoute,
+    AuditRoute,
+    CreditCheckRoute,
+    HomeRoute,
+    LookupRoute,
+    QueuesRoute,
+    Route,
+)
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_unknown
@@ -48,6 +58,9 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     person = open_window()
     person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "adm-f")
+    assert person.frame.start_route == AdminRoute()
+    person.frame.show_route(person.frame.start_route)
+    person.wait_for_page(AdminPage)
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -65,6 +78,9 @@ def test_an_administrator_sees_the_reason_and_the_commands(
         assert find_nameless_controls(person.window) == []
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
+    stored_screen = person.opening.context.person_values.get_value(SCREEN_VALUE_NAME)
+    assert isinstance(stored_screen, dict)
+    assert stored_screen["route"] == {"screen": "admin"}  # she doesn't start at a page that refuses her
     person = window_desks.switch_person(person, "aud-e")
     person.wait_for_page(AuditPage)
 

@@ -5,6 +5,7 @@ program. The first start of a training opens the page of the training.
 from PySide6.QtCore import QObject, Slot
 
 from console.views.frame.main_window import WindowFrame
+from console.views.pages.no_right_page import NoRightPage
 from console.views.runtime.person_state import SCREEN_VALUE_NAME
 from console.views.runtime.routes import HomeRoute, TrainingRoute, decode_route, encode_route
 
@@ -12,7 +13,7 @@ from console.views.runtime.routes import HomeRoute, TrainingRoute, decode_route,
 class LastScreenStorage(QObject):
     """Stores, after each change, the route of the visible page and the state of this page (filter, tab, selected
     row). It also opens the stored page once in each window, when the stored values of the first person who acts in
-    the window have been read. If that person has already opened another page than the home page, it doesn't open the
+    the window have been read. If that person has already opened another page than the start page, it doesn't open the
     stored page."""
 
     def __init__(self, frame: WindowFrame) -> None:
@@ -24,16 +25,17 @@ class LastScreenStorage(QObject):
 
     @Slot()
     def _store_screen(self) -> None:
-        """Store the route and the state of the visible page among the person's values."""
+        """Store the route and the state of the visible page among the person's values, unless the person has no right
+        to see the page."""
         page, route = self._frame.current_page, self._frame.current_route
-        if self._is_restored and page is not None and route is not None:
+        if self._is_restored and page is not None and route is not None and not isinstance(page, NoRightPage):
             screen = {"route": encode_route(route), "page": dict(page.get_screen_state())}
             self._context.person_values.store(SCREEN_VALUE_NAME, screen)
 
     @Slot()
     def _restore_screen(self) -> None:
         """Open the page that was stored for the acting person, unless the person has already opened another page than
-        the home page. Each window does this only once; a later call only stores the visible page for the person who
+        the start page. Each window does this only once; a later call only stores the visible page for the person who
         is acting now."""
         if self._is_restored:
             self._store_screen()
@@ -44,7 +46,7 @@ class LastScreenStorage(QObject):
         route = decode_route(screen.get("route"))
         if route is None and self._context.has_training:
             route = TrainingRoute()
-        if self._frame.current_route == HomeRoute() and route is not None and route != HomeRoute():
+        if self._frame.current_route in (HomeRoute(), self._frame.start_route) and route not in (None, HomeRoute()):
             page_state = screen.get("page")
             self._frame.show_route(route, page_state if isinstance(page_state, dict) else {})
             drafts = len(self._context.person_values.list_drafts())

@@ -232,7 +232,7 @@ class WindowController(QObject):
 
     @Slot()
     def _open_first_page(self) -> None:
-        self.frame.show_route(self.frame.current_route or HomeRoute())
+        self.frame.show_route(self.frame.current_route or self.frame.start_route)
         self.link_handler.open_received_link()
         self._preparation_timer.start()
 

@@ -10,6 +10,7 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal, S
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from console.domain.access.permissions import ADMIN
 from console.domain.alerts.incidents import MAX_COUNTED_INCIDENTS
 from console.domain.annotations.mentions import MAX_LISTED_MENTIONS
 from console.views.frame.splash_window import MainWindow
@@ -279,6 +280,14 @@ class WindowFrame(CoveredWindow):
         return self._history[-1].route if self._history else None
 
     @property
+    def start_route(self) -> Route:
+        """The route with which the acting person starts: to the home page or, for an administrator who may not see
+        that page, to the administration page."""
+        person = self.context.current_person
+        is_barred = bool(self.context.find_missing_right_reason(find_needed_right(HomeRoute())))
+        return AdminRoute() if is_barred and person is not None and ADMIN in person.roles else HomeRoute()
+
+    @property
     def shown_route(self) -> Route | None:
         """The route to the contents that the visible page shows at present; None before the first page is opened. It
         differs from `current_route` if the person has selected other contents on the page, such as another queue."""
@@ -362,12 +371,13 @@ class WindowFrame(CoveredWindow):
 
     @Slot()
     def _reopen_route_if_right_changed(self) -> None:
-        """Open the current route again if the acting person has gained or lost the right to see its page."""
+        """Open the current route again if the acting person has gained or lost the right to see its page. In place of
+        the home page, an administrator who may not see it gets the start page."""
         route, page = self.current_route, self.current_page
         if route is not None and page is not None:
             is_barred = bool(self.context.find_missing_right_reason(find_needed_right(route)))
             if is_barred != isinstance(page, NoRightPage):
-                self._show_page(route)
+                self.replace_route(self.start_route if route == HomeRoute() else route)
 
     @Slot(str)
     def _open_sidebar_entry(self, key: str) -> None:
