@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 
+from console.app import Console
 from console.domain.records import CreditCheck
 from console.domain.registry.facts import REGISTRY_PUBLISHER
 from console.sandbox.alarmbox import companies
@@ -41,10 +43,11 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import LinkButton
 from console.views.widgets.controls.inputs import DropDownList
 from console.views.widgets.display.placeholders import EmptyState
+from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.desk.conftest import OpenWindow, buy_check, buy_unknown
 from tests.desk.window_desks import WindowTestDesks
-from tests.desk.window_person import Person
+from tests.desk.window_person import Person, list_open
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, request_refund
 
@@ -333,3 +336,33 @@ def test_a_company_missing_in_the_registry_is_not_called_open(
     state = next(column for column in found.table.rows.columns if column.key == "state")
     ours = [company for company in found.table.all_rows if not company.is_registered]
     assert {state.text(company) for company in ours} == {"not in the registry"}
+
+
+def test_no_key_acts_on_a_company_that_is_not_shown(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
+    """While a list of found records, or nothing yet, is shown in place of a company, no key acts on the company that
+    was looked up before: B would open its purchase, and Ctrl+C would copy its number.
+    """
+    record = buy_unknown(console, sandbox, OPEN)
+    person = open_window()
+    person.frame.show_route(LookupRoute(ABSENT))
+    page = person.wait_for_page(LookupPage)
+    person.wait_until_read()
+    assert page.company_panel.number == ABSENT
+    assert page.company_panel.buy_button.hasFocus()
+    person.frame.show_route(LookupRoute(OPEN))
+    assert not page.company_panel.isVisible()  # as soon as another number is looked up
+    assert not page.company_panel.buy_button.hasFocus()
+    person.wait_until_read()
+    assert page.company_panel.current_record == record
+    person.frame.show_route(LookupRoute("age:>0h"))
+    person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
+    QGuiApplication.clipboard().setText("before")
+    for key in ("B", "F", "P", "R", "Ctrl+C"):
+        page.hide_bar("act")
+        person.press(key)
+        person.wait_until_read()
+        assert list_open(person.window, DialogFrame) == [], key
+        assert page.list_bar_names() == ("act",), key
+    assert QGuiApplication.clipboard().text() == "before"

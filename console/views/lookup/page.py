@@ -1,7 +1,7 @@
 """The lookup page: an input field for a corporation number or a search text, and below it the records found for
 it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -111,8 +111,8 @@ class LookupPage(Page):
             "R": self.company_panel.request_refund_of_current_record,
         }
         for key, act in functions_by_key.items():
-            self.bind_shortcut(key, act)
-        self.bind_shortcut("Ctrl+C", self.company_panel.copy_number)
+            self.bind_shortcut(key, partial(self._act_on_shown_company, act))
+        self.bind_shortcut("Ctrl+C", partial(self._act_on_shown_company, self.company_panel.copy_number))
         self.add_button_shortcut(self.company_panel.copy_button)
         self.bind_shortcut("Ctrl+F", self._focus_number_field)
 
@@ -155,6 +155,14 @@ class LookupPage(Page):
         if text != self._looked_up_text and self._looked_up_text:
             self._looked_up_text = ""
             self._replace_result(QWidget())
+
+    def _act_on_shown_company(self, act: Callable[[], None]) -> None:
+        """Call `act`, the action of a pressed key on the company or its current record. While no company is shown,
+        only say so: the hidden panel still has the company that was looked up before."""
+        if self.result_stack.currentWidget() is self.company_panel:
+            act()
+        else:
+            self.show_key_refusal(self.context.translate("act.no_company"))
 
     @Slot()
     def _update_lookup_button_kind(self) -> None:
@@ -213,7 +221,10 @@ class LookupPage(Page):
             self.context.navigate(LookupRoute(text))
 
     def _start_lookup(self, text: str) -> None:
-        """Begin the lookup of the text: now if the page is visible, otherwise when it is next shown."""
+        """Begin the lookup of the text: now if the page is visible, otherwise when it is next shown. Remove the
+        records of the previous lookup at once, so that no key acts on them."""
+        if text != self._looked_up_text:
+            self._replace_result(QWidget())
         self._looked_up_text, self._search_limit = text, _FIRST_SEARCH_LIMIT
         if self.isVisible():
             self.read_data("asked")
