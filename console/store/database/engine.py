@@ -3,13 +3,12 @@ database errors into ConsoleError.
 """
 
 import logging
-import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine, make_url, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
@@ -102,6 +101,7 @@ class Database:
         self._write_queue = WriteQueueLock(self.file)
         self._path = str(self.file) if self.file else None
         self._file_identity: tuple[int, int] | None = None
+        self._has_lost_log = False
         self._has_connected = False
         self._is_closed = False
 
@@ -265,8 +265,10 @@ class Database:
             return
         with self._write_queue.hold_writer_lock(), self._open_sqlite_transaction("BEGIN IMMEDIATE") as conn:
             self._check_database_if_due(conn)
+            if self._path is not None:
+                sqlite_engine.store_log_identity(conn, self._path)
             yield Transaction(conn)
-            self._require_same_file()
+            self._require_same_file(conn)
 
     def _check_database_if_due(self, conn: Connection) -> None:
         """Call `database_check`, which raises an exception if this process may no longer write. Do nothing if the
@@ -351,34 +353,38 @@ class Database:
         self._require_same_file()
         with self._connect(self.engine) as conn, conn.begin():
             conn.exec_driver_sql(begin_statement)
-            if self._file_identity is None:
-                self._require_same_file()
+            self._require_same_file(conn)
             try:
                 yield conn
             except ReadInterrupted:
                 conn.invalidate()  # while another cursor is open, SQLite interrupts the ROLLBACK, too
                 raise
 
-    def _require_same_file(self) -> None:
-        """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened.
+    def _require_same_file(self, conn: Connection | None = None) -> None:
+        """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened, or
+        if its write-ahead log was since the connection `conn` has opened it.
 
         Open connections would still write to the original file, and a new connection would create an empty file under
         the path. Other programs wouldn't see these writes.
         """
         if self._path is None:
             return
-        try:
-            status = os.stat(self._path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
-            file_identity = (status.st_dev, status.st_ino)
-        except FileNotFoundError:
-            file_identity = None
+        file_identity = sqlite_engine.read_file_identity(self._path)
         if self._file_identity is None:
             self._file_identity = file_identity
         elif file_identity != self._file_identity:
-            raise ConsoleError(
-                ErrorCode.DATABASE_UNREACHABLE,
-                {"problem": DatabaseUnreachableProblem.DATABASE_FILE_REPLACED, "file": self._path},
-            )
+            self._raise_file_replaced(self._path)
+        self._has_lost_log = self._has_lost_log or (conn is not None and sqlite_engine.has_lost_log(conn, self._path))
+        if self._has_lost_log:  # also on a new connection: SQLite shares the index of the deleted log in a process
+            self._raise_file_replaced(self._path)
+
+    @staticmethod
+    def _raise_file_replaced(path: str) -> NoReturn:
+        facts: DatabaseUnreachableDetail = {
+            "problem": DatabaseUnreachableProblem.DATABASE_FILE_REPLACED,
+            "file": path,
+        }
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, facts)
 
     def _report_transaction_change(self, change: int) -> None:
         """Call `observer`, if it is set, with `change`: +1 before a transaction and -1 after it."""

@@ -1,9 +1,11 @@
 """Opens connections to SQLite, with durable commits, foreign keys, and the SQL functions of the clock of leases."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -19,6 +21,39 @@ _CONNECTION_PRAGMAS = (
     "foreign_keys=ON",
     f"busy_timeout={int(BUSY_TIMEOUT_SECONDS * 1000)}",
 )
+_LOG_SUFFIX = "-wal"
+_LOG_IDENTITY_KEY = "log_identity"
+"""Key in `Connection.info`: the identity of the write-ahead log that the connection uses."""
+
+
+def read_file_identity(path: str) -> tuple[int, int] | None:
+    """Return the device and the inode of the file; None if there is no such file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def store_log_identity(conn: Connection, path: str) -> None:
+    """Store which write-ahead log this connection to the SQLite file `path` uses, unless it is stored. The connection
+    must have opened the log: in a new, empty file only a write transaction does so.
+    """
+    _store_log_identity(conn.info, path)
+
+
+def _store_log_identity(info: dict[Any, Any], path: str) -> None:
+    if info.get(_LOG_IDENTITY_KEY) is None:
+        info[_LOG_IDENTITY_KEY] = read_file_identity(path + _LOG_SUFFIX)
+
+
+def has_lost_log(conn: Connection, path: str) -> bool:
+    """True if the write-ahead log that this connection uses is no longer next to the SQLite file `path`, because
+    another program has deleted or replaced it. SQLite itself deletes it only after the last connection of all
+    processes was closed. False if `store_log_identity` has stored nothing.
+    """
+    identity = conn.info.get(_LOG_IDENTITY_KEY)
+    return identity is not None and identity != read_file_identity(path + _LOG_SUFFIX)
 
 
 def open_engine(url: URL) -> Engine:
@@ -38,11 +73,15 @@ def open_engine(url: URL) -> Engine:
                 make_private_file(Path(url.database))
 
     @event.listens_for(engine, "connect")
-    def _set_pragmas_and_functions(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    def _set_pragmas_and_functions(dbapi: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         cursor = dbapi.cursor()
         for pragma in _CONNECTION_PRAGMAS:
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
+        if url.database and url.database != ":memory:":
+            with suppress(FileNotFoundError):  # the transaction reports it
+                if Path(url.database).stat().st_size:
+                    _store_log_identity(record.info, url.database)
         lease_clock.register_functions(dbapi)
 
     return engine

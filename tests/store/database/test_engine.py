@@ -4,6 +4,7 @@ transactions."""
 import gc
 import multiprocessing
 import sqlite3
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
@@ -294,6 +295,29 @@ def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) ->
     assert refused.value.detail.get("file") == str(home / name)
     for language in LANGUAGES:
         assert str(home / name) in format_error_message(refused.value, language)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows deletes no open file")
+def test_a_desk_whose_log_was_deleted_writes_no_more(database: Database) -> None:
+    """If another program deletes SQLite's write-ahead log while a desk has the database open, the desk reads and
+    writes no more, also on a new connection: nobody else would see its rows. A desk that opens the file later works.
+    """
+    with database.write_without_retries() as tx:
+        migrate.write_meta(tx.conn, "before", "1")
+    log = Path(f"{database.file}-wal")
+
+    def write_in_open_transaction() -> None:
+        with database.write_without_retries() as tx:
+            log.unlink()
+            migrate.write_meta(tx.conn, "lost", "1")
+
+    for call in (write_in_open_transaction, lambda: migrate.read_meta_and_schema(database)):
+        with pytest.raises(ConsoleError) as refused:
+            call()
+        assert (refused.value.code, refused.value.detail["problem"]) == ("database_unreachable", "taken_away")
+        database.engine.dispose()
+    with closing(Database(f"sqlite:///{database.file}")) as later:
+        assert "lost" not in migrate.read_meta_and_schema(later)
 
 
 def test_a_full_disk_is_named_with_the_file(database: Database) -> None:
