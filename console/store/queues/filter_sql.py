@@ -1,10 +1,11 @@
 """The SQL of a filter and of a sort order: conditions and sort keys for the rows of one table."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, and_, case, func, literal, or_
+from sqlalchemy import BigInteger, BindParameter, and_, bindparam, case, func, literal, or_
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
@@ -180,10 +181,18 @@ def _make_owner_condition(
     records that nobody has taken. `owners` has the people of the running takes, by kind and record id."""
     owner_by_id = owners.get(kind, {})
     if owner_condition == NO_OWNER:
-        return id_column.not_in(sorted(owner_by_id))
+        return id_column.not_in(_make_id_list(owner_by_id))
     return id_column.in_(
-        sorted(record for record, owner in owner_by_id.items() if fulfils_owner_condition(owner_condition, owner))
+        _make_id_list(
+            record for record, owner in owner_by_id.items() if fulfils_owner_condition(owner_condition, owner)
+        )
     )
+
+
+def _make_id_list(ids: Iterable[int]) -> BindParameter[Any]:
+    """Return the right side of IN for these ids. The ids become a part of the SQL text, because SQLite accepts at
+    most 32,766 parameters and a bulk run may take 20,000 records."""
+    return bindparam(None, sorted(ids), expanding=True, literal_execute=True)
 
 
 # -- order
@@ -270,7 +279,10 @@ def _make_owner_key(table: _SortedTable) -> Sequence[Expression]:
     names = sorted({name for owner_by_id in table.owners.values() for name in owner_by_id.values()})
     owner_by_id = table.owners.get(table.kind, {})
     owner_positions = [
-        (table.id_column.in_(sorted(record for record, owner in owner_by_id.items() if owner == name)), position)
+        (
+            table.id_column.in_(_make_id_list(record for record, owner in owner_by_id.items() if owner == name)),
+            position,
+        )
         for position, name in enumerate(names)
     ]
     return [case(*owner_positions, else_=len(names)) if owner_positions else literal(0, BigInteger)]

@@ -22,8 +22,9 @@ _TAKES_OF_SUBJECTS_QUERY = select(takes.c.subject_id, takes.c.person, takes.c.ta
 
 
 _TAKES_QUERY = select(takes.c.kind, takes.c.subject_id, takes.c.person, takes.c.taken_at, takes.c.until)
-_MAX_TAKES = 500
-"""Largest number of takes that one list returns."""
+_MAX_TAKES = 100_000
+"""Largest number of takes that one list returns: those of several bulk runs. A take that the list lacks would show a
+taken record as free, and hide it from the filter of its owner."""
 
 
 class _TakeStatements:
@@ -125,7 +126,8 @@ def read_takes(
 
 
 def list_running_takes(conn: Connection, now: datetime, person: str | None = None) -> tuple[Take, ...]:
-    """Return the running takes of all records, oldest first, at most 500; with `person` only this person's."""
+    """Return the running takes of all records, oldest first, at most _MAX_TAKES; with `person` only this
+    person's."""
     statements, values = _choose_take_statements(conn, now, now)
     if person is None:
         rows = conn.execute(statements.all_running_query, values)

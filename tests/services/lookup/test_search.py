@@ -15,6 +15,8 @@ from console.domain.calendar_days import JST
 from console.domain.lookup.results import SearchResult
 from console.domain.payments.records import Payment
 from console.domain.payments.states import RefundState
+from console.domain.queues.filters import RecordFilter
+from console.domain.queues.order import QueueSortOrder, SortColumn
 from console.domain.records import Certainty, PurchaseRequest
 from console.store.alerts import alerts
 from console.store.database.engine import Database
@@ -22,6 +24,7 @@ from console.store.payments import orders, payments
 from console.store.refunds import refunds
 from console.store.schema.core import operations, request_ids
 from console.store.schema.payments import refunds as refund_table
+from console.store.schema.worker import takes
 from tests.store.credit_checks.test_joined_reads import make_operation_row
 from tests.store.money_rows import (
     NOW,
@@ -164,6 +167,24 @@ def test_a_search_with_conditions_says_if_it_did_not_examine_all_names(
     whole = console.lookup.search("ORD-3 status:unknown")
     assert (list_found(whole), whole.payments.is_partial) == ({("payment", last.id)}, False)
     assert not console.lookup.search("ORD-").is_partial
+
+
+def test_the_owner_of_a_record_is_known_beside_many_other_takes(console: Console, connection: Connection) -> None:
+    """A bulk run can take thousands of records. The filters of the owner still find the records of other people, and
+    records that nobody has taken.
+    """
+    taken, free = insert_paid_payment(connection, "ORD-1"), insert_paid_payment(connection, "ORD-2")
+    other_take = {
+        "kind": "payment", "person": "op-c", "taken_at": NOW - timedelta(1), "until": NOW + timedelta(30_000)
+    }  # fmt: skip
+    other_takes = [{**other_take, "subject_id": 1_000 + place} for place in range(600)]
+    last_take = {**other_take, "subject_id": taken.id, "person": "lead-b", "taken_at": NOW}
+    connection.execute(insert(takes), [*other_takes, last_take])
+    assert list_found(console.lookup.search("owner:lead-b kind:payment")) == {("payment", taken.id)}
+    assert list_found(console.lookup.search("owner:- kind:payment")) == {("payment", free.id)}
+    order = QueueSortOrder(SortColumn.OWNER)
+    queue = console.recovery.read_queue("pending", 50, None, RecordFilter(owner="-"), order)
+    assert queue.items == ()
 
 
 def _add_request_id(connection: Connection, console: Console, name: str, refund: int, operation: str) -> None:
