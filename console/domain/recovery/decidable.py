@@ -209,6 +209,13 @@ def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleErr
     return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record})
 
 
+def make_stale_view_error(record: CreditCheck | Payment | Refund, expected_version: int) -> ConsoleError:
+    """Return the error `stale_view` for a record that has changed since the version `expected_version`, which the
+    person's screen shows."""
+    differences = {"version": {"saw": expected_version, "now": record.version}, "state": record.state.value}
+    return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
+
+
 def find_set_order_paid_refusal(
     payment: Payment, order: Order | None, *, is_order_covered: bool
 ) -> NothingToResolveReason | None:

@@ -14,7 +14,7 @@ from console.domain.errors.details import FailedPart
 from console.domain.process import interrupts
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import CheckState, CreditCheck, Document
-from console.domain.recovery.decidable import find_refetch_refusal
+from console.domain.recovery.decidable import find_refetch_refusal, make_stale_view_error
 from console.domain.service_results import RefetchResult
 from console.services.credit_checks import outcomes
 from console.services.credit_checks import records as check_records
@@ -336,13 +336,6 @@ def _make_incomplete_error(code: ErrorCode, facts: Mapping[str, object]) -> Cons
         return rebuild_error(code, {"record": facts["record"], "about": "refetch"})
     status = 5 if code == ErrorCode.VIEWING_PERIOD_OVER else 6 if code in OWN_FAULT_ERROR_CODES else None
     return rebuild_error(code, {**facts, "about": "refetch"}, exit_status=status)
-
-
-def make_stale_view_error(record: CreditCheck, expected_version: int) -> ConsoleError:
-    """Return the error stale_view: the credit check has changed since `expected_version`, the version on the
-    person's screen."""
-    differences = {"version": {"saw": expected_version, "now": record.version}, "state": record.state.value}
-    return ConsoleError(ErrorCode.STALE_VIEW, {"record": record, "changed": differences})
 
 
 def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: CreditCheck) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from console.domain.records import (
     WorkReason,
     is_valid_credit_check_id,
 )
-from console.domain.recovery.decidable import is_decidable_check, make_undecidable_error
+from console.domain.recovery.decidable import is_decidable_check, make_stale_view_error, make_undecidable_error
 from console.domain.recovery.decision_reasons import (
     LONGEST_DECISION_REASON_CHARACTERS,
     RESOLVED_BY_PEOPLE_CAUSE,
@@ -43,7 +43,7 @@ from console.services.credit_checks.listed_purchases import (
 )
 from console.services.credit_checks.named_purchases import refuse_denial_of_named_purchase
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
-from console.services.credit_checks.refetch import make_lease_name, make_stale_view_error
+from console.services.credit_checks.refetch import make_lease_name
 from console.services.guarded.desk_answers import find_own_spool_entry, refuse_decision_against_answer
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES, OperationSettler

@@ -26,6 +26,7 @@ from console.domain.records import Certainty, OperationState, WorkReason
 from console.domain.recovery.decidable import (
     find_decision_path,
     find_payment_decision_refusal,
+    make_stale_view_error,
     make_undecidable_error,
 )
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE, PersonEvidence, StatedReason
@@ -437,11 +438,3 @@ def _is_possible_id_at_provider(text: str) -> bool:
         and letters_and_digits.isascii()
         and letters_and_digits.isalnum()
     )
-
-
-def make_stale_view_error(payment: Payment, expected_version: int) -> ConsoleError:
-    """Return the error stale_view: the payment has changed since version `expected_version`, the version on the
-    person's screen.
-    """
-    differences = {"version": {"saw": expected_version, "now": payment.version}, "state": payment.state.value}
-    return ConsoleError(ErrorCode.STALE_VIEW, {"record": payment, "changed": differences})

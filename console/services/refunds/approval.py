@@ -17,7 +17,12 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.domain.process import interrupts
 from console.domain.records import Certainty, Work, WorkState
-from console.domain.recovery.decidable import find_decision_refusal, find_withdrawal_refusal, is_decision_time_over
+from console.domain.recovery.decidable import (
+    find_decision_refusal,
+    find_withdrawal_refusal,
+    is_decision_time_over,
+    make_stale_view_error,
+)
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
@@ -122,7 +127,7 @@ class RefundDecisionService:
         refund = pair.refund
         if refund.state is RefundState.APPROVED and _is_person_among_names(person, refund.checkers):
             if expected_version is not None and expected_version != refund.version:
-                raise refund_records.make_stale_view_error(refund, expected_version)
+                raise make_stale_view_error(refund, expected_version)
             return refund, False
         self._expire_if_overdue(refund)
         with context.database.read() as conn:
@@ -147,7 +152,7 @@ class RefundDecisionService:
         """
         _require_decidable_refund(conn, refund, person, self._context.now(), is_approval=True)
         if expected_version is not None and expected_version != refund.version:
-            raise refund_records.make_stale_view_error(refund, expected_version)
+            raise make_stale_view_error(refund, expected_version)
         if not refund_rules.find_active_makers(self._context, conn, [refund.maker]):
             facts: NotAllowedDetail = {
                 "record": refund,
@@ -229,7 +234,7 @@ class RefundDecisionService:
             def refuse_unless_rejectable(refund: Refund, conn: Connection) -> None:
                 _require_decidable_refund(conn, refund, person, self._context.now(), is_approval=False)
                 if expected_version is not None and expected_version != refund.version:
-                    raise refund_records.make_stale_view_error(refund, expected_version)
+                    raise make_stale_view_error(refund, expected_version)
 
             return self._end_refund_request(
                 refund_id, RefundState.REJECTED, refuse_unless_rejectable, declined_because=reason_text

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from console.domain.records import WorkReason
-from console.domain.recovery.decidable import is_decidable_refund, make_undecidable_error
+from console.domain.recovery.decidable import is_decidable_refund, make_stale_view_error, make_undecidable_error
 from console.services.guarded.leases import hold_lease, refuse_running_operation
 from console.services.guarded.operation import OperationSettler
 from console.services.guarded.second_person import is_version_decidable
@@ -47,7 +47,7 @@ class RefundLeaseService:
                 yield pair
             except refunds.StaleRow:
                 changed_refund = refund_records.read_refund(self._context, refund_id)
-                raise refund_records.make_stale_view_error(changed_refund, pair.refund.version) from None
+                raise make_stale_view_error(changed_refund, pair.refund.version) from None
 
     def _read_undecided_refund(self, refund_id: int, expected_version: int | None) -> RefundWithPayment:
         pair = refund_records.read_refund_with_payment(self._context, refund_id)
@@ -55,7 +55,7 @@ class RefundLeaseService:
         if expected_version is not None and not is_version_decidable(
             self._context, refunds.REFUND_KIND, refund, expected_version
         ):
-            raise refund_records.make_stale_view_error(refund, expected_version)
+            raise make_stale_view_error(refund, expected_version)
         with self._context.database.read() as conn:
             refuse_running_operation(conn, refunds.REFUND_KIND, refund)
         if refund.operation_id and refund.work.reason == WorkReason.LAPSED:

@@ -100,10 +100,3 @@ def require_payment(conn: Connection, payment_id: int) -> Payment:
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.PAYMENT_KIND, "id": str(payment_id)})
     return record
-
-
-def make_stale_view_error(refund: Refund, expected_version: int) -> ConsoleError:
-    """Return the error stale_view, which says that the refund has changed since `expected_version`, the version
-    that the person's screen shows."""
-    differences = {"version": {"saw": expected_version, "now": refund.version}, "state": refund.state.value}
-    return ConsoleError(ErrorCode.STALE_VIEW, {"record": refund, "changed": differences})

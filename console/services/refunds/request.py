@@ -38,6 +38,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.service_results import RefundPlan, RiskSignal, RuleCheck
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
+from console.domain.recovery.decidable import make_stale_view_error
 from console.domain.tasks.retry_schedules import REFUND_DECISION_TIME_LIMIT
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
@@ -352,7 +353,7 @@ class RefundRequestService:
         lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
         payment = refund_records.require_payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
-            raise refund_rules.make_stale_payment_error(payment, request.saw)
+            raise make_stale_view_error(payment, request.saw)
         refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid_request.maker)
         set_aside = _find_set_aside(tx.conn, request, valid_request.amount_minor)
         if valid_request.is_by_program:

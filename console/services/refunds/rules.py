@@ -426,10 +426,3 @@ def find_lost_refunds(context: ServiceContext, conn: Connection, payment: Paymen
         if is_refund_of_payment(intent, payment)
         and refunds.find_by_idempotency_key(conn, intent.provider_key or "") is None
     )
-
-
-def make_stale_payment_error(payment: Payment, expected_version: int) -> ConsoleError:
-    """Return the error stale_view, which says that the payment has changed since `expected_version`, the version
-    that the maker's screen shows."""
-    differences = {"version": {"saw": expected_version, "now": payment.version}, "state": payment.state.value}
-    return ConsoleError(ErrorCode.STALE_VIEW, {"record": payment, "changed": differences})
