@@ -3,13 +3,13 @@ between the steps. Each step is small and is executed only once, even if a run i
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
 from console.domain.audit.actions import AuditAction
+from console.domain.batches import split_into_batches
 from console.domain.error_reasons import DatabaseLockedProblem, SchemaProblem
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.records import CheckState, CreditCheck, Work, WorkReason, WorkState
@@ -42,7 +42,6 @@ ends with an error.
 
 _log = logging.getLogger("console.adoption")
 
-T = TypeVar("T")
 ChangeCounts = Counter[str]
 _NO_CHANGE_COUNTS: ChangeCounts = Counter()
 
@@ -210,11 +209,11 @@ class AdoptionRun:
     def _normalise_corporation_numbers(self, after_id: int, up_to_id: int) -> None:
         with self._database.read() as conn:
             rows = adopt_rows.list_unnormalised_rows(conn, after_id, up_to_id)
-        for chunk in _split_into_chunks(rows, ROWS_PER_TRANSACTION):
+        for chunk in split_into_batches(rows, ROWS_PER_TRANSACTION):
             self._change_rows_and_add_counts(partial(self._normalise_corporation_numbers_of_rows, chunk))
 
     def _normalise_corporation_numbers_of_rows(
-        self, rows: tuple[tuple[int, object], ...], tx: Transaction
+        self, rows: Sequence[tuple[int, object]], tx: Transaction
     ) -> ChangeCounts:
         return sum((self._normalise_corporation_number(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
@@ -255,10 +254,10 @@ class AdoptionRun:
     def _mark_all_duplicates(self) -> None:
         with self._database.read() as conn:
             duplicate_rows = adopt_rows.find_duplicates(conn)
-        for chunk in _split_into_chunks(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
+        for chunk in split_into_batches(tuple(duplicate_rows), ROWS_PER_TRANSACTION):
             self._change_rows_and_add_counts(partial(self._mark_duplicates, chunk))
 
-    def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
+    def _mark_duplicates(self, rows: Sequence[tuple[int, int, str]], tx: Transaction) -> ChangeCounts:
         """Mark these rows as duplicates of live rows, open a case about each of them, and return the counts of the
         changes. Each row is (id, id of the live row, corporation number)."""
         marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._read_clock())]
@@ -289,7 +288,7 @@ class AdoptionRun:
         with self._database.read() as conn:
             return adopt_rows.list_unadopted_rows(conn, after_id, up_to_id, ROWS_PER_TRANSACTION)
 
-    def _compare_rows_with_live_rows(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> ChangeCounts:
+    def _compare_rows_with_live_rows(self, rows: Sequence[tuple[int, object]], tx: Transaction) -> ChangeCounts:
         """Compare each of these rows (id, stored corporation number) with the live row that has the same claim
         (`_compare_with_live_row`). Return the counts of the changes."""
         return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
@@ -415,10 +414,6 @@ def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
         expired_at.timestamp() if expired_at else float("-inf"),
         record.id,
     )
-
-
-def _split_into_chunks(rows: tuple[T, ...], rows_per_chunk: int) -> list[tuple[T, ...]]:
-    return [rows[start : start + rows_per_chunk] for start in range(0, len(rows), rows_per_chunk)]
 
 
 def _raise_if_foreign_index_refused(error: UniqueViolation) -> None:

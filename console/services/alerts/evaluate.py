@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from console.domain.alerts.events import EventName
 from console.domain.alerts.rules import ALERT_RULES, LONGEST_GRACE_PERIOD, BrokenRule, find_broken_rule
 from console.domain.audit.actions import AuditAction
+from console.domain.batches import split_into_batches
 from console.domain.clock import CLOCK_TOLERANCE
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Order, OrderState
@@ -122,7 +123,7 @@ class AlertRuleEvaluator:
         with self._context.database.read() as conn:
             position = _read_position(conn)
             ids, next_position = self._find_candidate_orders(conn, position)
-        batches = _split_ids_into_batches(sorted(ids))
+        batches = tuple(split_into_batches(sorted(ids), ORDERS_PER_BATCH))
         change_counts = [self._evaluate_orders(batch) for batch in iterate_until_stopped(batches)]
         if len(change_counts) == len(
             batches
@@ -347,10 +348,6 @@ def _parse_position(stored_position: dict[str, object], latest_change_id: int) -
     ):
         raise ValueError("no such place")
     return position
-
-
-def _split_ids_into_batches(ids: Sequence[int]) -> list[Sequence[int]]:
-    return [ids[start : start + ORDERS_PER_BATCH] for start in range(0, len(ids), ORDERS_PER_BATCH)]
 
 
 def _is_about_order(alert: Alert) -> bool:

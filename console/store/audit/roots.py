@@ -24,6 +24,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from console.domain.access.permissions import WORKER
 from console.domain.audit.actions import AuditAction
+from console.domain.batches import split_into_batches
 from console.store.access import operators as people
 from console.store.database.instants import convert_to_naive_utc, read_current_time
 from console.store.schema.core import audit_log
@@ -193,8 +194,8 @@ def make_root_details(covered_rows: RowsCoveredByRoots, heads: Sequence[ChainHea
     """Yield the `detail` of each audit row of a root that stores these heads. Each row has a part of the heads,
     and the ends of the ranges that the whole root covers (`covered_rows`).
     """
-    for i in range(0, len(heads), HEADS_PER_ROW):
-        stored_heads = [[head.chain, head.seq, head.row_id, head.hash] for head in heads[i : i + HEADS_PER_ROW]]
+    for part in split_into_batches(heads, HEADS_PER_ROW):
+        stored_heads = [[head.chain, head.seq, head.row_id, head.hash] for head in part]
         yield {
             "since": covered_rows.last_id_of_previous_root,
             "upto": covered_rows.last_id_of_newest_root,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.audit.actions import AuditAction
+from console.domain.batches import split_into_batches
 from console.domain.provider_outcome import OutcomeClass
 from console.domain.service_results import LostOperationState
 from console.store.database.error_codes import RunAgain
@@ -282,8 +283,8 @@ def count_lost_operations(conn: Connection) -> int:
 def _read_existing_ids(conn: Connection, query: Any, ids: Sequence[str]) -> Collection[str]:
     """Return those of `ids` (ids of operations) that the query with the parameter `ids` selects."""
     existing_ids: set[str] = set()
-    for start in range(0, len(ids), _IDS_PER_QUERY):
-        existing_ids.update(conn.scalars(query, {"ids": ids[start : start + _IDS_PER_QUERY]}))
+    for part in split_into_batches(ids, _IDS_PER_QUERY):
+        existing_ids.update(conn.scalars(query, {"ids": part}))
     return existing_ids
 
 

@@ -1,6 +1,6 @@
 """Finds the corporation numbers that have records in this database. Each query uses the indexes of the numbers."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from console.domain.batches import split_into_batches
 from console.domain.payments.states import RefundState
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.store.schema.core import credit_checks
@@ -104,7 +105,7 @@ def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bo
     a refund that has not ended.
     """
     openness_by_number: dict[str, bool] = {}
-    for part in _split_into_batches(tuple(dict.fromkeys(numbers))):
+    for part in split_into_batches(tuple(dict.fromkeys(numbers)), _MAX_NUMBERS_PER_QUERY):
         for number, has_open in conn.execute(_OUR_NUMBERS_QUERY, {"numbers": part}):
             openness_by_number[number] = openness_by_number.get(number, False) or bool(has_open)
     return openness_by_number
@@ -113,9 +114,3 @@ def find_our_numbers(conn: Connection, numbers: Collection[str]) -> dict[str, bo
 def list_all_numbers(conn: Connection) -> frozenset[str]:
     """Return the corporation numbers of all credit checks, orders and payments of this database."""
     return frozenset(conn.scalars(_ALL_NUMBERS_QUERY))
-
-
-def _split_into_batches(numbers: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (
-        numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
-    )

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from console.domain.batches import split_into_batches
 from console.domain.lookup.registry_query import LONGEST_QUERY_CHARACTERS, RegistryQuery, parse_registry_query
 from console.domain.registry.corporations import (
     Corporation,
@@ -139,7 +140,7 @@ class RegistryReader:
         def find_rows(connection: sqlite3.Connection, open_file: _OpenRegistryFile) -> dict[str, Corporation]:
             rows = (
                 row
-                for part in _split_into_batches(valid_numbers)
+                for part in split_into_batches(valid_numbers, _MAX_NUMBERS_PER_QUERY)
                 for row in connection.execute(_make_numbers_query(part), part).fetchall()
             )
             corporations = (open_file.read_corporation(connection, row) for row in rows)
@@ -167,7 +168,7 @@ class RegistryReader:
             def read_by_row_ids(row_ids: Collection[int]) -> dict[int, Corporation]:
                 return {
                     row[-1]: open_file.read_corporation(connection, row)
-                    for part in _split_into_batches(tuple(row_ids))
+                    for part in split_into_batches(tuple(row_ids), _MAX_NUMBERS_PER_QUERY)
                     for row in connection.execute(_make_ids_query(part), part).fetchall()
                 }
 
@@ -373,12 +374,6 @@ def _search_spellings(text: str, search_query: Callable[[RegistryQuery], tuple[T
 
 def _is_corporation_number(corporation_number: str) -> bool:
     return len(corporation_number) == 13 and corporation_number.isascii() and corporation_number.isdigit()
-
-
-def _split_into_batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (
-        numbers[start : start + _MAX_NUMBERS_PER_QUERY] for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY)
-    )
 
 
 def _make_numbers_query(numbers: Sequence[int]) -> str:

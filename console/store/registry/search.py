@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Container, Iterable, Iterator,
 from itertools import chain, islice
 from typing import Any, NamedTuple, TypeVar
 
+from console.domain.batches import split_into_batches
 from console.domain.lookup.registry_query import QueryKind, RegistryQuery
 from console.domain.registry.corporations import Corporation
 from console.domain.registry.legal_forms import remove_legal_form
@@ -213,9 +214,9 @@ class _Candidates:
         The rows are read by a few statements, because one statement per row would take as long as the ranking.
         """
         new_ids = [row_id for row_id in row_ids if row_id not in self._known_candidates]
-        for start in range(0, len(new_ids), _MAX_NUMBERS_PER_QUERY):
-            part = ", ".join(map(str, new_ids[start : start + _MAX_NUMBERS_PER_QUERY]))
-            for row in self.connection.execute(f"SELECT {self._texts_sql} WHERE c.id IN ({part})"):
+        for part in split_into_batches(new_ids, _MAX_NUMBERS_PER_QUERY):
+            ids_sql = ", ".join(map(str, part))
+            for row in self.connection.execute(f"SELECT {self._texts_sql} WHERE c.id IN ({ids_sql})"):
                 self.rank_row(row)
         known_candidates = (self._known_candidates.get(row_id) for row_id in row_ids)
         return [candidate for candidate in known_candidates if candidate is not None]
@@ -241,8 +242,7 @@ class _Candidates:
         """Yield the rows (id and texts) of the corporations with these numbers that can match the query, each with
         True if the corporation is closed. Hidden corporations are left out. If the search has a prefecture,
         corporations outside it are left out, too."""
-        for start in range(0, len(numbers), _MAX_NUMBERS_PER_QUERY):
-            part = numbers[start : start + _MAX_NUMBERS_PER_QUERY]
+        for part in split_into_batches(numbers, _MAX_NUMBERS_PER_QUERY):
             query = _TEXTS_BY_NUMBERS_QUERY.format(self._texts_sql, ", ".join(map(str, part)), self._filter_sql)
             for is_closed, *row in self.connection.execute(
                 query, {**self._filter_values, "code": self.prefecture_code}

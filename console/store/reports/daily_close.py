@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, or_, select
 
+from console.domain.batches import split_into_batches
 from console.domain.calendar_days import JST
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, OperationState, WorkState
@@ -224,9 +225,8 @@ def _read_records_of_provider(
     conn: Connection, kind: str, provider: str, unknown_periods: Mapping[int, _UnknownPeriod]
 ) -> Iterator[UnknownRecord]:
     """Yield the records in `unknown_periods` (by record id) that belong to the provider."""
-    ids = sorted(unknown_periods)
-    for first_index in range(0, len(ids), _IDS_PER_QUERY):
-        for row in conn.execute(_make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])):
+    for ids in split_into_batches(sorted(unknown_periods), _IDS_PER_QUERY):
+        for row in conn.execute(_make_record_query(kind, provider, ids)):
             unknown_period = unknown_periods[row.id]
             yield UnknownRecord(
                 kind,
@@ -249,9 +249,9 @@ def read_payment_numbers(
     numbers: dict[tuple[str, int], str] = {}
     for kind in (_PAYMENT_KIND, _REFUND_KIND):
         ids = sorted(id for record_kind, id in kinds_and_ids if record_kind == kind)
-        for first_index in range(0, len(ids), _IDS_PER_QUERY):
-            query = _make_record_query(kind, provider, ids[first_index : first_index + _IDS_PER_QUERY])
-            numbers |= {(kind, row.id): row.number for row in conn.execute(query)}
+        for part in split_into_batches(ids, _IDS_PER_QUERY):
+            rows = conn.execute(_make_record_query(kind, provider, part))
+            numbers |= {(kind, row.id): row.number for row in rows}
     return numbers
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, bindparam, func, literal, select, union_all, update
 from sqlalchemy import insert as into
 
+from console.domain.batches import split_into_batches
 from console.domain.bulk.records import STILL_UNKNOWN_OUTCOME, RowResult
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.domain.transitions.tables import ForbiddenTransition
@@ -134,8 +135,8 @@ def insert_run(
         }
         for position, row in enumerate(unique_rows, 1)
     ]
-    for begin in range(0, len(rows_to_insert), _ROWS_PER_INSERT):
-        conn.execute(_INSERT_BULK_ROWS_STATEMENT, rows_to_insert[begin : begin + _ROWS_PER_INSERT])
+    for part in split_into_batches(rows_to_insert, _ROWS_PER_INSERT):
+        conn.execute(_INSERT_BULK_ROWS_STATEMENT, part)
     return run_id
 
 
