@@ -1,4 +1,4 @@
-"""Parse a corporation number that a person typed. Any other text raises an error."""
+"""Parse a corporation number that a person typed or another program wrote."""
 
 from typing import TYPE_CHECKING
 
@@ -33,3 +33,10 @@ def parse_number(text: str, *, allows_dummies: bool = False) -> CorporationNumbe
     if isinstance(number, RejectedNumber):
         raise InvalidCorporationNumber(number.reason, number.normalized)
     return number
+
+
+def find_number(text: str | None, *, allows_dummies: bool = False) -> str | None:
+    """Return the 13 digits of the corporation number that `parse_number` returns for the text; None for None and for
+    a text for which `parse_number` raises an error."""
+    number = read_number(text or "", allows_dummies=allows_dummies)
+    return None if isinstance(number, RejectedNumber) else number.value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console.domain.access.permissions import ROLES_THAT_SEND_REQUEST_IDS
 from console.domain.calendar_days import JST
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import find_number
 from console.domain.lookup.query import SearchQuery, parse_search
 from console.domain.lookup.results import FoundRecords, SearchResult, SearchSubject
 from console.domain.queues.filters import FilteredRecord, get_record_kind
@@ -130,7 +130,7 @@ class GlobalSearch:
         `companies` are the companies that match the words; `person` is the acting person, None if no name of a person
         is configured."""
         words = query.words
-        number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
+        number = find_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_record_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1
@@ -221,13 +221,6 @@ class GlobalSearch:
         )
         if subject is not None and subject[1].isascii() and subject[1].isdecimal():
             yield subject[0], int(subject[1])
-
-
-def _parse_corporation_number(text: str, *, allows_dummies: bool) -> str | None:
-    try:
-        return parse_number(text, allows_dummies=allows_dummies).value
-    except InvalidCorporationNumber:
-        return None
 
 
 def _has_digits_only(search_text: str) -> bool:

@@ -11,7 +11,7 @@ from console.domain.calendar_days import IST
 from console.domain.error_reasons import AmountProblem, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InvalidAmountDetail, ProviderAnswerFacts
-from console.domain.lookup.number_input import parse_number
+from console.domain.lookup.number_input import find_number, parse_number
 from console.domain.money import InvalidAmountText, Money, parse_money
 from console.domain.payments.provider_messages import PaymentQuestion, PaymentReport
 from console.domain.payments.records import Payment, PaymentImport
@@ -21,7 +21,6 @@ from console.domain.records import Certainty
 from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.credit_checks.readings import NO_ANSWER_ERROR_CODES, find_read_error_code
-from console.services.payment_intake.signed_notices import find_corporation_number
 from console.services.payments import next_work as payment_work
 from console.services.payments.apply_report import ReportWithSource, apply_report, limit_report_time_to_now
 from console.services.payments.probe import PaymentProber, read_question_time
@@ -192,7 +191,7 @@ class PaymentImporter:
         self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
     ) -> NewPayment:
         order = orders.find_by_number(tx.conn, request.merchant_payment_id)
-        owner_number = number or (find_corporation_number(order) if order else None)
+        owner_number = number or (find_number(order.corporation_number, allows_dummies=True) if order else None)
         return NewPayment(
             request.provider,
             request.merchant_payment_id,

@@ -10,15 +10,14 @@ import hmac
 import logging
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from console.domain.audit.actions import AuditAction
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import find_number
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY, InvalidAmountText, Money, make_stored_money, parse_money
 from console.domain.payments.provider_messages import PaymentReport
-from console.domain.payments.records import Order, Payment, ReceivedNotice
+from console.domain.payments.records import Payment, ReceivedNotice
 from console.domain.payments.report_rules import ReportSource
 from console.domain.payments.states import PaymentState
 from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
@@ -312,7 +311,7 @@ class SignedNoticeHandler:
             order.currency,
             order.total_minor,
             order_id=order.id,
-            corporation_number=find_corporation_number(order),
+            corporation_number=find_number(order.corporation_number, allows_dummies=True),
             state=PaymentState.USER_PAYMENT,
             by_code=False,
             begun_at=notice.occurred_at,
@@ -339,13 +338,6 @@ def _verify_signature(key: str, header: str, body: bytes) -> int | None:
     return (
         int(signed_at_text) if hmac.compare_digest(computed_signature, claimed_signature) and header_match else None
     )
-
-
-def find_corporation_number(order: Order) -> str | None:
-    """Return the order's corporation number (13 digits); None if the order has no valid one."""
-    with suppress(InvalidCorporationNumber):
-        return parse_number(order.corporation_number, allows_dummies=True).value if order.corporation_number else None
-    return None
 
 
 def parse_notice(notice_source: str, body: bytes) -> SignedNotice:

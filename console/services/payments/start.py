@@ -17,7 +17,7 @@ from console.domain.error_reasons import (
 )
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import InProgressDetail, OverLimitDetail, ProviderAnswerFacts
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import find_number
 from console.domain.money import InvalidAmountText, Money
 from console.domain.payments.consistency import ENDED_UNPAID_STATES, ENDED_WITHOUT_MONEY_STATES, PAID_STATES
 from console.domain.payments.provider_messages import PaymentReport, PaymentRequest, StartedPayment
@@ -370,7 +370,7 @@ class _StartAttempt:
     def _refuse_over_limit(self, conn: Connection, order: Order) -> None:
         """Raise over_limit if the order's total exceeds the amount that remains on the corporation's account. Do
         nothing without an account."""
-        number = _find_corporation_number(order)
+        number = find_number(order.corporation_number, allows_dummies=True)
         account = accounts.find_by_corporation(conn, number, order.currency) if number else None
         if account is not None and account.available_minor < order.total_minor:
             minor_amounts = (account.limit_minor, account.available_minor, order.total_minor)
@@ -397,7 +397,10 @@ class _StartAttempt:
         if order.state is not OrderState.PENDING:
             raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"order": order.merch_txn_id, "state": order.state.value})
         orders.change_order(tx.conn, order, now)
-        number, reserved_minor = _find_corporation_number(order), self._reserve_amount(tx, order)
+        number, reserved_minor = (
+            find_number(order.corporation_number, allows_dummies=True),
+            self._reserve_amount(tx, order),
+        )
         key, earlier_key = (
             make_payment_key(merchant_id, order.merch_txn_id),
             make_payment_key(provider, order.merch_txn_id),
@@ -439,7 +442,7 @@ class _StartAttempt:
         """Reserve the order's total on the corporation's account. Return the reserved amount in minor units, 0 if the
         corporation has no account. Raises over_limit if the total exceeds the amount that remains on the account.
         """
-        number = _find_corporation_number(order)
+        number = find_number(order.corporation_number, allows_dummies=True)
         account = accounts.find_by_corporation(tx.conn, number, order.currency) if number else None
         if account is None:
             return 0
@@ -617,13 +620,6 @@ def _is_payment_number_of_order(conn: Connection, order: Order, number: str) -> 
     attempt_text = number.removeprefix(_make_later_payment_number(order, ""))
     is_later_attempt = attempt_text != number and attempt_text.isascii() and attempt_text.isdecimal()
     return is_later_attempt and orders.find_by_number(conn, number) is None
-
-
-def _find_corporation_number(order: Order) -> str | None:
-    """Return the order's corporation number; None if it has no valid one."""
-    with suppress(InvalidCorporationNumber):
-        return parse_number(order.corporation_number, allows_dummies=True).value if order.corporation_number else None
-    return None
 
 
 def _choose_unused_payment_number(conn: Connection, order: Order, provider: str) -> str:

@@ -2,7 +2,6 @@
 and state of the row are unchanged, because the shop doesn't increment the version."""
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, String, bindparam, or_, select, 
 from sqlalchemy import insert as into
 
 from console.domain.corporation_number import DIGIT_COUNT
-from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
+from console.domain.lookup.number_input import find_number
 from console.domain.payments.records import Order, OrderState
 from console.domain.records import Work, WorkReason, WorkState
 from console.domain.transitions import tables as states
@@ -167,10 +166,9 @@ def _get_normalised_number(key: str | None, stored_number: str | None) -> str | 
     """Return the normalised corporation number of an order. `stored_number` is the stored number, `key` the column
     `number_key`, which SQL derives from it. If SQL couldn't normalise the stored number, this function parses
     `stored_number`. If that fails too, return `key` (None if `key` is empty)."""
-    if stored_number is not None and (key is None or len(key) != DIGIT_COUNT):
-        with suppress(InvalidCorporationNumber):
-            return parse_number(stored_number).value
-    return key or None
+    if key is None or len(key) != DIGIT_COUNT:
+        return find_number(stored_number) or key or None
+    return key
 
 
 def insert_order(conn: Connection, order: NewOrder, now: datetime) -> int:
