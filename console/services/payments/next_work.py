@@ -11,6 +11,8 @@ from console.services.payments.listed_facts import end_acknowledged_case
 from console.services.process.context import ServiceContext
 from console.store.alerts import cases
 from console.store.database.engine import Transaction
+from console.store.database.sqlalchemy_names import Connection
+from console.store.operations import journal
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
@@ -23,11 +25,21 @@ to paid.
 
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:
-    """Return the payment, read in the transaction `tx`. Raises not_found if there is none."""
-    record = payments.find(tx.conn, payment_id)
-    if record is None:
+    """Return the payment as it is stored, read in the transaction `tx`. Raises not_found if there is none."""
+    return _require_found(payments.find(tx.conn, payment_id), payment_id)
+
+
+def require_payment_after_lapse(conn: Connection, payment_id: int) -> Payment:
+    """Return the payment. If the process that started the payment has ended without recording an answer, its
+    certainty is unknown, also if no due task has stored that yet. Raises not_found if there is no such payment."""
+    lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
+    return _require_found(payments.find(conn, payment_id, lapsed_ids), payment_id)
+
+
+def _require_found(payment: Payment | None, payment_id: int) -> Payment:
+    if payment is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
-    return record
+    return payment
 
 
 def make_probe_work(context: ServiceContext, payment: Payment) -> Work:

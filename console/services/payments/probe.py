@@ -31,7 +31,6 @@ from console.services.payments.start_outcomes import has_start_lapsed
 from console.services.process.context import ServiceContext
 from console.store.database.engine import Transaction
 from console.store.database.instants import read_current_time
-from console.store.operations import journal
 from console.store.payments import payments
 
 PAYMENT_KIND = payments.PAYMENT_KIND
@@ -163,10 +162,7 @@ class PaymentProber:
         with the certainty unknown. Raises not_found if there is none.
         """
         with self._context.database.read() as conn:
-            payment = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
-        if payment is None:
-            raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
-        return payment
+            return payment_work.require_payment_after_lapse(conn, payment_id)
 
     # Asking, and applying the answer
 

@@ -23,6 +23,7 @@ from console.services.audit.read_log import RecordOpeningLog
 from console.services.credit_checks.view import ActionReader, read_timeline
 from console.services.evidence.timeline import read_newest_events
 from console.services.payments import timeout_start
+from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.probe import make_lease_name
 from console.services.payments.unmasking import read_masked_evidence
 from console.services.process.context import ServiceContext
@@ -66,7 +67,7 @@ class PaymentDetailsReader:
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             person = context.find_reading_person(conn)
-            record = complete_record(self._complete_records, conn, _require_payment(conn, payment_id))
+            record = complete_record(self._complete_records, conn, require_payment_after_lapse(conn, payment_id))
             relations = record.relations or PaymentRelations()
             order = relations.order
             holder = _find_lease_holder(conn, record)
@@ -140,7 +141,7 @@ class PaymentDetailsReader:
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_items = set_asides.list_open_set_asides(conn, max(1, min(limit, MAX_ROWS_PER_PAGE)), after_id or 0)
-            item_payments = [_require_payment(conn, item.payment_id) for item in open_items]
+            item_payments = [require_payment_after_lapse(conn, item.payment_id) for item in open_items]
             payments_with_company = complete_with_corporations(self._context, conn, item_payments)
             return tuple(
                 SetAsideItem(item, payment, _require_account(conn, item.account_id))
@@ -157,13 +158,6 @@ def _list_sagas(conn: Connection, order_payments: Sequence[Payment], now: dateti
         for saga in group_sagas
         if saga.kind == timeout_start.PAYMENT_TIMEOUT_KIND
     )
-
-
-def _require_payment(conn: Connection, payment_id: int) -> Payment:
-    record = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, PAYMENT_KIND))
-    if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
-    return record
 
 
 def _require_account(conn: Connection, account_id: int) -> Account:

@@ -116,7 +116,7 @@ def make_refund_submit_answer_finder(context: ServiceContext, refund_id: int) ->
     def find_answer(request_id_use: RequestIdUse) -> CallAnswer | None:
         with context.database.read() as conn:
             operation, _ = _find_operation(conn, request_id_use)
-            refund = refund_records.require_refund(conn, refund_id)
+            refund = refund_records.require_refund_after_lapse(conn, refund_id)
             if operation is None:
                 return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None
             if refund.state is RefundState.SUBMITTING and refund.certainty is Certainty.KNOWN:

@@ -332,7 +332,7 @@ class RefundDecisionService:
 
         @refunds.run_again_if_stale()
         def end_request(tx: Transaction) -> None:
-            refund = refund_records.require_refund(tx.conn, refund_id)
+            refund = refund_records.require_refund_after_lapse(tx.conn, refund_id)
             refuse_if_not_endable(refund, tx.conn)
             work = refunds.make_work_values(Work())
             refunds.change_refund(tx.conn, refund, context.now(), status=state, **values, **work)

@@ -193,7 +193,7 @@ class RefundDueTasks:
         """Schedule the next attempt for a refund, unless its row has changed since it was listed as `due_refund`.
         `error` has ended the attempt."""
         context, now = self._context, self._context.now()
-        refund = refund_records.require_refund(tx.conn, due_refund.id)
+        refund = refund_records.require_refund_after_lapse(tx.conn, due_refund.id)
         if refund.version != due_refund.version:
             return
         reason = error.detail.get("reason") if isinstance(error, ConsoleError) else None

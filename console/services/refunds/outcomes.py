@@ -64,7 +64,7 @@ class ReservationMissing(Exception):
 
 
 def require_refund(tx: Transaction, refund_id: int) -> Refund:
-    """Return the refund, read in the transaction `tx`. Raises not_found if there is none."""
+    """Return the refund as it is stored, read in the transaction `tx`. Raises not_found if there is none."""
     refund = refunds.find(tx.conn, refund_id)
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})

@@ -26,9 +26,9 @@ from console.domain.records import WorkReason
 from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.domain.transitions.tables import ENDED_REFUND_STATES
 from console.providers.payments.provider import PaymentReader, RefundLister
+from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.unknown_refunds import is_refund_of_this_console, open_case_of_unknown_refunds
 from console.services.process.context import ServiceContext
-from console.services.refunds import records as refund_records
 from console.services.refunds.idempotency_key import find_refund_key
 from console.services.refunds.late_outcomes import apply_refund_report
 from console.services.refunds.records import RefundWithPayment
@@ -199,7 +199,7 @@ def _exceeds_captured_amount(
     don't refuse such a refund.
     """
     with context.database.read() as conn:
-        payment = refund_records.require_payment(conn, refund_with_payment.payment.id)
+        payment = require_payment_after_lapse(conn, refund_with_payment.payment.id)
         uncounted_refunds = _list_uncounted_refunds(context, conn, refund_with_payment, listed_refunds)
     uncounted_minor = sum(refund.amount.minor for refund in uncounted_refunds if refund.amount is not None)
     return payment.refunded_minor + payment.reserved_minor + uncounted_minor > payment.captured_minor

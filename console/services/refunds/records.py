@@ -12,6 +12,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.money import Money
 from console.domain.payments.provider_messages import RefundInstruction
 from console.domain.payments.records import Payment, Refund
+from console.services.payments.next_work import require_payment_after_lapse
 from console.services.process.context import ServiceContext
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal
@@ -54,11 +55,13 @@ class RefundWithPayment:
 def read_refund(context: ServiceContext, refund_id: int) -> Refund:
     """Return the refund, read in a transaction of its own. Raises not_found if there is none."""
     with context.database.read() as conn:
-        return require_refund(conn, refund_id)
+        return require_refund_after_lapse(conn, refund_id)
 
 
-def require_refund(conn: Connection, refund_id: int) -> Refund:
-    """Return the refund, read in the caller's transaction. Raises not_found if there is none."""
+def require_refund_after_lapse(conn: Connection, refund_id: int) -> Refund:
+    """Return the refund, read in the caller's transaction. If the process that sent the refund has ended without
+    recording an answer, its certainty is unknown, also if no due task has stored that yet. Raises not_found if there
+    is none."""
     refund = refunds.find(conn, refund_id, journal.list_lapsed_subjects(conn, REFUND_KIND))
     if refund is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": REFUND_KIND, "id": str(refund_id)})
@@ -73,8 +76,8 @@ def read_refund_with_payment(context: ServiceContext, refund_id: int) -> RefundW
 
 def require_refund_with_payment(conn: Connection, refund_id: int) -> RefundWithPayment:
     """Return the refund with its payment, read in the caller's transaction. Raises not_found if there is none."""
-    refund = require_refund(conn, refund_id)
-    return RefundWithPayment(refund, require_payment(conn, refund.payment_id))
+    refund = require_refund_after_lapse(conn, refund_id)
+    return RefundWithPayment(refund, require_payment_after_lapse(conn, refund.payment_id))
 
 
 def require_refunds_with_payments(conn: Connection, refund_ids: Collection[int]) -> tuple[RefundWithPayment, ...]:
@@ -91,12 +94,3 @@ def require_refunds_with_payments(conn: Connection, refund_ids: Collection[int])
         )
     }
     return tuple(RefundWithPayment(refund, payment_of[refund.payment_id]) for refund in refunds_by_id)
-
-
-def require_payment(conn: Connection, payment_id: int) -> Payment:
-    """Return the payment, read in the caller's transaction. If the process that started the payment has ended
-    without recording an answer, its certainty is unknown. Raises not_found if there is no such payment."""
-    record = payments.find(conn, payment_id, journal.list_lapsed_subjects(conn, payments.PAYMENT_KIND))
-    if record is None:
-        raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": payments.PAYMENT_KIND, "id": str(payment_id)})
-    return record

@@ -44,6 +44,7 @@ from console.providers.payments.provider import PaymentReader
 from console.services.audit import refusals
 from console.services.guarded.database_rollback import make_lost_operation_error
 from console.services.guarded.leases import lock_until_commit
+from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import find_read_only_switch
@@ -119,7 +120,7 @@ class RefundRequestService:
         context, now = self._context, self._context.now()
         with context.database.read() as conn:
             context.find_reading_person(conn)
-            payment = refund_records.require_payment(conn, payment_id)
+            payment = require_payment_after_lapse(conn, payment_id)
             refund_facts = refund_rules.read_facts(context, conn, payment, context.operator or "")
             amount_minor = parse_amount(amount, payment) if amount is not None else payment.requestable_minor
             signal_facts = risk_signals.read_signal_facts(conn, [refund_facts])[0]
@@ -303,7 +304,7 @@ class RefundRequestService:
 
     def _validate_request(self, request: RefundRequest, maker: str) -> _ValidRequest:
         with self._context.database.read() as conn:
-            payment = refund_records.require_payment(conn, request.payment_id)
+            payment = require_payment_after_lapse(conn, request.payment_id)
         amount_minor = parse_amount(request.amount, payment)
         reason, ticket = strip_invisible(request.reason), strip_invisible(request.ticket or "") or None
         needs_text = request.reason_code in (None, RefundReason.OTHER)
@@ -351,7 +352,7 @@ class RefundRequestService:
         context, now, request = self._context, self._context.now(), valid_request.request
         # Two parallel requests for different payments could together exceed the maker's limit per day.
         lock_until_commit(context, tx, f"refunds_of_{valid_request.maker}")
-        payment = refund_records.require_payment(tx.conn, request.payment_id)
+        payment = require_payment_after_lapse(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
             raise make_stale_view_error(payment, request.saw)
         refund_facts = refund_rules.read_facts(context, tx.conn, payment, valid_request.maker)

@@ -30,6 +30,7 @@ from console.services.guarded.operation import (
     ignore_step,
 )
 from console.services.payments.merchants import refuse_record_of_other_merchant
+from console.services.payments.next_work import require_payment_after_lapse
 from console.services.payments.providers import PaymentProviders
 from console.services.process.context import ServiceContext
 from console.services.process.read_only import refuse_if_read_only
@@ -176,7 +177,7 @@ class _SubmissionAttempt:
         context, now = self._context, self._context.now()
         refund = refund_outcomes.require_refund(tx, self._refund_id)
         require_sendable_refund(tx.conn, refund)
-        payment = refund_records.require_payment(tx.conn, refund.payment_id)
+        payment = require_payment_after_lapse(tx.conn, refund.payment_id)
         key = find_refund_key(context, tx.conn, refund, payment)
         # By the clock of the database, by which every desk measures the time since the sending.
         sent_at = read_current_time(tx.conn, now)
