@@ -15,7 +15,7 @@ from console.settings.settings import Settings
 from console.worker.abuse_limiter import RefusalTokenBuckets
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
+    from starlette.requests import HTTPConnection, Request
 
 MAX_BODY_BYTES = 1 << 20
 REFUSAL_RESPONSE_BODY = b"refused\n"
@@ -149,6 +149,14 @@ class SenderAddressFinder:
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
         sender = parse_ip_address(claimed_address)
         return None if sender is None else str(sender)
+
+
+def count_request(connection: "HTTPConnection", *, is_genuine: bool) -> None:
+    """Count the HTTP or WebSocket request for the sender's address in the slot of its connection, as genuine or as
+    refused (`ConnectionSlot.count_request`)."""
+    slot: ConnectionSlot | None = connection.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
+    if slot is not None:
+        slot.count_request(is_genuine=is_genuine)
 
 
 class OpenConnections:

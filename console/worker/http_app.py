@@ -34,19 +34,18 @@ from console.services.payment_intake.checked_notice import CheckedNotice
 from console.services.payment_intake.signed_notices import NOTICE_SOURCE_NAME_PATTERN
 from console.worker import live_websocket as live
 from console.worker.connection_limits import (
-    CONNECTION_SLOT_KEY,
     IS_LAST_REQUEST_KEY,
     LIVE_FEED_PATH,
     REFUSAL_RESPONSE_BODY,
     REFUSAL_RESPONSE_HEADERS,
     BodyTooSlow,
-    ConnectionSlot,
     NoCapacity,
     OpenConnections,
     ReceiverOptions,
     RequestRefused,
     SenderAddressFinder,
     ServiceCallThreads,
+    count_request,
     read_body,
     require_unambiguous_request,
 )
@@ -131,7 +130,7 @@ class Receiver:
             result = _BUSY_RESULT
         except BodyTooSlow:
             result = _BUSY_RESULT
-            _count_request(request, is_genuine=False)
+            count_request(request, is_genuine=False)
         except ConsoleError as error:
             _log.info("a notice could not be taken: %s", error.code)
         except Exception:
@@ -145,7 +144,7 @@ class Receiver:
             return make_refusal_response(request)
         if notice is None or result in (_BUSY_RESULT, _ERROR_RESULT):
             return _make_try_later_response(1 if result == _BUSY_RESULT else 5)
-        _count_request(request, is_genuine=True)
+        count_request(request, is_genuine=True)
         return Response(
             b"OK", media_type="text/plain", background=BackgroundTask(self._probe_payment, notice_source, notice)
         )
@@ -281,7 +280,7 @@ def make_receiver_app(console: Console, options: ReceiverOptions) -> Starlette:
 def make_refusal_response(request: Request) -> Response:
     """Return the answer that the sender of every refused request gets, and count the refusal for the sender's
     address."""
-    _count_request(request, is_genuine=False)
+    count_request(request, is_genuine=False)
     response = Response(REFUSAL_RESPONSE_BODY, 400)
     response.raw_headers = list(REFUSAL_RESPONSE_HEADERS)
     return response
@@ -295,14 +294,6 @@ async def _answer_refusal(request: Request, _: Exception) -> Response:
     """Exception handler of the web application: answer a request that was refused (RequestRefused) or has
     no route."""
     return make_refusal_response(request)
-
-
-def _count_request(request: Request, *, is_genuine: bool) -> None:
-    """Count the request for the sender's address in the slot of its connection, as genuine or as refused
-    (`ConnectionSlot.count_request`)."""
-    slot: ConnectionSlot | None = request.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
-    if slot is not None:
-        slot.count_request(is_genuine=is_genuine)
 
 
 async def _answer_unexpected_error(_: Request, error: Exception) -> Response:

@@ -25,12 +25,11 @@ from console.domain.setting_problems import SettingProblem
 from console.services.monitoring.live_feed import LIVE_FEED_CHANNELS, LiveFeedSnapshot, RecordSummary
 from console.services.payment_intake.rate_limit import TokenBucket
 from console.worker.connection_limits import (
-    CONNECTION_SLOT_KEY,
-    ConnectionSlot,
     NoCapacity,
     ReceiverOptions,
     SenderAddressFinder,
     ServiceCallThreads,
+    count_request,
 )
 from console.worker.prometheus_metrics import WorkerMetrics
 
@@ -300,7 +299,7 @@ class LiveFeedEndpoint:
         headers = websocket.headers.getlist("authorization")
         reason = self._find_refusal_reason(headers, channels)
         if reason is not None:
-            self._count_request(websocket, is_genuine=False)
+            count_request(websocket, is_genuine=False)
             await websocket.close(
                 REFUSED_CLOSE_CODE
             )  # closed before the handshake is accepted: the listener receives 403
@@ -310,11 +309,11 @@ class LiveFeedEndpoint:
         await websocket.accept()
         token = _parse_bearer_token(headers[0]) if headers else await self._receive_token(websocket)
         if not self._is_valid_token(token):
-            self._count_request(websocket, is_genuine=False)
+            count_request(websocket, is_genuine=False)
             await _close_websocket(websocket, REFUSED_CLOSE_CODE)
             await self._record_refusal(websocket, "token")
             return
-        self._count_request(websocket, is_genuine=True)
+        count_request(websocket, is_genuine=True)
         try:
             listener = await self._hub.add_listener(channels)
         except (NoCapacity, ConsoleError):
@@ -354,11 +353,6 @@ class LiveFeedEndpoint:
         self._tokens_read_at = time.monotonic()
         with suppress(NoCapacity, ConsoleError):  # on failure the tokens read before stay valid
             self._tokens = await self._threads.run(lambda: read_live_feed_tokens(self._console))
-
-    def _count_request(self, websocket: WebSocket, *, is_genuine: bool) -> None:
-        slot: ConnectionSlot | None = websocket.scope.get("state", {}).get(CONNECTION_SLOT_KEY)
-        if slot is not None:
-            slot.count_request(is_genuine=is_genuine)
 
     async def _record_refusal(self, websocket: WebSocket, reason: str) -> None:
         """Write an audit entry about the refused listener, unless too many such entries were written recently or
