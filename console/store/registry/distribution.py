@@ -36,6 +36,7 @@ from console.store.registry.registry_file import (
     make_building_path,
     open_for_reading,
     put_registry_in_use,
+    read_registry_in_use,
     recover_unfinished_build,
     start_building,
 )
@@ -163,7 +164,7 @@ def fetch_registry(
             import_under_lock(folder, paths, ImportRun(on_progress, should_stop))
         # Still under the lock: afterwards the folder may have files that another process fetches.
         shutil.rmtree(folder / _FETCHED_FOLDER_NAME, ignore_errors=True)
-        return _read_desk_status(folder)
+        return read_registry_in_use(folder, read_status)
 
 
 def is_manifest_damage(error: ConsoleError) -> bool:
@@ -313,17 +314,9 @@ def _make_damaged_file_error(name: str) -> ConsoleError:
     return ConsoleError(ErrorCode.NOT_FOUND, {"document": name, "reason": DocumentNotFoundReason.CONTENT_DAMAGED})
 
 
-def _read_desk_status(folder: Path) -> RegistryStatus | None:
-    file = find_registry_file(folder)
-    if file is None:
-        return None
-    with closing(open_for_reading(file)) as connection:
-        return read_status(connection)
-
-
 def _read_desk_status_unless_damaged(folder: Path) -> RegistryStatus | None:
     try:
-        return _read_desk_status(folder)
+        return read_registry_in_use(folder, read_status)
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise

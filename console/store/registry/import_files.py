@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
 
 from console.domain.registry.corporations import ImportProgress, RegistryStatus
 from console.store.registry.import_difference import apply_difference
@@ -17,16 +16,14 @@ from console.store.registry.registry_file import (
     find_registry_file,
     hold_import_lock,
     is_damage,
-    open_for_reading,
     open_for_writing,
     put_registry_in_use,
+    read_registry_in_use,
     recover_unfinished_build,
 )
 from console.store.registry.schema import open_transaction, read_applied_hashes
 from console.store.registry.source_file import SourceFile, open_source
 from console.store.spool.sqlite_file import translate_errors
-
-T = TypeVar("T")
 
 
 def import_registry_files(
@@ -72,7 +69,7 @@ def import_under_lock(
         _import_whole_files(folder, sources, current_coverage, run)
     else:
         _import_differences(folder, sources, run)
-    status = _read_registry_in_use(folder, read_status)
+    status = read_registry_in_use(folder, read_status)
     assert status is not None  # noqa: S101  # it was put in use just now
     return status
 
@@ -118,19 +115,8 @@ def _read_current_coverage(folder: Path, first_source: SourceFile) -> RegistryCo
     registry if `first_source`, the first of the sorted files, is a whole file, because whole files replace the whole
     registry."""
     try:
-        return _read_registry_in_use(folder, read_coverage)
+        return read_registry_in_use(folder, read_coverage)
     except sqlite3.DatabaseError as error:
         if first_source.is_difference or not is_damage(error):
             raise
         return None
-
-
-def _read_registry_in_use(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
-    """Return the result of `read_connection` for a connection to the registry in use; None if the folder has no
-    registry.
-    """
-    file = find_registry_file(folder)
-    if file is None:
-        return None
-    with closing(open_for_reading(file)) as connection:
-        return read_connection(connection)

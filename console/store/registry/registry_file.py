@@ -16,12 +16,12 @@ import os
 import re
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from secrets import token_hex
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from console.domain.error_reasons import InProgressReason
 from console.domain.errors import ConsoleError, ErrorCode
@@ -31,6 +31,7 @@ from console.store.spool.sqlite_file import sync_file, sync_folder
 FILE_NAME = "registry.db"
 CURRENT_REGISTRY_NAME = "current"
 UNFINISHED_BUILD_NAME = "building"
+T = TypeVar("T")
 FileVersion: TypeAlias = tuple[int, int, int]
 """Inode, time of the last change (nanoseconds) and size (bytes) of a file; see `read_file_version`."""
 _REGISTRY_FOLDER_PATTERN = "[0-9]*-*"
@@ -205,6 +206,17 @@ def _replace_current_file(folder: Path, file_name: str) -> None:
     sync_file(draft)
     draft.replace(folder / CURRENT_REGISTRY_NAME)
     sync_folder(folder)
+
+
+def read_registry_in_use(folder: Path, read_connection: Callable[[sqlite3.Connection], T]) -> T | None:
+    """Return the result of `read_connection` for a connection to the registry in use; None if the folder has no
+    registry.
+    """
+    file = find_registry_file(folder)
+    if file is None:
+        return None
+    with closing(open_for_reading(file)) as connection:
+        return read_connection(connection)
 
 
 def read_file_version(path: str) -> FileVersion | None:
