@@ -135,12 +135,9 @@ def make_inputs() -> QWidget:
     words.show_hint("変換中の Enter と Esc は変換に使われます")
     reason = DropDownList("理由")
     reason.addItems(["二重注文"])
-    locked = Field("顧客")
-    locked.lock("番号を選ぶと入力できます")
     for place, field in enumerate((good, wrong, amount, words)):
         grid.addWidget(field, place // 2, place % 2, Qt.AlignmentFlag.AlignTop)
     grid.addLayout(make_column(TextLabel("理由", "small", "muted"), reason, gap_px=4), 2, 0)
-    grid.addWidget(locked, 2, 1)
     checked, radio = CheckBox("詳細"), RadioButton("一部")
     checked.setChecked(True)
     radio.setChecked(True)

@@ -161,11 +161,10 @@ class Field(QWidget):
         self._show_message(hint, "muted")
         self.edit.setAccessibleDescription(hint)
 
-    def show_text_inside(self, text: str, icon_name: str = "check", tone: Tone = "good") -> None:
-        """Show a short text with an icon inside the input, at its right end, such as "✓ check digit"; "" removes the
-        text."""
-        self._inside_label.show_text(text, tone)
-        self._inside_icon.show_icon(icon_name, tone)
+    def show_text_inside(self, text: str) -> None:
+        """Show a short text with a check mark inside the input, at its right end, such as "✓ check digit"; "" removes
+        both."""
+        self._inside_label.show_text(text)
         self._inside_icon.setVisible(bool(text))
         self._inside_label.setVisible(bool(text))
         self._set_text_margins()
@@ -181,15 +180,6 @@ class Field(QWidget):
         left_part_px = _SYMBOL_MARGIN_PX + symbol_px if has_symbol else 0
         text_px = self._inner_layout.sizeHint().width() - left_part_px if has_text else 0
         self.edit.setTextMargins(symbol_px, 0, text_px, 0)
-
-    def lock(self, reason: str) -> None:
-        """Disable the input. It shows a lock icon and, as placeholder, the text `reason`, which explains how to
-        enable it.
-        """
-        self.edit.setEnabled(False)
-        self.edit.setPlaceholderText(reason)
-        self.edit.setAccessibleDescription(reason)
-        self.show_text_inside(" ", "lock", "muted")
 
     def _mark_error(self, *, has_error: bool) -> None:
         if bool(self.edit.property("error")) == has_error:
