@@ -67,7 +67,7 @@ def test_a_queue_is_exported_whole_selected_or_filtered(
     ]
 
     page.exporter.export_list_to(str(tmp_path / "cancelled.csv"))
-    page.exporter.cancel_export()
+    page.exporter._file_writer.cancel()
     person.wait_until(lambda: not page.exporter.is_running)
     person.wait_until_read()
     is_there = (tmp_path / "cancelled.csv").exists()

@@ -110,9 +110,3 @@ class ListExporter(QObject):
 
         self._file_writer.show_progress_text(format_progress(0))
         self._file_writer.write_file(write_list, make_toast, format_progress)
-
-    @Slot()
-    def cancel_export(self) -> None:
-        """Cancel the running export at its next progress report. A toast then says that the person has cancelled
-        it, or names the file if it was already complete."""
-        self._file_writer.cancel()
