@@ -10,6 +10,7 @@ from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.clock import SystemClock
+from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.settings.settings import Settings
 from tests.support import compiled
@@ -18,6 +19,11 @@ NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "
 """Corporation numbers with valid check digits, from public test vectors."""
 STORE_KEY = "a-store-key-for-tests"
 UNUSED_URL = "http://127.0.0.1:9"
+_PAYMENT_PROVIDER_SECRETS = (
+    *("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", "ATOM_MERCH_ID", "ATOM_PASSWORD"),
+    *("ATOM_REQUEST_KEY", "ATOM_REQUEST_SALT", "ATOM_RESPONSE_KEY", "ATOM_RESPONSE_SALT"),
+    *("ATOM_REQUEST_HASH_KEY", "ATOM_RESPONSE_HASH_KEY"),
+)
 
 compiled.share_compiled_statements()  # whoever makes desks makes many
 
@@ -85,6 +91,14 @@ def make_environment(home: Path, url: str, **extra: str) -> dict[str, str]:
         "SECRET_ALARMBOX_REFRESH_TOKEN": "sandbox-refresh-1",
     } | extra
     return {f"CONSOLE_{name}": value for name, value in settings.items()}
+
+
+def make_payment_provider_settings(url: str) -> dict[str, str]:
+    """Return the settings, without their prefix `CONSOLE_`, of a desk that uses PayPay and Atom at the sandbox's
+    `url`.
+    """
+    secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _PAYMENT_PROVIDER_SECRETS}
+    return {"PAYPAY_URL": url, "ATOM_URL": url, **secrets}
 
 
 @cache

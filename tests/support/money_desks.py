@@ -12,34 +12,21 @@ from console.app import Console
 from console.domain.calendar_days import IST
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, PaymentImport, Refund, RefundRequest
-from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.store.refunds import refunds
-from tests.support.desks import MovedClock
+from tests.support.desks import MovedClock, make_payment_provider_settings
 from tests.support.places import Place
 
 TIME_SCALE = "20"
 """Value of the setting TIME_SCALE: the factor by which these desks shorten all waits."""
 CAPTURED_MINOR = 3_000
-_ATOM = (
-    "MERCH_ID",
-    "PASSWORD",
-    "REQUEST_KEY",
-    "REQUEST_SALT",
-    "RESPONSE_KEY",
-    "RESPONSE_SALT",
-    "REQUEST_HASH_KEY",
-    "RESPONSE_HASH_KEY",
-)
-_SECRET_SETTINGS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
 
 
 def make_provider_settings(url: str) -> dict[str, Any]:
-    """Return the settings of a desk that uses PayPay and Atom at the sandbox's `url`. The keys are the names of the
-    environment variables without their prefix `CONSOLE_`.
+    """Return the settings, without their prefix `CONSOLE_`, of a desk that uses PayPay and Atom at the sandbox's
+    `url` and shortens all waits.
     """
-    secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRET_SETTINGS}
-    return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": TIME_SCALE, **secrets}
+    return {**make_payment_provider_settings(url), "TIME_SCALE": TIME_SCALE}
 
 
 def import_paid_payment(

@@ -21,7 +21,6 @@ from console.domain.payments.records import Order, Payment, ReceivedNotice
 from console.domain.payments.service_results import NoticeResult
 from console.domain.service_results import TaskRun
 from console.sandbox import SandboxControl
-from console.sandbox.environment import credentials
 from console.sandbox.server import Sandbox
 from console.services.audit.read_log import RecordOpeningLog
 from console.services.guarded.pipeline import GuardedPipeline
@@ -34,6 +33,7 @@ from console.store.payments import orders, payments
 from console.wiring.payments import PaymentServiceBuilder
 from console.wiring.providers import open_adapter
 from console.wiring.record_readers import RecordReaders
+from tests.support.desks import make_payment_provider_settings
 from tests.support.places import Place
 
 BANK_KEY = "a-bank's-own-key-for-notices"
@@ -43,22 +43,7 @@ def make_settings(url: str) -> dict[str, str]:
     """Return the settings of a desk without their prefix `CONSOLE_`: the addresses of both payment providers at the
     sandbox's `url`, and the key of a bank that sends signed notices.
     """
-    names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
-    atoms = (
-        "MERCH_ID",
-        "PASSWORD",
-        "REQUEST_KEY",
-        "REQUEST_SALT",
-        "RESPONSE_KEY",
-        "RESPONSE_SALT",
-        "REQUEST_HASH_KEY",
-        "RESPONSE_HASH_KEY",
-    )
-    return (
-        {"PAYPAY_URL": url, "ATOM_URL": url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
-        | {f"SECRET_PAYPAY_{name}": getattr(credentials, f"PAYPAY_{name}") for name in names}
-        | {f"SECRET_ATOM_{name}": getattr(credentials, f"ATOM_{name}") for name in atoms}
-    )
+    return {**make_payment_provider_settings(url), "SECRET_NOTICE_BANK_KEY": BANK_KEY}
 
 
 class PaymentDesk:
