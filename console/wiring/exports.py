@@ -8,6 +8,7 @@ from console.domain.bulk.records import NOT_DONE_ROWS_FILTER
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportColumn, ExportRequest, ExportTable, ListName
+from console.domain.payments import provider_registry
 from console.domain.queue_names import COMPANIES_QUEUE_NAME, NOTICES_QUEUE_NAME, QUEUES_WITHOUT_RECORDS
 from console.domain.reconciliation.service_results import PART_ALL, VERDICTS_OF_PART
 from console.domain.views.any_record import QueueItem
@@ -237,6 +238,8 @@ def _make_runs_list(services: ExportReadServices, request: ExportRequest, contex
         before: int | None = None
         while True:
             page = services.reconciliation.views.list_runs(request.subject or None, _ROWS_PER_EXPORT_PAGE, before)
+            if not page.items and request.subject not in ("", *provider_registry.list_provider_names()):
+                raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": "provider", "id": request.subject[:40]})
             yield page.items
             before = page.next_cursor
             if before is None:

@@ -48,6 +48,8 @@ def test_a_refused_export_writes_no_file(terminal: Terminal, tmp_path: Path) -> 
         "usage",
     )
     assert terminal.json("export", "alerts").exit_status_and_code == (2, "usage")
+    runs = ("export", "runs", "paypall", "--to", str(tmp_path / "a.csv"))
+    assert terminal.json(*runs).exit_status_and_code == (2, "not_found")
     nobody = Terminal({name: value for name, value in terminal.env.items() if name != "CONSOLE_OPERATOR"})
     assert nobody.json("export", "alerts", "--to", str(tmp_path / "a.csv")).exit_status_and_code == (2, "no_operator")
     assert not list(tmp_path.glob("a.*"))
