@@ -12,6 +12,7 @@ from console.services.exports.printouts import PrintedList
 from console.views.printing.print_job import (
     PrintedPage,
     PrintedSheet,
+    PrintingThread,
     compress_page,
     open_print_dialog,
     print_images,
@@ -55,17 +56,18 @@ class PagePrinter(QObject):
         self, read_contents_in_service: Callable[["Console"], ContentsT], print_contents: Callable[[ContentsT], bool]
     ) -> None:
         """Run `read_contents_in_service` in a worker thread, which reads the contents and writes the audit entry.
-        Then let `print_contents` print the contents, and show a toast. `print_contents` returns False if the printer
-        or its file didn't take the pages."""
+        Then let `print_contents` print the contents in a thread, because a thousand rows take many seconds, and show
+        a toast. `print_contents` returns False if the printer or its file didn't take the pages."""
         context, self.is_running = self._context, True
         acting_person = context.operator
 
-        def read_contents(_: ProgressReporter) -> ContentsT:
-            return context.bind_services(read_contents_in_service, acting_person)()
+        def read_and_print(_: ProgressReporter) -> bool:
+            contents = context.bind_services(read_contents_in_service, acting_person)()
+            return PrintingThread(lambda: print_contents(contents)).run_to_end()
 
-        def print_and_show_toast(contents: ContentsT) -> None:
+        def show_toast(is_printed: bool) -> None:
             self.is_running = False
-            if print_contents(contents):
+            if is_printed:
                 context.show_toast(context.translate("print.sent"), "")
             else:
                 reason = context.translate("print.failed")
@@ -78,8 +80,8 @@ class PagePrinter(QObject):
 
         label = context.translate("action.print")
         context.runner.run_with_progress(
-            read_contents,
-            print_and_show_toast,
+            read_and_print,
+            show_toast,
             show_failure,
             lambda _: None,
             caller=context,  # the page may be closed or built again before the contents are read
@@ -100,6 +102,7 @@ class PagePrinter(QObject):
     def print_list_to(self, request: ExportRequest, printer: "QPrinter") -> None:
         """Print a list to `printer`, with the same columns, texts and rows as its export."""
         language, translate = self._context.language, self._context.translate
+        printed_by = self._format_printed_by()
 
         def print_read_list(printed_list: PrintedList) -> bool:
             notes = [request.part] if request.part else []
@@ -109,12 +112,8 @@ class PagePrinter(QObject):
                 notes.append(format_selection(selected_count, row_count, translate))
             if printed_list.is_cut:
                 notes.append(translate("print.cut", n=len(printed_list.rows)))
-            return print_sheet(
-                PrintedSheet(
-                    printed_list.title, notes, self._format_printed_by(), printed_list.columns, printed_list.rows
-                ),
-                printer,
-            )
+            sheet = PrintedSheet(printed_list.title, notes, printed_by, printed_list.columns, printed_list.rows)
+            return print_sheet(sheet, printer)
 
         self._read_and_print(lambda services: services.printouts.read_list(request, language), print_read_list)
 
@@ -129,6 +128,7 @@ class PagePrinter(QObject):
         """Print the record with this kind and id to `printer`: the title `title`, `lines` (the texts of its page),
         and the record's timeline. The names of payers are masked."""
         language, translate = self._context.language, self._context.translate
+        printed_by = self._format_printed_by()
 
         def read_record_text(services: "Console") -> str:
             services.printouts.write_audit_entry_of_record_printout(kind, id)
@@ -137,7 +137,7 @@ class PagePrinter(QObject):
         def print_read_record(timeline_text: str) -> bool:
             events = [line for line in timeline_text.splitlines()[2:] if line]
             paragraphs = [*lines, translate("record.tab.timeline"), *events]
-            return print_sheet(PrintedSheet(title, paragraphs, self._format_printed_by()), printer)
+            return print_sheet(PrintedSheet(title, paragraphs, printed_by), printer)
 
         self._read_and_print(read_record_text, print_read_record)
 
@@ -161,9 +161,8 @@ class PagePrinter(QObject):
             finally:
                 pages.close()
 
-        self._read_and_print(
-            read_page_images, lambda images: print_images(images, self._format_printed_by(), printer)
-        )
+        printed_by = self._format_printed_by()
+        self._read_and_print(read_page_images, lambda images: print_images(images, printed_by, printer))
 
 
 def render_printed_pages(pages: "PdfDocument") -> list[PrintedPage]:

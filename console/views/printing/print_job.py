@@ -9,7 +9,7 @@ from io import SEEK_END
 from itertools import compress
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QMarginsF, QRectF, QSizeF, Qt, QThread
 from PySide6.QtGui import QFont, QGuiApplication, QImage, QPageLayout, QPainter, QTextDocument
 from PySide6.QtPrintSupport import QPrintDialog, QPrinter
 from PySide6.QtWidgets import QDialog, QWidget
@@ -54,6 +54,31 @@ class PrintedPage:
 def compress_page(image: PageImage) -> PrintedPage:
     """Return the image of a PDF page with its pixels compressed. A page of text becomes a hundred times smaller."""
     return PrintedPage(image.width, image.height, zlib.compress(image.pixels, 1))
+
+
+class PrintingThread(QThread):
+    """Prints in a thread of its own. It must be a thread of Qt, because the layout of a text begins timers, for which
+    another thread has no event dispatcher."""
+
+    def __init__(self, print_pages: Callable[[], bool]) -> None:
+        """`print_pages` prints, and returns True if the printer or its file has taken the pages."""
+        super().__init__()
+        self._print_pages, self._is_printed = print_pages, False
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            self._is_printed = self._print_pages()
+        except Exception as error:
+            self._error = error
+
+    def run_to_end(self) -> bool:
+        """Run `print_pages` and wait for its end. Return its value, or raise its error."""
+        self.start()
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        return self._is_printed
 
 
 def open_print_dialog(parent: QWidget, title: str, on_chosen: Callable[[QPrinter], None]) -> QPrintDialog:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QThread
 from PySide6.QtPrintSupport import QPrinter
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from console.domain.documents.pdf_pages import PageImage
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.exports.tables import ExportRequest, ListName
 from console.services.exports.printouts import PrintedList
 from console.store.documents.pdf_renderer import PdfDocument
@@ -90,6 +91,33 @@ def test_only_taken_pages_are_announced_as_sent(
     printer = make_pdf_printer(tmp_path / folder / "list.pdf")
     PagePrinter(context, window).print_list_to(ExportRequest(ListName.ALERTS), printer)
     assert [toast.message for toast in toasts] == [message]
+
+
+def test_a_printout_leaves_the_window_alone(appearance: object, qtbot: QtBot, tmp_path: Path) -> None:
+    """The contents are read and printed outside the thread of the window, which the layout of a thousand rows would
+    stop for many seconds. An error in it is reported like one of the read.
+    """
+    window, threads = QWidget(), list[QThread]()
+    qtbot.addWidget(window)
+    page_printer = PagePrinter(make_window_context(), window)
+    context = page_printer._context
+    context.store_services(PrintedServices())  # type: ignore[arg-type]  # printouts alone
+    toasts: list[Toast] = []
+    context.toast_requested.connect(toasts.append)
+
+    def print_contents(contents: str) -> bool:
+        threads.append(QThread.currentThread())
+        if contents == "broken":
+            raise ConsoleError(ErrorCode.PROVIDER_ANSWER_UNUSABLE)
+        return True
+
+    for contents in ("whole", "broken"):
+        page_printer._read_and_print(lambda _, contents=contents: contents, print_contents)  # type: ignore[misc]
+    assert QThread.currentThread() not in threads
+    assert [(toast.message, page_printer.is_running) for toast in toasts] == [
+        ("Sent to the printer.", False),
+        ("Not done", False),
+    ]
 
 
 def test_the_images_of_a_long_pdf_need_little_memory() -> None:
