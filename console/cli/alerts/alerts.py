@@ -45,7 +45,7 @@ def _list_alerts(console: "Console", _: Namespace, __: AnswerWriter) -> AlertLis
 
 
 def _acknowledge_alert(console: "Console", args: Namespace, _: AnswerWriter) -> "Alert":
-    from console.services.alerts.inbox import LONGEST_NOTE_CHARACTERS
+    from console.services.annotations.notes import LONGEST_NOTE_CHARACTERS
 
     alert_id = parse_row_id("alert", args.id)
     if args.note is not None and not args.note.strip():  # a note without text is a mistake

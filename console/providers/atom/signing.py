@@ -2,12 +2,12 @@
 
 import hmac
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
+from console.domain.calendar_days import IST
 from console.domain.money import Money, format_decimal, format_shortest_decimal
 
-IST = timezone(timedelta(hours=5, minutes=30), "IST")
 _TIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 

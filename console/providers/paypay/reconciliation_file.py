@@ -25,6 +25,7 @@ from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.single_request import SingleRequest, make_unsent_outcome, send_once
 from console.providers.http.transport import MEBIBYTE, HttpAnswer, HttpTransport
 from console.providers.payments.plugin import HistoryRowIndex
+from console.providers.paypay.responses import is_valid_id
 
 LARGEST_FILE_BYTES = 32 * MEBIBYTE
 LONGEST_LINE_BYTES = 8 << 10
@@ -49,7 +50,6 @@ _NEEDED_COLUMNS = (
     _METHOD_COLUMN,
     _MERCHANT_PAYMENT_COLUMN,
 )
-_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _YEN_PATTERN = re.compile(r"-?[1-9][0-9]{0,10}")
 _FORMULA_PREFIXES = ("=", "+", "@", "\t", "\r")
 _LONGEST_METHOD_CHARACTERS = 64
@@ -117,7 +117,7 @@ class DailyFileReader:
             row = self._parse_row(key, cells)
         except _RefusedLine as refusal:
             payment_id = cells.get(_PAYMENT_COLUMN, "")
-            return RefusedRow(key, str(refusal), payment_id if _ID_PATTERN.fullmatch(payment_id) else None)
+            return RefusedRow(key, str(refusal), payment_id if is_valid_id(payment_id) else None)
         return row if self._index.add_row(row) else RefusedRow(key, "duplicate", row.provider_payment_id)
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
@@ -144,8 +144,7 @@ class DailyFileReader:
         _require_condition(not any(cell.startswith(_FORMULA_PREFIXES) for cell in cells.values()), "formula")
         payment_id, merchant_payment_id = cells[_PAYMENT_COLUMN], cells[_MERCHANT_PAYMENT_COLUMN] or None
         _require_condition(
-            _ID_PATTERN.fullmatch(payment_id)
-            and (merchant_payment_id is None or _ID_PATTERN.fullmatch(merchant_payment_id)),
+            is_valid_id(payment_id) and (merchant_payment_id is None or is_valid_id(merchant_payment_id)),
             "id",
         )
         _require_condition(cells[_MERCHANT_COLUMN] == self._merchant_id, "other_merchant")

@@ -380,8 +380,8 @@ def _parse_link(value: object, scheme: str) -> str | None:
 
 
 def is_valid_id(text: str) -> bool:
-    """True if PayPay accepts the text as an id that the merchant chooses: 1 to 64 letters, digits, hyphens and
-    underscores.
+    """True if the text has the form of an id at PayPay, which the merchant or PayPay has chosen: 1 to 64 letters,
+    digits, hyphens and underscores.
     """
     return bool(_ID_PATTERN.fullmatch(text))
 

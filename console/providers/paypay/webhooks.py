@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from console.domain.money import InvalidAmountText, Money, parse_money
 from console.providers.http.strict_json import UnreadableJson, parse_json_object, require_storable_texts
 from console.providers.payments.notices import Hint, OtherHint, ReconciliationFileHint, TransactionHint
+from console.providers.paypay.responses import is_valid_id
 
 LARGEST_NOTICE_BYTES = 64 << 10
 NOTIFIED_STATES = frozenset({"AUTHORIZED", "COMPLETED", "CANCELED", "EXPIRED", "FAILED"})
 """Payment states that a notice of PayPay may contain."""
 _TIME_FIELDS_OF_NOTICE = ("authorized_at", "expires_at", "paid_at", "confirmation_expires_at", "canceled_at")
-_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INSTANT_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 
 
@@ -55,7 +55,7 @@ def _read_transaction_hint(fields: dict[str, object]) -> Hint:
 
 def _read_file_hint(fields: dict[str, object]) -> Hint:
     url, notification_id = fields.get("path"), fields.get("notification_id")
-    if not isinstance(url, str) or not isinstance(notification_id, str) or not _ID_PATTERN.fullmatch(notification_id):
+    if not isinstance(url, str) or not isinstance(notification_id, str) or not is_valid_id(notification_id):
         raise UnreadableJson("no file")
     return ReconciliationFileHint(_compute_event_id("paypay-file", notification_id), url)
 
@@ -67,7 +67,7 @@ def _compute_event_id(*parts: object) -> str:
 
 
 def _parse_id(value: object) -> str | None:
-    return value if isinstance(value, str) and _ID_PATTERN.fullmatch(value) else None
+    return value if isinstance(value, str) and is_valid_id(value) else None
 
 
 def _parse_amount(value: object) -> Money | None:

@@ -27,6 +27,7 @@ from console.domain.views.changed_companies import ChangedCompanyItem, ChangedCo
 from console.domain.views.company_actions import list_company_actions
 from console.services.alerts.changed_companies import find_acknowledged_changes
 from console.services.alerts.open_alerts import list_open_alerts_of_all_rules, list_unacknowledged_alerts_of_all_rules
+from console.services.annotations.notes import LONGEST_NOTE_CHARACTERS
 from console.services.audit import refusals
 from console.services.guarded import database_rollback
 from console.services.guarded.answer_serialization import CallAnswer
@@ -49,8 +50,6 @@ RULES_RESOLVED_BY_ACKNOWLEDGEMENT = frozenset({database_rollback.ALERT_RULE, COR
 ALERT_KIND = alerts.ALERT_KIND
 MAX_COUNTED_ALERTS = 1_000
 MAX_LISTED_LOST_OPERATIONS = 10_000
-LONGEST_NOTE_CHARACTERS = 2_000
-"""Kinds of records that have a page of their own in the window."""
 _LONGEST_CURSOR_DIGITS = 18
 """Largest accepted number of digits of a cursor (an alert id), so that the id fits into a column of the database."""
 

@@ -30,6 +30,7 @@ from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.alerts.changed_companies import raise_acknowledged_change_again
 from console.services.alerts.open_alerts import list_open_alerts_of_all_rules, list_unacknowledged_alerts_of_all_rules
+from console.services.annotations.notes import LONGEST_NOTE_CHARACTERS
 from console.services.audit import refusals
 from console.services.guarded.answer_serialization import CallAnswer
 from console.services.guarded.request_ids import RequestIdService
@@ -47,7 +48,6 @@ MAX_OPEN_ALERTS_WITH_QUEUE = MAX_COUNTED_INCIDENTS + 1
 is counted, so that a count of a cut list is shown as `1,000+`.
 """
 MAX_LISTED_RECORDS_PER_INCIDENT = 50
-LONGEST_NOTE_CHARACTERS = 2_000
 MAX_ALERTS_SEARCHED_FOR_CLOSED_INCIDENTS = 200
 """Closed incidents are searched for among this number of the newest alerts."""
 AUDIT_ACTION_BY_INCIDENT_ACTION: Mapping[IncidentAction, AuditAction] = {

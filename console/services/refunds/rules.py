@@ -22,7 +22,7 @@ from console.domain.payments.consistency import PAID_STATES
 from console.domain.payments.limits import SecondCheckerFacts
 from console.domain.payments.records import Limits, Order, Payment, Refund
 from console.domain.payments.service_results import RuleCheck
-from console.domain.payments.states import RefundState
+from console.domain.payments.states import OPEN_REFUND_STATES, RefundState
 from console.domain.records import Certainty, WorkReason
 from console.domain.recovery.decidable import WORK_REASONS_OF_CONTRADICTION
 from console.providers.payments.provider import PaymentCapabilities, PaymentReader, RefundLister
@@ -78,16 +78,12 @@ class RefundFacts:
     def open_refund(self) -> Refund | None:
         """The refund of the payment that is requested, approved or being sent; None if there is none. While it is
         open, no other refund of the payment can be requested."""
-        return next((refund for refund in self.refunds if refund.state in _OPEN_REFUND_STATES), None)
+        return next((refund for refund in self.refunds if refund.state in OPEN_REFUND_STATES), None)
 
     @property
     def accepted_refund_count(self) -> int:
         """The number of the payment's refunds that the provider has accepted (submitted) or completed."""
         return sum(refund.state in ACCEPTED_REFUND_STATES for refund in self.refunds)
-
-
-_OPEN_REFUND_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
-"""States of a refund because of which no other refund of the payment can be requested."""
 
 
 def read_facts(context: ServiceContext, conn: Connection, payment: Payment, maker: str) -> RefundFacts:
@@ -153,7 +149,7 @@ def find_contradicted_refund(conn: Connection, payment_refunds: Sequence[Refund]
     contradicted_refunds = [
         refund
         for refund in payment_refunds
-        if refund.work.reason in WORK_REASONS_OF_CONTRADICTION and refund.state not in _OPEN_REFUND_STATES
+        if refund.work.reason in WORK_REASONS_OF_CONTRADICTION and refund.state not in OPEN_REFUND_STATES
     ]
     if not contradicted_refunds:
         return None, False
