@@ -2,7 +2,7 @@
 `version`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     Connection,
+    Row,
     Select,
     Subquery,
     Update,
@@ -30,7 +31,7 @@ from console.domain.corporation_number import DIGIT_COUNT
 from console.domain.records import Certainty, CheckState, CreditCheck, WorkReason, WorkState
 from console.domain.transitions import tables as states
 from console.store.credit_checks.row_mapping import CREDIT_CHECK_COLUMNS, make_record
-from console.store.database import compare_and_swap
+from console.store.database import compare_and_swap, unreadable_rows
 from console.store.database.compare_and_swap import (
     StaleRow as StaleRow,  # name under which users of this table catch it
 )
@@ -352,6 +353,14 @@ def select_records(
     these ids that is stored as pending is returned with an unknown outcome.
     """
     return tuple(make_record(row, lapsed_ids) for row in conn.execute(query))
+
+
+def read_readable_rows(rows: Iterable[Row[Any]]) -> tuple[CreditCheck, ...]:
+    """Convert rows of `get_all_rows_query()` into credit checks. Leave out the rows that this program can't read, and
+    report them (`unreadable_rows`)."""
+    return unreadable_rows.read_readable_rows(
+        credit_checks.name, rows, lambda row: make_record(row, frozenset()), lambda row: (CREDIT_CHECK_KIND, row.id)
+    )
 
 
 def find_by_prefix(

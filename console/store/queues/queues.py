@@ -11,7 +11,6 @@ from sqlalchemy import CompoundSelect, Connection, Integer, Row, Select, and_, b
 
 from console.domain.records import CreditCheck, WorkReason
 from console.store.credit_checks import credit_checks
-from console.store.credit_checks.row_mapping import make_record
 from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import PENDING_CHECK_CONDITION, QUEUE_TABLES
@@ -165,16 +164,7 @@ def list_due_credit_checks(conn: Connection, work_reason: str, now: datetime, li
         .order_by(table.c.work_at)
         .limit(bindparam("limit", type_=Integer))
     )
-    return unreadable_rows.select_readable_records(conn, query, {"limit": limit}, _read_readable_checks)
-
-
-def _read_readable_checks(rows: Sequence[Row[Any]]) -> tuple[CreditCheck, ...]:
-    return unreadable_rows.read_readable_rows(
-        table.name,
-        rows,
-        lambda row: make_record(row, frozenset()),
-        lambda row: (credit_checks.CREDIT_CHECK_KIND, row.id),
-    )
+    return unreadable_rows.select_readable_records(conn, query, {"limit": limit}, credit_checks.read_readable_rows)
 
 
 _ADOPTED_CHECK_CONDITION = table.c.work_state.is_not(None)

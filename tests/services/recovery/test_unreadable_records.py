@@ -17,7 +17,9 @@ from console.services.tasks import due_tasks
 from console.store.alerts import candidates
 from console.store.database import unreadable_rows
 from console.store.payments import payment_deadlines, payments
+from console.store.queues import queues
 from console.store.refunds import refunds
+from console.store.schema.legacy_table import TABLE_NAME
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, insert_order
 from tests.store.money_rows import (
     NOW,
@@ -26,6 +28,9 @@ from tests.store.money_rows import (
     insert_requested_refund,
     move_refund_to,
 )
+from tests.support.bulk_stage import insert_unknown_checks
+from tests.support.desks import NUMBERS
+from tests.support.places import Place
 
 __all__ = ["connection", "console"]
 
@@ -146,6 +151,23 @@ def test_unreadable_rows_stop_no_work_on_others(connection: Connection, name: st
     column = {"payments": "late_after", "refunds": "reason_code"}[table]
     connection.exec_driver_sql(f"UPDATE {table} SET {column} = 'future' WHERE id <> {ids[2]}")
     assert [row.id for row in list_rows(connection, 1)] == [row.id for row in list_rows(connection, 10)] == [ids[2]]
+
+
+def test_unreadable_credit_checks_stop_no_probe_of_others(
+    place: Place, console: Console, connection: Connection
+) -> None:
+    ids = sorted(record.id for record in insert_unknown_checks(console, NUMBERS[:3]))
+    place.drop_table_triggers(TABLE_NAME)
+    connection.exec_driver_sql(
+        f"UPDATE {TABLE_NAME} SET work_state = 'scheduled', work_reason = 'unknown', work_at = '2026-01-01 00:00:00'"
+    )
+
+    def list_due_ids(limit: int) -> list[int]:
+        return sorted(due.id for due in queues.list_due_credit_checks(connection, "unknown", NOW, limit))
+
+    assert list_due_ids(10) == ids
+    connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id <> {ids[2]}")
+    assert list_due_ids(1) == list_due_ids(10) == [ids[2]]
 
 
 @pytest.mark.parametrize("kind", ["order", "refund"])
