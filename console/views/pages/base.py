@@ -17,6 +17,7 @@ from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
+from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import Surface, TextLabel, TitleLabel, discard_widget, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
@@ -258,7 +259,7 @@ class PageHead(Surface):
         menu.setAccessibleName(self.menu_button.text())
         menu.aboutToHide.connect(menu.deleteLater)
         for button in self._added_buttons:
-            action = menu.addAction(f"{button.text()}\t{button.key}" if button.key else button.text())
+            action = menu.addAction(format_menu_entry(button.text(), button.key))
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
         for add_entries in self.menu_entry_adders:
@@ -293,7 +294,7 @@ def add_hidden_buttons_to_menu(container: QWidget, menu: QMenu) -> None:
         return
     for button in container.findChildren(QAbstractButton):
         if button.isEnabled() and button.text() and not button.isHidden():
-            menu.addAction(button.text()).triggered.connect(button.click)
+            menu.addAction(format_menu_entry(button.text())).triggered.connect(button.click)
 
 
 class BarContainer(QWidget):

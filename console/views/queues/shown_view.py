@@ -11,6 +11,7 @@ from console.views.pages.base import Page, PageHead
 from console.views.queues.view_dialogs import RenameViewDialog, SaveViewDialog
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure
+from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.window.notification_bars import NotificationBar
 
@@ -136,7 +137,7 @@ class ShownSavedView(QObject):
         ):
             if not needs_view or self.view is not None:
                 entry_text = translate(key) if not reason else f"{translate(key)} ({reason})"
-                entry = menu.addAction(f"{entry_text}\t{keys}" if keys else entry_text)
+                entry = menu.addAction(format_menu_entry(entry_text, keys))
                 entry.setEnabled(not reason)
                 entry.triggered.connect(act)
         menu.addSeparator()

@@ -181,6 +181,14 @@ def format_tooltip(text: str) -> str:
     return f"<span>{escape(text)}</span>" if "<" in text else text
 
 
+def format_menu_entry(text: str, shortcut: str = "") -> str:
+    """Return the text of a menu entry with its shortcut. Qt would read "&" in a name or a typed reason as the mark of
+    a key, and leave it out, and the text after a tab as a shortcut. Marks of the direction of writing are left
+    out."""
+    text = " ".join(remove_unreadable_marks(text).split()).replace("&", "&&")
+    return f"{text}\t{shortcut}" if shortcut else text
+
+
 def draw_font_runs(
     painter: QPainter,
     x: float,

@@ -2,12 +2,14 @@
 
 import pytest
 from PySide6.QtGui import QImage, QPainter, QTextLayout
+from PySide6.QtWidgets import QMenu
 
 from console.views.theme.mixed_font_text import (
     ELLIPSIS_RUN,
     draw_font_runs,
     elide_font_runs,
     escape_direction_marks,
+    format_menu_entry,
     format_rich_text,
     format_tooltip,
     measure_font_runs,
@@ -250,3 +252,14 @@ def test_a_line_break_separates_the_texts_around_it(appearance: object) -> None:
     assert images[0] == images[1]
     assert images[0] != images[2]
     assert images[2] == images[3], "also what no other function has looked at is painted in its own order"
+
+
+def test_a_menu_entry_shows_a_name_as_it_is(appearance: object) -> None:
+    """Qt draws no "&" of a menu entry, takes the letter after it as a key, and a text after a tab as a shortcut. A
+    reason in an entry is typed by people, and a name comes from outside.
+    """
+    menu = QMenu()
+    action = menu.addAction(format_menu_entry("Stop (R&D\tfreeze \N{RIGHT-TO-LEFT OVERRIDE}A\nB)", "P"))
+    assert action.text() == "Stop (R&&D freeze A B)\tP"
+    assert action.iconText() == "Stop (R&D freeze A B)\tP"  # as it is drawn
+    assert format_menu_entry("Open") == "Open"

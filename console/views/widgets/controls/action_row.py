@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPoint, QSize, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLayout, QMenu, QWidget
 
+from console.views.theme.mixed_font_text import format_menu_entry
 from console.views.widgets.base import make_row
 from console.views.widgets.controls.buttons import KeyButton, ReasonLabel
 
@@ -168,7 +169,7 @@ class ActionRow(QWidget):
                 button.text() if button.isEnabled() else self._format_menu_text(button.text(), button.shown_reason)
             )
             # The text names the shortcut; setting it on the action would register it a second time.
-            action = menu.addAction(f"{menu_text}\t{button.key}" if button.key else menu_text)
+            action = menu.addAction(format_menu_entry(menu_text, button.key))
             action.setEnabled(button.isEnabled())
             action.triggered.connect(button.click)
         return menu

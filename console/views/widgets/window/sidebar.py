@@ -21,7 +21,7 @@ from PySide6.QtWidgets import QListView, QMenu, QStyledItemDelegate, QStyleOptio
 
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.theme.design_tokens import tokens
-from console.views.theme.mixed_font_text import compute_centred_baseline, format_tooltip
+from console.views.theme.mixed_font_text import compute_centred_baseline, format_menu_entry, format_tooltip
 from console.views.theme.painting import draw_cached_icon, draw_frame
 from console.views.theme.theme import current_appearance
 
@@ -113,11 +113,9 @@ class Sidebar(RememberedCurrentItem, QListView):
         menu.setAccessibleName(self.accessibleName())
         menu.aboutToHide.connect(menu.deleteLater)
         for row, entry in enumerate(self._entries.entries):
-            menu_text = " ".join(
-                entry_part for entry_part in (entry.name.replace("&", "&&"), entry.count) if entry_part
-            )
+            menu_text = f"{entry.name} {entry.count}"
             # The text names the shortcut; setting it on the action would register it a second time.
-            action = menu.addAction(f"{menu_text}\t{entry.shortcut}" if entry.shortcut else menu_text)
+            action = menu.addAction(format_menu_entry(menu_text, entry.shortcut))
             action.setCheckable(True)
             action.setChecked(row == self.currentIndex().row())
             action.triggered.connect(partial(self.open_row, row))
