@@ -270,8 +270,8 @@ class UsageProblem(Reason):
     needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
     OPTIONS_BESIDE_VIEW: a filter or a sort order was given together with a saved view, which has its own.
     OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number than the
-    given one. SIGN_IN_IN_SETTINGS: the settings already have the account and password. UNKNOWN_PART: a list has no
-    such part (tab).
+    given one. SAME_VERSION: the two versions to compare are the same one. SIGN_IN_IN_SETTINGS: the settings
+    already have the account and password. UNKNOWN_PART: a list has no such part (tab).
     """
 
     INVALID_ACCOUNT_NAME = "account_name"
@@ -339,6 +339,7 @@ class UsageProblem(Reason):
     REFUND_TICKET_TOO_LONG = "refund_ticket"
     UNREADABLE_DESK_REQUEST = "request_form"
     INVALID_REQUEST_ID = "request_id"
+    SAME_VERSION = "same_version"
     SIGN_IN_IN_SETTINGS = "sign_in_given"
     UNKNOWN_SORT_COLUMN = "sort"
     INVALID_SWITCH_REASON = "switch_reason"

@@ -663,6 +663,9 @@ def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) ->
     assert (first["page"], first["kind"], first["old"], first["new"]) == (1, "changed", "1", "2")
     back = terminal.json("documents", "compare", record, "--old", new["sha256"], "--new", old["sha256"]).data
     assert (back["differences"][0]["old"], back["differences"][0]["new"]) == ("2", "1")
+    refused = terminal("documents", "compare", record, "--old", new["sha256"], LANGUAGE="en")
+    assert refused.status == 2
+    assert "Both versions are the same one." in refused.err
     told = terminal("documents", "compare", record, LANGUAGE="ja").out.decode().splitlines()
     assert told[0].startswith("差異は ")
     assert told[1] == "≠ 1 ページ: 変更: 1 → 2"

@@ -55,13 +55,15 @@ class CreditCheckPdfReader:
         SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
         `new_sha256`. The caller must close the comparison. Raises not_found for an unknown credit check, if no PDF
         has one of the hashes, or if a PDF's file is missing or damaged; documents_unreachable if the storage of the
-        documents can't be reached; not_allowed if the acting person has no right to read; usage (one_version) if the
-        credit check has no older version of the PDF.
+        documents can't be reached; not_allowed if the acting person has no right to read; usage: one_version if the
+        credit check has no version before the newer one, same_version if both hashes name the same version.
         """
         versions = self.list_versions(record_id)
         new_index = _find_version_index(versions, new_sha256, 0, record_id)
         old_index = _find_version_index(versions, old_sha256, new_index + 1, record_id)
-        if old_index >= len(versions) or old_index == new_index:
+        if old_index == new_index:
+            raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.SAME_VERSION})
+        if old_index >= len(versions):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_OLDER_VERSION})
         documents = [self.open_pages(record_id, versions[index].sha256) for index in (old_index, new_index)]
         return PdfComparison(*documents)
