@@ -64,6 +64,8 @@ PDF is in memory while it is made.
 PdfWriter: TypeAlias = "Callable[[BinaryIO, ExportDocument], None]"
 _SHA256_PATTERN = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 16
+_RECORD_FILE_NAME, _TIMELINE_FILE_NAME = "record", "timeline"
+"""Names of files of the pack without their extensions, with which they would look like wording keys."""
 PACK_EXPORT_ACTION = AuditAction.EVIDENCE_PACK_EXPORTED
 
 
@@ -235,13 +237,13 @@ class _PackDraft:
                 self._add_answers(pack)
                 pack.add_file("audit.json", audit_entries.iterate_chunks())
                 self._add_documents(pack)
-                pack.add_file("record.json", [encode_json(self._collect_record_fields())])
+                pack.add_file(f"{_RECORD_FILE_NAME}.json", [encode_json(self._collect_record_fields())])
                 if self._registry_facts is not None:
                     content = self._plain_values.make_registry_fields(self._registry_facts)
                     pack.add_file("registry.json", [encode_json(content)])
                 for language, text in (("en", en), ("ja", ja)):
-                    pack.add_file(f"timeline.{language}.txt", iterate_chunks(text))
-                pack.add_file("timeline.json", iterate_chunks(event_lines))
+                    pack.add_file(f"{_TIMELINE_FILE_NAME}.{language}.txt", iterate_chunks(text))
+                pack.add_file(f"{_TIMELINE_FILE_NAME}.json", iterate_chunks(event_lines))
                 self._add_timeline_pdf(pack, (ja, en))
                 pack.add_file("verify.txt", [pack_text.encode_pack_verification_text()])
                 pack.close_with_manifest(self._make_manifest_fields(audit_entries))
@@ -289,7 +291,7 @@ class _PackDraft:
         from console.domain.exports.tables import ExportDocument
 
         sizes = [text_file.seek(0, os.SEEK_END) for text_file in text_files]
-        name = "timeline.pdf"
+        name = f"{_TIMELINE_FILE_NAME}.pdf"
         lines = [line for text_file in text_files for line in islice(_read_lines(text_file), MAX_LINES_PER_PDF + 1)]
         if len(lines) > MAX_LINES_PER_PDF:
             self._add_to_omitted_files(name, sum(sizes), "too_large", None)
