@@ -374,7 +374,7 @@ def test_an_export_of_companies_names_the_export_of_records(
         for part in (said, conditions, f'support-console export search "{text}" --to FILE'):
             assert part in plain.err
         answer = desk.terminal.json("export", "find", text, "--to", str(of_json)).data
-        assert answer == {"file": str(of_json), "rows": 0, "bytes": of_json.stat().st_size}
+        assert answer == {"file": str(of_json), "rows": 0, "bytes": of_json.stat().st_size, "notes": []}
     for number, text in enumerate(("架空", "RE:BORN", "架空:商事")):
         arguments = ("export", "find", text, "--to", str(tmp_path / f"{number}.csv"))
         assert desk.terminal(*arguments, LANGUAGE=language).err == "", text

@@ -208,10 +208,12 @@ def _make_procedure_body(conn: Connection) -> str:
     return f"""whole: BEGIN
   DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
+  DECLARE is_anything_long BOOL;
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
-  IF NOT ({_make_waits_or_lasts_condition(sql)}) THEN
+  SELECT {_make_waits_or_lasts_condition(sql)} INTO is_anything_long;
+  IF NOT is_anything_long THEN
     SELECT account, reason;
     LEAVE whole;
   END IF;
@@ -242,7 +244,9 @@ def _make_waits_or_lasts_condition(sql: _ProcedureSqlParts) -> str:
     """Return the SQL condition under which the procedure looks for a session to end: a transaction waits for a lock
     or is as old as MAX_SESSION_SECONDS, or a person's session waits for a metadata lock, runs a statement for so long
     or has too much memory with the account's other sessions. Without any of these, no later query of the procedure
-    finds a row. A worker calls the procedure each second, and the condition costs the server less than these queries.
+    finds a row. The condition is read by a SELECT statement: in an IF it would lock the rows of `operators`, and wait
+    for a session that has locked them. A worker calls the procedure each second, and the condition costs the server
+    less than these queries.
     """
     return f"""EXISTS (SELECT 1 FROM information_schema.innodb_trx t
       WHERE t.trx_state = 'LOCK WAIT' OR t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND)

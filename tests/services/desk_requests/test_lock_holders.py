@@ -627,6 +627,20 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
     worker.blocking_session_ender.close()
 
 
+def test_a_lock_on_the_people_does_not_stop_the_search(place: Place, worker: Console) -> None:
+    """While a transaction has locked all rows of `operators`, the worker still looks for blocking sessions: the
+    procedure reads the people without a lock.
+    """
+    assert isinstance(place, ServerPlace)
+    with closing(connect_as_owner(place)) as owner, owner.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT name FROM operators FOR UPDATE")
+        assert cursor.fetchall()
+        assert worker.blocking_session_ender.end_blocking_sessions() == 0
+        cursor.execute("ROLLBACK")
+    worker.blocking_session_ender.close()
+
+
 def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
     """On MySQL a worker can read prepared transactions only with a right that the server's administrator grants; a
     health check reports the missing right.
