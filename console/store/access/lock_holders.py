@@ -86,7 +86,6 @@ class _ProcedureSqlParts:
     - `wait_start`: the time at which the transaction in `l` began to wait
     - `statement_start`: the time at which the statement of `p` began
     - `runs_too_long`: true if the statement of `p` has taken MAX_SESSION_SECONDS
-    - `memory_sum`: the memory (bytes) of all sessions `p` of a group; 0 if the server doesn't show it
     - `memory_join`: join of `m`; `holds_memory`: true if the sessions of the account hold more than MAX_MEMORY_BYTES
       and `p` holds much of this memory
     """
@@ -96,7 +95,6 @@ class _ProcedureSqlParts:
     wait_start: str
     statement_start: str
     runs_too_long: str
-    memory_sum: str
     memory_join: str
     holds_memory: str
 
@@ -117,7 +115,6 @@ _MARIADB_SQL = _ProcedureSqlParts(
     wait_start="LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
     statement_start="now_here - INTERVAL FLOOR(p.time_ms / 1000) SECOND",
     runs_too_long=f"p.time_ms >= {MAX_SESSION_SECONDS * 1000}",
-    memory_sum="SUM(p.memory_used)",
     memory_join="JOIN (SELECT user, SUM(memory_used) AS used, MAX(memory_used) AS largest"
     " FROM information_schema.processlist WHERE command <> 'Killed' GROUP BY user) m ON m.user = p.user",
     holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND p.memory_used >= m.largest / 2",
@@ -134,7 +131,6 @@ _MYSQL_SQL = _ProcedureSqlParts(
     wait_start="l.wait_started",
     statement_start="now_here - INTERVAL p.time SECOND",
     runs_too_long=f"(p.time >= {MAX_SESSION_SECONDS} OR p.time < -1)",
-    memory_sum="0",
     memory_join="",
     holds_memory="FALSE",
 )
@@ -205,18 +201,12 @@ def _make_procedure_body(conn: Connection) -> str:
     """
     sql = _MARIADB_SQL if is_mariadb(conn) else _MYSQL_SQL
     lock_waits_query = sql.lock_waits_query
-    return f"""whole: BEGIN
+    return f"""BEGIN
   DECLARE session_id, other_id BIGINT UNSIGNED;
   DECLARE account, reason VARCHAR(128);
-  DECLARE is_anything_long BOOL;
   DECLARE now_here DATETIME DEFAULT CONVERT_TZ(SYSDATE(), @@SESSION.time_zone, 'SYSTEM');
   DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
   {_make_no_room_handler(sql) if is_mariadb(conn) else ""}
-  SELECT {_make_waits_or_lasts_condition(sql)} INTO is_anything_long;
-  IF NOT is_anything_long THEN
-    SELECT account, reason;
-    LEAVE whole;
-  END IF;
   {_make_blocking_session_query(sql)};
   IF session_id IS NOT NULL THEN
     {_make_repeated_blocker_statements(sql.lock_account)}
@@ -238,23 +228,6 @@ def _make_procedure_body(conn: Connection) -> str:
   END IF;
   SELECT account, reason;
 END"""  # noqa: S608  # constants of this program
-
-
-def _make_waits_or_lasts_condition(sql: _ProcedureSqlParts) -> str:
-    """Return the SQL condition under which the procedure looks for a session to end: a transaction waits for a lock
-    or is as old as MAX_SESSION_SECONDS, or a person's session waits for a metadata lock, runs a statement for so long
-    or has too much memory with the account's other sessions. Without any of these, no later query of the procedure
-    finds a row. The condition is read by a SELECT statement: in an IF it would lock the rows of `operators`, and wait
-    for a session that has locked them. A worker calls the procedure each second, and the condition costs the server
-    less than these queries.
-    """
-    return f"""EXISTS (SELECT 1 FROM information_schema.innodb_trx t
-      WHERE t.trx_state = 'LOCK WAIT' OR t.trx_started <= now_here - INTERVAL {MAX_SESSION_SECONDS} SECOND)
-    OR EXISTS (SELECT 1 FROM information_schema.processlist p
-      JOIN operators o ON CAST(o.name AS BINARY) = CAST(p.user AS BINARY)
-      WHERE p.command <> 'Killed' GROUP BY p.user
-      HAVING MAX(p.state LIKE '%metadata lock' OR p.command <> 'Sleep' AND {sql.runs_too_long})
-        OR {sql.memory_sum} >= {MAX_MEMORY_BYTES})"""  # noqa: S608  # constants of this program
 
 
 def _make_repeated_blocker_statements(lock_account_sql: str) -> str:
@@ -462,8 +435,7 @@ def set_repeated_blockers(conn: Connection, accounts: Collection[str]) -> None:
 def end_next_blocking_session(conn: Connection) -> EndedSession | None:
     """Call the stored procedure END_LOCK_HOLDER_PROCEDURE once. It ends at most one session of a person that blocks
     others or has lasted too long, or all sessions of an account that it locks (see `set_repeated_blockers`). Return
-    the result of the call; None if no session and no prepared transaction blocks others. A call that finds nothing to
-    do takes about 2 ms of the server's time.
+    the result of the call; None if no session and no prepared transaction blocks others. One call takes about 1 ms.
     """
     account, reason = conn.exec_driver_sql(f"CALL {END_LOCK_HOLDER_PROCEDURE}()").one()
     return None if reason is None else EndedSession(str(account), str(reason))
