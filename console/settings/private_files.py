@@ -16,6 +16,15 @@ SQLITE_SIDE_FILE_SUFFIXES = ("-wal", "-shm", "-journal")
 GROUP_AND_OTHERS_MODE_BITS = stat.S_IRWXG | stat.S_IRWXO
 
 
+def read_file_identity(path: str | Path) -> tuple[int, int] | None:
+    """Return the device and the inode of the file; None if there is no such file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def make_private_file(path: Path) -> bool:
     """Create an empty file with mode 0600. Return True. If the path exists already, change nothing and return False.
     Raises OSError if the file can't be created."""

@@ -6,6 +6,19 @@ from typing import TypeAlias
 
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
+BROKEN_ANSWER_REASONS = frozenset(
+    {
+        "answer_cut",
+        "answer_too_large",
+        "budget_spent",
+        "connection_broken",
+        "read_timeout",
+        "tls_broken",
+        "unclassified",
+    }
+)
+"""Reasons of calls that may have been sent, and whose answer didn't arrive or broke off."""
+
 
 class TransportFailure(Exception):
     """Raised if a call ended without a complete answer. `outcome_class` is the outcome class for a call that costs

@@ -17,6 +17,8 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.process.interrupts import INTERRUPT_REASON
 from console.domain.provider_outcome import OutcomeClass
 from console.providers.http.answer_age import OLD_ANSWER_REASON
+from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
+from console.providers.http.response_classes import UNREADABLE_REASON
 from console.services.evidence.pack import LARGEST_PACK_BYTES
 from console.services.evidence.pack_verification import UNREADABLE_FILE_ERRORS, iterate_json_objects
 from console.store.documents.storage_protocol import LARGEST_BYTES
@@ -41,25 +43,11 @@ but compressed pack could need gigabytes.
 """
 _LONGEST_ANSWER_VALUE_CHARACTERS = 2 * _LONGEST_STORED_ANSWER_CHARACTERS
 _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body", "sha256")
-_REASONS_OUTSIDE_BODY = frozenset(
-    {
-        "answer_cut",
-        "answer_too_large",
-        "budget_spent",
-        "connection_broken",
-        "read_timeout",
-        "tls_broken",
-        "unclassified",
-        INTERRUPT_REASON,
-        OLD_ANSWER_REASON,
-        "earlier_id",
-    }
-)
+_REASONS_OUTSIDE_BODY = BROKEN_ANSWER_REASONS | {INTERRUPT_REASON, OLD_ANSWER_REASON, "earlier_id"}
 """Reasons of outcomes that the stored body of an answer doesn't decide: the answer broke off, was too large or came
 from a cache (the program doesn't store the headers), or the record here decided about it.
 """
 _OTHER_NUMBER_REASON, _READS_OF_CHECKS = "other_number", ("detail", "pdf")
-_UNREADABLE_REASON = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +225,7 @@ def _is_decided_by_body(provider: str, call: str, decision: tuple[str, str, int 
     if provider == CREDIT_CHECK_PROVIDER and outcome == OutcomeClass.AUTH and reason != f"http_{status}":
         return False  # the answer to a request for tokens decided
     is_success = status is not None and 200 <= status < 300
-    return bool(body) or is_success or reason != _UNREADABLE_REASON  # in a coding that isn't decoded: not stored
+    return bool(body) or is_success or reason != UNREADABLE_REASON  # in a coding that isn't decoded: not stored
 
 
 def _has_lost_bytes(body: bytes | None, answer: Mapping[str, Any]) -> bool:

@@ -11,6 +11,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process import interrupts
 from console.domain.provider_outcome import OUTCOME_CLASSES_WITH_EFFECT, Outcome, OutcomeClass, SendingCertainty
 from console.domain.records import OperationState
+from console.providers.http.answer_age import OLD_ANSWER_REASON
+from console.providers.http.failure_classes import BROKEN_ANSWER_REASONS
+from console.providers.http.response_classes import UNREADABLE_REASON
 from console.store.database import boot_clock
 from console.store.database.engine import Transaction
 from console.store.database.sqlalchemy_names import Connection
@@ -166,28 +169,19 @@ reasons is never reported as the provider's fault.
 """
 
 
-_REASONS_WITHOUT_TOKEN_ANSWER = frozenset(
-    {
-        "address_not_allowed",
-        "answer_cut",
-        "answer_too_large",
-        "bad_certificate",
-        "budget_spent",
-        "connect_timeout",
-        "connection_broken",
-        ErrorCode.LEASE_TIMEOUT,
-        "name_not_resolved",
-        "not_connected",
-        "old_answer",
-        "proxy_refused",
-        "read_timeout",
-        "stored_by_another_desk",
-        "tls_broken",
-        "token_unreadable",
-        "unclassified",
-        "unreadable",
-    }
-)
+_REASONS_WITHOUT_TOKEN_ANSWER = BROKEN_ANSWER_REASONS | {
+    "address_not_allowed",
+    "bad_certificate",
+    "connect_timeout",
+    ErrorCode.LEASE_TIMEOUT,
+    "name_not_resolved",
+    "not_connected",
+    OLD_ANSWER_REASON,
+    "proxy_refused",
+    "stored_by_another_desk",
+    "token_unreadable",
+    UNREADABLE_REASON,
+}
 """Reasons for which a provider that no longer accepted the access token gave no newer one, although it has not
 refused the credentials: it could not be reached, or its answer could not be used.
 """

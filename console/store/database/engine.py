@@ -18,7 +18,7 @@ from console.domain.error_reasons import DatabaseLockedProblem, DatabaseUnreacha
 from console.domain.errors import ConsoleError, ErrorCode, rebuild_error
 from console.domain.process.read_interruption import ReadInterrupted, get_current_interruption
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import find_unwritable_path
+from console.settings.private_files import find_unwritable_path, read_file_identity
 from console.store.database import error_codes, retry_policy
 from console.store.database import server as server_engine
 from console.store.database import sqlite as sqlite_engine
@@ -369,7 +369,7 @@ class Database:
         """
         if self._path is None:
             return
-        file_identity = sqlite_engine.read_file_identity(self._path)
+        file_identity = read_file_identity(self._path)
         if self._file_identity is None:
             self._file_identity = file_identity
         elif file_identity != self._file_identity:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, Unpack
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.reason import ForeignText
 from console.domain.setting_problems import SettingProblem
-from console.settings.private_files import make_private_file, make_private_folder
+from console.settings.private_files import make_private_file, make_private_folder, read_file_identity
 
 if TYPE_CHECKING:
     from console.domain.errors.details import BadProfileDetail
@@ -144,7 +144,7 @@ class LocalJournal:
     def _borrow_connection(self) -> _Connection:
         """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file was removed or
         replaced, because writes to the old file would be lost."""
-        if self._file_identity is not None and self._file_identity != _read_device_and_inode(self.path):
+        if self._file_identity is not None and self._file_identity != read_file_identity(self.path):
             self._close_idle_connections()
             raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)
         try:
@@ -169,7 +169,7 @@ class LocalJournal:
         except BaseException:
             conn.close()
             raise
-        self._file_identity = self._file_identity or _read_device_and_inode(self.path)
+        self._file_identity = self._file_identity or read_file_identity(self.path)
         return conn
 
     def _make_unusable_file_error(
@@ -277,15 +277,6 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 def _get_error_code(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _read_device_and_inode(path: Path) -> tuple[int, int] | None:
-    """Return device and inode of the file; None if there is no file."""
-    try:
-        status = os.stat(path)  # noqa: PTH116  # measured on the hot path: half the time of Path.stat
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _create_private_file(path: Path) -> None:
