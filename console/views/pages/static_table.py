@@ -78,14 +78,17 @@ class StaticTable(FittedTable):
     def _keep_removed_current_row(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return `rows`. If they don't contain the current row, insert it: beside the nearest of its neighbours that
         is in `rows` and has the same heading; without such a neighbour, at the top of the rows with this heading, or
-        of all rows. Store its key, so that the row gets the mark of removed rows."""
+        of all rows. Store its key, so that the row gets the mark of removed rows.
+
+        The model shows rows a moment after it has got them. A current row that the last call of `show_rows` has
+        already left out, after the person's own action, is still on screen for this moment and isn't inserted again.
+        """
         get_key, current = self.rows.get_key, self.current_item
-        keys = [get_key(row) for row in rows]
-        if current is None or get_key(current) in keys:
+        keys, shown_keys = ([get_key(row) for row in some_rows] for some_rows in (rows, self._rows))
+        if current is None or get_key(current) in keys or get_key(current) not in shown_keys:
             return rows
         self._removed_current_key = get_key(current)
-        shown_keys = [get_key(row) for row in self._rows]
-        place = shown_keys.index(self._removed_current_key) if self._removed_current_key in shown_keys else 0
+        place = shown_keys.index(self._removed_current_key)
         position_by_key = {
             key: position
             for position, key in enumerate(keys)

@@ -13,6 +13,7 @@ from console.views.pages.static_table import StaticTable, TableOrEmptyState
 from console.views.tables.columns import Column, RowGroup
 from console.views.widgets.display.placeholders import EmptyState
 from tests.support.announcements import collect_announcements
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 
 
@@ -27,13 +28,15 @@ MakeTable = Callable[..., TableOrEmptyState]
 
 @pytest.fixture
 def make_shown_table(appearance: object, qtbot: QtBot) -> MakeTable:
-    def make_table(*ids: int, grouped: bool = False) -> TableOrEmptyState:
+    def make_table(*ids: int, grouped: bool = False, runner: InlineRunner | None = None) -> TableOrEmptyState:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
         ]
         group = (lambda line: RowGroup(line.id // 10, f"From {line.id // 10}0")) if grouped else None
-        table = StaticTable(make_window_context(), columns, lambda line: line.id, "Lines", get_group=group)
+        context = make_window_context()
+        context.runner = runner or context.runner
+        table = StaticTable(context, columns, lambda line: line.id, "Lines", get_group=group)
         both = TableOrEmptyState(table, EmptyState("nothing"))
         qtbot.addWidget(both)
         both.resize(400, 300)
@@ -163,6 +166,23 @@ def test_a_removed_current_row_that_comes_back_has_no_mark(make_shown_table: Mak
     both.show_rows([Line(1), Line(3)])  # the person has requested this read
     assert list_ids(both.table) == [1, 3]
     assert both.table.current_item != Line(2, 2)
+
+
+def test_a_row_that_the_person_has_removed_is_not_inserted_again(make_shown_table: MakeTable) -> None:
+    """The person's own action removes the current row. Before the table shows that, an automatic read, which the same
+    action has caused, brings the same rows. The removed row leaves the table and isn't kept as the current one.
+    """
+    runner = InlineRunner()
+    both = make_shown_table(1, 2, 3, runner=runner)
+    both.table.go_to_item(lambda line: line.id == 2)
+    runner.paused = True
+    both.show_rows([Line(1), Line(3)])
+    assert both.table.current_item == Line(2)
+    both.show_rows([Line(1), Line(3)], is_automatic=True)
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert list_ids(both.table) == [1, 3]
+    assert not both.table.is_current_row_removed
 
 
 def test_a_removed_current_row_stays_after_the_pointer_has_left(make_shown_table: MakeTable) -> None:
