@@ -15,8 +15,8 @@ export PYTHONDONTWRITEBYTECODE :=
 # `make test SEED=N` draws anew.
 SEED ?= 1
 
-# Of costly tests `make test` runs an eighth (of those about money a quarter), and of their variants some, drawn by SEED;
-# `make nightly` sets this to nothing and runs all.
+# Of the costly tests `make test` runs an eighth, and of their variants some, drawn by SEED; `make nightly` sets this to
+# nothing and runs all.
 DRAW = --draw-variants=$(SEED)
 
 # The tests that run at a desk of any system, without a server.

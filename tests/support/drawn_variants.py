@@ -1,21 +1,19 @@
 """Draws the tests that `make test` runs; `make nightly` runs all of them.
 
-Each seed runs a quarter of the costly functions about money and an eighth of the others; any eight consecutive seeds
-run all of them. A function about money counts as costly from more seconds on. All other functions run with each seed,
-except those marked with `nightly`, and so do the functions that notice the mutants of `tests/mutants`, and those of
-`_PLACES_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function has a budget of processor
-seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If its variants need more,
-as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as many parameter values
-as possible that no earlier one has (a database, language or role). The values other than the database are the case of
-a variant. If all cases together need at most `_SECONDS_OF_CASES` (`_SECONDS_OF_MONEY_CASES`), every case runs on at
-least one database. For a test marked with `parts_by_day`, the mark states the number of variants that run; each
-variant checks a part of the whole.
+Each seed runs an eighth of the costly functions; any eight consecutive seeds run all of them. All other functions run
+with each seed, except those marked with `nightly`, and so do the functions that notice the mutants of
+`tests/mutants`, and those of `_PLACES_WITHOUT_TURNS`. Of a function that runs, costly variants are drawn. A function
+has a budget of processor seconds: `_SECONDS_OF_GUARDS`, `_SECONDS_OF_MONEY` or, for all other folders, `_SECONDS`. If
+its variants need more, as many of them are drawn as fit into the budget, at least one. Each next drawn variant has as
+many parameter values as possible that no earlier one has (a database, language or role). The values other than the
+database are the case of a variant. If all cases together need at most `_SECONDS_OF_CASES`
+(`_SECONDS_OF_MONEY_CASES`), every case runs on at least one database. For a test marked with `parts_by_day`, the mark
+states the number of variants that run; each variant checks a part of the whole.
 
 `variant_seconds.txt` has the processor seconds of one variant, by test function. Approximate values are enough, so
 the file may be old. `make nightly ARGS=--keep-seconds` measures them and writes the file (see docs/decisions/0077).
 """
 
-import math
 import os
 import random
 import re
@@ -44,11 +42,8 @@ _MONEY_FOLDERS = (
 """Folders of tests whose cases are answers, faults or moments that must not cost money. They have larger budgets.
 Claims, leases, request ids and refunds by two people are tested in them.
 """
-_TURNS, _SECONDS_WITHOUT_TURNS = 8, 0.15
+_TURNS, _SECONDS_WITHOUT_TURNS = 8, 0.05
 """A function of which one variant takes more processor seconds runs with one seed of eight."""
-_TURNS_OF_MONEY, _SECONDS_OF_MONEY_WITHOUT_TURNS = 4, 0.5
-"""The same for the folders of `_FOLDERS_WITH_FEWER_TURNS`."""
-_FOLDERS_WITH_FEWER_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _PLACES_WITHOUT_TURNS = (
     "tests/wording/",
     *("tests/cli/test_interface_list.py", "tests/cli/test_reference.py", "tests/cli/test_capabilities.py"),
@@ -117,33 +112,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def find_functions_without_turn(
     seed: int, seconds: Mapping[str, float], tests_of_mutants: Collection[str] = ()
 ) -> set[str]:
-    """Return the functions that don't run with this seed: three quarters of the costly ones about money, seven
-    eighths of the others. The functions are ordered by their seconds and distributed in turn, so that each part takes
-    about as long. Any eight consecutive seeds run all functions. `seconds` has the processor seconds of one variant,
-    by function.
+    """Return the functions that don't run with this seed: seven eighths of the costly ones. They are ordered by their
+    seconds and distributed in turn, so that each part takes about as long. Any eight consecutive seeds run all
+    functions. `seconds` has the processor seconds of one variant, by function.
 
     `tests_of_mutants` has functions, and files of which some function notices a mutant. Such a function runs with
     each seed, and so does the cheapest function of such a file.
     """
-    costly = {function for function in seconds if seconds[function] > _find_seconds_without_turns(function)}
+    costly = {
+        function
+        for function in seconds
+        if seconds[function] > _SECONDS_WITHOUT_TURNS and not function.startswith(_PLACES_WITHOUT_TURNS)
+    }
     files = {test for test in tests_of_mutants if "::" not in test}
     cheapest_by_file: dict[str, str] = {}
     for function in sorted(seconds, key=lambda one: (seconds[one], one)):
         cheapest_by_file.setdefault(function.partition("::")[0], function)
     costly -= {*tests_of_mutants, *(cheapest_by_file[file] for file in files & cheapest_by_file.keys())}
     ordered = sorted(costly, key=lambda one: (seconds[one], one))
-    about_money = [function for function in ordered if function.startswith(_FOLDERS_WITH_FEWER_TURNS)]
-    others = [function for function in ordered if not function.startswith(_FOLDERS_WITH_FEWER_TURNS)]
-    run = {*about_money[seed % _TURNS_OF_MONEY :: _TURNS_OF_MONEY], *others[seed % _TURNS :: _TURNS]}
-    return costly - run
-
-
-def _find_seconds_without_turns(function: str) -> float:
-    """Return the processor seconds of one variant up to which this function runs with each seed."""
-    if function.startswith(_PLACES_WITHOUT_TURNS):
-        return math.inf
-    is_about_money = function.startswith(_FOLDERS_WITH_FEWER_TURNS)
-    return _SECONDS_OF_MONEY_WITHOUT_TURNS if is_about_money else _SECONDS_WITHOUT_TURNS
+    return costly - set(ordered[seed % _TURNS :: _TURNS])
 
 
 def _find_budget(function: str) -> float:
@@ -255,8 +242,7 @@ class _Table:
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()
-            if fmean(seconds) > _find_seconds_without_turns(function)
-            or (len(seconds) > 1 and sum(seconds) > _SECONDS)
+            if fmean(seconds) > _SECONDS_WITHOUT_TURNS or (len(seconds) > 1 and sum(seconds) > _SECONDS)
         )
         TABLE.write_text("".join(f"{-seconds:7.3f} {function}\n" for seconds, function in rows), encoding="utf-8")
 
