@@ -1,7 +1,7 @@
 """The widget with all records of one corporation: its open items, a tab for each kind of record, and at the right
 the live credit check (the one that blocks another purchase for the same client)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -336,14 +336,6 @@ class CompanyPanel(QWidget):
         table = self._get_visible_table()
         return table if table.all_rows else None, self.buy_button, self.number_label
 
-    def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        """Return True if this widget shows one of the changed records, which are given as (kind, id). Also return
-        True if a changed record has a higher id than all shown records of its kind: it may be a new record of this
-        corporation."""
-        refs = {case_words.make_record_ref(record) for record in self.all_records}
-        newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
-        return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in RECORD_KINDS)
-
     @Slot()
     def _show_row_counts(self) -> None:
         """Show the number of rows in the titles of the tabs documents, notes and history whose rows are loaded."""
@@ -494,6 +486,15 @@ class CompanyPanel(QWidget):
         self.live_check_panel.setFixedWidth(
             tokens().px("layout", "company_side_panel" if is_wide else "approval_list")
         )
+
+
+def are_records_affected(records: Iterable[ShownRecord], changes: frozenset[tuple[str, int]]) -> bool:
+    """Return True if a list that shows `records` must be read again after these changes, which are given as (kind,
+    id): a changed record is in the list, or it has a higher id than all records of its kind in the list. It may then
+    be a new record that belongs into the list."""
+    refs = {case_words.make_record_ref(record) for record in records}
+    newest_ids = {kind: max((id for own_kind, id in refs if own_kind == kind), default=0) for kind, _ in changes}
+    return any((kind, id) in refs or id > newest_ids[kind] for kind, id in changes if kind in RECORD_KINDS)
 
 
 def _make_check_columns(context: WindowContext) -> list[Column]:

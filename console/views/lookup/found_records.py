@@ -38,37 +38,25 @@ class FoundRecordsPanel(QWidget):
 
     def __init__(self, context: WindowContext, result: SearchResult, companies: Sequence[FoundCompany]) -> None:
         super().__init__()
-        self._context = context
+        self._context, self._result = context, result
         translate, margin = context.translate, tokens().px("spacing", "page_margin")
-        records = [record for group in result.groups.values() for record in group.records]
-        title = translate("search.found_for", text=result.query.text[:40], n=len(records))
-        has_more = any(group.has_more for group in result.groups.values())
         self.more_button = KeyButton(translate("search.show_more"))
         self.more_button.clicked.connect(self.more_requested)
-        self.more_button.setVisible(has_more)
-        note_sentences = dict.fromkeys(
-            format_missing_records_note(group, translate) for group in result.groups.values()
-        )
-        self.note_label = TextLabel(wording.join_sentences(note_sentences), "small", "muted", wraps_lines=True)
+        self.note_label = TextLabel("", "small", "muted", wraps_lines=True)
+        self._title_label = TextLabel("", "section", heading_level=2)
         self.table = StaticTable(
             context,
             make_record_columns(context, _FOUND_RECORD_COLUMN_NAMES, return_record),
             _make_record_key,
-            title,
+            "",
             hideable_columns=("number",),
             naming_columns=("company",),
-            get_group=lambda record: self._make_row_group(record, result),
+            get_group=self._make_row_group,
         )
         self.table.opened.connect(self.record_opened)
         heading_row = Surface(edge="bottom")
         heading_row.setLayout(
-            make_row(
-                TextLabel(title, "section", heading_level=2),
-                self.note_label,
-                None,
-                self.more_button,
-                margins=(margin, 8, margin, 8),
-            )
+            make_row(self._title_label, self.note_label, None, self.more_button, margins=(margin, 8, margin, 8))
         )
         content_widgets: list[QWidget] = [heading_row, self.table]
         self.company_list: CompanyList | None = None
@@ -83,11 +71,24 @@ class FoundRecordsPanel(QWidget):
         layout.setStretch(len(content_widgets) - 1, 1)
         self.setLayout(layout)
         self.table.rows.page_applied.connect(self._select_first_row)
-        self.table.show_rows(records)
+        self.show_records(result)
 
-    def _make_row_group(self, record: ShownRecord, result: SearchResult) -> RowGroup:
+    def show_records(self, result: SearchResult, *, is_automatic: bool = False) -> None:
+        """Show the records of `result`, and the texts about them. `is_automatic` is True if the program has searched
+        again without a request of the person, see StaticTable.show_rows."""
+        self._result, translate = result, self._context.translate
+        records, groups = list(result.records), result.groups.values()
+        title = translate("search.found_for", text=result.query.text[:40], n=len(records))
+        self._title_label.show_text(title)
+        self.table.setAccessibleName(title)
+        self.more_button.setVisible(any(group.has_more for group in groups))
+        note_sentences = dict.fromkeys(format_missing_records_note(group, translate) for group in groups)
+        self.note_label.show_text(wording.join_sentences(note_sentences))
+        self.table.show_rows(records, is_automatic=is_automatic)
+
+    def _make_row_group(self, record: ShownRecord) -> RowGroup:
         kind = case_words.get_record_kind(record)
-        group = result.groups[kind]
+        group = self._result.groups[kind]
         title = self._context.translate(f"search.group.{kind}")
         count = f"{len(group.records)}+" if group.has_more else str(len(group.records))
         return RowGroup(kind, title, case_words.ICON_BY_RECORD_KIND[kind], "text", count)

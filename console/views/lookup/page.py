@@ -17,7 +17,7 @@ from console.domain.records import CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.exports import list_export
 from console.views.exports.list_export import ListExporter
-from console.views.lookup.company_page import CompanyPanel
+from console.views.lookup.company_page import CompanyPanel, are_records_affected
 from console.views.lookup.found_records import FoundRecordsPanel, make_company_list_title
 from console.views.pages.base import Page, PageHead, add_hidden_buttons_to_menu
 from console.views.pages.corporation_number_field import CorporationNumberField
@@ -147,7 +147,15 @@ class LookupPage(Page):
             self.number_field.edit.selectAll()
 
     def is_affected_by(self, changes: frozenset[tuple[str, int]]) -> bool:
-        return bool(self._looked_up_text) and self.company_panel.is_affected_by(changes)
+        shown_widget = self.result_stack.currentWidget()
+        if not self._looked_up_text or isinstance(shown_widget, CompanyList):  # it shows no records
+            return False
+        records = (
+            shown_widget.table.all_rows
+            if isinstance(shown_widget, FoundRecordsPanel)
+            else self.company_panel.all_records
+        )
+        return are_records_affected(records, changes)
 
     @Slot(str)
     def _remove_result_on_edit(self, text: str) -> None:
@@ -232,13 +240,13 @@ class LookupPage(Page):
             self.refresh("asked")
 
     def read_data(self, reason: str) -> None:
-        text = self._looked_up_text
+        text, is_automatic = self._looked_up_text, reason == "changed"
         if not text or not self.context.is_ready:
             return
         self.context.run_read(
             lambda services: services.lookup.find_records(text),
-            lambda result: self._show_result(text, result, is_automatic=reason == "changed"),
-            lambda failure: self._show_lookup_failure(text, failure),
+            lambda result: self._show_result(text, result, is_automatic=is_automatic),
+            lambda failure: self._show_lookup_failure(text, failure, is_automatic=is_automatic),
             caller=self,
             key=self,
         )
@@ -262,7 +270,7 @@ class LookupPage(Page):
             self._opens_purchase = False
             self.company_panel.open_purchase_dialog()
 
-    def _show_lookup_failure(self, text: str, failure: Failure) -> None:
+    def _show_lookup_failure(self, text: str, failure: Failure, *, is_automatic: bool = False) -> None:
         """Show the reason why the lookup of `text` failed. If `text` is a wrong corporation number, show this in
         place of the records; show any other failure in a bar. If `text` isn't meant as a number, because it has other
         characters or too few digits, search for it instead. Do nothing if the person has looked up another text
@@ -274,7 +282,7 @@ class LookupPage(Page):
             reason == NumberReason.WRONG_LENGTH and digits < _MIN_DIGITS_MEANT_AS_CORPORATION_NUMBER
         )
         if failure.code == ErrorCode.INVALID_CORPORATION_NUMBER and is_other_text:
-            self._search_text(text)
+            self._search_text(text, is_automatic=is_automatic)
         elif failure.code == ErrorCode.INVALID_CORPORATION_NUMBER:
             self._looked_up_text = ""
             empty_state = EmptyState(
@@ -287,24 +295,29 @@ class LookupPage(Page):
         else:
             self.show_reading_failure(failure)
 
-    def _search_text(self, text: str) -> None:
+    def _search_text(self, text: str, *, is_automatic: bool = False) -> None:
         """Search for a text that is no corporation number. If exactly one record or company matches, open its page; a
         company is not opened if it only matches another spelling of the text. Otherwise list the matches or, if there
-        are none, show the next steps.
+        are none, show the next steps. If the program searches again without a request of the person (`is_automatic`),
+        only update the list of found records: the current row and the focus stay, and no page opens.
         """
         limit = self._search_limit
         self.context.run_read(
             lambda services: services.lookup.search(text, limit),
-            lambda search_result: self._show_search_result(text, search_result),
+            lambda search_result: self._show_search_result(text, search_result, is_automatic=is_automatic),
             self.show_reading_failure,
             caller=self,
             key=self,
         )
 
-    def _show_search_result(self, text: str, result: SearchResult) -> None:
+    def _show_search_result(self, text: str, result: SearchResult, *, is_automatic: bool) -> None:
         if text != self._looked_up_text:
             return
         self.mark_data_read()
+        shown_widget = self.result_stack.currentWidget()
+        if is_automatic and isinstance(shown_widget, FoundRecordsPanel):
+            shown_widget.show_records(result, is_automatic=True)
+            return
         problems = wording.join_sentences(
             format_search_problem(problem, self.context.translate) for problem in result.query.problems
         )

@@ -1,0 +1,101 @@
+"""Tests of the list of found records: a change in the database moves no row of it and opens no page."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from pytestqt.qtbot import QtBot
+
+from console.domain.error_reasons import NumberReason
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.lookup.query import parse_search
+from console.domain.lookup.results import FoundRecords, SearchResult
+from console.domain.payments.records import Payment
+from console.domain.payments.states import PaymentState
+from console.views.lookup.found_records import FoundRecordsPanel
+from console.views.lookup.page import LookupPage
+from console.views.runtime.routes import LookupRoute
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import make_payment
+
+
+class LookupServices:
+    """Services whose search finds these payments. No text is a corporation number."""
+
+    training = None
+
+    def __init__(self, *payments: Payment) -> None:
+        self.payments = payments
+        self.searches = 0
+
+    @property
+    def lookup(self) -> "LookupServices":
+        return self
+
+    @contextmanager
+    def acting_as(self, operator: str | None) -> Iterator[None]:
+        yield
+
+    def find_records(self, text: str) -> object:
+        raise ConsoleError(ErrorCode.INVALID_CORPORATION_NUMBER, {"reason": NumberReason.OTHER_CHARACTER})
+
+    def search(self, text: str, limit: int) -> SearchResult:
+        self.searches += 1
+        return SearchResult(parse_search(text, NOW.date()), payments=FoundRecords(self.payments))
+
+
+PAYMENTS = tuple(
+    make_payment(id=id, merchant_payment_id=f"A-{id}", corporation_number=number)
+    for id, number in ((5, "2010401907731"), (6, "2010401907731"), (7, "7123456789012"))
+)
+
+
+def show_found_payments(qtbot: QtBot, services: LookupServices) -> LookupPage:
+    context = make_window_context()
+    context.store_services(services)  # type: ignore[arg-type]  # the search is all that the page needs
+    page = LookupPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    page.show_route(LookupRoute("A-"))
+    return page
+
+
+def test_a_change_keeps_the_current_row_and_the_focus(qtbot: QtBot, appearance: object) -> None:
+    """A change of a found record updates its row. The row that the person has selected stays the current one, and the
+    focus stays in the input field, in which the person may begin to type.
+    """
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+    panel = page.result_stack.currentWidget()
+    assert isinstance(panel, FoundRecordsPanel)
+    assert panel.table.go_to_item(lambda record: record.id == 7)
+    page.number_field.edit.setFocus()
+    services.payments = (*PAYMENTS[:2], replace(PAYMENTS[2], state=PaymentState.REVERSED))
+    page.context.records_changed.emit(frozenset({("payment", 7)}))
+    assert page.result_stack.currentWidget() is panel
+    assert panel.table.current_item == services.payments[2]
+    assert page.focusWidget() is page.number_field.edit
+
+
+def test_a_change_opens_no_page(qtbot: QtBot, appearance: object) -> None:
+    """If a search that the program repeats finds a single company, its page isn't opened, as it is after a search by
+    the person: a page must not be replaced while the person looks at it.
+    """
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+    services.payments = PAYMENTS[:2]
+    with qtbot.assertNotEmitted(page.context.replacement_requested):
+        page.context.records_changed.emit(frozenset({("payment", 7)}))
+    assert services.searches == 2
+
+
+def test_other_records_cause_no_search(qtbot: QtBot, appearance: object) -> None:
+    """The program repeats a search only after changes of found records and for new records, not for all changes that
+    the team makes."""
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+    page.context.records_changed.emit(frozenset({("payment", 3), ("bulk-run", 4)}))
+    assert services.searches == 1
+    page.context.records_changed.emit(frozenset({("payment", 8)}))
+    assert services.searches == 2
