@@ -10,16 +10,30 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 from console.views.pages.fitted_table import FittedTable
 from console.views.runtime.context import WindowContext
 from console.views.runtime.page_fetch import FetchedPage
+from console.views.runtime.tasks import Runner, Task, TaskHandle
 from console.views.tables.columns import Column, RowGroup
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.theme import current_appearance
 from console.views.widgets.display.placeholders import EmptyState
 
 
+class _CallingThreadRunner(Runner):
+    """Runs each call immediately, in the calling thread. In a worker thread, the rows of a StaticTable, which are in
+    memory, would wait while slow reads of the database occupy all threads. The table would then show rows that the
+    page around it no longer shows, and a key would act on one of them."""
+
+    def _accept_task(self, task: Task) -> TaskHandle:
+        task.state = "running"
+        rows = task.call(task.progress_reporter)
+        task.state = "done"
+        task.on_done(rows)
+        return TaskHandle(task)
+
+
 class StaticTable(FittedTable):
-    """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the same
-    row in a later call of `show_rows`. `get_group` returns the heading above a row; it is None for a table without
-    headings. For the other arguments see FittedTable.
+    """A table that gets all of its rows in one call, and shows them at once. `get_key` returns the key by which the
+    table recognizes the same row in a later call of `show_rows`. `get_group` returns the heading above a row; it is
+    None for a table without headings. For the other arguments see FittedTable.
 
     If an automatic update removes the current row, the row stays, with the mark of removed rows, until the person
     makes another row the current one. Otherwise a key or a button that the person presses at this moment would act on
@@ -36,7 +50,7 @@ class StaticTable(FittedTable):
         accessible_name: str, *, margin_px: int | None = None, hideable_columns: Sequence[str] = (),
         naming_columns: Sequence[str] = (), get_group: Callable[[Any], RowGroup] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, get_key, context.runner, get_group=get_group)
+        self._model = PagedModel(columns, get_key, _CallingThreadRunner(), get_group=get_group)
         super().__init__(
             self._model,
             accessible_name,
@@ -78,14 +92,10 @@ class StaticTable(FittedTable):
     def _keep_removed_current_row(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return `rows`. If they don't contain the current row, insert it: beside the nearest of its neighbours that
         is in `rows` and has the same heading; without such a neighbour, at the top of the rows with this heading, or
-        of all rows. Store its key, so that the row gets the mark of removed rows.
-
-        The model shows rows a moment after it has got them. A current row that the last call of `show_rows` has
-        already left out, after the person's own action, is still on screen for this moment and isn't inserted again.
-        """
+        of all rows. Store its key, so that the row gets the mark of removed rows."""
         get_key, current = self.rows.get_key, self.current_item
         keys, shown_keys = ([get_key(row) for row in some_rows] for some_rows in (rows, self._rows))
-        if current is None or get_key(current) in keys or get_key(current) not in shown_keys:
+        if current is None or get_key(current) in keys:
             return rows
         self._removed_current_key = get_key(current)
         place = shown_keys.index(self._removed_current_key)

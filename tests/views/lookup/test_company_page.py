@@ -18,6 +18,7 @@ from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import IconLabel, TextLabel
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
 
 UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
@@ -169,3 +170,18 @@ def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, a
         LookupResult(CHECK_WITHOUT_PDF.corporation_number, (replace(CHECK_WITHOUT_PDF),)), is_automatic=True
     )
     assert page.open_items.focus_stops == [button]
+
+
+def test_no_key_acts_on_a_record_of_the_company_shown_before(appearance: object) -> None:
+    """The records of another company replace those of the previous one at once, also while all reading threads are
+    busy: no key acts on a record of the company that was looked up before."""
+    page = make_page(CHECK_WITHOUT_PDF)
+    page.tabs.setCurrentIndex(3)
+    assert page.current_record == CHECK_WITHOUT_PDF
+    runner = page._context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    other = make_check(id=18, corporation_number="7123456789012")
+    page.show_result(LookupResult(other.corporation_number, (other,)))
+    page.tabs.setCurrentIndex(3)
+    assert page.current_record == other
