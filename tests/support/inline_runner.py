@@ -9,8 +9,8 @@ from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHand
 
 
 class InlineRunner(Runner):
-    """Executes each task immediately. With `paused=True` it executes a task only when `execute_oldest_task` is
-    called, so that a test can check the state before.
+    """Executes each task immediately. With `paused=True` it executes a task only when `execute_oldest_task` or
+    `execute_newest_task` is called, so that a test can check the state before.
     """
 
     def __init__(self, *, paused: bool = False) -> None:
@@ -21,6 +21,10 @@ class InlineRunner(Runner):
     def execute_oldest_task(self) -> None:
         """Execute the oldest waiting task."""
         self._execute_task(self._queue.pop(0))
+
+    def execute_newest_task(self) -> None:
+        """Execute the newest waiting task: its answer arrives before those of the tasks that were begun earlier."""
+        self._execute_task(self._queue.pop())
 
     @property
     def waiting(self) -> int:

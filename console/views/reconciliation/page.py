@@ -32,6 +32,7 @@ from console.views.reconciliation.header import DifferenceFooter, RunHeader, can
 from console.views.records.actions import RecordActionHandlers
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, RecordRef
+from console.views.runtime.tasks import Failure
 from console.views.tables.paged_model import PagedModel
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import Surface, make_column
@@ -87,6 +88,7 @@ class ReconcilePage(Page):
         )
         self.run_details: ReconciliationRunDetails | None = None
         self.route = ReconcileRoute()
+        self._read_run_id = 0  # of the run that the page shows or reads; 0 means the newest run
         self._shown_run_and_tab: tuple[int, str] | None = None
         self._must_focus_table = False
         self.head = self.make_page_head(translate("screen.reconcile"), translate("reconcile.sentence"))
@@ -223,25 +225,32 @@ class ReconcilePage(Page):
     def read_data(self, reason: str) -> None:
         """Read the run of the route. If the route names no run, read the newest run when the person opens the page
         or another person signs in; for any other `reason`, read the shown run again."""
-        run_id = self.route.run
-        if not run_id and self.run_details is not None and reason not in ("entered", "arrived", "person"):
-            run_id = self.run_details.item.id
+        if reason in ("entered", "arrived", "person"):
+            self._read_run_id = self.route.run
+        run_id = self._read_run_id
         self.context.run_read(
             lambda services: services.reconciliation.views.read_run(run_id),
-            self._show_run_details,
-            self.show_reading_failure,
+            lambda run_details: self._show_run_details(run_id, run_details),
+            lambda failure: self._show_read_failure(run_id, failure),
             caller=self,
             key=("reconciliation", "show", run_id),
         )
 
-    def _show_run_details(self, run_details: ReconciliationRunDetails | None) -> None:
+    def _show_read_failure(self, run_id: int, failure: Failure) -> None:
+        if run_id == self._read_run_id:  # the shown run isn't outdated because another one couldn't be read
+            self.show_reading_failure(failure)
+
+    def _show_run_details(self, run_id: int, run_details: ReconciliationRunDetails | None) -> None:
+        """Show the run that the read of `run_id` has returned; None if there is no run. Do nothing if the person has
+        opened another run meanwhile, whose answer may have been faster."""
+        answered_run_id = run_id if run_details is None else run_details.item.id
+        if self._read_run_id not in (run_id, answered_run_id):
+            return
         self.mark_data_read()
         if run_details is None:
             self._show_no_run()
             return
-        if self.route.run and run_details.item.id != self.route.run:
-            return  # an answer for the previous run
-        self.run_details = run_details
+        self.run_details, self._read_run_id = run_details, run_details.item.id
         self.run_header.show_run(run_details)
         for tab_index, tab_name in enumerate(VERDICTS_OF_PART):
             count = run_details.count_differences(tab_name)

@@ -379,3 +379,21 @@ def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object)
     page.table.go_to_first()
     QTest.keyClick(page.table, Qt.Key.Key_Return)
     assert routes == [ReconcileRoute(2)]
+
+
+def test_a_late_answer_about_another_run_is_ignored(show_page: ShowPageFunction) -> None:
+    """An automatic read of an older run is answered after the person has opened the newest run, whose own read was
+    faster. The page keeps showing the newest run."""
+    page = show_page(make_view(make_run(1)), make_view(make_run(2)), route=ReconcileRoute(1))
+    assert page.run_details is not None
+    assert page.run_details.item.id == 1
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    page.context.records_changed.emit(frozenset({("payment", 5)}))
+    page.show_route(ReconcileRoute())
+    runner.execute_newest_task()
+    assert page.run_details.item.id == 2
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert page.run_details.item.id == 2
