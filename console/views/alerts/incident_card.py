@@ -4,6 +4,7 @@ history."""
 from collections.abc import Sequence
 from functools import partial
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from console.domain.alerts.incidents import AffectedRecord, Incident
@@ -43,14 +44,39 @@ class IncidentCard(Surface):
     def __init__(self, context: WindowContext) -> None:
         super().__init__(is_raised=True, edge="top")
         self._context = context
+        self._shown_contents: tuple[Incident, str | None, str] | None = None
+        """The shown incident, the acting person, and the explanation of the main alert."""
         self._scroll_area: QScrollArea = make_scroll_area()
         self.setLayout(make_column(self._scroll_area, gap_px=0))
 
     def show_incident(self, incident: Incident) -> None:
-        """Replace the shown incident with `incident`."""
+        """Replace the shown incident with `incident`. If nothing has changed, leave the contents as they are: the
+        person may be reading, copying or choosing in them. A changed version of the same incident keeps the scroll
+        position, and the focus on the button of the same record."""
+        reason = alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), self._context)
+        earlier_contents, self._shown_contents = self._shown_contents, (incident, self._context.operator, reason)
+        if self._shown_contents == earlier_contents:
+            return
+        scroll_bar = self._scroll_area.verticalScrollBar()
+        is_same_incident = earlier_contents is not None and earlier_contents[0].id == incident.id
+        scroll_position = scroll_bar.value() if is_same_incident else 0
+        old_buttons = self._scroll_area.findChildren(KeyButton) if is_same_incident else []
+        focused_name = next((button.text() for button in old_buttons if button.hasFocus()), None)
+        old_content = self._scroll_area.takeWidget()
+        content = self._make_content(incident, reason)
+        self._scroll_area.setWidget(content)
+        scroll_bar.setValue(scroll_position)
+        for button in content.findChildren(KeyButton):
+            if button.text() == focused_name:
+                button.setFocus(Qt.FocusReason.OtherFocusReason)
+        if old_content is not None:  # not deleted immediately: Qt may be visiting it
+            discard_widget(old_content)
+
+    def _make_content(self, incident: Incident, reason: str) -> QWidget:
+        """Return the contents of the card. `reason` is the explanation of the incident's main alert."""
         content = Surface(is_raised=True)
         left_column = make_column(
-            *self._make_state_widgets(incident),
+            *self._make_state_widgets(incident, reason),
             *self._make_alert_widgets(incident),
             *self._make_record_widgets(incident),
             gap_px=6,
@@ -64,15 +90,12 @@ class IncidentCard(Surface):
         columns.addLayout(left_column, 3)
         columns.addLayout(right_column, 2)
         content.setLayout(columns)
-        old_content = self._scroll_area.takeWidget()
-        self._scroll_area.setWidget(content)
-        if old_content is not None:  # not deleted immediately: Qt may be visiting it
-            discard_widget(old_content)
+        return content
 
     def _make_heading(self, words_key: str) -> TextLabel:
         return TextLabel(self._context.translate(words_key), "panel_title", heading_level=2)
 
-    def _make_state_widgets(self, incident: Incident) -> Sequence[QWidget]:
+    def _make_state_widgets(self, incident: Incident, reason: str) -> Sequence[QWidget]:
         context = self._context
         title_label = TitleLabel(
             incident_words.format_incident_title(incident, context.translate),
@@ -88,12 +111,7 @@ class IncidentCard(Surface):
         )
         set_visible_in_parent(state_label, bool(state_label.plain))
         owner_label = TextLabel(incident_texts.format_owner_sentence(incident, context), "body", wraps_lines=True)
-        reason_label = TextLabel(
-            alert_words.format_alert_explanation(incident_texts.make_main_alert_item(incident), context),
-            "body",
-            wraps_lines=True,
-            is_selectable=True,
-        )
+        reason_label = TextLabel(reason, "body", wraps_lines=True, is_selectable=True)
         set_visible_in_parent(reason_label, bool(reason_label.plain))
         return (
             title_label,

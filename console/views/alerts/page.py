@@ -92,7 +92,7 @@ class AlertsPage(Page):
         translate = context.translate
         self._are_closed_shown = False
         self._unlisted_alert_count = 0
-        self._linked_alert_id = 0
+        self._linked_alert_id = self._awaited_alert_id = 0
         self._must_select_linked_incident = False
         self._has_current_incident = False
         self.closed_button = KeyButton(translate("incident.show_closed"), "C", binds_key=False)
@@ -230,7 +230,7 @@ class AlertsPage(Page):
 
     def show_route(self, route: object) -> None:
         if isinstance(route, AlertsRoute):
-            self._linked_alert_id, self._must_select_linked_incident = route.id, bool(route.id)
+            self._linked_alert_id = self._awaited_alert_id = route.id
             self.hide_bar(_MISSING_INCIDENT_BAR_NAME)
         self.refresh("entered")
 
@@ -244,7 +244,9 @@ class AlertsPage(Page):
         include_closed, linked_alert_id = self._are_closed_shown, self._linked_alert_id
         self.context.run_read(
             lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
-            lambda answer: self._show_incidents(*answer, is_automatic=reason == "changed"),
+            lambda answer: self._show_incidents(
+                *answer, linked_alert_id=linked_alert_id, is_automatic=reason == "changed"
+            ),
             self.show_reading_failure,
             caller=self,
             key="alerts",
@@ -268,10 +270,20 @@ class AlertsPage(Page):
         self.refresh("asked")
 
     def _show_incidents(
-        self, incidents: tuple[Incident, ...], unlisted_alert_count: int = 0, *, is_automatic: bool = False
+        self,
+        incidents: tuple[Incident, ...],
+        unlisted_alert_count: int = 0,
+        *,
+        linked_alert_id: int = 0,
+        is_automatic: bool = False,
     ) -> None:
-        """Show the incidents. If the list was cut, a bar has the number of alerts that aren't listed."""
+        """Show the incidents. If the list was cut, a bar has the number of alerts that aren't listed.
+        `linked_alert_id` is the alert of the link for which the incidents were read; 0 for none. The answer to an
+        earlier read may lack the incident of a link that the person has opened meanwhile, so it doesn't select one.
+        """
         self.mark_data_read()
+        if self._awaited_alert_id == linked_alert_id:
+            self._must_select_linked_incident, self._awaited_alert_id = bool(linked_alert_id), 0
         if unlisted_alert_count != self._unlisted_alert_count:  # the bar is spoken each time that it is shown
             self._show_unlisted_alert_count(unlisted_alert_count)
         sorted_incidents = sorted(

@@ -2,6 +2,7 @@
 action.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,9 +32,10 @@ from console.views.alerts.incident_dialogs import (
 )
 from console.views.alerts.page import AlertsPage
 from console.views.presenters import alerts as alert_words
-from console.views.runtime.routes import LookupRoute, OrderRoute, PaymentRoute
+from console.views.runtime.routes import AlertsRoute, LookupRoute, OrderRoute, PaymentRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 
 LATE_PAYMENT_ALERT = AlertItem(
@@ -352,3 +354,78 @@ def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object)
     )
     assert alert_words.format_alert_explanation(MERGED_COMPANY_ITEM, context).endswith("Renamed from 甲 to 乙")
     assert alert_words.format_alert_explanation(CASE_ITEM, context) == ""
+
+
+class IncidentServices:
+    """Services that have these incidents."""
+
+    training = None
+
+    def __init__(self, *incidents: Incident) -> None:
+        self.listed = incidents
+
+    @property
+    def incidents(self) -> "IncidentServices":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def list_incidents(self, *, include_closed: bool) -> tuple[Incident, ...]:
+        return self.listed
+
+    def count_unlisted_alerts(self, incidents: tuple[Incident, ...], *, include_closed: bool) -> int:
+        return 0
+
+
+def show_page(qtbot: QtBot, *incidents: Incident) -> tuple[AlertsPage, IncidentServices, InlineRunner]:
+    """Show the page with these incidents, and return it with its services and its runner."""
+    context, services = make_window_context(), IncidentServices(*incidents)
+    context.store_services(services)  # type: ignore[arg-type]  # incidents are all that the page needs
+    page = AlertsPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    page.show_route(AlertsRoute())
+    assert isinstance(context.runner, InlineRunner)
+    return page, services, context.runner
+
+
+def test_a_link_selects_its_incident_after_an_earlier_read(qtbot: QtBot) -> None:
+    """An automatic read has begun before the person opens the link of a new incident, and lacks this incident. Its
+    answer shows no bar about a missing incident, and the answer to the link's own read selects the incident.
+    """
+    first, linked = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
+    page, services, runner = show_page(qtbot, first)
+    runner.paused = True
+    page.context.records_changed.emit(frozenset({("alert", 7)}))
+    page.show_route(AlertsRoute(PENDING_ORDER_ALERT.alert.id))
+    runner.execute_oldest_task()
+    assert page.current_incident == first
+    assert page.list_bar_names() == ()
+    services.listed = first, linked
+    runner.execute_oldest_task()
+    assert page.current_incident == linked
+    assert page.list_bar_names() == ()
+
+
+def test_the_card_keeps_the_focus_while_its_incident_changes(qtbot: QtBot) -> None:
+    """The person has moved the focus to the button of an affected record. An automatic read that has found no change
+    of the incident leaves the card as it is; after one that has, the button of the same record has the focus.
+    """
+    records = tuple(AffectedRecord("payment", id, f"PAY-{id}", Money(1200, "JPY")) for id in (4, 5))
+    incident = make_incident(PENDING_ORDER_ALERT, records=records, extent=IncidentExtent(8, 2, {"JPY": 2400}))
+    page, services, _ = show_page(qtbot, incident)
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    button = page.card.findChildren(KeyButton)[1]
+    button.setFocus()
+    services.listed = (replace(incident),)
+    page.context.records_changed.emit(frozenset({("alert", 7)}))
+    assert page.focusWidget() is button
+    services.listed = (replace(incident, owner="lead-b", owner_since=NOW),)
+    page.context.records_changed.emit(frozenset({("alert", 7)}))
+    focused_widget = page.focusWidget()
+    assert isinstance(focused_widget, KeyButton)
+    assert focused_widget is not button
+    assert focused_widget.text() == button.text()
