@@ -85,7 +85,8 @@ class UnmatchedNoticesPage(Page):
         empty_state = EmptyState(translate("queue.notices.empty"), translate("queue.notices.empty_hint"))
         self.table_or_empty_state = TableOrEmptyState(self.table, empty_state)
         self.table_or_empty_state.setMinimumHeight(self.table.compute_height_for_rows(_MIN_VISIBLE_TABLE_ROWS))
-        self.candidates: tuple[NoticeCandidate, ...] | None = None
+        self.candidates: tuple[NoticeCandidate, ...] | None = None  # of the shown notice; None until they are read
+        self._shown_notice_id: int | None = None
         self.add_content(self.head)
         self.add_content(tab_line)
         self.add_content(self.table_or_empty_state, 1)
@@ -170,11 +171,15 @@ class UnmatchedNoticesPage(Page):
     @Slot(object)
     def _show_notice(self, row: object) -> None:
         """Show below the list the reason why the notice `row` belongs to no record, the next step, and the notice's
-        number and time; then read the similar records. If `row` isn't an UnmatchedNoticeItem, hide this area."""
-        self.candidates = None
+        number and time; then read the similar records. Until they are read, a notice that is shown again keeps its
+        links, and another one has none. If `row` isn't an UnmatchedNoticeItem, hide this area."""
         self.footer.setVisible(isinstance(row, UnmatchedNoticeItem))
         if not isinstance(row, UnmatchedNoticeItem):
+            self.candidates = self._shown_notice_id = None
             return
+        if row.notice.id != self._shown_notice_id:
+            self.candidates, self._shown_notice_id = None, row.notice.id
+            self._show_similar_links(())
         translate, explanation = self.context.translate, row.explanation
         self.explanation_label.show_text(translate(explanation.why, **explanation.facts))
         self.next_step_label.show_text(translate(explanation.next_step.code, **explanation.next_step.facts))
@@ -182,7 +187,6 @@ class UnmatchedNoticesPage(Page):
         self.fact_label.show_text(
             translate("notice.event", id=notice.event_id, type=notice.type, at=notice.received_at)
         )
-        self._show_similar_links(())
         self.context.run_read(
             lambda services: services.notices.read_item(row.cases[0].id),
             self._show_similar_records,
@@ -193,9 +197,9 @@ class UnmatchedNoticesPage(Page):
 
     def _show_similar_records(self, notice_item: UnmatchedNoticeItem) -> None:
         """Show links to the similar records of the notice `notice_item`. Do nothing if another notice has become the
-        current one meanwhile."""
+        current one meanwhile, or if the records haven't changed: a link may have the focus."""
         item = self.current_notice
-        if item is None or item.notice.id != notice_item.notice.id:
+        if item is None or item.notice.id != notice_item.notice.id or self.candidates == notice_item.candidates:
             return
         self.candidates = notice_item.candidates or ()
         links = []
@@ -225,8 +229,8 @@ class UnmatchedNoticesPage(Page):
         if self.candidates:
             self.context.navigate(_make_candidate_route(self.candidates[0]))
         else:
-            key = "act.none_selected" if self.current_notice is None else "notice.no_candidates"
-            self.show_key_refusal(self.context.translate(key))
+            key = "screen.reading" if self.candidates is None else "notice.no_candidates"
+            self.show_key_refusal(self.context.translate("act.none_selected" if self.current_notice is None else key))
 
     def _acknowledge_by_shortcut(self) -> None:
         """Press the button that acknowledges the current notice, because its shortcut was typed; if the button is

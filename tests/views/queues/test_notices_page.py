@@ -1,0 +1,92 @@
+"""Tests of the page of unmatched notices: what the person sees and chooses below the list stays while the list is
+read again."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from pytestqt.qtbot import QtBot
+
+from console.domain.queue_names import NOTICES_QUEUE_NAME
+from console.domain.service_results import Explanation, NextStep
+from console.domain.tasks.records import Alert
+from console.domain.views.unmatched_notices import (
+    NoticeCandidate,
+    NoticeProof,
+    SharedFact,
+    UnmatchedNotice,
+    UnmatchedNoticeItem,
+    UnmatchedNoticePage,
+)
+from console.views.queues.notices_page import UnmatchedNoticesPage
+from console.views.runtime.routes import UnmatchedNoticesRoute
+from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import LinkButton
+from tests.support.inline_runner import InlineRunner
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import ORDER
+
+EXPLANATION = Explanation("screen.queues", "screen.queues", NextStep("screen.queues"))
+NOTICE = UnmatchedNotice(
+    3, "bank", "E-3", "payment.succeeded", "ORD-1", 12_000, "JPY", NOW, NOW, NoticeProof.SIGNATURE
+)
+ITEM = UnmatchedNoticeItem(NOTICE, EXPLANATION, (Alert(8, "unmatched_notice", "notice", 3, None, "", "", NOW),))
+
+
+class NoticeServices:
+    """Services that have one unmatched notice with one similar order."""
+
+    training = None
+
+    @property
+    def notices(self) -> "NoticeServices":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def read_page(self, limit: int, *, with_candidates: bool) -> UnmatchedNoticePage:
+        return UnmatchedNoticePage(NOTICES_QUEUE_NAME, (ITEM,), None)
+
+    def read_item(self, case_id: int) -> UnmatchedNoticeItem:
+        candidate = NoticeCandidate(ORDER, (SharedFact.AMOUNT,))
+        return UnmatchedNoticeItem(NOTICE, EXPLANATION, ITEM.cases, (candidate,))
+
+
+def show_page(qtbot: QtBot, *, paused: bool = False) -> tuple[UnmatchedNoticesPage, InlineRunner]:
+    """Show the page, and return it with its runner. If `paused`, the runner has executed no task yet."""
+    context, runner = make_window_context(), InlineRunner(paused=paused)
+    context.runner = runner
+    context.store_services(NoticeServices())  # type: ignore[arg-type]  # notices are all that the page needs
+    page = UnmatchedNoticesPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    page.show_route(UnmatchedNoticesRoute())
+    return page, runner
+
+
+def test_a_change_leaves_the_links_in_place(qtbot: QtBot) -> None:
+    """A change in the database leaves the links to the similar records in place, so that the focus on one of them
+    stays; Enter still opens the most similar record while they are read again.
+    """
+    page, runner = show_page(qtbot)
+    (link,) = page.footer.findChildren(LinkButton)
+    link.setFocus()
+    runner.paused = True
+    page.context.records_changed.emit(frozenset({("payment", 5)}))
+    runner.execute_oldest_task()
+    assert page.candidates
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert page.focusWidget() is link
+
+
+def test_no_similar_record_is_denied_before_the_read(qtbot: QtBot) -> None:
+    """Enter says that there is no similar record only after the similar records have been read."""
+    page, runner = show_page(qtbot, paused=True)
+    runner.execute_oldest_task()
+    assert page.current_notice == ITEM
+    page.table.opened.emit(ITEM)
+    texts = [label.plain for label in page.findChildren(TextLabel)]
+    assert page.context.translate("notice.no_candidates") not in texts
+    assert page.context.translate("screen.reading") in texts
