@@ -295,6 +295,7 @@ class ApprovalsPage(Page):
         )
         replace_by_empty_state(self.content, self.empty_state, empty_state)
         self.empty_state = empty_state
+        self._update_buttons()
 
     @Slot(object)
     def _show_selected_card(self, ref: RecordRef) -> None:
@@ -304,6 +305,18 @@ class ApprovalsPage(Page):
                 self.show_refund(ref[1])
         elif (proposal := self._find_proposal(ref[1])) is not None:
             self._show_proposal(proposal)
+        else:
+            self._show_decided_proposal()
+
+    def _show_decided_proposal(self) -> None:
+        """Show that the proposal of the selected card no longer waits: the pointer keeps its card in the list. No key
+        may decide the request that was shown before."""
+        self.refund_id, self.proposal, self.empty_state_button = 0, None, None
+        empty_state = EmptyState(self.context.translate("queue.preview.removed"), icon_name="check")
+        replace_by_empty_state(self.content, self.empty_state, empty_state)
+        self.empty_state = empty_state
+        self._update_buttons()
+        self._show_key_hints()
 
     def _update_sidebar_decision_count(self) -> None:
         """Set the number beside this page's name in the sidebar to the number of requests and proposals that the
@@ -449,7 +462,8 @@ class ApprovalsPage(Page):
         acting person may not use, and show the reason. While no request is shown, disable all buttons."""
         details = self.shown_details
         if details is None:  # no button acts on the previous request
-            reason_key = "screen.reading" if self.proposal is None else "approvals.proposal_hint"
+            reason_key = "screen.reading" if self.refund_id else "act.none_selected"
+            reason_key = reason_key if self.proposal is None else "approvals.proposal_hint"
             for button in (self.reject_button, self.approve_button, self.withdraw_button):
                 button.disable_with_reason(self.context.translate(reason_key))
             return

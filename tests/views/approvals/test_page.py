@@ -25,8 +25,10 @@ from console.domain.payments.service_results import (
 )
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty
+from console.domain.recovery.records import WaitingProposal
 from console.domain.registry.facts import CorporationFacts
 from console.domain.service_results import AllowedAction
+from console.views.approvals.cards import PROPOSAL_CARD_KIND
 from console.views.approvals.detail import RefundRequestPanel, format_approval_title
 from console.views.approvals.list import ApprovalListPanel
 from console.views.approvals.page import ApprovalsPage
@@ -37,7 +39,7 @@ from console.views.widgets.base import TextLabel
 from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
-from tests.views.invented_checks import make_window_context
+from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_payment, make_refund, make_sides, make_view
 
 MATCHED_RISK_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
@@ -242,6 +244,27 @@ def test_no_request_moves_under_the_pointer(appearance: object) -> None:
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
     page.list_panel.show_inbox(ApprovalInbox((second,), ()))
     assert list_card_ids() == [12], "who asks gets what is there"
+
+
+def test_the_keys_act_on_no_other_request_than_the_selected_card(appearance: object) -> None:
+    """While the pointer keeps the card of a proposal in the list that another person has decided meanwhile, the
+    person selects this card. The page no longer shows the request that was selected before, and no key decides it.
+    """
+    page = ApprovalsPage(make_window_context())
+    page.context.store_services(OneReadableRefund())  # type: ignore[arg-type]  # refunds alone
+    proposal = WaitingProposal(4, "payment", "5", "A-10442", "completed", "op-c", NOW)
+    inbox = ApprovalInbox((make_refund(id=10, maker="op-c"),), ())
+    page._show_inbox(inbox, (proposal,))
+    assert page.shown_details is not None
+    QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
+    page._show_inbox(inbox, (), is_automatic=True)
+    page.list_panel.select_card((PROPOSAL_CARD_KIND, proposal.id))
+    assert page.shown_details is None
+    assert not page.approve_button.isEnabled()
+    assert page.content.currentWidget() is not page.request_with_head
+    QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Leave))
+    assert page.list_panel.current_ref == ("refund", 10)
+    assert page.shown_details is not None
 
 
 def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
