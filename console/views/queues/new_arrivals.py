@@ -1,16 +1,16 @@
 """The button that shows the number of new items of a queue. New items get a row only when the person presses the
 button, so that the present rows of the table don't move."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from console.domain.views.any_record import QueueItem
+from console.domain.views.any_record import QueueItem, QueuePage
 from console.views.pages.fitted_table import FittedTable
 from console.views.presenters.records import make_record_ref
-from console.views.queues.rows import QueueListQuery, QueueRow
+from console.views.queues.rows import QueueListQuery, QueueRow, make_item_filter
 from console.views.runtime.announcer import announce
 from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import RecordRef
@@ -67,10 +67,13 @@ class QueueArrivals(QObject):
         self._new_refs.clear()
         self.button.hide()
 
-    def compare_queue_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
+    def compare_queue_with_table(
+        self, query: QueueListQuery, table: FittedTable, *, counts_new_items: bool = True
+    ) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
         with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show the
         button that loads these items, with their number; if the table is empty, emit `reload_requested` instead.
+        Don't do this with `counts_new_items=False`, for a list that doesn't show all items of the queue.
 
         Also mark the rows whose records have left the list; a marked row stays in the table until the page reads the
         list again. If the record of a row isn't among the first items, this method searches the rest of the list for
@@ -80,25 +83,33 @@ class QueueArrivals(QObject):
         """
 
         self._compared_query = query
+        # The database evaluates the conditions of the filter, but not the searched words.
+        is_listed = make_item_filter(QueueListQuery(query.queue, query.words), self._context.now())
         shown_refs = [
             make_record_ref(row.item.record) for row in table.rows.iterate_loaded_rows() if isinstance(row, QueueRow)
         ][:_MAX_SEARCHED_ROWS]
 
         self._context.run_read(
-            lambda services: _read_and_compare(services, query, shown_refs),
-            lambda compared_queue: self._show_changes(compared_queue, query, table),
+            lambda services: _read_and_compare(services, query, shown_refs, is_listed),
+            lambda compared_queue: self._show_changes(
+                compared_queue, query, table, counts_new_items=counts_new_items
+            ),
             _ignore_failure,
             caller=self,
             key=self,
         )
 
-    def _show_changes(self, compared_queue: _ComparedQueue, query: QueueListQuery, table: FittedTable) -> None:
+    def _show_changes(
+        self, compared_queue: _ComparedQueue, query: QueueListQuery, table: FittedTable, *, counts_new_items: bool
+    ) -> None:
         """Update the rows of `table`, and the button with the number of new items, from the first items of the list
         of `query`; see `compare_queue_with_table`."""
         if query != self._compared_query:
             return
         for item in compared_queue.first_items:
             row_index = table.rows.find_row(make_record_ref(item.record))
+            if row_index is None and not counts_new_items:
+                continue
             if row_index is None:
                 self._new_refs.add(make_record_ref(item.record))
             else:
@@ -124,18 +135,28 @@ class QueueArrivals(QObject):
             table.rows.replace_row(QueueRow(queue_item, row.group_size))
 
 
-def _read_and_compare(services: "Console", query: QueueListQuery, shown_refs: Sequence[RecordRef]) -> _ComparedQueue:
+def _read_and_compare(
+    services: "Console",
+    query: QueueListQuery,
+    shown_refs: Sequence[RecordRef],
+    is_listed: Callable[[QueueItem], bool] | None,
+) -> _ComparedQueue:
     """Read the first items of the list of `query`. If they don't contain all records of `shown_refs`, which the table
     shows, continue reading until each of these records is found or the list ends, at most _MAX_SEARCHED_PAGES pages.
+    `is_listed` returns True for an item of the queue that belongs to the list; None if all items do.
     """
+
+    def list_items(page: QueuePage) -> tuple[QueueItem, ...]:
+        return page.items if is_listed is None else tuple(filter(is_listed, page.items))
+
     page = query.read_page(services, MAX_COMPARED_QUEUE_ITEMS)
-    first_items = page.items
+    first_items = list_items(page)
     missing_refs = frozenset(shown_refs) - {make_record_ref(item.record) for item in first_items}
     for _ in range(_MAX_SEARCHED_PAGES):
         if not missing_refs or page.next_cursor is None:
             return _ComparedQueue(first_items, missing_refs)
         page = query.read_page(services, _ITEMS_PER_SEARCHED_PAGE, page.next_cursor)
-        missing_refs -= {make_record_ref(item.record) for item in page.items}
+        missing_refs -= {make_record_ref(item.record) for item in list_items(page)}
     is_known = not missing_refs or page.next_cursor is None
     return _ComparedQueue(first_items, missing_refs if is_known else None)
 

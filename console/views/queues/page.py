@@ -50,6 +50,11 @@ from console.wording.sentences import catalogue as wording
 
 _GROUPING_SHORTCUT, _COLUMNS_SHORTCUT, _PREVIEW_SHORTCUT = "G", "C", "I"
 _PREVIEW_OPEN_PREFERENCE = "queues.preview"
+_REASONS_TO_KEEP_ROWS = frozenset({"probed", "taken", "noted"})
+"""Reasons of a read after the person's action on one record, which may leave the list by the action or meanwhile. Its
+row keeps its place, with a mark: otherwise a key that the person presses when a slow answer comes would act on the
+next record.
+"""
 
 
 def _get_row_key(row: GroupTableRow) -> Hashable:
@@ -501,12 +506,11 @@ class QueuesPage(Page):
 
     def read_data(self, reason: str) -> None:
         query = self.query
-        can_compare = not query.words and not query.by_cause
-        if reason == "changed" or (reason == "probed" and can_compare):
-            # The record of a probe may leave the queue. Its row keeps its place, with a mark: otherwise a key that
-            # the person presses when the answer comes would act on the next record.
-            if can_compare:
-                self.new_arrivals.compare_queue_with_table(query, self.table)
+        lists_all_items = not query.words and not query.by_cause
+        if reason == "changed" and not lists_all_items:
+            return  # every change of the team would repeat the search
+        if reason == "changed" or reason in _REASONS_TO_KEEP_ROWS:
+            self.new_arrivals.compare_queue_with_table(query, self.table, counts_new_items=lists_all_items)
         elif reason in ("arrived", "person") or self.row_model.rowCount() == 0:
             self._show_list()
         else:
