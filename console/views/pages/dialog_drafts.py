@@ -6,7 +6,7 @@ with the draft.
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from PySide6.QtCore import QObject, SignalInstance, Slot
+from PySide6.QtCore import QObject, Signal, SignalInstance, Slot
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QComboBox, QWidget
 
 from console.domain.person_state.drafts import make_draft_name
@@ -30,7 +30,12 @@ class DialogDraft(QObject):
     The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with a
     button that clears the inputs; the dialog shows this bar above its form. A draft only fills the inputs: the dialog
     checks them as if the person had just typed them.
+
+    Signals:
+    - title_read(str): `read_title` has read the title.
     """
+
+    title_read = Signal(str)
 
     def __init__(
         self,
@@ -70,6 +75,7 @@ class DialogDraft(QObject):
         def set_title(number_by_record: Mapping[str, str]) -> None:
             number = number_by_record.get(f"{kind} {id}", "")
             self.set_title(format_record_reference(kind, id, self._context.language, number))
+            self.title_read.emit(self._title)
 
         self._context.run_read(
             lambda services: services.lookup.find_record_numbers({f"{kind} {id}"}),

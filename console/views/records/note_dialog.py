@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from PySide6.QtCore import Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QWidget
 
@@ -16,8 +17,9 @@ from console.wording import audit_words
 
 
 class NoteDialog(FormDialog):
-    """The dialog in which a person writes a note on a record. The dialog stores the typed text as a draft until the
-    note is stored."""
+    """The dialog in which a person writes a note on a record. Its subtitle names the record: over a list, another
+    record may have become the current one meanwhile. The dialog stores the typed text as a draft until the note is
+    stored."""
 
     right_name = "note"
     name = "note"
@@ -28,7 +30,7 @@ class NoteDialog(FormDialog):
         super().__init__(
             context,
             translate(f"dialog.{self.name}.title"),
-            translate(f"dialog.{self.name}.subtitle"),
+            self._format_subtitle(context, audit_words.format_record_reference(kind, id, context.language)),
             parent,
             main_button_text=translate(f"dialog.{self.name}.act"),
         )
@@ -42,10 +44,20 @@ class NoteDialog(FormDialog):
             f"{self.name}-{kind}",
         )
         self._draft = DialogDraft(context, self, draft_kind, str(id), draft_title, lambda: {"words": self.note_field})
+        self._draft.title_read.connect(self._show_record_name)
         self._draft.read_title(kind, id)
         self.show_form(*([self._draft.bar] if self._draft.bar is not None else []))
         QShortcut(QKeySequence("Ctrl+Return"), self).activated.connect(self.press_main_button)
         self.update_submit_button()
+
+    def _format_subtitle(self, context: WindowContext, record_name: str) -> str:
+        """Return the name of the record, and the sentence about the effect of this dialog."""
+        return " · ".join(filter(None, (record_name, context.translate(f"dialog.{self.name}.subtitle"))))
+
+    @Slot(str)
+    def _show_record_name(self, record_name: str) -> None:
+        self.show_title(self.windowTitle(), self._format_subtitle(self.context, record_name))
+        self.fit_size()
 
     def find_first_focus(self) -> QWidget:
         return self.note_field.edit
