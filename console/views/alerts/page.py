@@ -518,12 +518,10 @@ class AlertsPage(Page):
         new owner."""
         incident = self.current_incident
         if incident is not None:
-            self.context.run_read(
+            self.read_for_dialog(
                 lambda services: services.incidents.list_possible_owners(),
                 partial(self._open_hand_over_dialog, incident),
                 self._show_action_refusal,
-                caller=self,
-                key="incident owners",
             )
 
     def _open_hand_over_dialog(self, incident: Incident, owners: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from console.domain.access.permissions import is_same_person
 from console.domain.alerts.incidents import INCIDENT_KIND, Incident
@@ -111,6 +111,10 @@ class OwnTakeButtons(QWidget):
             self._open_dialog_of_taken_subject(partial(HandOverDialog, self._context, kind, id))
 
     def _open_incident_dialog(self, incident_and_owners: tuple[Incident, tuple[str, ...]]) -> None:
+        """Open the dialog that hands the incident over, unless the person has closed the list or opened another
+        dialog over it meanwhile."""
+        if QApplication.activeModalWidget() is not self.window():
+            return
         from console.views.alerts.incident_dialogs import HandOverIncidentDialog
 
         self._open_dialog_of_taken_subject(partial(HandOverIncidentDialog, self._context, *incident_and_owners))

@@ -7,13 +7,23 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QHideEvent, QKeySequence, QResizeEvent, QShortcut, QShowEvent
-from PySide6.QtWidgets import QAbstractButton, QBoxLayout, QDialog, QGridLayout, QLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QBoxLayout,
+    QDialog,
+    QGridLayout,
+    QLayout,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
 
-from console.views.runtime.context import WindowContext
+from console.views.runtime.context import ServiceCall, WindowContext
 from console.views.runtime.routes import RecordRef, Route
 from console.views.runtime.tasks import Failure
 from console.views.theme.design_tokens import tokens
@@ -25,6 +35,7 @@ from console.views.widgets.display.badge import KeyCap
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.window.notification_bars import NotificationBar
 
+T = TypeVar("T")
 _log = logging.getLogger("console.views")
 _HEADER_GAPS_WIDTH_PX = 88  # margins and spaces between the parts of a head, in px
 KeyHint = tuple[Sequence[str], str]
@@ -351,6 +362,7 @@ class Page(QWidget):
         self._bar_by_name: dict[str, NotificationBar] = {}
         self._lower_parts: list[QWidget] = []
         self._has_key_hints = self._is_low_window = False
+        self._dialog_request_number = 0
         self._hidden_hint_keys: frozenset[str] = frozenset()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -571,6 +583,25 @@ class Page(QWidget):
         """Open a dialog whose action changes the data of this page. Read the data again after the action."""
         dialog.accepted.connect(partial(self.refresh, "acted"))
         dialog.open()
+
+    def read_for_dialog(
+        self,
+        call: ServiceCall[T],
+        open_dialog: Callable[[T], object],
+        on_failed: Callable[[Failure], None],
+    ) -> None:
+        """Read the data for a dialog that the person has requested on this page, then call `open_dialog` with it.
+        Don't open the dialog if the person has meanwhile left the page, opened another dialog or requested a newer
+        one, or if the window is locked: the person would type into a dialog that they don't expect."""
+        self._dialog_request_number += 1
+        number = self._dialog_request_number
+
+        def open_dialog_if_expected(value: T) -> None:
+            is_newest = number == self._dialog_request_number
+            if is_newest and self.isVisible() and QApplication.activeModalWidget() is None:
+                open_dialog(value)
+
+        self.context.run_read(call, open_dialog_if_expected, on_failed, caller=self)
 
     def refresh(self, reason: str) -> None:
         """Read the data of the page: now if the page is visible, otherwise when it is next shown. Do nothing

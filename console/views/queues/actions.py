@@ -159,13 +159,15 @@ class QueuePageActions(QObject):
             if not own_takes:
                 self._page.show_key_refusal(self._context.translate("reason.not_your_take"))
 
-        if refs:
+        def list_takes(services: "Console") -> tuple[Take, ...]:
+            return services.recovery.list_takes()
+
+        show_failed_read = self.record_actions.show_failed_read
+        if refs and name == "hand_over":
+            self._page.read_for_dialog(list_takes, run_action_on_own_takes, show_failed_read)
+        elif refs:
             self._context.run_read(
-                lambda services: services.recovery.list_takes(),
-                run_action_on_own_takes,
-                self.record_actions.show_failed_read,
-                caller=self,
-                key=("takes", name),
+                list_takes, run_action_on_own_takes, show_failed_read, caller=self, key=("takes", name)
             )
 
     @Slot()

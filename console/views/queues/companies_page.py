@@ -293,12 +293,10 @@ class ChangedCompaniesPage(Page):
         if item is None or not self.acknowledge_button.isEnabled():
             return
         if item.is_acknowledged:
-            self.context.run_read(
+            self.read_for_dialog(
                 lambda services: services.incidents.read_incident(item.alert.id),
                 lambda incident: self.open_acting_dialog(ReopenIncidentDialog(self.context, incident, self.window())),
                 self.show_reading_failure,
-                caller=self,
-                key=("incident", item.alert.id),
             )
         else:
             subject = AlertItem(

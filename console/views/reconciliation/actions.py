@@ -30,15 +30,12 @@ class ReconciliationActions(QObject):
         provider and the days. The dialog selects the provider `provider` at first; "" means that it selects none. Do
         nothing if the person lacks the right.
         """
-        context = self._context
-        if context.find_disabled_reason(RECONCILE_RIGHT):
+        if self._context.find_disabled_reason(RECONCILE_RIGHT):
             return
-        context.run_read(
+        self._page.read_for_dialog(
             lambda services: services.reconciliation.views.providers(),
             lambda providers: self._open_dialog(providers, provider),
             self._page.show_reading_failure,
-            caller=self,
-            key=("reconciliation", "providers"),
         )
 
     def _open_dialog(self, providers: tuple[str, ...], provider: str) -> None:

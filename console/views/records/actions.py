@@ -224,15 +224,12 @@ class RecordActionHandlers(QObject):
         """Read the purchase plan for this corporation number, then open the purchase dialog. The dialog selects the
         client with the id `client`; if `client` is None, it selects the only client, if there is only one. If the
         person lacks the right, only show the reason."""
-        context = self._context
         if self.refuse_if_right_missing("purchase"):
             return
-        context.run_read(
+        self._page.read_for_dialog(
             lambda services: services.credit_checks.make_plan(number),
             lambda plan: self._open_purchase_dialog(plan, client),
             self.show_failed_read,
-            caller=self,
-            key=("plan", number),
         )
 
     def _open_purchase_dialog(self, plan: PurchasePlan, client: str | None) -> None:
@@ -246,12 +243,10 @@ class RecordActionHandlers(QObject):
         only show the reason."""
         if self.refuse_if_right_missing("refund_request"):
             return
-        self._context.run_read(
+        self._page.read_for_dialog(
             lambda services: services.refunds.make_plan(payment_id),
             lambda plan: self._open_refund_dialog(plan, set_aside),
             self.show_failed_read,
-            caller=self,
-            key=("refund-plan", payment_id),
         )
 
     def _open_refund_dialog(self, plan: RefundPlan, set_aside: SetAside | None) -> None:

@@ -374,6 +374,9 @@ class IncidentServices:
     def list_incidents(self, *, include_closed: bool) -> tuple[Incident, ...]:
         return self.listed
 
+    def list_possible_owners(self) -> tuple[str, ...]:
+        return ("lead-b", "lead-c")
+
     def count_unlisted_alerts(self, incidents: tuple[Incident, ...], *, include_closed: bool) -> int:
         return 0
 
@@ -429,3 +432,38 @@ def test_the_card_keeps_the_focus_while_its_incident_changes(qtbot: QtBot) -> No
     assert isinstance(focused_widget, KeyButton)
     assert focused_widget is not button
     assert focused_widget.text() == button.text()
+
+
+def count_visible_dialogs(page: AlertsPage) -> int:
+    return sum(dialog.isVisible() for dialog in page.window().findChildren(HandOverIncidentDialog))
+
+
+def test_no_dialog_opens_over_another_one_or_on_another_page(qtbot: QtBot) -> None:
+    """The data for a dialog arrives late. The dialog doesn't open if the person has meanwhile opened another one, in
+    which they may be typing, or has left the page; nor for an earlier one of two requests.
+    """
+    first, second = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
+    page, _, runner = show_page(qtbot, first, second)
+    runner.paused = True
+    page.hand_over_current_incident()
+    page.snooze_or_unsnooze_current_incident()
+    (snooze_dialog,) = page.window().findChildren(SnoozeIncidentDialog)
+    assert snooze_dialog.isVisible()
+    runner.execute_oldest_task()
+    assert count_visible_dialogs(page) == 0
+    snooze_dialog.reject()
+    page.hand_over_current_incident()
+    page.hide()
+    runner.execute_oldest_task()
+    page.show()
+    assert count_visible_dialogs(page) == 0
+    page.hand_over_current_incident()
+    page.table.go_to_item(lambda incident: incident == second)
+    page.hand_over_current_incident()
+    runner.execute_oldest_task()
+    assert count_visible_dialogs(page) == 0
+    runner.execute_oldest_task()
+    (dialog,) = page.window().findChildren(HandOverIncidentDialog)
+    assert dialog.isVisible()
+    assert dialog.incident == second
+    dialog.reject()
