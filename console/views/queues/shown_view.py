@@ -39,6 +39,7 @@ class ShownSavedView(QObject):
         super().__init__(page)
         self._context, self._page, self._head, self._make_content = context, page, head, make_content
         self.view: SavedView | None = None
+        self._requested_view_id = 0  # of the view that is being read or shown; 0 after the person has left it
         self._unchanged_content: ViewContent | None = None
         self.further_entries: list[tuple[str, str, Callable[[], None]]] = []
         """Further entries of the menu: wording key, key of the keyboard, and the function to call."""
@@ -58,24 +59,31 @@ class ShownSavedView(QObject):
     def leave_view(self) -> None:
         """Set `view` to None, because the person has opened a queue or deleted the view."""
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
+        self._requested_view_id = 0
         if self.view is not None:
             self.view = None
             self.changed.emit()
 
     def open_view(self, id: int) -> None:
         """Read the view with this id, and emit `view_opened` with it. If the view can't be read, show a bar with the
-        reason."""
+        reason. Do nothing with an answer that arrives after the person has opened a queue or another view."""
+        self._requested_view_id = id
         self._context.run_read(
             lambda services: services.saved_views.read_view(str(id)),
-            self._show_view,
-            self._show_missing_view,
+            lambda view: self._show_view(view) if id == self._requested_view_id else None,
+            lambda failure: self._show_failed_opening(id, failure),
             caller=self,
             key="saved view",
         )
 
+    def _show_failed_opening(self, id: int, failure: Failure) -> None:
+        if id == self._requested_view_id:
+            self._requested_view_id = self.view.id if self.view is not None else 0
+            self._show_missing_view(failure)
+
     def _show_view(self, view: SavedView) -> None:
         """Store `view`, which was just read, as the shown view, and let the page show the records of the view."""
-        self.view = view
+        self.view, self._requested_view_id = view, view.id
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         self.view_opened.emit(view)
         self._unchanged_content = self._make_content()
@@ -184,7 +192,7 @@ class ShownSavedView(QObject):
     def _show_stored_view(self, view: SavedView) -> None:
         """Store the saved or renamed view as the shown view, without reading its records again, and request that the
         window reads the sidebar's saved views again."""
-        self.view = view
+        self.view, self._requested_view_id = view, view.id
         self._context.saved_views_outdated.emit()
         self.changed.emit()
 
@@ -209,7 +217,8 @@ class ShownSavedView(QObject):
 
     def _show_deletion_bar(self, view: SavedView) -> None:
         context = self._context
-        self.leave_view()
+        if self._requested_view_id in (0, view.id):  # otherwise the person has opened another view meanwhile
+            self.leave_view()
         context.saved_views_outdated.emit()
         button = KeyButton(context.translate("view.restore"), kind="inline")
         button.clicked.connect(lambda: self._restore_view(view))

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from pytestqt.qtbot import QtBot
 
+from console.domain.queues.saved_views import SavedView, ViewContent
 from console.domain.records import Work, WorkState
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
-from tests.views.invented_checks import QueueServices, make_check, make_window_context
+from tests.support.inline_runner import InlineRunner
+from tests.views.invented_checks import NOW, QueueServices, make_check, make_window_context
 
 REVIEWED = Work(WorkState.NEEDS_REVIEW)
 CHECKS = [make_check(id, work=REVIEWED, company_name=f"Sakura {id}") for id in (1, 2, 3)]
@@ -23,8 +25,27 @@ class ReviewServices(QueueServices):
     def acting_as(self, _name: str | None) -> Any:
         return nullcontext()
 
+    @property
+    def saved_views(self) -> "ReviewServices":
+        return self
+
+    def read_view(self, id: str) -> SavedView:
+        return SavedView(int(id), "Mine", False, "op-a", ViewContent("unknown", words="sakura"), "op-a", NOW)
+
     def remove_record(self, id: int) -> None:
         self._items = [item for item in self._items if item.record.id != id]
+
+
+def show_page(qtbot: QtBot, services: ReviewServices, words: str = "") -> QueuesPage:
+    context = make_window_context()
+    context.store_services(services)  # type: ignore[arg-type]  # a queue is all that the page needs
+    page = QueuesPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    page.filter.show_filter(words, "")
+    page.show_route(QueuesRoute("review"))
+    return page
 
 
 @pytest.mark.parametrize("reason", ["probed", "taken", "noted"])
@@ -34,14 +55,8 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
     answer the row stays the current one, with the mark of removed rows, also in a list that is searched by words: a
     key that the person presses at this moment acts on no other record.
     """
-    context, services = make_window_context(), ReviewServices(CHECKS)
-    context.store_services(services)  # type: ignore[arg-type]  # a queue is all that the page needs
-    page = QueuesPage(context)
-    qtbot.addWidget(page)
-    page.resize(1080, 720)
-    page.show()
-    page.filter.show_filter(words, "")
-    page.show_route(QueuesRoute("review"))
+    services = ReviewServices(CHECKS)
+    page = show_page(qtbot, services, words)
     page.go_to_record(("credit-check", 2))
     assert [row.item.record.id for row in page.row_model.iterate_loaded_rows()] == [1, 2, 3]
     services.remove_record(2)
@@ -49,3 +64,24 @@ def test_an_action_makes_no_other_row_current(qtbot: QtBot, reason: str, words: 
     assert page.current_row is not None
     assert page.current_row.record.id == 2
     assert page.row_model.removed_keys == {("credit-check", 2)}
+
+
+def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) -> None:
+    """The person opens a saved view and then, before its answer, the tab of a queue. The records of the queue stay,
+    so that the next key acts on the row that the person sees."""
+    page = show_page(qtbot, ReviewServices(CHECKS))
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    page.show_route(QueuesRoute(view=7))
+    page.tabs.queue_chosen.emit("pending")
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert page.queue == "pending"
+    assert page.filter.text == ""
+    assert page.shown_saved_view.view is None
+    page.show_route(QueuesRoute(view=7))
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert page.queue == "unknown"
+    assert page.shown_saved_view.view is not None
