@@ -595,6 +595,9 @@ class PdfPage(Page):
         )
 
     def _open_comparison(self, route: PdfRoute, versions: tuple[Document, ...]) -> None:
+        """Open the comparison, unless the person has left the page or opened another PDF meanwhile."""
+        if route != self.route or not self.isVisible():
+            return
         if len(versions) < 2:
             sentence = self.context.translate("compare.one_version")
             self.context.show_toast(sentence, "", "square_bang", "muted")

@@ -313,6 +313,9 @@ class LookupPage(Page):
     def _show_search_result(self, text: str, result: SearchResult, *, is_automatic: bool) -> None:
         if text != self._looked_up_text:
             return
+        if not self.isVisible():  # it must open no page in place of the one that the person looks at meanwhile
+            self.refresh("asked")  # searches again when the person returns
+            return
         self.mark_data_read()
         shown_widget = self.result_stack.currentWidget()
         if is_automatic and isinstance(shown_widget, FoundRecordsPanel):

@@ -15,6 +15,7 @@ from console.domain.payments.states import PaymentState
 from console.views.lookup.found_records import FoundRecordsPanel
 from console.views.lookup.page import LookupPage
 from console.views.runtime.routes import LookupRoute
+from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_payment
 
@@ -99,3 +100,23 @@ def test_other_records_cause_no_search(qtbot: QtBot, appearance: object) -> None
     assert services.searches == 1
     page.context.records_changed.emit(frozenset({("payment", 8)}))
     assert services.searches == 2
+
+
+def test_a_late_answer_opens_no_page_over_another_one(qtbot: QtBot, appearance: object) -> None:
+    """The person searches and opens another page before the answer. The only match isn't opened in place of that
+    page, on which the next key would act on it; it is opened when the person returns to the search.
+    """
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    services.payments = PAYMENTS[:1]
+    page.show_route(LookupRoute("A-5"))
+    runner.execute_oldest_task()
+    page.hide()
+    with qtbot.assertNotEmitted(page.context.replacement_requested):
+        runner.execute_oldest_task()
+    runner.paused = False
+    with qtbot.waitSignal(page.context.replacement_requested):
+        page.show()
