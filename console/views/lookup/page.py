@@ -117,9 +117,9 @@ class LookupPage(Page):
         self.bind_shortcut("Ctrl+F", self._focus_number_field)
 
     def show_route(self, route: object) -> None:
+        self._opens_purchase = isinstance(route, LookupRoute) and route.opens_purchase
         if not isinstance(route, LookupRoute) or not route.text:
             return
-        self._opens_purchase = route.opens_purchase
         self.number_field.show_text(route.text)
         if route.text != self._looked_up_text:
             self._start_lookup(route.text)
@@ -266,8 +266,10 @@ class LookupPage(Page):
         self._show_offered_key_hints()
         if is_first:
             self.take_focus()
-        if self._opens_purchase:
-            self._opens_purchase = False
+        opens_purchase, self._opens_purchase = self._opens_purchase and self.isVisible(), False
+        if opens_purchase:
+            # Another language, or a return in the history, must not open the dialog again.
+            self.context.replacement_requested.emit(LookupRoute(text))
             self.company_panel.open_purchase_dialog()
 
     def _show_lookup_failure(self, text: str, failure: Failure, *, is_automatic: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLayout, QWidget
 
 from console.domain.audit.record_entries import find_new_entries, reports_event
 from console.domain.payments.records import Order, Payment, Refund
@@ -241,6 +241,11 @@ class RecordPage(Page, Generic[ViewT]):
         self.head.show_position(route)
         self.refresh("entered")
 
+    def leave(self) -> None:
+        """Remove the request for the dialog of an action: a later read of the record must not open it, because the
+        person no longer expects it."""
+        self.context.pop_requested_action(self.kind, self.id)
+
     def _show_reading_state(self) -> None:
         """Disable the action buttons while the page reads another record, because the buttons still belong to the
         previous record. If the read takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous
@@ -325,7 +330,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.view = view
         self._show_view(view)
         action_name = self.context.pop_requested_action(self.kind, record_id)
-        if action_name:
+        if action_name and self.isVisible() and QApplication.activeModalWidget() is None:
             self.open_requested_action(action_name)
 
     def _show_refusal(self, record_id: int, failure: Failure) -> None:

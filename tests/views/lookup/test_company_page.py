@@ -2,7 +2,9 @@
 charged twice.
 """
 
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -11,12 +13,14 @@ from PySide6.QtGui import QEnterEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import Certainty, CheckState, CreditCheck
 from console.domain.views.any_record import LookupResult
 from console.views.lookup.company_page import CompanyPanel
 from console.views.lookup.page import LookupPage
 from console.views.pages.base import Page
 from console.views.records.actions import RecordActionHandlers
+from console.views.runtime.routes import LookupRoute
 from console.views.widgets.base import IconLabel, TextLabel
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_check, make_window_context
@@ -185,3 +189,27 @@ def test_no_key_acts_on_a_record_of_the_company_shown_before(appearance: object)
     page.show_result(LookupResult(other.corporation_number, (other,)))
     page.tabs.setCurrentIndex(3)
     assert page.current_record == other
+
+
+def test_a_route_opens_the_purchase_dialog_only_once(qtbot: QtBot, appearance: object) -> None:
+    """The route that opens the dialog of a purchase is replaced in the history, so that a return to the company, or
+    another language, doesn't open the dialog again."""
+    check = make_check()
+
+    def refuse_plan(_number: str) -> None:
+        raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+
+    lookup = SimpleNamespace(find_records=lambda number: LookupResult(check.corporation_number, (check,)))
+    context = make_window_context()
+    services = SimpleNamespace(
+        lookup=lookup, credit_checks=SimpleNamespace(make_plan=refuse_plan), acting_as=nullcontext, training=None
+    )
+    context.store_services(services)  # type: ignore[arg-type]  # the lookup and the plan are all that the page needs
+    page = LookupPage(context)
+    qtbot.addWidget(page)
+    page.show()
+    routes: list[object] = []
+    context.replacement_requested.connect(routes.append)
+    page.show_route(LookupRoute(check.corporation_number, opens_purchase=True))
+    assert routes == [LookupRoute(check.corporation_number)]
+    assert "act" in page.list_bar_names()

@@ -1,0 +1,93 @@
+"""Tests of the dialog that another page has requested for a record: it opens only while the person expects it."""
+
+from contextlib import nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.explanations.payments import explain_payment
+from console.domain.payments.service_results import PaymentDetails
+from console.views.money.payment_page import PaymentPage
+from console.views.records.note_dialog import NoteDialog
+from console.views.runtime.routes import PaymentRoute
+from tests.support.inline_runner import InlineRunner
+from tests.views.invented_checks import NOW, make_window_context
+from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_sides
+
+
+class PaymentServices:
+    """Services that read one payment, unless `is_away`."""
+
+    training = None
+    lookup = SimpleNamespace(find_record_numbers=lambda _subjects: {})
+
+    def __init__(self) -> None:
+        self.is_away = False
+
+    @property
+    def payments(self) -> "PaymentServices":
+        return self
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def read_payment(self, id: int) -> PaymentDetails:
+        if self.is_away:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+        payment = make_payment(id=id)
+        explanation = explain_payment(payment, NOW)
+        return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), (), (), ())
+
+
+@pytest.fixture
+def page(qtbot: QtBot) -> PaymentPage:
+    context = make_window_context()
+    context.store_services(PaymentServices())  # type: ignore[arg-type]  # payments are all that the page needs
+    page = PaymentPage(context)
+    qtbot.addWidget(page)
+    page.resize(1080, 720)
+    page.show()
+    return page
+
+
+def count_note_dialogs(page: PaymentPage) -> int:
+    return sum(dialog.isVisible() for dialog in page.window().findChildren(NoteDialog))
+
+
+def test_a_requested_dialog_opens_on_the_page_of_its_record(page: PaymentPage) -> None:
+    """The dialog of a continued draft opens when the page shows the record."""
+    page.context.request_action("payment", 5, "note")
+    page.show_route(PaymentRoute(5))
+    assert count_note_dialogs(page) == 1
+
+
+def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
+    """The record is read after the person has opened another page. The dialog doesn't open over that page."""
+    runner = page.context.runner
+    assert isinstance(runner, InlineRunner)
+    runner.paused = True
+    page.context.request_action("payment", 5, "note")
+    page.show_route(PaymentRoute(5))
+    page.hide()
+    while runner.waiting:
+        runner.execute_oldest_task()
+    assert page.view is not None
+    assert count_note_dialogs(page) == 0
+
+
+def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage) -> None:
+    """The record can't be read, and the person leaves the page. The dialog doesn't open when the person comes back to
+    the record later, without thinking of it."""
+    services = page.context._services
+    assert isinstance(services, PaymentServices)
+    services.is_away = True
+    page.context.request_action("payment", 5, "note")
+    page.show_route(PaymentRoute(5))
+    page.leave()
+    services.is_away = False
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    assert count_note_dialogs(page) == 0
