@@ -2,9 +2,8 @@
 documents and events of records.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from console.domain.corporation_number import list_numbers_one_typing_error_away
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from console.domain.registry.facts import CorporationFacts
     from console.domain.tasks.records import Note
     from console.domain.views.company import CompanyDocument, CompanyEvent, CompanyTotals
+    from console.services.records.completer import RecordsCompleter
     from console.store.queues.table_queries import QueuedRecord
 
-    RecordsCompleter = Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]]
     RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 _DIGIT_INPUT_TRANSLATION = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -150,20 +149,33 @@ class Lookup:
         self, conn: Connection, *groups: "Sequence[QueuedRecord]"
     ) -> "list[tuple[Any, ...]]":
         """Return the groups of records in their given sequence; each record has its relations (facts of related
-        rows). If no record needs such facts for its explanation, read nothing and give the credit checks empty
-        relations.
+        rows). Leave out a record if a related row can't be read. If no record needs such facts for its explanation,
+        read nothing and give the credit checks empty relations.
         """
         if not any(_needs_relations(record) for group in groups for record in group):
             return [tuple(map(_add_empty_relations, group)) for group in groups]
-        completed = iter(self._complete_records(conn, [record for group in groups for record in group]))
-        return [tuple(islice(completed, len(group))) for group in groups]
+        # Imported here, because a lookup that reads no relations doesn't need the modules of all kinds of records.
+        from console.services.records.completer import complete_readable_records
+
+        records = [record for group in groups for record in group]
+        completed_records = complete_readable_records(self._complete_records, conn, records)
+        completed_by_type_and_id = {(type(record), record.id): record for record in completed_records}
+        return [
+            tuple(
+                completed_by_type_and_id[type(record), record.id]
+                for record in group
+                if (type(record), record.id) in completed_by_type_and_id
+            )
+            for group in groups
+        ]
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
         """Return `record`, which a call or a stored answer has returned, with its present relations (facts of related
         rows).
 
         If the database row of the record is missing or has another version by now, return the record without
-        relations, because the present relations don't belong to the version of `record`.
+        relations, because the present relations don't belong to the version of `record`. Return it without relations
+        also if a related row can't be read.
         """
         from console.store.records import any_record
 
@@ -171,8 +183,8 @@ class Lookup:
             stored_record = any_record.find(conn, kind, record.id, journal.list_lapsed_by_kind(conn))
             if stored_record is None or stored_record.version != record.version:
                 return replace(record, relations=None)
-            ((completed_record,),) = self._add_relations_to_groups(conn, (stored_record,))
-        return replace(record, relations=completed_record.relations)
+            (completed_records,) = self._add_relations_to_groups(conn, (stored_record,))
+        return replace(record, relations=completed_records[0].relations if completed_records else None)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
         """Return the corporation registry's facts about the corporation number in `text`; None if `text` isn't a

@@ -1,7 +1,7 @@
 """Read the queues of waiting records (pages and counts), the unfinished operations, the leases in force and the
 takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import starmap
@@ -24,6 +24,7 @@ from console.domain.tasks.records import Take
 from console.domain.views.any_record import QueueItem, QueuePage, UnfinishedWork
 from console.services.process import list_cursors
 from console.services.process.context import ServiceContext
+from console.services.records.completer import RecordsCompleter, complete_readable_records
 from console.services.recovery import queue_cursors
 from console.store.alerts import alerts
 from console.store.database import unreadable_rows
@@ -45,7 +46,7 @@ class QueueReader:
     def __init__(
         self,
         context: ServiceContext,
-        complete_records: Callable[[Connection, Sequence[QueuedRecord]], Sequence[QueuedRecord]],
+        complete_records: RecordsCompleter,
     ) -> None:
         """`complete_records` is a function that returns the records with their relations: facts of related rows, from
         which the explanation of their state is made."""
@@ -75,7 +76,7 @@ class QueueReader:
             list_parts = (name, format_filter(record_filter), format_sort_order(order))
             position = None if after_cursor is None else list_cursors.parse_list_cursor(after_cursor, *list_parts)
             stored_records, next_position = read_records(conn, name, limit, position, choice)
-            records = self._complete_readable_records(conn, stored_records)
+            records = complete_readable_records(self._complete_records, conn, stored_records)
             owners = self._read_owners(conn, records)
             disagreements = (
                 self._read_disagreements(conn, records) if name == DISAGREEMENT_QUEUE_NAME else [None] * len(records)
@@ -118,20 +119,6 @@ class QueueReader:
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
         return [record for _, record in rows if record is not None], next_position
-
-    def _complete_readable_records(self, conn: Connection, records: Sequence[QueuedRecord]) -> Sequence[QueuedRecord]:
-        """Return the records with their relations. Leave out a record if a related row, such as a payment of an
-        order, can't be read: its explanation would be wrong without this row."""
-        try:
-            return self._complete_records(conn, records)
-        except unreadable_rows.READ_ERRORS:
-            return unreadable_rows.read_readable_rows(
-                "related rows",
-                records,
-                lambda record: self._complete_records(conn, [record])[0],
-                lambda record: (get_record_kind(record), record.id),
-                lambda record: f"{get_record_kind(record)} {record.id}",
-            )
 
     def _read_owners(self, conn: Connection, records: Sequence[QueuedRecord]) -> list[str | None]:
         """Return for each record the name of the person who has taken it; None if it is not taken."""
@@ -204,11 +191,12 @@ class QueueReader:
             holders = {holder.name: holder for holder in leases.list_holders(conn)}
             operations = journal.list_unfinished_operations(conn)
             stored_records = [_find_record_of_operation(conn, operation, lapsed_ids) for operation in operations]
-            completed_records = iter(
-                self._complete_records(conn, [record for record in stored_records if record is not None])
+            completed_records = complete_readable_records(
+                self._complete_records, conn, [record for record in stored_records if record is not None]
             )
+            completed_by_type_and_id = {(type(record), record.id): record for record in completed_records}
             unfinished_work = [
-                (operation, next(completed_records) if record is not None else None)
+                (operation, record and completed_by_type_and_id.get((type(record), record.id)))
                 for operation, record in zip(operations, stored_records, strict=True)
             ]
         return tuple(
@@ -256,16 +244,20 @@ def make_queue_choice(
 def _find_record_of_operation(
     conn: Connection, operation: Operation, lapsed_ids: queues.LapsedIds
 ) -> QueuedRecord | None:
-    """Return the operation's record; None if it is missing. If the operation has lapsed (its process ended without
-    recording an answer), the record is returned with an unknown outcome. `lapsed_ids` has the ids of the records
-    with a lapsed operation, by kind.
+    """Return the operation's record; None if it is missing or can't be read. If the operation has lapsed (its process
+    ended without recording an answer), the record is returned with an unknown outcome. `lapsed_ids` has the ids of
+    the records with a lapsed operation, by kind.
     """
-    return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
+    try:
+        return any_record.find(conn, operation.subject_kind, operation.subject_id or 0, lapsed_ids)
+    except unreadable_rows.READ_ERRORS:  # the operation is listed nevertheless, without its record
+        return None
 
 
 def _make_lease_name(operation: Operation, record: QueuedRecord | None) -> str:
     """Return the name of the lease that the operation's process holds while it works on the record. If `record` is
-    None (the operation's record is missing), return the lease name of a credit check with the operation's record id.
+    None (the operation's record is missing or can't be read), return the lease name of a credit check with the
+    operation's record id.
     """
     if isinstance(record, Refund):
         return f"refund_{record.payment_id}"

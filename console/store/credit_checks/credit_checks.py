@@ -179,17 +179,30 @@ def find_by_number(
 
 
 def make_records_of_number(
-    corporation_number: str, rows: Sequence[Sequence[Any]], lapsed_ids: AbstractSet[int]
+    corporation_number: str,
+    rows: Sequence[Sequence[Any]],
+    lapsed_ids: AbstractSet[int],
+    *,
+    skips_unreadable: bool = False,
 ) -> tuple[CreditCheck, ...]:
     """Convert rows into credit checks, and return those that have this corporation number, newest first.
 
     `rows` are the rows of a query over `get_all_rows_query()`. `lapsed_ids` are the ids of credit checks whose
     purchase call has lapsed (its process crashed or froze). A credit check with one of these ids that is stored as
-    pending is returned with an unknown outcome.
+    pending is returned with an unknown outcome. If `skips_unreadable` is True, leave out the rows that this program
+    can't read and report them (`unreadable_rows`); a purchase must not ignore them.
     """
-    records = [make_record(row, lapsed_ids) for row in rows]
-    records.sort(key=_get_record_id, reverse=True)
-    return tuple([record for record in records if record.corporation_number == corporation_number])
+    if skips_unreadable:
+        records = unreadable_rows.read_readable_rows(
+            credit_checks.name,
+            rows,
+            lambda row: make_record(row, lapsed_ids),
+            lambda row: (CREDIT_CHECK_KIND, row[0]),
+        )
+    else:
+        records = tuple([make_record(row, lapsed_ids) for row in rows])
+    records_of_number = [record for record in records if record.corporation_number == corporation_number]
+    return tuple(sorted(records_of_number, key=_get_record_id, reverse=True))
 
 
 def find_live_check(conn: Connection, client_id: str, corporation_number: str) -> CreditCheck | None:

@@ -58,7 +58,7 @@ def search_corporation_number(
 ) -> NumberSearchResult:
     """Return the person of the name `name` and the credit checks of a corporation number; the result also says if
     orders or payments with this number exist. With `includes_unlisted` every name is a person with all roles while
-    the table `operators` is empty.
+    the table `operators` is empty. Credit checks that can't be read are left out and reported (`unreadable_rows`).
     """
     rows = conn.execute(_NUMBER_SEARCH_QUERY, {"number": corporation_number, "person_name": name}).all()
     person = people.make_person(rows[0][_PERSON_COLUMNS])
@@ -66,9 +66,10 @@ def search_corporation_number(
         person = people.find_person_if_no_operators(conn, name)
     check_rows = [row[_CHECK_COLUMNS] for row in rows if row.id is not None]
     lapsed_ids = frozenset([row.id for row in rows if row[4]])
-    return NumberSearchResult(
-        person, credit_checks.make_records_of_number(corporation_number, check_rows, lapsed_ids), bool(rows[0][3])
+    checks_of_number = credit_checks.make_records_of_number(
+        corporation_number, check_rows, lapsed_ids, skips_unreadable=True
     )
+    return NumberSearchResult(person, checks_of_number, bool(rows[0][3]))
 
 
 def find_record(conn: Connection, record_id: int) -> CreditCheck | None:

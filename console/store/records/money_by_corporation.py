@@ -1,7 +1,8 @@
 """Reads the orders, payments and refunds of a corporation number in one query."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 
 from console.domain.payments.records import Order, Payment, Refund
+from console.store.database import unreadable_rows
 from console.store.operations import journal
 from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
@@ -34,6 +36,8 @@ _Record = TypeVar("_Record", Order, Payment, Refund)
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
+_ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
+"""End of the slice of a row with the payment's id and the id of its order."""
 _REFUND_INDEX = _PAYMENT_INDEX + len(payment_rows.PAYMENT_COLUMNS)
 _INDEX_AFTER_REFUND_COLUMNS = _REFUND_INDEX + len(refund_rows.REFUND_COLUMNS)
 _LAPSED_PAYMENT_INDEX, _LAPSED_REFUND_INDEX, _CHECKER_INDEX = (
@@ -103,33 +107,42 @@ _RECORDS_OF_NUMBER_QUERY = (
 
 def list_records_of_number(conn: Connection, corporation_number: str) -> RecordsOfNumber:
     """Return the orders of a corporation number, the payments that have this number or belong to these orders, and
-    the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome.
+    the refunds of these payments. A record whose process crashed or froze during a call has an unknown outcome. Rows
+    that can't be read are left out and reported (`unreadable_rows`).
     """
     rows = list[Row[Any]](conn.execute(_RECORDS_OF_NUMBER_QUERY, {"number": corporation_number}))
-    number_payments = _make_payments([row for row in rows if row[_PAYMENT_INDEX] is not None])
+    payments_of_number = [row for row in rows if row[_PAYMENT_INDEX] is not None]
     return RecordsOfNumber(
-        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], number_payments),
-        number_payments,
+        _make_orders([row for row in rows if row[_ORDER_INDEX] is not None], payments_of_number),
+        _make_payments(payments_of_number),
         refunds.leave_out_former_approvers(
             conn, _make_refunds([row for row in rows if row[_REFUND_INDEX] is not None])
         ),
     )
 
 
-def _make_orders(rows: Sequence[Row[Any]], order_payments: Sequence[Payment]) -> tuple[Order, ...]:
-    """Return the orders of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. `order_payments` contains all payments
-    of these orders."""
+def _make_orders(rows: Sequence[Row[Any]], rows_of_payments: Sequence[Row[Any]]) -> tuple[Order, ...]:
+    """Return the orders of rows of `_RECORDS_OF_NUMBER_QUERY`, newest first. `rows_of_payments` contains all payments
+    of these orders, also those that can't be read: without their ids, the order would seem to have no payment."""
     ids: dict[int | None, list[int]] = {}
-    for payment in reversed(order_payments):
-        ids.setdefault(payment.order_id, []).append(payment.id)
-    return _sort_newest_first(
-        orders.make_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))) for row in rows
+    for payment_id, order_id in sorted(row[_PAYMENT_INDEX:_ORDER_ID_OF_PAYMENT_END] for row in rows_of_payments):
+        ids.setdefault(order_id, []).append(payment_id)
+    return _make_readable_records(
+        orders.ORDER_KIND,
+        rows,
+        _ORDER_INDEX,
+        lambda row: orders.make_record(row[:_PAYMENT_INDEX], tuple(ids.get(row[_ORDER_INDEX], ()))),
     )
 
 
 def _make_payments(rows: Sequence[Row[Any]]) -> tuple[Payment, ...]:
     lapsed_ids = {row[_PAYMENT_INDEX] for row in rows if row[_LAPSED_PAYMENT_INDEX]}
-    return _sort_newest_first(payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed_ids) for row in rows)
+    return _make_readable_records(
+        payments.PAYMENT_KIND,
+        rows,
+        _PAYMENT_INDEX,
+        lambda row: payment_rows.make_record(row[_PAYMENT_INDEX:_REFUND_INDEX], lapsed_ids),
+    )
 
 
 def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
@@ -142,13 +155,22 @@ def _make_refunds(rows: Sequence[Row[Any]]) -> tuple[Refund, ...]:
             (row[_CHECKER_INDEX],) if row[_CHECKER_INDEX] else ()
         )
     row_by_refund_id = {row[_REFUND_INDEX]: row for row in rows}
-    return _sort_newest_first(
-        refund_rows.make_record(
-            row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], checkers_by_refund_id[number], lapsed_ids
-        )
-        for number, row in row_by_refund_id.items()
+    return _make_readable_records(
+        refunds.REFUND_KIND,
+        row_by_refund_id.values(),
+        _REFUND_INDEX,
+        lambda row: refund_rows.make_record(
+            row[_REFUND_INDEX:_INDEX_AFTER_REFUND_COLUMNS], checkers_by_refund_id[row[_REFUND_INDEX]], lapsed_ids
+        ),
     )
 
 
-def _sort_newest_first(records: Iterable[_Record]) -> tuple[_Record, ...]:
+def _make_readable_records(
+    kind: str, rows: Iterable[Row[Any]], id_index: int, make_record: Callable[[Row[Any]], _Record]
+) -> tuple[_Record, ...]:
+    """Return the records that `make_record` makes of the rows, newest first, without those that can't be read. The
+    id of a record of this kind is the column `id_index` of its row."""
+    records = unreadable_rows.read_readable_rows(
+        f"{kind}s", rows, make_record, lambda row: (kind, row[id_index]), itemgetter(id_index)
+    )
     return tuple(sorted(records, key=lambda record: record.id, reverse=True))

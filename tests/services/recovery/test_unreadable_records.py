@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from console.app import Console
 from console.domain.payments.states import PaymentState, RefundState
@@ -16,11 +16,13 @@ from console.domain.records import Work, WorkState
 from console.services.tasks import due_tasks
 from console.store.alerts import candidates
 from console.store.database import unreadable_rows
-from console.store.payments import payment_deadlines, payments
+from console.store.payments import orders, payment_deadlines, payments
 from console.store.queues import queues
 from console.store.refunds import refunds
+from console.store.schema.core import operations
 from console.store.schema.legacy_table import TABLE_NAME
 from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, insert_order
+from tests.store.credit_checks.test_joined_reads import make_operation_row
 from tests.store.money_rows import (
     NOW,
     insert_begun_payment,
@@ -205,3 +207,54 @@ def test_an_unreadable_payment_hides_no_other_summary_of_a_request(console: Cons
     ids = [insert_requested_refund(connection, payment, decide_by=LATER).id for payment in pays]
     connection.exec_driver_sql(f"UPDATE payments SET late_after = 'future' WHERE id = {pays[0].id}")
     assert list(console.refunds.read_summaries(ids)) == [ids[1]]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "hidden"),
+    [
+        ("payments", "late_after", {"payment", "order", "refund"}),
+        ("refunds", "reason_code", {"refund", "payment", "order"}),
+        ("orders", "work_state", {"order", "payment"}),
+        (TABLE_NAME, "certainty", {"credit-check"}),
+    ],
+)
+def test_an_unreadable_row_hides_no_other_record_in_searches(
+    place: Place, console: Console, connection: Connection, table: str, column: str, hidden: set[str]
+) -> None:
+    """A search and the lookup of a company list the records that have nothing to do with the unreadable row."""
+    place.drop_table_triggers(TABLE_NAME)
+    insert_unknown_checks(console, NUMBERS[:1])
+    kinds = {"order", "payment", "refund", "credit-check"}
+    for number in range(2):
+        order_id = orders.insert_order(
+            connection, orders.NewOrder(f"ORD-{number}", 3_300, corporation_number=NUMBERS[0]), NOW
+        )
+        payment = insert_paid_payment(connection, f"ORD-{number}", order_id=order_id, corporation_number=NUMBERS[0])
+        insert_requested_refund(connection, payment)
+
+    def count_found() -> list[dict[str, int]]:
+        looked_up, found = console.lookup.find_records(NUMBERS[0]), console.lookup.search(NUMBERS[0])
+        groups = (looked_up.orders, looked_up.payments, looked_up.refunds, looked_up.credit_checks)
+        return [
+            dict(zip(("order", "payment", "refund", "credit-check"), map(len, groups), strict=True)),
+            {kind: len(group.records) for kind, group in found.groups.items()},
+        ]
+
+    whole = {"order": 2, "payment": 2, "refund": 2, "credit-check": 1}
+    assert count_found() == [whole, whole]
+    first_id = connection.exec_driver_sql(f"SELECT MIN(id) FROM {table}").scalar()
+    connection.exec_driver_sql(f"UPDATE {table} SET {column} = 'future' WHERE id = {first_id}")
+    rest = {kind: whole[kind] - (kind in hidden) for kind in kinds}
+    assert count_found() == [rest, rest]
+
+
+def test_an_unreadable_record_hides_no_unfinished_operation(
+    place: Place, console: Console, connection: Connection
+) -> None:
+    for table in (TABLE_NAME, operations.name):
+        place.drop_table_triggers(table)
+    ids = sorted(record.id for record in insert_unknown_checks(console, NUMBERS[:2]))
+    connection.execute(insert(operations), [make_operation_row(id, "credit-check.purchase", "unknown") for id in ids])
+    connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {ids[0]}")
+    listed = console.recovery.list_unfinished_operations()
+    assert sorted(str(item.record.id if item.record else None) for item in listed) == sorted(["None", str(ids[1])])
