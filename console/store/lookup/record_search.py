@@ -42,6 +42,7 @@ from console.store.queues.filter_sql import QueueChoice
 from console.store.queues.queues import LapsedIds, get_lapsed_ids
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.refunds import refunds
+from console.store.schema.claim_columns import is_number_sql
 from console.store.schema.column_types import ForeignInstant, Instant
 from console.store.schema.core import credit_checks as check_table
 from console.store.schema.payments import orders as order_table
@@ -370,9 +371,8 @@ def find_record_ids_of_numbers(conn: Connection, numbers: Collection[str]) -> tu
     for kind, column in _NUMBER_COLUMNS.items():
         row_id = column.table.c.id
         for number in sorted(numbers):
-            rows = conn.scalars(
-                select(row_id).where(column == number).order_by(row_id.desc()).limit(max_records)
-            ).all()
+            has_number = is_number_sql(column, number) if kind == orders.ORDER_KIND else column == number
+            rows = conn.scalars(select(row_id).where(has_number).order_by(row_id.desc()).limit(max_records)).all()
             ids[kind].update(rows)
             is_partial = is_partial or len(rows) == max_records
     for kind, row_id, parent_kind, parent in (

@@ -20,6 +20,7 @@ from console.store.database.compare_and_swap import make_work_values as make_wor
 from console.store.database.compare_and_swap import run_again_if_stale as run_again_if_stale
 from console.store.database.instants import convert_to_known_instant, convert_to_naive_utc
 from console.store.payments.row_mapping import read_as_utc
+from console.store.schema.claim_columns import is_number_sql
 from console.store.schema.payments import orders, payments
 
 ORDER_KIND = "order"
@@ -36,9 +37,7 @@ _ORDERS_QUERY = select(*ORDER_COLUMNS)
 _ORDER_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id == bindparam("order_id"))
 _ORDERS_BY_ID_QUERY = _ORDERS_QUERY.where(orders.c.id.in_(bindparam("ids", expanding=True)))
 _ORDER_BY_NUMBER_QUERY = _ORDERS_QUERY.where(orders.c.merch_txn_id == bindparam("order_number"))
-_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(orders.c.number_key == bindparam("corporation_number")).order_by(
-    orders.c.id.desc()
-)
+_ORDERS_OF_CORPORATION_QUERY = _ORDERS_QUERY.where(is_number_sql(orders.c.number_key)).order_by(orders.c.id.desc())
 _PAYMENT_IDS_OF_ORDERS_QUERY = (
     select(payments.c.order_id, payments.c.id)
     .where(payments.c.order_id.in_(bindparam("ids", expanding=True)))
@@ -87,7 +86,7 @@ def find_by_number(conn: Connection, merch_txn_id: str) -> Order | None:
 
 def find_by_corporation(conn: Connection, corporation_number: str) -> tuple[Order, ...]:
     """Return the orders of a corporation, newest first. Rows that can't be read are left out."""
-    values = {"corporation_number": corporation_number}
+    values = {"number": corporation_number}
     return select_records(conn, _ORDERS_OF_CORPORATION_QUERY, values, skips_unreadable=True)
 
 

@@ -27,6 +27,7 @@ from console.store.payments import orders, payments
 from console.store.payments import row_mapping as payment_rows
 from console.store.refunds import refunds
 from console.store.refunds import row_mapping as refund_rows
+from console.store.schema.claim_columns import is_number_sql
 from console.store.schema.core import approvals
 from console.store.schema.payments import orders as order_table
 from console.store.schema.payments import payments as payment_table
@@ -34,6 +35,7 @@ from console.store.schema.payments import refunds as refund_table
 
 _Record = TypeVar("_Record", Order, Payment, Refund)
 _NUMBER_PARAMETER: BindParameter[str] = bindparam("number")
+_IS_ORDER_OF_NUMBER = is_number_sql(order_table.c.number_key)
 _ORDER_INDEX = 0
 _PAYMENT_INDEX = len(orders.ORDER_COLUMNS)
 _ORDER_ID_OF_PAYMENT_END = _PAYMENT_INDEX + 2
@@ -72,17 +74,15 @@ def _make_id_query(id_column: Column[Any]) -> Select[Any]:
 _orders_with_payments = order_table.join(payment_table, payment_table.c.order_id == order_table.c.id)
 _is_refund_of_payment = refund_table.c.payment_id == payment_table.c.id
 RECORD_IDS_OF_NUMBER_SUBQUERY = union(
-    _make_id_query(order_table.c.id).where(order_table.c.number_key == _NUMBER_PARAMETER),
+    _make_id_query(order_table.c.id).where(_IS_ORDER_OF_NUMBER),
     _make_id_query(payment_table.c.id).where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
-    _make_id_query(payment_table.c.id)
-    .select_from(_orders_with_payments)
-    .where(order_table.c.number_key == _NUMBER_PARAMETER),
+    _make_id_query(payment_table.c.id).select_from(_orders_with_payments).where(_IS_ORDER_OF_NUMBER),
     _make_id_query(refund_table.c.id)
     .join_from(payment_table, refund_table, _is_refund_of_payment)
     .where(payment_table.c.corporation_number == _NUMBER_PARAMETER),
     _make_id_query(refund_table.c.id)
     .select_from(_orders_with_payments.join(refund_table, _is_refund_of_payment))
-    .where(order_table.c.number_key == _NUMBER_PARAMETER),
+    .where(_IS_ORDER_OF_NUMBER),
 ).subquery()
 _RECORDS_OF_NUMBER_QUERY = (
     select(

@@ -7,6 +7,10 @@ functions that every supported database has and accepts in an indexed column.
 """
 
 from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import String, bindparam, literal
+from sqlalchemy.sql.elements import ColumnElement
 
 _THIRTEEN_DIGITS_SQL: Mapping[str, str] = {
     "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
@@ -76,3 +80,22 @@ def make_claim_number_sql(dialect: str, column: str = "corporation_number") -> s
 
 
 CLAIM_NUMBER_SQL: Mapping[str, str] = {dialect: make_claim_number_sql(dialect) for dialect in _THIRTEEN_DIGITS_SQL}
+
+_BEFORE_UNNORMALISED_NUMBER = ("T", "t", "\uff34", "\uff54", "\ufeff")
+"""Texts before the digits of a number that SQL can't normalise: the T of an invoice registration number, also a
+full-width one, and the byte order mark."""
+_AFTER_UNNORMALISED_NUMBER = ("\t", "\r", "\n", "\r\n", "\u00a0", "\u200b")
+"""Texts after these digits: white space that SQL doesn't remove."""
+
+
+def is_number_sql(number_key: ColumnElement[Any], number: str | None = None) -> ColumnElement[bool]:
+    """Return the SQL condition that a row has the corporation number `number` (None: the parameter `number`).
+    `number_key` is the column of that name of a table whose numbers no task corrects, such as the shop's orders. The
+    usual spellings that the column can't normalise fulfil the condition, too; an index finds each of them.
+    """
+    digits: ColumnElement[str] = bindparam("number", type_=String) if number is None else literal(number, String)
+    spellings = (
+        *(literal(text, String) + digits for text in _BEFORE_UNNORMALISED_NUMBER),
+        *(digits + literal(text, String) for text in _AFTER_UNNORMALISED_NUMBER),
+    )
+    return number_key.in_([digits, *spellings])

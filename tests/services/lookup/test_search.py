@@ -207,3 +207,21 @@ def test_another_person_s_request_is_not_found(console: Console, connection: Con
     _add_request_id(connection, console, "REQ-7", payment.id, "o-1")
     assert list_found(console.lookup.search("REQ-8")) == set()
     assert console.lookup.search("REQ-8").operations == ()
+
+
+@pytest.mark.parametrize(
+    "written", ["T{}", "\uff54{}", "{}\t", "{}\r\n", "{}\u00a0", "{}\u200b", "\ufeff{}", "\u3000{}"]
+)
+def test_the_shop_s_spelling_of_a_number_hides_no_order(
+    console: Console, connection: Connection, written: str
+) -> None:
+    """The order's page shows the normalised number, so a search for it and the lookup find the order."""
+    order_id = orders.insert_order(
+        connection, orders.NewOrder("ORD-1", 50_000, corporation_number=written.format(NUMBER)), NOW
+    )
+    payment = insert_paid_payment(connection, "ORD-1", 50_000, order_id=order_id)
+    found = console.lookup.find_records(NUMBER)
+    assert [(order.id, order.corporation_number) for order in found.orders] == [(order_id, NUMBER)]
+    assert [one.id for one in found.payments] == [payment.id]
+    assert list_found(console.lookup.search(NUMBER)) == {("order", order_id), ("payment", payment.id)}
+    assert not console.lookup.find_records(NUMBERS[1]).orders
