@@ -3,6 +3,7 @@ from its own index."""
 
 import re
 import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BindParameter, Column, Connection, Integer, Select, bindparam, literal, select, union_all
@@ -26,16 +27,29 @@ _LETTERS_AND_DIGITS_PATTERN = re.compile(r"([A-Za-z]{1,8})([0-9]{3,})")
 _SHOWN_REFUND_PATTERN = re.compile(r"R-?([1-9][0-9]{0,17})")
 
 
-def _make_prefix_query(kind: str, column: Column[Any], parameter_prefix: str = "id") -> Select[Any]:
-    """Return the query of the kind and id of the first rows whose column `column` begins with a text, sorted by that
-    column. The parameter `limit` limits the number of rows. `parameter_prefix` is the beginning of the names of two
-    more parameters (`id`: `id_first` and `id_beyond`): the searched text, and a text that is sorted after all texts
-    that begin with it (see `_make_range_parameters`).
+def _list_half_width_kana() -> Iterator[tuple[int, str]]:
+    """Yield the code of each full-width kana or sign that has a half-width form, with this form. The form of a kana
+    with a voicing mark has two characters."""
+    half_width_kana = [chr(code) for code in range(0xFF61, 0xFFA0)]
+    for text in (*half_width_kana, *(kana + mark for kana in half_width_kana for mark in "\uff9e\uff9f")):
+        full_width_text = unicodedata.normalize("NFKC", text)
+        if len(full_width_text) == 1:
+            yield ord(full_width_text), text
+
+
+_WIDE_SPACE: Mapping[int, str] = {0x20: "\u3000"}
+_FULL_WIDTH: Mapping[int, str] = {**_WIDE_SPACE, **{code: chr(code + 0xFEE0) for code in range(0x21, 0x7F)}}
+_NAME_TRANSLATIONS: Sequence[Mapping[int, str]] = ({}, _WIDE_SPACE, _FULL_WIDTH, dict(_list_half_width_kana()))
+"""Translations of a typed name into the other spellings of `list_name_spellings`."""
+
+
+def _make_prefix_query(kind: str, column: Column[Any]) -> Select[Any]:
+    """Return the query of the kind and id of the first rows whose column `column` is in the range from the parameter
+    `id_first` up to, not including, `id_beyond`, sorted by that column. The parameter `limit` limits the number of
+    rows.
     """
     rows = select(literal(kind).label("kind"), column.table.c.id.label("id"))
-    rows_in_range = rows.where(
-        column >= bindparam(f"{parameter_prefix}_first"), column < bindparam(f"{parameter_prefix}_beyond")
-    )
+    rows_in_range = rows.where(column >= bindparam("id_first"), column < bindparam("id_beyond"))
     return select(rows_in_range.order_by(column).limit(_LIMIT_PARAMETER).subquery())
 
 
@@ -48,33 +62,37 @@ _NUMBER_PREFIX_QUERIES = (
     _make_prefix_query(refunds.REFUND_KIND, refund_table.c.refund_txn_id),
 )
 _IDS_BY_NUMBER_PREFIX_QUERY = union_all(*_NUMBER_PREFIX_QUERIES)
-_IDS_BY_ANY_PREFIX_QUERY = union_all(
-    *_NUMBER_PREFIX_QUERIES, _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref, "payer")
-)
+_IDS_BY_PAYER_PREFIX_QUERY = _make_prefix_query(payments.PAYMENT_KIND, payment_table.c.payer_ref)
 
 
 def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set[int]]:
     """Return, by kind, the ids of the orders, payments and refunds with a number or payer that begins with `text`.
 
-    For each searched column and each spelling, at most `limit` ids are returned. Numbers are compared with each
-    spelling of `text` (see `list_number_spellings`), payers only with `text` itself. On a connection of a database
+    For each searched column and each spelling, at most `limit` ids are returned. Numbers are compared with the
+    spellings of `list_number_spellings`, payers with those of `list_name_spellings`. On a connection of a database
     account that reads masked views, payers aren't searched, because the account can't see them.
     """
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    query = _IDS_BY_NUMBER_PREFIX_QUERY if reads_views(conn) else _IDS_BY_ANY_PREFIX_QUERY
-    payer_parameters = _make_range_parameters("payer", text)
-    for spelling in list_number_spellings(text):
-        parameters = {**_make_range_parameters("id", spelling), **payer_parameters, "limit": limit}
+    searches = [(_IDS_BY_NUMBER_PREFIX_QUERY, spelling) for spelling in list_number_spellings(text)]
+    if not reads_views(conn):
+        searches += [(_IDS_BY_PAYER_PREFIX_QUERY, spelling) for spelling in list_name_spellings(text)]
+    for query, spelling in searches:
+        # the second bound is sorted after all texts that begin with the spelling
+        parameters = {"id_first": spelling, "id_beyond": spelling + _LARGEST_CHARACTER, "limit": limit}
         for kind, record_id in conn.execute(query, parameters):
             ids[kind].add(record_id)
-        query = _IDS_BY_NUMBER_PREFIX_QUERY
     return ids
 
 
-def _make_range_parameters(parameter_prefix: str, text: str) -> dict[str, object]:
-    """Return two query parameters that select the texts which begin with `text`: `text` itself, and a text that is
-    sorted after all of them."""
-    return {f"{parameter_prefix}_first": text, f"{parameter_prefix}_beyond": text + _LARGEST_CHARACTER}
+def list_name_spellings(text: str) -> tuple[str, ...]:
+    """Return the spellings in which the name of a company or payer may be stored that a person typed as `text`. The
+    first one is `text` itself. The others are its NFKC form, also in small letters and in capitals; and each of
+    these forms with wide spaces, in full-width letters, as in the names of the corporation registry, and in
+    half-width katakana, as in bank transfers.
+    """
+    plain_text = unicodedata.normalize("NFKC", text)
+    forms = dict.fromkeys((text, plain_text, plain_text.lower(), plain_text.upper()))
+    return tuple(dict.fromkeys(form.translate(table) for table in _NAME_TRANSLATIONS for form in forms))
 
 
 def list_number_spellings(text: str) -> tuple[str, ...]:
@@ -107,8 +125,8 @@ def parse_shown_id(text: str) -> tuple[str, int] | None:
 
 
 def is_exact_match(record: QueuedRecord, text: str) -> bool:
-    """True if the typed text identifies the record exactly. This is so if the text is the payer of a payment, or if
-    one of its spellings (`list_number_spellings`) is one of these numbers:
+    """True if the typed text identifies the record exactly. This is so if the payer of a payment is one of its
+    spellings (`list_name_spellings`), or if one of its spellings (`list_number_spellings`) is one of these numbers:
 
     - the order number of an order
     - our payment number, or the id that the provider gave to a payment or refund
@@ -123,7 +141,9 @@ def is_exact_match(record: QueuedRecord, text: str) -> bool:
         return record.merch_txn_id in spellings
     if isinstance(record, Payment):
         return (
-            record.merchant_payment_id in spellings or record.provider_payment_id in spellings or record.payer == text
+            record.merchant_payment_id in spellings
+            or record.provider_payment_id in spellings
+            or record.payer in list_name_spellings(text)
         )
     return (
         record.provider_refund_key in spellings

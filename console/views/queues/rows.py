@@ -325,8 +325,8 @@ def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueIte
 
 def _fold_text(text: str) -> str:
     """Return the text in a form for comparisons: full-width and half-width characters are equal, and so are upper
-    and lower case."""
-    return unicodedata.normalize("NFKC", text).casefold().strip()
+    and lower case. Several spaces become one, because the typed words are joined by one space."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:

@@ -22,6 +22,7 @@ from console.store.alerts import alerts
 from console.store.database.engine import Database
 from console.store.payments import orders, payments
 from console.store.refunds import refunds
+from console.store.schema.core import credit_checks as check_table
 from console.store.schema.core import operations, request_ids
 from console.store.schema.payments import refunds as refund_table
 from console.store.schema.worker import takes
@@ -225,3 +226,29 @@ def test_the_shop_s_spelling_of_a_number_hides_no_order(
     assert [one.id for one in found.payments] == [payment.id]
     assert list_found(console.lookup.search(NUMBER)) == {("order", order_id), ("payment", payment.id)}
     assert not console.lookup.find_records(NUMBERS[1]).orders
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [
+        ("株式会社ＡＢＣ", "株式会社ABC"),
+        ("株式会社ＡＢＣ", "株式会社abc"),
+        ("株式会社ABC", "株式会社ＡＢＣ"),
+        ("山田　太郎", "山田　太郎"),
+        ("山田　太郎", "山田 太郎"),
+        ("ﾔﾏﾀﾞ ﾀﾛｳ", "ヤマダ　タロウ"),
+        ("ヤマダ　タロウ", "ﾔﾏﾀﾞ ﾀﾛｳ"),
+        ("がくぶん社", "か\u3099くぶん社"),
+        ("taro@example.com", "Taro@Example.com"),
+    ],
+)
+def test_a_name_is_found_in_its_usual_spellings(
+    console: Console, connection: Connection, stored: str, typed: str
+) -> None:
+    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    connection.execute(update(check_table).values(company_name=stored))
+    payment = insert_paid_payment(connection, "ORD-1", 12_000, provider_payment_id="04219900", payer=stored)
+    insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219901", payer="支払花子")
+    found = console.lookup.search(typed)
+    assert list_found(found) == {("credit-check", check.id), ("payment", payment.id)}
+    assert found.exact == ("payment", payment.id)

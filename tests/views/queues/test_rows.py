@@ -124,6 +124,15 @@ def test_an_export_has_the_filter_of_its_list() -> None:
     assert make_item_filter(QueueListQuery("review"), NOW) is None
 
 
+@pytest.mark.parametrize("typed", ["みなと　　商会 東京", "みなと 商会　東京", "みなと 商会"])
+def test_spaces_of_a_name_hide_no_row(typed: str) -> None:
+    """A typed name finds its row, however many spaces the stored name has, and of which width they are."""
+    items = QueueServices([replace(make_check(17), company_name="みなと　　商会 東京")]).read_queue("review").items
+    is_listed = make_item_filter(QueueListQuery("review", parse_filter(typed).words), NOW)
+    assert is_listed is not None
+    assert is_listed(items[0])
+
+
 @pytest.mark.parametrize(
     ("sums", "amount", "beside_cause"),
     [
