@@ -314,6 +314,7 @@ class UsageProblem(Reason):
     FILE_EXISTS = "file_exists"
     UNREADABLE_FILTER = "filter"
     QUEUE_WITHOUT_FILTER = "filter_companies"
+    REPEATED_FILTER = "filter_repeated"
     INVALID_MERCHANT_PAYMENT_ID = "merchant_payment_id"
     NO_ACCOUNT_NAME = "no_account_name"
     NO_ACCOUNTS = "no_accounts"

@@ -317,6 +317,20 @@ def _check_queue_choices(terminal: Terminal) -> None:
     assert list_clients("--filter", group["filter"]) == ["1", "2", "3"]
     for words in (("--filter", "amount:x"), ("--filter", "さくら"), ("--sort", "colour"), ("--after", "n1.n2.x.3")):
         assert terminal.json("queue", "error", *words).exit_status_and_code == (2, "usage")
+    for command in (
+        ["queue", "error"],
+        ["views", "save", "two", "error"],
+        ["evidence", "--queue", "error", "--to", "x"],
+    ):
+        refused = terminal.json(*command, "--filter", "client:2 client:3")
+        assert (refused.exit_status_and_code, refused.error["detail"]["problem"]) == (
+            (2, "usage"),
+            "filter_repeated",
+        )
+    assert terminal.json("queue", "error", "--filter", " " * 980 + "client:2 client:34").exit_status_and_code == (
+        2,
+        "usage",
+    )
     assert terminal.json("queue", "companies", "--by-cause").exit_status_and_code == (2, "usage")
     cursor = page["next_cursor"]
     # The sort keys of amount and client have the same types.

@@ -19,6 +19,7 @@ from console.cli.recovery.saved_views import (
     format_saved_view_list_lines,
     format_view_problem_lines,
     list_saved_views_with_counts,
+    require_usable_filter,
 )
 from console.cli.text_output import results as cli_text
 from console.cli.text_output.records import format_aligned_lines
@@ -27,7 +28,7 @@ from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.queue_names import QUEUE_NAMES
 from console.domain.queues.causes import CauseGroup, CausePage
-from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
+from console.domain.queues.filter_text import parse_filter
 from console.domain.queues.filters import NO_CAUSE, RecordFilter
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn, parse_sort_order
 from console.domain.queues.saved_views import SavedView, ViewCount
@@ -98,19 +99,11 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
 
 def parse_queue_filter(text: str) -> RecordFilter:
     """Return the filter that a typed text means. Raises ConsoleError `usage` for a word that isn't a filter operator,
-    or an operator whose value can't be understood.
+    for an operator whose value can't be understood or that a later one replaces by another value, and for a text that
+    is too long.
     """
     parsed_filter = parse_filter(text)
-    names = [*parsed_filter.words.split(), *parsed_filter.problems]
-    if names:
-        raise ConsoleError(
-            ErrorCode.USAGE,
-            {
-                "problem": UsageProblem.UNREADABLE_FILTER,
-                "names": names,
-                "allowed": [f"{name}:" for name in FILTER_OPERATORS],
-            },
-        )
+    require_usable_filter([*parsed_filter.words.split(), *parsed_filter.problems], parsed_filter.replaced)
     return parsed_filter.record_filter
 
 

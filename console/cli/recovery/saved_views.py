@@ -13,6 +13,7 @@ from console.cli.text_output.translator import Translator
 from console.domain.error_reasons import UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.links.link import Link, format_link
+from console.domain.queues.filter_text import FILTER_OPERATORS, parse_filter
 from console.domain.queues.order import SortColumn, parse_sort_order
 from console.domain.queues.saved_views import (
     VIEW_KIND,
@@ -44,24 +45,33 @@ def _save_view(console: "Console", args: Namespace, _: AnswerWriter) -> SavedVie
 
 def _parse_saved_view_content(args: Namespace) -> ViewContent:
     """Return the content of a saved view from the arguments. Raises ConsoleError `usage` for a filter or a sort
-    order that can't be understood, so that the person corrects it before the view is saved."""
+    order that can't be understood, and for an operator that a later one replaces by another value, so that the person
+    corrects it before the view is saved."""
     operators, words = split_filter_text(args.filter)
     columns = tuple(key for key in args.columns.split(",") if key)
     content = ViewContent(args.queue, operators, words, args.sort, columns, args.by_cause)
-    problems = parse_view(content, "me").problems
     if args.sort and parse_sort_order(args.sort) is None:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.UNKNOWN_SORT_COLUMN, "allowed": list(SortColumn)}
         )
-    if problems:
-        from console.domain.queues.filter_text import FILTER_OPERATORS
+    require_usable_filter(parse_view(content, "me").problems, parse_filter(operators).replaced)
+    return content
 
-        allowed_operators = [f"{name}:" for name in FILTER_OPERATORS]
+
+def require_usable_filter(problems: Sequence[str], replaced: Sequence[str]) -> None:
+    """Raise ConsoleError `usage` if a typed filter has parts that can't be read (`problems`), or operators that a
+    later one replaces by another value (`replaced`): the person may have meant both, and would get other records."""
+    if problems:
         raise ConsoleError(
             ErrorCode.USAGE,
-            {"problem": UsageProblem.UNREADABLE_FILTER, "names": list(problems), "allowed": allowed_operators},
+            {
+                "problem": UsageProblem.UNREADABLE_FILTER,
+                "names": list(problems),
+                "allowed": [f"{name}:" for name in FILTER_OPERATORS],
+            },
         )
-    return content
+    if replaced:
+        raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.REPEATED_FILTER, "names": list(replaced)})
 
 
 def _rename_view(console: "Console", args: Namespace, id: int) -> SavedView:

@@ -7,7 +7,7 @@ equal to lower case. The caller searches all other words as text.
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -32,6 +32,8 @@ FILTER_STATES = frozenset(
 )
 """The stored business states of all kinds of records."""
 LONGEST_FILTER_CHARACTERS = 1_000
+_LONGEST_UNREAD_CHARACTERS = 64
+"""Largest number of characters that are reported of a word which wasn't read."""
 
 _OPERATOR_PATTERN = re.compile(r"([a-z]+):(\S+)", re.IGNORECASE)
 _OPERATOR_LIKE_PATTERN = re.compile(r"[^\W\d_]{1,32}:(?!//)\S*")
@@ -70,30 +72,62 @@ class InvalidFilterValue(ValueError):
 @dataclass(frozen=True, slots=True)
 class ParsedFilter:
     """A typed filter. `record_filter` has the conditions of the typed operators, `words` is the text without the
-    operators. `problems` are the typed operators with a known name and an invalid value; they add no condition.
+    operators. `problems` are the typed operators with a known name and an invalid value; they add no condition. If
+    the text is too long, the first word that wasn't read is a problem, too. `replaced` are the typed operators whose
+    condition a later one has replaced by another value.
     """
 
     record_filter: RecordFilter
     words: str = ""
     problems: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def parse_filter(text: str) -> ParsedFilter:
     """Return the filter that a typed text means, and those words of the text that are no operator. If an operator is
-    typed twice, its last value counts.
+    typed twice, its last value counts. Only the words within the first LONGEST_FILTER_CHARACTERS are read.
     """
     record_filter, words, problems = RecordFilter(), list[str](), list[str]()
-    for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
+    word_by_field: dict[str, str] = {}
+    replaced = dict[str, None]()
+    readable_text, unread_word = _split_at_longest_length(text)
+    for word in unicodedata.normalize("NFKC", readable_text).split():
         try:
             with_condition = add_filter_operator(record_filter, word)
         except InvalidFilterValue:
             problems.append(word)
-        else:
-            if with_condition is None:
-                words.append(word)
-            else:
-                record_filter = with_condition
-    return ParsedFilter(record_filter, " ".join(words), tuple(problems))
+            continue
+        if with_condition is None:
+            words.append(word)
+            continue
+        for name in _list_changed_fields(record_filter, with_condition):
+            if name in word_by_field:
+                replaced[word_by_field[name]] = None
+            word_by_field[name] = word
+        record_filter = with_condition
+    problems += [unread_word] if unread_word else []
+    return ParsedFilter(record_filter, " ".join(words), tuple(problems), tuple(replaced))
+
+
+def _split_at_longest_length(text: str) -> tuple[str, str]:
+    """Return the words of the text within its first LONGEST_FILTER_CHARACTERS, and the first characters of the next
+    word; "" if there is none. A word is never cut: the rest of `amount:>50000` could be another condition.
+    """
+    if len(text) <= LONGEST_FILTER_CHARACTERS:
+        return text, ""
+    end = LONGEST_FILTER_CHARACTERS
+    while end and not text[end - 1].isspace() and not text[end].isspace():
+        end -= 1
+    return text[:end], " ".join(text[end:].split(maxsplit=1)[:1])[:_LONGEST_UNREAD_CHARACTERS]
+
+
+def _list_changed_fields(former_filter: RecordFilter, new_filter: RecordFilter) -> Iterator[str]:
+    """Yield the names of the fields that have another value in `new_filter` than in `former_filter`."""
+    return (
+        item.name
+        for item in fields(RecordFilter)
+        if getattr(former_filter, item.name) != getattr(new_filter, item.name)
+    )
 
 
 def list_operator_like_words(words: str) -> tuple[str, ...]:

@@ -224,6 +224,31 @@ def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> N
     assert bool(parsed.problems) is not text.endswith(":")
 
 
+@pytest.mark.parametrize(
+    ("before", "words"), [("cause:" + "x," * 492 + "y", 0), (" " * 990, 0), ("x " * 500, 499), ("a" * 1_001, 0)]
+)
+def test_a_filter_that_is_too_long_is_cut_between_words_and_reported(before: str, words: int) -> None:
+    """The word at the limit isn't read as another condition, such as `amount:>50` for `amount:>50000`."""
+    parsed = parse_filter(f"{before} amount:>50000 kind:order")
+    unread = "a" * 64 if before.startswith("a") else "amount:>50000"
+    assert (parsed.record_filter.amount, parsed.record_filter.kinds) == (None, frozenset())
+    assert parsed.problems[-1:] == (unread,)
+    assert len(parsed.words.split()) >= words
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("amount:>100 amount:<500", ("amount:>100",)),
+        ("status:unknown certainty:known", ("status:unknown",)),
+        ("owner:a taken:b owner:b", ("owner:a",)),
+        ("status:pending STATE:pending kind:order", ()),
+    ],
+)
+def test_an_operator_that_a_later_one_replaces_is_named(text: str, replaced: tuple[str, ...]) -> None:
+    assert parse_filter(text).replaced == replaced
+
+
 def test_words_and_foreign_operators_stay_words() -> None:
     """A word with a colon that is no operator of the filter, such as an order number, is searched as text."""
     parsed = parse_filter("  さくら商事　status:pending  ref:0473 https://x ")
