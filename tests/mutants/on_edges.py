@@ -130,6 +130,32 @@ ON_EDGES: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "nobody is asked about an old payment that people have denied",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "ends_at > now - MAX_ENDED_PAYMENT_AGE or _is_denied_by_people(payment)",
+                "ends_at > now - MAX_ENDED_PAYMENT_AGE",
+            ),
+        ),
+        (
+            "tests/services/payments/test_start_edges.py::test_a_payment_denied_by_people_is_read_before_the_next_start",
+        ),
+        "sqlite",
+    ),
+    Mutant(
+        "the code of a payment that people have denied can still be paid",
+        (
+            Change(
+                "console/services/payments/start.py",
+                "payment.state is PaymentState.PAYMENT_FAILED and not is_denied",
+                "payment.state is PaymentState.PAYMENT_FAILED",
+            ),
+        ),
+        ("tests/services/payments/test_start_edges.py::test_a_code_that_people_have_denied_can_no_longer_be_paid",),
+        "sqlite",
+    ),
+    Mutant(
         "a payment expires by the clock of the worker",
         (
             Change(

@@ -685,7 +685,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (
             Change(
                 "console/services/payments/start.py",
-                "return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))",
+                "return is_unpaid and (is_code_used_up or self._delete_code(payment))",
                 "return is_unpaid",
             ),
         ),

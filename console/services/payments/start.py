@@ -30,6 +30,7 @@ from console.domain.process.log_events import LogEvent
 from console.domain.provider_outcome import Outcome, OutcomeClass
 from console.domain.records import Certainty, OperationState, WorkReason, WorkState
 from console.domain.recovery.decidable import is_perhaps_paid_after_end
+from console.domain.recovery.decision_reasons import RESOLVED_BY_PEOPLE_CAUSE
 from console.providers.http.answer_age import OLD_ANSWER_REASON
 from console.providers.http.response_classes import REFUSED_BUT_MADE_REASON
 from console.providers.payments.provider import NO_SUCH_CODE_REASON, CodeDeleter, PaymentProvider
@@ -76,7 +77,8 @@ from console.store.spool.spool import Intent, StartKeys
 PAYMENT_KIND = payments.PAYMENT_KIND
 MAX_ENDED_PAYMENT_AGE = timedelta(days=1)
 """The provider is asked about a payment that ended unpaid, before another payment of the order is started, until this
-time has passed since the payment's expiry time (since its beginning, if it has no expiry time).
+time has passed since the payment's expiry time (since its beginning, if it has no expiry time). It is asked about a
+payment that people have decided to be unpaid whatever its age.
 """
 _log = logging.getLogger("console.guard")
 
@@ -211,13 +213,13 @@ class _StartAttempt:
 
         The first group has not ended although its expiry time has passed: the payer may have paid in the last second.
         The second group has ended unpaid in our database, and its expiry time is at most MAX_ENDED_PAYMENT_AGE ago
-        (or its beginning, if it has no expiry time). The provider may have received the money of such a payment
-        later.
+        (or its beginning, if it has no expiry time), or two people have decided that it is unpaid. The provider may
+        have received the money of such a payment later, or without our knowledge.
 
         Raises in_progress with the reason `overdue_payment_unclear` if the provider can't be asked, if its answer
         doesn't say whether the payer has paid, or if the unused code can't be deleted at the provider. Raises
         provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
-        because of too many calls, or doesn't answer.
+        because of too many calls, or doesn't answer; not for a payment that the provider has reported as unpaid.
         """
         with self._context.database.read() as conn:
             ended_payments = self._list_ended_payments(conn, order.id)
@@ -237,7 +239,9 @@ class _StartAttempt:
             if payment.provider != self._provider or payment.certainty is not Certainty.KNOWN or ends_at is None:
                 continue
             is_overdue = payment.state in _OPEN_PAYMENT_STATES and payment.expires_at == ends_at <= now
-            has_just_ended = payment.state in ENDED_UNPAID_STATES and ends_at > now - MAX_ENDED_PAYMENT_AGE
+            has_just_ended = payment.state in ENDED_UNPAID_STATES and (
+                ends_at > now - MAX_ENDED_PAYMENT_AGE or _is_denied_by_people(payment)
+            )
             # If it was perhaps paid, `check` refuses the start until people have decided.
             if is_overdue or (has_just_ended and not _may_be_paid(conn, payment)):
                 ended_payments.append(payment)
@@ -268,28 +272,35 @@ class _StartAttempt:
         applied to the payment; None if this desk can't ask the provider.
 
         For a payment that is open in our database, the answer must prove that the payment is unpaid. A payment that
-        has ended in our database needs no answer, because an earlier answer has proved that it is unpaid. But the
-        result is False if an answer says that the payment is running, or if it can't be read and may say so.
+        has ended in our database needs no answer, because an earlier answer has proved that it is unpaid, unless only
+        people have decided that. But the result is False if an answer says that the payment is running, or if it
+        can't be read and may say so.
 
-        The payment's code must also be deleted if the payment was open or was expired by a clock, unless the provider
-        says that the payment has ended.
+        The payment's code must also be deleted if the payment was open, was expired by a clock or was ended by
+        people, unless the provider says that the payment has ended.
         """
         if self._payment_prober.is_of_other_merchant(payment):
             return False  # nobody was asked, and its code can't be deleted with the credentials of this desk
         report = None if outcome is None else find_report(outcome)
         if report is not None and report.state in ENDED_UNPAID_STATES:
             return True
-        has_ended = payment.state in ENDED_UNPAID_STATES and report is None and not _may_mean_paid(outcome)
+        is_denied = _is_denied_by_people(payment)
+        has_ended = payment.state in ENDED_UNPAID_STATES and not is_denied
+        has_ended = has_ended and report is None and not _may_mean_paid(outcome)
         is_unpaid = has_ended or (outcome is not None and is_unpaid_outcome(outcome))
-        return is_unpaid and (payment.state is PaymentState.PAYMENT_FAILED or self._delete_code(payment))
+        is_code_used_up = payment.state is PaymentState.PAYMENT_FAILED and not is_denied
+        return is_unpaid and (is_code_used_up or self._delete_code(payment))
 
     def _delete_code(self, payment: Payment) -> bool:
-        """Delete the payment's code at the provider. If our clock is ahead, the code may still be valid there, and
-        the payer could pay both this code and the new one. Return True if the code can no longer be paid, or if the
-        provider has no call that deletes codes. Raises read_only while a read-only switch stops the start.
+        """Delete the payment's code at the provider. If our clock is ahead, or if people have ended the payment, the
+        code may still be valid there, and the payer could pay both this code and the new one. Return True if the code
+        can no longer be paid; at a provider that has no call that deletes codes, if its expiry time has passed.
+        Raises read_only while a read-only switch stops the start.
         """
-        if not isinstance(self._adapter, CodeDeleter) or payment.handle is None:
+        if payment.handle is None:
             return True
+        if not isinstance(self._adapter, CodeDeleter):
+            return payment.expires_at is None or payment.expires_at <= read_question_time(self._context)
         with self._context.database.read() as conn:
             refuse_if_read_only(conn, self._provider)
         outcome = self._adapter.delete_code(payment.handle)
@@ -527,6 +538,12 @@ def _may_mean_paid(outcome: Outcome[PaymentReport] | None) -> bool:
         return False
     has_answered = outcome.status is not None and 200 <= outcome.status < 300
     return has_answered or outcome.reason in (REFUSED_BUT_MADE_REASON, OLD_ANSWER_REASON)
+
+
+def _is_denied_by_people(payment: Payment) -> bool:
+    """True if the payment ended unpaid because two people have decided so, without an answer of the provider that
+    says so."""
+    return payment.state in ENDED_UNPAID_STATES and payment.error_code == RESOLVED_BY_PEOPLE_CAUSE
 
 
 def _may_be_paid(conn: Connection, payment: Payment) -> bool:

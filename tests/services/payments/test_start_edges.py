@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from console.domain.errors import ConsoleError
+from console.domain.payments.records import Payment
 from console.domain.records import Certainty
 from console.sandbox.server import Sandbox
 from console.services.process.failpoints import Failpoints
@@ -311,6 +312,65 @@ def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, 
         ("in_progress", "overdue_payment_unclear") if fields else ("provider_unreachable", "old_answer")
     )
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
+
+
+@pytest.mark.usefixtures("moved_server_clock")
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_payment_denied_by_people_is_read_before_the_next_start(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, provider: str
+) -> None:
+    """Two people have denied a payment while the provider didn't answer. Also days later, no other payment of the
+    order is started before the provider has said whether it was paid.
+    """
+    order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
+    first = deny_payment(scene, place, sandbox, clock, provider, order, timedelta(days=4))
+    refused = call_for_refusal(lambda: scene.payments.start(order, provider))
+    assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+    scene.control.clear_faults()
+    scene.money.change_payment_state(provider, "ORD-1", "paid", notify=False)
+    assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
+    assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
+
+
+@pytest.mark.usefixtures("moved_server_clock")
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_code_that_people_have_denied_can_no_longer_be_paid(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, provider: str
+) -> None:
+    """Two people have denied a payment whose code the payer can still pay. PayPay's code is deleted before another
+    one is created; Atom can't delete its token, so none is created before its end.
+    """
+    order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
+    deny_payment(scene, place, sandbox, clock, provider, order, timedelta(hours=1))
+    scene.control.clear_faults()
+    if provider == "atom":
+        refused = call_for_refusal(lambda: scene.payments.start(order, provider))
+        assert (refused.code, refused.detail["reason"]) == ("in_progress", "overdue_payment_unclear")
+        clock.offset += timedelta(days=1)
+    assert scene.payments.start(order, provider).payment.merchant_payment_id == "ORD-1-2"
+    assert scene.money.read_payment(provider, "ORD-1")["state"] == ("GONE" if provider == "paypay" else "NONE")
+
+
+def deny_payment(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock, provider: str, order: int, age: timedelta
+) -> Payment:
+    """Start a payment of the order, let two people decide after `age` that it has failed, and return it. All polls of
+    the payment have ended, and the provider gives no answers about payments.
+    """
+    scene.control.change_settings(paypay_code_seconds=864_000)
+    payment = scene.payments.start(order, provider).payment
+    scene.place.drop_table_triggers("payments")
+    work = "work_state = 'needs_review', work_reason = 'probes_ended', work_at = NULL, version = version + 1"
+    scene.place.sql(f"UPDATE payments SET {work}")
+    call = {"paypay": "paypay_payment", "atom": "atom_verification"}[provider]
+    scene.control.add_fault("status:503", call=call, times="always")
+    clock.offset += age
+    scene.control.change_settings(advance_seconds=age.total_seconds())
+    assert scene.payments.resolve(payment.id, "payment_failed", "not on their page").awaiting == "second_person"
+    with open_payment_desk(place, sandbox, clock, person="lead-b") as lead:
+        assert lead.payments.resolve(payment.id, "payment_failed", "not on their page, seen").awaiting is None
+    assert scene.read_payment(payment.id).state == "payment_failed"
+    return payment
 
 
 @pytest.mark.parametrize("code", ["OTS0951", "OTS0510"])
