@@ -10,6 +10,7 @@ from console.services.process.context import ServiceContext
 from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import BATCH_SIZE, skip_failures
 from console.store.database.compare_and_swap import StaleRow
+from console.store.database.instants import read_current_time
 from console.store.queues import future_dated_work
 from console.store.queues.future_dated_work import FutureDatedRow
 
@@ -25,8 +26,10 @@ class ClockJumpCorrection:
         """Make the records and sagas due now whose next attempt is scheduled too late because a clock was ahead.
         Return their number. Raises not_allowed if the database account may not run due tasks."""
         self._context.require_right("due_tasks")
-        latest = self._context.now() + CLOCK_TOLERANCE
+        now = self._context.now()
         with self._context.database.read() as conn:
+            # If the clock of this machine is behind, the rows of all other machines seem to be in the future.
+            latest = max(now, read_current_time(conn, now)) + CLOCK_TOLERANCE
             future_dated_rows = future_dated_work.find_future_dated_rows(conn, latest, BATCH_SIZE)
         return sum(self._make_row_due(row) for row in iterate_until_stopped(future_dated_rows))
 

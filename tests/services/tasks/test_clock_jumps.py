@@ -4,7 +4,7 @@ twice.
 
 from collections import Counter
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -65,12 +65,33 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
         console.audit.verify_chains()
 
 
+@pytest.mark.engines("mariadb")
+def test_a_worker_with_a_clock_behind_makes_nothing_due(
+    place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker whose clock is behind leaves the schedule of a record to which a desk with a right clock has given it.
+    Otherwise each of its runs would cause a probe, and the schedule of several days would end within minutes.
+    """
+    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    hand_clock.at = datetime.now(UTC)
+    with place.desk(vendor, hand_clock) as console:
+        buy_without_answer(console, BEFORE)
+        before = read_record(console, BEFORE)
+        with act_as(WORKER):
+            correction = ClockJumpCorrection(console._context)
+            monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at - timedelta(minutes=10))
+            assert correction.make_future_dated_rows_due() == 0
+        assert read_record(console, BEFORE).work == before.work
+        assert before.work.state is WorkState.SCHEDULED
+
+
 def test_a_postponed_record_is_due_after_a_clock_jump(
     place: Place, vendor: LedgerVendor, hand_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record and a saga that were postponed while the clock was a day ahead become due once. Those that were
     postponed by a right clock do not change.
     """
+    hand_clock.at = datetime.now(UTC)  # on a server, rows count as written by a wrong clock by the server's time
     off = [timedelta()]
     monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
     vendor.finds, vendor.behaviour = True, "silent_after_charge"
