@@ -55,6 +55,7 @@ from console.services.tasks.cancellation import iterate_until_stopped
 from console.services.tasks.due_tasks import skip_failures
 from console.store.alerts import alerts
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_time_of_ended_days
 from console.store.reconciliation import our_records
 from console.store.reconciliation import runs as reconciliations
 from console.store.reconciliation.runs import ReconciliationRun
@@ -234,7 +235,7 @@ class ReconciliationService:
     ) -> ReconciliationRun:
         """Insert a new run of the provider for the days from `first_day` to `last_day`, with its files as evidence,
         and return it. If an unfinished run of the same days exists, return that run instead."""
-        context, now = self._context, self._context.now()
+        context, now = self._context, read_time_of_ended_days(tx.conn, self._context.now())
         for run in reconciliations.list_unfinished_runs(tx.conn, provider):
             if _get_run_days(run) == (first_day, last_day):
                 return run
@@ -401,6 +402,8 @@ class ReconciliationService:
         """Return the days that the due task must reconcile now, as (provider, first day, last day): those of
         unfinished runs, and each comparable day that no run has compared yet."""
         due_days = []
+        with self._context.database.read() as conn:
+            now = read_time_of_ended_days(conn, self._context.now())
         for provider in self._list_reconcilable_providers():
             with self._context.database.read() as conn:
                 unfinished_days = [
@@ -408,31 +411,16 @@ class ReconciliationService:
                 ]
                 latest_runs = reconciliations.list_latest_runs(conn, provider, _MAX_LISTED_LATEST_RUNS)
             due_days += unfinished_days
-            for day in self._find_comparable_days(provider):
-                if not any(self._has_compared_day(run, day) for run in latest_runs):
+            for day in self._find_comparable_days(provider, now):
+                if not any(_has_compared_day(run, day, now) for run in latest_runs):
                     due_days.append((provider, day, day))
         return due_days
 
-    def _has_compared_day(self, run: ReconciliationRun, day: date) -> bool:
-        """True if the run has compared this day, so that the day needn't be compared again now. A run that began
-        before the end of the day hasn't compared the rest of the day; it counts only until the day is over."""
-        if not run.from_day <= day <= run.to_day or self._has_future_start(run):
-            return False
-        return _is_day_over(run.provider, day, run.begun_at) or not _is_day_over(
-            run.provider, day, self._context.now()
-        )
-
-    def _has_future_start(self, run: ReconciliationRun) -> bool:
-        """True if the run's stored start time is still in the future, because a clock was ahead when the run began.
-        The run really began before the end of the compared day, so the day must be compared again."""
-        return is_in_future(run.begun_at, self._context.now())
-
-    def _find_comparable_days(self, provider: str) -> list[date]:
-        """Return the days that can be compared now: for a provider with daily files the announced days, otherwise
-        yesterday if a Japanese day of which it has a part has payments or notices. The daily close of such a Japanese
-        day needs all days of the provider that have a part of it, also a day without payments.
+    def _find_comparable_days(self, provider: str, now: datetime) -> list[date]:
+        """Return the days that can be compared at `now`: for a provider with daily files the announced days,
+        otherwise yesterday if a Japanese day of which it has a part has payments or notices. The daily close of such
+        a Japanese day needs all days of the provider that have a part of it, also a day without payments.
         """
-        now = self._context.now()
         with self._context.database.read() as conn:
             if provider in self._daily_file_stores:
                 since = now - DOWNLOAD_ADDRESS_VALID_TIME
@@ -451,6 +439,15 @@ def _make_utc_span(provider: str, first_day: date, last_day: date) -> tuple[date
     the provider's time zone.
     """
     return get_utc_span(first_day, last_day, get_time_zone(provider))
+
+
+def _has_compared_day(run: ReconciliationRun, day: date, now: datetime) -> bool:
+    """True if the run has compared this day, so that the day needn't be compared again at `now`. A run that began
+    before the end of the day hasn't compared the rest of the day; it counts only until the day is over. A run whose
+    stored start time is still in the future really began before the end of the day, because a clock was ahead."""
+    if not run.from_day <= day <= run.to_day or is_in_future(run.begun_at, now):
+        return False
+    return _is_day_over(run.provider, day, run.begun_at) or not _is_day_over(run.provider, day, now)
 
 
 def _is_day_over(provider: str, day: date, at: datetime) -> bool:

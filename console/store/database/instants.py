@@ -41,6 +41,12 @@ def read_current_time(conn: Connection, now: datetime) -> datetime:
     return conn.execute(_NOW_QUERY).scalar_one().replace(tzinfo=UTC)
 
 
+def read_time_of_ended_days(conn: Connection, now: datetime) -> datetime:
+    """Return the earlier of two present instants: `now`, by the clock of this machine, and the server's time. A day
+    counts as over only if it is over by both clocks, because money may still move on a day that is running."""
+    return min(now, read_current_time(conn, now))
+
+
 def make_present_time_value(conn: Connection, now: datetime) -> ColumnElement[datetime] | datetime:
     """Return the value that stores the present instant in a column: SQL of the server's clock, or `now` on SQLite.
     The server's clock is used because the clocks of several desks differ, and the times in all rows must come from

@@ -8,9 +8,10 @@ from datetime import datetime, time, timedelta
 
 import pytest
 
-from console.domain.calendar_days import IST, JST
+from console.domain.calendar_days import IST, JST, get_utc_span, list_days_of_span
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import PaymentImport
+from console.domain.reports.daily_close import NotFinalReason
 from console.domain.tasks.records import ReconcileReport
 from console.sandbox.server import Sandbox
 from console.services.guarded.leases import acquire_lease
@@ -518,6 +519,23 @@ def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: M
     assert (newest.from_day, newest.to_day, early.from_day) == (day, day, day)
     assert newest.begun_at is not None
     assert newest.begun_at >= midnight + timedelta(days=1)
+
+
+@pytest.mark.engines("mariadb")
+def test_a_desk_with_a_clock_ahead_ends_no_running_day(scene: PaymentDesk, clock: MovedClock) -> None:
+    """A desk whose clock is ahead compares and closes the running day. The close isn't final, and the day must be
+    compared again when it is over, because payments and reversals may follow.
+    """
+    today = scene.context.now().astimezone(JST).date()
+    days = list_days_of_span(*get_utc_span(today, today, JST), IST)
+    scene.money.register_payment("atom", "ORD-1", 50_000, "paid")
+    day = scene.context.now().astimezone(IST).date()
+    scene.payments.import_payment(PaymentImport("atom", "ORD-1", amount="500.00", day=day))
+    clock.offset += timedelta(days=2)
+    runs = [scene.console.reconciliation.run("atom", day, day) for day in days]
+    close = scene.console.reports.read_daily_close("atom", today)
+    assert close.open_points == (NotFinalReason.DAY_RUNNING, NotFinalReason.NOT_RECONCILED)
+    assert all(run.begun_at is not None and run.begun_at < scene.context.now() - timedelta(days=1) for run in runs)
 
 
 # Others
