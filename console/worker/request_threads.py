@@ -9,6 +9,7 @@ from threading import Event, Thread
 from console.domain.desk_requests.records import PRESENCE_LEASE_SECONDS, PRESENCE_RENEWAL_SECONDS
 from console.domain.errors import ConsoleError
 from console.services.desk_requests.execution import RequestExecutor
+from console.worker.task_threads import compute_pause_after_failures
 
 REQUEST_THREAD_COUNT = 4
 """Number of threads that execute requests. A request that waits for its provider occupies one of them."""
@@ -23,7 +24,7 @@ day would cost the database 2 % of one core.
 """
 QUICK_REQUEST_POLL_PERIOD_SECONDS = 10.0
 LONGEST_REQUEST_POLL_PAUSE_SECONDS = 5.0
-"""Longest pause in seconds between two polls while the database can't be read."""
+"""Longest pause in seconds between two polls while the polls fail."""
 _STOP_CHECK_INTERVAL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
@@ -99,6 +100,10 @@ class DeskRequestThreads:
                 if not failure_count:
                     _log.warning("requests of desks can't be read: %s", refusal.code)
                 failure_count += 1
+            except Exception:  # such as a database error without a code: the next poll may succeed
+                if not failure_count:
+                    _log.exception("a poll for requests of desks failed")
+                failure_count += 1
             self._has_polled.set()
             now = clock.monotonic()
             if waiting_count or self._executing_ids:
@@ -107,7 +112,9 @@ class DeskRequestThreads:
             pause_seconds = compute_request_poll_pause_seconds(
                 idle_seconds, renewal_seconds, is_standby=self._executor.is_standby
             )
-            self._stop_event.wait(min(pause_seconds * 2**failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS))
+            self._stop_event.wait(
+                compute_pause_after_failures(pause_seconds, failure_count, LONGEST_REQUEST_POLL_PAUSE_SECONDS)
+            )
         self._wake_threads(REQUEST_THREAD_COUNT)
         self._wake_lock_waiting_thread()
         self._executor.release_presence_lease()

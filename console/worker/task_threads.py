@@ -15,6 +15,7 @@ FIRST_THREAD_POLL_SECONDS, OTHER_THREADS_POLL_SECONDS = 1.0, 3.0
 MAX_PAUSE_AFTER_FAILURES_SECONDS = 30.0
 """Longest pause between two runs of the scheduler while it fails; each failure doubles the pause."""
 _MIN_POLL_PAUSE_SECONDS = 0.3
+_MAX_PAUSE_DOUBLINGS = 20
 _STOP_CHECK_INTERVAL_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
@@ -69,8 +70,9 @@ class DueTaskThreads:
                 self._log_failure_change(error_code, failure_count)
                 failure_count = failure_count + 1 if error_code else 0
             self._stop_event.wait(
-                min(
-                    poll_seconds * 2**failure_count,
+                compute_pause_after_failures(
+                    poll_seconds,
+                    failure_count,
                     max(poll_seconds, self._scale.scale_seconds(MAX_PAUSE_AFTER_FAILURES_SECONDS)),
                 )
             )
@@ -107,3 +109,10 @@ class DueTaskThreads:
             _log.warning("due tasks can't be run: %s", error_code)
         if failure_count and not error_code:
             _log.info("due tasks run again, after %d looks", failure_count)
+
+
+def compute_pause_after_failures(pause_seconds: float, failure_count: int, longest_seconds: float) -> float:
+    """Return the pause in seconds after `failure_count` consecutive failures: `pause_seconds`, doubled with each
+    failure up to `longest_seconds`. A power of two above 2**1023 can't be converted to a float, so further failures
+    double it no more."""
+    return min(pause_seconds * 2 ** min(failure_count, _MAX_PAUSE_DOUBLINGS), longest_seconds)

@@ -1,13 +1,23 @@
-"""Tests of the pause of a worker between two polls of the database for desk requests."""
+"""Tests of the thread of a worker that polls the database for desk requests: its pauses, and its polls after
+failures."""
+
+from pathlib import Path
 
 import pytest
 
+from console.domain.desk_requests.records import PRESENCE_LEASE_NAME
+from console.sandbox.server import Sandbox
 from console.worker.request_threads import (
     QUICK_REQUEST_POLL_PAUSE_SECONDS,
     QUICK_REQUEST_POLL_PERIOD_SECONDS,
     REQUEST_POLL_PAUSE_SECONDS,
+    DeskRequestThreads,
     compute_request_poll_pause_seconds,
 )
+from tests.support.places import Place
+from tests.worker.test_task_threads import FAILURES_OF_A_LONG_OUTAGE, ScriptedStop
+
+_COUNT_PRESENT_WORKERS_SQL = f"SELECT count(*) FROM leases WHERE name = '{PRESENCE_LEASE_NAME}' AND lease_expires > 0"
 
 _RENEWAL_SECONDS = 1.0
 _NO_REQUEST_AGE_SECONDS = float("inf")
@@ -27,3 +37,37 @@ _NO_REQUEST_AGE_SECONDS = float("inf")
 )
 def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:
     assert compute_request_poll_pause_seconds(idle_seconds, _RENEWAL_SECONDS, is_standby=is_standby) == pause
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("the log says that the database fails")
+def test_desk_requests_are_polled_again_after_a_long_outage(place: Place, sandbox: Sandbox) -> None:
+    """The database is away for hours. When it is back, the worker looks for requests again, until it is stopped."""
+    with place.open_desk(sandbox) as console:
+        file = Path(str(console.database.file))
+        away = file.with_suffix(".away")
+        stop = ScriptedStop(
+            FAILURES_OF_A_LONG_OUTAGE + 3,
+            {1: lambda: file.rename(away), FAILURES_OF_A_LONG_OUTAGE + 1: lambda: away.rename(file)},
+        )
+        DeskRequestThreads(console.desk_requests, stop)._poll_requests_until_stopped()
+    assert stop.wait_count == FAILURES_OF_A_LONG_OUTAGE + 3
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("the log says that the database fails")
+def test_desk_requests_are_polled_again_after_an_unknown_database_error(place: Place, sandbox: Sandbox) -> None:
+    """The database refuses the worker's presence with an error that has no error code, as if the account that owns
+    the triggers were missing. When the cause is gone, the worker is present again."""
+    present: list[object] = []
+    place.sql("CREATE TRIGGER broken BEFORE INSERT ON leases BEGIN SELECT no_such_definer(); END")
+    stop = ScriptedStop(
+        3,
+        {
+            1: lambda: place.sql("DROP TRIGGER broken"),
+            2: lambda: present.extend(place.sql(_COUNT_PRESENT_WORKERS_SQL)),
+        },
+    )
+    with place.open_desk(sandbox) as console:
+        DeskRequestThreads(console.desk_requests, stop)._poll_requests_until_stopped()
+    assert present == [(1,)]

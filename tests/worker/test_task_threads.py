@@ -1,7 +1,9 @@
 """Tests of the threads of a worker that run due tasks: a long task doesn't delay the others, and idle threads send
 few queries."""
 
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -25,6 +27,43 @@ class CountedStop(Event):
         if self._left <= 0:
             self.set()
         return self.is_set()
+
+
+class ScriptedStop(CountedStop):
+    """A CountedStop that calls the function of `step_by_wait` with the number of the present wait (from 1), if there
+    is one. `wait_count` is the number of waits so far."""
+
+    def __init__(self, count: int, step_by_wait: Mapping[int, Callable[[], object]]) -> None:
+        super().__init__(count)
+        self.wait_count, self._step_by_wait = 0, step_by_wait
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.wait_count += 1
+        self._step_by_wait.get(self.wait_count, lambda: None)()
+        return super().wait(timeout)
+
+
+FAILURES_OF_A_LONG_OUTAGE = 1_100
+"""Number of consecutive failures: with the longest pauses, 1.5 hours of desk requests and 9 hours of due tasks."""
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("the log says that the database fails")
+def test_due_tasks_run_again_after_an_outage_of_many_hours(place: Place, sandbox: Sandbox) -> None:
+    """The database is away for many hours. When it is back, the thread runs the due task."""
+    ran: list[int] = []
+    with place.open_desk(sandbox) as console:
+        file = Path(str(console.database.file))
+        away = file.with_suffix(".away")
+        stop = ScriptedStop(
+            FAILURES_OF_A_LONG_OUTAGE + 3,
+            {1: lambda: file.rename(away), FAILURES_OF_A_LONG_OUTAGE + 1: lambda: away.rename(file)},
+        )
+        tasks = (("probes", lambda: ran.append(1) or 0),)  # type: ignore[func-returns-value]
+        DueTaskThreads(Scheduler(console._context, console._context.heartbeat, tasks), stop)._run_tasks_until_stopped(
+            0
+        )
+    assert ran == [1]
 
 
 @pytest.mark.engines("sqlite")
