@@ -101,6 +101,13 @@ class _CommandLineParser(argparse.ArgumentParser):
         """Raise ConsoleError `usage` with the message and the synopsis of the command."""
         raise make_usage_error(message, self.format_synopsis())
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the value of an option or argument. Refuse `--provider=--`, for which argparse before Python 3.13
+        would store an empty list, so that the option would count as absent."""
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def format_synopsis(self) -> str:
         """Return the synopsis of the command without a heading."""
         formatter = self._get_formatter()

@@ -20,6 +20,7 @@ _WORDING_KEY_BY_PROBLEM_PATTERN = {
     r"argument (?P<name>\S+): not allowed with argument (?P<other>\S+)": "usage_problem.together",
     r"argument (?P<name>\S+): a whole number from (?P<least>\d+) to (?P<most>\d+) is needed": "usage_problem.number",
     r"argument (?P<name>\S+): a value is needed": "usage_problem.blank",
+    r"argument (?P<name>\S+): a prefecture is needed, like 東京都 or 13": "usage_problem.prefecture",
     r"(?P<name>--\S+): a whole number is needed": "usage_problem.any_number",
     r"(?P<name>--\S+): an id of the provider is needed": "usage_problem.provider_id",
     r"(?P<name>--\S+): a day is needed, like 2026-11-20": "usage_problem.day",

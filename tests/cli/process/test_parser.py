@@ -217,6 +217,24 @@ def test_every_argument_that_names_something_refuses_blanks() -> None:
     assert accepting == []
 
 
+def test_no_option_takes_two_hyphens_as_a_missing_value() -> None:
+    """Every option refuses `--option=--`, which argparse before Python 3.13 stores as an empty list: an empty list in
+    `read-only off --provider=--` would mean all providers."""
+    options = [
+        (parser, action)
+        for _, parser in PARSERS
+        for action in parser._actions
+        if action.option_strings and action.nargs != 0
+    ]
+    assert options
+    for parser, action in options:
+        with pytest.raises(argparse.ArgumentError, match="expected one argument"):
+            parser._get_values(action, ["--"])
+    assert "--provider: expected one argument" in str(
+        read_refusal("read-only", "off", "--provider=--", "--reason", "x").detail["problem"]
+    )
+
+
 def _accepts_blanks(action: argparse.Action) -> bool:
     try:
         action.type(" ") if callable(action.type) else None

@@ -29,6 +29,8 @@ COMMAND_LINES = (
     ("refund", "request", "5", "--amount", "1"),
     ("training", "--list", "--check"),
     ("refund", "approve", " "),
+    ("read-only", "off", "--reason=--"),
+    ("find", "x", "--prefecture", "99"),
 )
 
 
