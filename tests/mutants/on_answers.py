@@ -533,12 +533,26 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         "sqlite",
     ),
     Mutant(
+        "a purchase dated by a clock far ahead is denied although AlarmBox lists it",
+        (
+            Change(
+                "console/services/credit_checks/listed_purchases.py",
+                "    if sent_at is None or is_in_future(sent_at, now):\n        return None\n",
+                "    if sent_at is None:\n        return None\n",
+            ),
+        ),
+        (
+            "tests/services/credit_checks/test_listed_purchases.py::test_a_purchase_dated_far_ahead_is_denied_by_nobody",
+        ),
+        "sqlite",
+    ),
+    Mutant(
         "a desk whose clock is ahead denies a purchase that AlarmBox lists",
         (
             Change(
                 "console/services/credit_checks/listed_purchases.py",
-                "    return None if sent_at is None else (sent_at - CLOCK_TOLERANCE)",
-                "    return None if sent_at is None else sent_at",
+                "    return (sent_at - CLOCK_TOLERANCE)",
+                "    return sent_at",
             ),
         ),
         (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from console.domain.calendar_days import JST, get_end_of_day
+from console.domain.clock import is_in_future
 from console.domain.error_reasons import EvidenceMismatchReason
 from console.domain.errors import ConsoleError, ErrorCode, make_outcome_error
 from console.domain.errors.details import AlreadyPurchasedDetail, AnyRecord, ProviderAnswerFacts
@@ -24,6 +25,7 @@ from console.services.guarded.desk_answers import refuse_denial_of_unclear_answe
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import lost_operations
 from console.store.records import evidence
@@ -36,11 +38,13 @@ AlarmBox, may be wrong by hours; at midnight, a difference of a few seconds alre
 """
 
 
-def find_first_possible_day(sent_at: datetime | None) -> date | None:
-    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`; None if
-    `sent_at` is None, because any day is possible then.
+def find_first_possible_day(sent_at: datetime | None, now: datetime) -> date | None:
+    """Return the earliest day (in Japan) that AlarmBox's list may have for a purchase sent at `sent_at`. Return None
+    if `sent_at` is None or after `now` (the clock of the sending desk was ahead), because any day is possible then.
     """
-    return None if sent_at is None else (sent_at - CLOCK_TOLERANCE).astimezone(JST).date()
+    if sent_at is None or is_in_future(sent_at, now):
+        return None
+    return (sent_at - CLOCK_TOLERANCE).astimezone(JST).date()
 
 
 def refuse_denial_of_listed_purchase(
@@ -73,7 +77,8 @@ def refuse_denial_of_listed_purchase(
     def store_and_compare(tx: Transaction) -> bool:
         """Store the list. Return True if the list has a purchase that may be the denied purchase."""
         store_answer(tx, outcome)
-        return bool(_list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now()))
+        now = read_current_time(tx.conn, context.now())
+        return bool(_list_purchases_without_credit_check(tx.conn, outcome, sent_at, now))
 
     if context.write(store_and_compare):
         raise ConsoleError(
@@ -114,13 +119,14 @@ def compare_denied_purchases(
         Otherwise return the lost purchase that may be in the list. Return None if no lost purchase may be in the
         list, or if a case was opened."""
         _store_list(context, tx, denied_checks, lost_purchases, outcome)
+        now = read_current_time(tx.conn, context.now())
         seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
 
         def find_unacknowledged_purchase(sent_at: datetime | None) -> str | None:
             """Return the text (`format_observed_purchase`) about a listed purchase that may be the purchase sent at
             `sent_at` and for which no person has acknowledged a case with this text; None if the list has no such
             purchase."""
-            reports = _list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now())
+            reports = _list_purchases_without_credit_check(tx.conn, outcome, sent_at, now)
             texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
             return next((text for text in texts if text not in seen), None)
 
@@ -211,10 +217,11 @@ def _list_purchases_without_credit_check(
 
 def may_report_be_of_purchase_sent_at(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:
     """True if the reported credit check can be the purchase that was sent at `sent_at` (None: at any time): it has
-    not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day."""
-    first_day, purchase_day = find_first_possible_day(sent_at), report.purchase_date
+    not expired at `now`, and it was made on the day before `sent_at` or later, or AlarmBox states no day. A time
+    `sent_at` after `now` counts as None. On a server, `now` is the server's time."""
+    first_day, purchase_day = find_first_possible_day(sent_at, now), report.purchase_date
     is_late_enough = first_day is None or purchase_day is None or purchase_day >= first_day
-    return is_late_enough and not _has_expired(report, sent_at, now)
+    return is_late_enough and not _has_expired(report, None if first_day is None else sent_at, now)
 
 
 def _has_expired(report: CheckReport, sent_at: datetime | None, now: datetime) -> bool:

@@ -27,6 +27,7 @@ from console.services.credit_checks.readings import find_read_error_code
 from console.services.process.context import ServiceContext
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.records import evidence
 from console.store.spool.spool import SpoolEntry
@@ -72,6 +73,7 @@ def refuse_denial_of_named_purchase(
     report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
+        now = read_current_time(conn, context.now())
         answers = _list_unsettling_answers(conn, operation_id, entry)
         reason_by_id = _find_named_ids(conn, answers)
     is_made = any(MADE_WITHOUT_ID_REASON in summary_words for _, summary_words in answers)
@@ -89,7 +91,7 @@ def refuse_denial_of_named_purchase(
             facts: ProviderAnswerFacts = {"record": record, "reason": outcome.reason, "status": outcome.status}
             raise make_outcome_error(find_read_error_code(outcome), facts)
         is_of_corporation = report.corporation_number in (None, corporation_number)
-        if is_of_corporation and may_report_be_of_purchase_sent_at(report, sent_at, context.now()):
+        if is_of_corporation and may_report_be_of_purchase_sent_at(report, sent_at, now):
             raise _make_named_purchase_error(record, reason)
 
 

@@ -34,6 +34,7 @@ from console.services.process.context import ServiceContext
 from console.services.process.failure_suppression import log_and_suppress
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.operations import journal
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
@@ -194,11 +195,12 @@ class CreditCheckProber:
         (in Japan) or later; no credit check in our database has its id; no other report without a credit check in our
         database has the day before the sending, or a later day, as its purchase date; and its id can't belong to
         another purchase (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about
-        an earlier purchase or about this purchase, because the desk's clock may have been ahead. A report without a
+        an earlier purchase or about this purchase, because the desk's clock may have been ahead; if the time of
+        sending is still in the future, this is so for each earlier day. A report without a
         purchase date counts as a report with the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
-        first_day = find_first_possible_day(record.created_at)
+        first_day = find_first_possible_day(record.created_at, read_current_time(tx.conn, self._context.now()))
         # Other purchases are read before the reports are compared: a purchase that another transaction settles in
         # between then appears among the ids that a record here has.
         is_id_ambiguous = self._may_id_belong_to_other_purchase(tx, record)

@@ -53,6 +53,7 @@ from console.services.process.failure_suppression import log_and_suppress
 from console.settings.private_files import open_ordinary_file
 from console.store.credit_checks import credit_checks
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.operations import journal
 from console.store.queues import queues
 from console.store.records import evidence
@@ -294,7 +295,7 @@ class PurchaseResolver:
         context = self._context
         mismatch = self._find_report_mismatch(tx, record, report, is_id_of_person=proof is not None)
         if mismatch is None and proof is not None:
-            mismatch = find_time_mismatch(report, record.created_at)
+            mismatch = find_time_mismatch(report, record.created_at, read_current_time(tx.conn, context.now()))
         if mismatch is None and proof is not None:
             evidence.add_person_evidence(
                 tx.conn,
@@ -476,17 +477,18 @@ def find_number_mismatch(
     return None if report.corporation_number == corporation_number else EvidenceMismatchReason.OTHER_NUMBER
 
 
-def find_time_mismatch(report: CheckReport, sent_at: datetime | None) -> EvidenceMismatchReason | None:
+def find_time_mismatch(report: CheckReport, sent_at: datetime | None, now: datetime) -> EvidenceMismatchReason | None:
     """Return the reason why the credit check in AlarmBox's report, whose id a person has stated, can't be the
     purchase that was sent at `sent_at`: it had expired by then, or was bought before. Return None if it can be the
-    purchase, or if `sent_at` is None, because nobody knows the time.
+    purchase, or if `sent_at` is None or after `now` (the server's time, if there is a server), because nobody knows
+    the time.
 
     With an earlier purchase, the purchase that was sent would be forgotten, and the corporation could be renewed
     while it is valid.
     """
-    if outcomes.had_reported_check_expired_before(report, sent_at):
+    first_day = find_first_possible_day(sent_at, now)
+    if first_day is not None and outcomes.had_reported_check_expired_before(report, sent_at):
         return EvidenceMismatchReason.EXPIRED_BEFORE
-    first_day = find_first_possible_day(sent_at)
     if first_day is not None and report.purchase_date is not None and report.purchase_date < first_day:
         return EvidenceMismatchReason.BOUGHT_BEFORE
     return None

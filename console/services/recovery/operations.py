@@ -55,6 +55,7 @@ from console.services.refunds.spooled_refunds import LostRefundProber
 from console.services.registry.facts import read_facts_of_record
 from console.store.credit_checks import credit_checks, joined_reads
 from console.store.database.engine import Transaction
+from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
 from console.store.operations import journal, lost_operations
 from console.store.operations.journal import NewOperation
@@ -390,7 +391,8 @@ class OperationRecovery:
         is_id_of_person = id_at_provider != entry.id_at_provider
         mismatch = find_number_mismatch(report, intent.corporation_number, is_id_of_person=is_id_of_person)
         if mismatch is None and is_id_of_person:
-            mismatch = find_time_mismatch(report, intent.at)
+            with context.database.read() as conn:
+                mismatch = find_time_mismatch(report, intent.at, read_current_time(conn, context.now()))
         if mismatch is not None:
             context.write(lambda tx: self._store_answer_of_refused_restore(tx, intent, outcome))
             raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": lost_operation, "reason": mismatch})

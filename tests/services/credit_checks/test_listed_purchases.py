@@ -5,7 +5,7 @@ no other record.
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, get_ident
 from typing import Any
 
@@ -364,6 +364,32 @@ def test_a_clock_that_is_ahead_denies_no_listed_purchase(
             )
     assert read_probe_refusal(console, record) == ("outcome_unknown", "day_before_found")
     assert len(listing.charges) == 1
+
+
+def test_a_purchase_dated_far_ahead_is_denied_by_nobody(
+    console: Console,
+    listing: ListingVendor,
+    hand_clock: ManualClock,
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The desk's clock was a month ahead when the purchase was sent. On SQLite it is right again; on a server, the
+    server's clock shows that it is ahead. Nobody can deny the listed purchase, a probe leaves it unknown, and a
+    person settles it with AlarmBox's id.
+    """
+    hand_clock.at = datetime.now(UTC)
+    ahead = [timedelta(days=30)]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + ahead[0])
+    record = buy_with_unknown_outcome(console, listing, "1", "silent_after_charge")
+    ahead[0] = ahead[0] if place.is_server else timedelta()
+    with place.open_console_of_person(console, "lead-b") as other:
+        for desk in (console, other):
+            refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
+            assert refused.detail["reason"] == "listed_purchase"
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "day_before_found")
+    settled = console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1).record
+    assert isinstance(settled, CreditCheck)
+    assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
 
 
 def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console, listing: ListingVendor) -> None:
