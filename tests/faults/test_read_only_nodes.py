@@ -4,6 +4,7 @@ refused only if no node accepts the change.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -77,6 +78,28 @@ def test_a_node_that_becomes_read_only_is_left(database: Database, nodes: tuple[
         write(database)
         write(database)
     assert count_written(nodes) == [1, 2]
+
+
+def test_a_node_whose_tables_are_read_only_is_passed_over(nodes: tuple[Server, Server]) -> None:
+    """A server that is repaired or that is a copy for reads runs with a read-only InnoDB, and its `read_only` is off.
+    Alone it refuses a write with `read_only`, not with an internal error; with another node, the write is made there.
+    """
+    first, second = nodes
+    first_url = first.make_url(_NAME, _PASSWORD, _NAME)
+    first.stop()
+    repaired = replace(first, command=(*first.command, "--innodb-read-only=ON"))
+    repaired.start()
+    try:
+        alone, both = Database(first_url), Database(f"{first_url}?fallback={second.host}:{second.port}")
+        with pytest.raises(ConsoleError) as refused:
+            write(alone)
+        assert refused.value.code == "read_only"
+        write(both)
+        for database in (alone, both):
+            database.close()
+    finally:
+        first.restart()
+    assert count_written(nodes) == [0, 1]
 
 
 def test_a_change_that_no_node_accepts_is_refused_without_delay(

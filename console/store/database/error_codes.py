@@ -79,7 +79,9 @@ PASSWORD_REFUSED_ERRORS = frozenset({1819, 3638})
 MySQL's history of passwords.
 """
 NO_SUCH_ACCOUNT_ERROR = 1396  # ALTER USER of an account that doesn't exist
-_READ_ONLY_NODE_ERRORS = {1290, 1836}
+# A server with read_only or super_read_only (1290), with --read-only of MySQL (1836), or whose InnoDB is read-only
+# (1036, 1874): innodb_read_only, or innodb_force_recovery during the repair of a damaged server.
+_READ_ONLY_NODE_ERRORS = {1036, 1290, 1836, 1874}
 _READ_ONLY_SESSION_ERROR = 1792  # a session gets transaction_read_only from the server when it begins
 _TRIGGERS_REFUSED_ERROR = 1419
 _COUNTER_AT_END_ERRORS = {167, 1467}  # the table's AUTO_INCREMENT is at its end: no row gets a number any more

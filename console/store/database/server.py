@@ -78,7 +78,7 @@ _SESSION_SETTINGS = (
 _UNKNOWN_VARIABLE_ERROR = 1193
 # A Galera node outside the primary component accepts SET and a SELECT without tables, but refuses this statement.
 _CONNECTION_CHECK_STATEMENT = "DO 1"
-_READ_ONLY_QUERY = "SELECT @@GLOBAL.read_only"
+_READ_ONLY_QUERY = "SELECT IF(@@GLOBAL.innodb_read_only, 'ON', @@GLOBAL.read_only)"
 _NOT_READ_ONLY_VALUES = ("0", "OFF")
 _SET_TIME_LIMITS_SQL = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_TIMEOUT_SECONDS}"
@@ -411,8 +411,9 @@ def _open_driver_connection(
 
 
 def _is_read_only(connection: DBAPIConnection) -> bool:
-    """True if the node of this connection refuses changes (`read_only`). An account of an administrator may change
-    rows there all the same. If the node doesn't answer this, close the connection and raise the driver's error."""
+    """True if the node of this connection refuses changes (`read_only` or `innodb_read_only`). With `read_only`, an
+    account of an administrator may change rows there all the same. If the node doesn't answer this, close the
+    connection and raise the driver's error."""
     try:
         cursor = connection.cursor()
         cursor.execute(_READ_ONLY_QUERY)

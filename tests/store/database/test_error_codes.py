@@ -62,6 +62,14 @@ def test_a_locked_account_is_no_wrong_password(number: int, problem: str) -> Non
     assert troubles.make_error_detail(refused, code) == {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
 
 
+@pytest.mark.parametrize("number", [1036, 1290, 1836, 1874])
+def test_a_server_that_accepts_no_change_is_read_only(number: int) -> None:
+    """The errors of a read-only server, also of one whose InnoDB is read-only, are no bug of the program."""
+    refused = DatabaseError("X", {}, pymysql.err.OperationalError(number, "refused"))
+    assert troubles.find_database_error_code(refused) == "read_only"
+    assert troubles.is_node_read_only(refused)
+
+
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """A transaction that lost the race for the next row of its audit chain is tried again up to MAX_RERUNS times,
     even if it has waited for a lock for a long time."""
