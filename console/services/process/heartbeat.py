@@ -37,14 +37,16 @@ class Heartbeat:
     def add_beat(self, key: str, renew: Callable[[], None]) -> None:
         """Register the function `renew` under `key`. The timer thread calls it once per beat interval until
         `remove_beat(key)`, unless the previous call is still running. Each call runs in a new thread with the context
-        variables of the caller of `add_beat`. This method starts the timer thread if it isn't running.
+        variables of the caller of `add_beat`. This method starts the timer thread if it isn't running. Raises
+        RuntimeError, and registers nothing, if the process can start no thread now.
         """
         caller_context = copy_context()
         with self._lock:
-            self._beat_functions[key] = lambda: caller_context.run(renew)
             if self._thread is None:
-                self._thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
-                self._thread.start()
+                timer_thread = Thread(target=self._run_timer, name="heartbeat", daemon=True)
+                timer_thread.start()
+                self._thread = timer_thread
+            self._beat_functions[key] = lambda: caller_context.run(renew)
 
     def remove_beat(self, key: str) -> None:
         """Stop calling the beat that was registered under `key`; an unknown key is ignored."""
@@ -68,7 +70,17 @@ class Heartbeat:
                 due_beats = {key: beat for key, beat in self._beat_functions.items() if key not in self._beating_keys}
                 self._beating_keys.update(due_beats)
             for key, beat in due_beats.items():
-                Thread(target=self._run_beat, args=(key, beat), name="heartbeat of a lease", daemon=True).start()
+                self._start_beat(key, beat)
+
+    def _start_beat(self, key: str, renew: Callable[[], None]) -> None:
+        """Call the beat in a new thread. If the process can start no thread now, the timer tries again after the next
+        beat interval."""
+        try:
+            Thread(target=self._run_beat, args=(key, renew), name="heartbeat of a lease", daemon=True).start()
+        except RuntimeError:
+            _log.warning("no thread for a heartbeat", exc_info=True)
+            with self._lock:
+                self._beating_keys.discard(key)
 
     def _run_beat(self, key: str, renew: Callable[[], None]) -> None:
         try:

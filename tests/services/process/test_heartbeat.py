@@ -2,9 +2,10 @@
 one.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import Any
 
@@ -37,6 +38,34 @@ def heartbeat() -> Iterator[Heartbeat]:
     made = Heartbeat(FAST_TIME_SCALE)
     yield made
     made.close()
+
+
+@contextmanager
+def refuse_new_threads() -> Iterator[None]:
+    """Within the block the system refuses each new thread, because its stack would be larger than the memory."""
+    threading.stack_size(1 << 45)
+    try:
+        yield
+    finally:
+        threading.stack_size(0)
+
+
+@pytest.mark.expects_log("the log says that there was no thread")
+def test_leases_are_renewed_after_a_moment_without_threads(
+    heartbeat: Heartbeat, caplog: pytest.LogCaptureFixture
+) -> None:
+    """If no thread can be started for the timer or for a renewal, the heartbeat works again when threads can be
+    started. A lease whose beat could not be registered isn't renewed."""
+    refused, beats = Event(), Event()
+    with refuse_new_threads(), pytest.raises(RuntimeError):
+        heartbeat.add_beat("refused", refused.set)
+    heartbeat.add_beat("renewed", beats.set)
+    assert beats.wait(PATIENCE_SECONDS)
+    with refuse_new_threads():
+        wait_until(lambda: "no thread for a heartbeat" in caplog.text, "a beat without a thread")
+        beats.clear()
+    assert beats.wait(PATIENCE_SECONDS)
+    assert not refused.is_set()
 
 
 def test_a_hanging_renewal_delays_no_other_renewal(heartbeat: Heartbeat) -> None:
