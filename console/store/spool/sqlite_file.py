@@ -46,9 +46,11 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class _Connection(sqlite3.Connection):
-    """A connection to the SQLite file. `is_durable` is True if each of its writes is synced to the disk."""
+    """A connection to the SQLite file. `is_durable` is True if each of its writes is synced to the disk.
+    `log_identity` is the identity of the write-ahead log that the connection has opened."""
 
     is_durable = True
+    log_identity: tuple[int, int] | None = None
 
 
 class LocalJournal:
@@ -79,6 +81,7 @@ class LocalJournal:
         self._idle_connections: deque[_Connection] = deque()
         self._is_closed = False
         self._file_identity: tuple[int, int] | None = None
+        self._has_lost_log = False
 
     def read(self, sql: str, values: Sequence[SqliteValue] = ()) -> list[tuple[SqliteValue, ...]]:
         """Run a query and return its rows."""
@@ -142,15 +145,32 @@ class LocalJournal:
                 self._close_idle_connections()
 
     def _borrow_connection(self) -> _Connection:
-        """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file was removed or
-        replaced, because writes to the old file would be lost."""
+        """Return an idle connection, or a new one. Raises ConsoleError `bad_profile` if the file or its write-ahead
+        log was removed or replaced, because writes to the old file or log would be lost."""
         if self._file_identity is not None and self._file_identity != read_file_identity(self.path):
             self._close_idle_connections()
             raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)
         try:
-            return self._idle_connections.pop()
+            conn = self._idle_connections.pop()
         except IndexError:
-            return self._open_connection()
+            conn = self._open_connection()
+        self._require_same_log(conn)
+        return conn
+
+    def _require_same_log(self, conn: _Connection) -> None:
+        """Raise ConsoleError `bad_profile` if the write-ahead log that `conn` uses isn't beside the file any more,
+        because another program has deleted or replaced it: no other process would see what this process writes.
+        SQLite itself deletes a log only after the last connection of all processes was closed. The error is raised
+        for each later connection, too, because SQLite shares the index of the deleted log within a process.
+        """
+        log_identity = read_file_identity(f"{self.path}-wal")
+        if conn.log_identity is None:
+            conn.log_identity = log_identity
+        if self._has_lost_log or conn.log_identity != log_identity:
+            self._has_lost_log = True
+            conn.close()
+            self._close_idle_connections()
+            raise self._make_unusable_file_error(SettingProblem.DESK_FILE_REMOVED)
 
     def _open_connection(self) -> _Connection:
         """Open a new connection to the file; create the file or upgrade its tables if necessary."""

@@ -137,6 +137,25 @@ def test_a_spool_file_deleted_during_use_is_reported(tmp_path: Path, spool: Spoo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no open file")
+def test_a_spool_whose_log_was_deleted_is_used_no_more(tmp_path: Path, spool: Spool) -> None:
+    """After SQLite's write-ahead log is deleted during use, each read and write is refused, because no other process
+    would find in the spool what this one has sent. A process that opens the file later works.
+    """
+    begin_operation(spool, make_intent("op-1"))
+    for suffix in ("-wal", "-shm"):
+        (tmp_path / f"{FILE_NAME}{suffix}").unlink()
+    for call in (lambda: begin_operation(spool, make_intent("op-2")), lambda: spool.find("op-1")):
+        with pytest.raises(ConsoleError) as refused:
+            call()
+        assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "taken_away")
+    spool.close()
+    with closing(Spool(tmp_path, Cipher(KEY))) as later:
+        assert later.find("op-2") is None
+        begin_operation(later, make_intent("op-2"))
+        assert later.find("op-2")
+
+
 def test_only_the_owner_reads_the_spool_file(tmp_path: Path, spool: Spool) -> None:
     """Only the owner may read the spool file and SQLite's files next to it."""
     begin_operation(spool, make_intent("op-1"))
