@@ -3,24 +3,32 @@
 A change holds a lock, reads the current content, changes the values, and replaces the whole file atomically. If two
 writers change the same value, the value of the last writer counts; the other values stay. A reader never sees a file
 that is only partly written. If a file is damaged, comes from a newer program, or can be changed by another account,
-it is renamed (set aside), and reading returns no values.
+it is renamed (set aside), and reading returns no values. If a file can't be read only now, for example because the
+process has too many open files or a network disk doesn't answer, it stays as it is, and reading raises an error.
 """
 
+import errno
 import json
 import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from console.domain.errors import ConsoleError, ErrorCode
+from console.domain.reason import ForeignText
 from console.settings.private_files import hold_exclusive_file_lock, make_private_folder, open_ordinary_file
+
+if TYPE_CHECKING:
+    from console.domain.errors.details import StorageFullDetail
 
 FORMAT_VERSION = 1
 MAX_NAMED_VALUES_FILE_BYTES = 1 << 24
 """Room for the longest drafts of 20 dialogs: 100,000 characters each, which take up to 8 bytes after encryption."""
 SET_ASIDE_FILE_SUFFIX = ".set-aside"
+_LASTING_READ_ERRORS = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EISDIR, errno.ELOOP, errno.ENXIO}
+"""Numbers of errors by which a file can't be read later either: its permissions, or it isn't an ordinary file."""
 JsonValue: TypeAlias = Any
 """A value that JSON can represent: text, number, boolean, None, or a list or a dictionary of such values."""
 
@@ -59,7 +67,7 @@ class NamedValuesFile:
 
     def read(self) -> NamedValues:
         """Return the values of the file. There are no values if the file is missing or can't be used; a file that
-        can't be used is renamed. Raises storage_full if it can't be renamed."""
+        can't be used is renamed. Raises storage_full if it can't be renamed, or if the file can't be read now."""
         try:
             return NamedValues(self._read_values())
         except UnreadableNamedValuesFile:
@@ -68,7 +76,7 @@ class NamedValuesFile:
 
     def change(self, changes: Mapping[str, JsonValue | None]) -> NamedValues:
         """Store new values under these names (None deletes a value), and return all values of the file. Raises
-        storage_full if the file can't be written."""
+        storage_full if the file can't be read or written now."""
         return self.change_stored(lambda _: changes)
 
     def change_stored(
@@ -76,7 +84,7 @@ class NamedValuesFile:
     ) -> NamedValues:
         """Store the new values that `make_changes` returns for the stored values (None deletes a value), and return
         all values of the file. No other process changes the file meanwhile. Raises storage_full if the file can't be
-        written."""
+        read or written now."""
         with self._lock_file():
             named_values = self._read_or_set_file_aside()
             values = {**named_values.values, **make_changes(named_values.values)}
@@ -104,7 +112,7 @@ class NamedValuesFile:
 
     def _read_values(self) -> dict[str, JsonValue]:
         """Return the values of the file, none if it is missing. Raises UnreadableNamedValuesFile if it can't be read
-        or decoded, is too large, or can be changed by another account."""
+        or decoded, is too large, or can be changed by another account; storage_full if it can't be read now."""
         try:
             with open_ordinary_file(self.path) as file:
                 _require_unshared_file(os.fstat(file.fileno()))
@@ -112,7 +120,10 @@ class NamedValuesFile:
         except FileNotFoundError:
             return {}
         except OSError as cause:
-            raise UnreadableNamedValuesFile from cause
+            if cause.errno in _LASTING_READ_ERRORS:
+                raise UnreadableNamedValuesFile from cause
+            facts: StorageFullDetail = {"file": str(self.path), "problem": ForeignText(os.strerror(cause.errno or 0))}
+            raise ConsoleError(ErrorCode.STORAGE_FULL, facts) from cause
         if len(content) > MAX_NAMED_VALUES_FILE_BYTES:
             raise UnreadableNamedValuesFile
         try:

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,39 @@ def test_a_file_that_could_not_be_read_again_is_not_written(file: NamedValuesFil
         file.change({"draft": "x" * MAX_NAMED_VALUES_FILE_BYTES})
     assert refused.value.code == ErrorCode.STORAGE_FULL
     assert file.read() == NamedValues({"attempt": "id-1"})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
+def test_a_file_that_cannot_be_opened_now_is_not_set_aside(file: NamedValuesFile) -> None:
+    """However few file descriptors are free, for example just enough for the lock, the values (such as request ids
+    without an answer) stay in the file. A refused change names the system's reason.
+    """
+    import resource
+
+    file.change({"attempt": "id-1"})
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used[0] + 50, limits[1]))
+    refusals = []
+    try:
+        with suppress(OSError):  # too many open files
+            while True:
+                used.append(os.open(os.devnull, os.O_RDONLY))
+        for _ in range(5):
+            os.close(used.pop())
+            try:
+                stored = file.change({"draft": "text"})
+            except ConsoleError as refusal:
+                refusals.append(refusal)
+            else:
+                assert stored == NamedValues({"attempt": "id-1", "draft": "text"})
+    finally:
+        for descriptor in used:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert {refusal.code for refusal in refusals} == {ErrorCode.STORAGE_FULL}
+    assert "Too many open files" in {refusal.detail.get("problem") for refusal in refusals}
+    assert file.read() == NamedValues({"attempt": "id-1", "draft": "text"})
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
