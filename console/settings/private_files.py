@@ -27,11 +27,13 @@ def read_file_identity(path: str | Path) -> tuple[int, int] | None:
 
 def make_private_file(path: Path) -> bool:
     """Create an empty file with mode 0600. Return True. If the path exists already, change nothing and return False.
-    Raises OSError if the file can't be created."""
+    If the path is a symbolic link to a missing file, create that file: SQLite would create it with the mode of the
+    umask. Raises OSError if the file can't be created."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
     except FileExistsError:
-        return False
+        target = os.path.realpath(path)
+        return not path.exists() and target != str(path) and make_private_file(Path(target))
     try:
         if os.name != "nt":
             os.fchmod(handle, 0o600)

@@ -113,3 +113,21 @@ def test_journal_files_are_private_too(tmp_path: Path) -> None:
         os.umask(before)
     assert {"console.db", "console.db-wal", "console.db-shm"} <= set(found)
     assert set(found.values()) == {"0o600"}
+
+
+def test_a_link_to_a_missing_file_creates_a_private_file(tmp_path: Path) -> None:
+    """If the database or the spool is a symbolic link to a missing file, for example on another disk, only the owner
+    can read the file that is created there. A link that leads to itself creates nothing.
+    """
+    from console.settings.private_files import make_private_file
+
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("console.db", "desk.db"):
+        (home / name).symlink_to(tmp_path / name)
+    assert run_command(home, 0o000, "audit", "export", str(home / "trail.csv"))["ok"]
+    assert {name: mode for name, mode in read_file_modes(tmp_path).items() if name.endswith(".db")} == dict.fromkeys(
+        ("console.db", "desk.db", "home/console.db", "home/desk.db"), "0o600"
+    )
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert not make_private_file(tmp_path / "loop")
