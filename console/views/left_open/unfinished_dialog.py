@@ -43,7 +43,7 @@ from console.views.runtime.routes import OperationRoute, make_route_to_record
 from console.views.runtime.tasks import Failure
 from console.views.tables.columns import Column, StateCell
 from console.views.theme.theme import current_appearance
-from console.views.widgets.base import TextLabel, make_column
+from console.views.widgets.base import TextLabel, discard_widget, make_column
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.tabs import TabBar
 from console.views.widgets.display.placeholders import EmptyState
@@ -102,6 +102,7 @@ class UnfinishedWorkDialog(DialogFrame):
         self._operations: tuple[UnfinishedWork, ...] = ()
         self._own_work_group: OwnWorkGroup | None = None
         self._own_work_bar: NotificationBar | None = None
+        self._bar_by_name: dict[str, NotificationBar] = {}
         self.leave_button: KeyButton | None = None
         self.setFixedWidth(min(_MAX_DIALOG_WIDTH_PX, parent.window().width() - 96))
         titles = (
@@ -244,6 +245,7 @@ class UnfinishedWorkDialog(DialogFrame):
     @Slot()
     def _read_lists_after_action(self) -> None:
         """Read the lists again after the person's own action in this dialog. Its row leaves the list at once."""
+        self._show_bar("act", None)
         self._read_lists(is_automatic=False)
 
     def _read_lists(self, *, is_automatic: bool) -> None:
@@ -356,6 +358,7 @@ class UnfinishedWorkDialog(DialogFrame):
     def _show_desk_requests(self, own_requests: tuple[OwnRequest, ...]) -> None:
         """Show the person's desk requests. The open requests, and those whose answer never reached this desk, come
         first and are counted in the tab's title. While a request is open, read the list again every second."""
+        self._show_bar("failed", None)
         if self.own_requests_table is None:
             return
         tab_index, is_done = (
@@ -378,11 +381,23 @@ class UnfinishedWorkDialog(DialogFrame):
         self._update_buttons()
 
     def _show_refusal(self, failure: Failure) -> None:
-        self._bars.addWidget(make_failure_bar(failure, self._context.format_failure(failure)))
+        self._show_bar("act", make_failure_bar(failure, self._context.format_failure(failure)))
 
     def _show_failed_read(self, failure: Failure) -> None:
         message = self._context.format_failure(failure)
-        self._bars.addWidget(NotificationBar("", message, tone="bad", icon_name="cross"))
+        self._show_bar("failed", NotificationBar("", message, tone="bad", icon_name="cross"))
+
+    def _show_bar(self, bar_name: str, bar: NotificationBar | None) -> None:
+        """Show a bar above the tabs in place of the bar with this name; None removes it. A bar with the same sentence
+        stays: while a request is open, the dialog reads every second, and each of these reads may fail."""
+        shown_bar = self._bar_by_name.get(bar_name)
+        if shown_bar is not None and bar is not None and shown_bar.sentence == bar.sentence:
+            return
+        if shown_bar is not None:
+            discard_widget(self._bar_by_name.pop(bar_name))
+        if bar is not None:
+            self._bar_by_name[bar_name] = bar
+            self._bars.addWidget(bar)
 
     # -- tabs
 

@@ -1,0 +1,54 @@
+"""Tests of the dialog of unfinished work while the database doesn't answer."""
+
+from contextlib import nullcontext
+from typing import Any
+
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from console.domain.errors import ConsoleError, ErrorCode
+from console.views.left_open.unfinished_dialog import UnfinishedWorkDialog
+from console.views.widgets.window.notification_bars import NotificationBar
+from tests.views.invented_checks import make_window_context
+
+
+class LostServices:
+    """Services of a desk that asks a worker to act; each read fails while `is_lost`."""
+
+    training = None
+    asks_worker = True
+
+    def __init__(self) -> None:
+        self.is_lost = True
+
+    def acting_as(self, _name: str | None) -> Any:
+        return nullcontext()
+
+    def __getattr__(self, _name: str) -> "LostServices":
+        return self
+
+    def __call__(self, *_arguments: object) -> tuple[()]:
+        if self.is_lost:
+            raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
+        return ()
+
+
+def test_failed_reads_show_one_bar(qtbot: QtBot) -> None:
+    """The dialog reads the person's requests every second. While these reads fail, it shows one bar, not one more for
+    each read; the bar goes when a read succeeds."""
+    context, services = make_window_context(), LostServices()
+    context.store_services(services)  # type: ignore[arg-type]  # the dialog reads everything from it
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    parent.resize(1280, 800)
+    dialog = UnfinishedWorkDialog(context, parent)
+
+    def count_bars() -> int:
+        return sum(not bar.isHidden() for bar in dialog.findChildren(NotificationBar))
+
+    for _ in range(5):
+        dialog._read_desk_requests()
+    assert count_bars() == 1
+    services.is_lost = False
+    dialog._read_desk_requests()
+    assert count_bars() == 0
