@@ -100,7 +100,7 @@ class RecordTabs(QWidget):
         self._timeline_list.show_lines(lines)
         self._note_list.show_lines(make_note_lines(view.notes, self._context))
         self._evidence_view.show_evidence(list(reversed(view.evidence)))
-        self._audit_table.show_rows(list(enumerate(reversed(view.timeline))))
+        self._audit_table.show_rows(list(enumerate(view.timeline))[::-1])
         counts = (len(lines), *kind_tab_counts, len(view.notes), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
@@ -182,8 +182,8 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
 
 
 def make_audit_table(context: WindowContext) -> StaticTable:
-    """Return an empty table for the audit entries of a record. Each row is a pair: the index of a TimelineEntry in
-    the list, and the TimelineEntry itself."""
+    """Return an empty table for the audit entries of a record. Each row is a pair: the number of a TimelineEntry,
+    counted from the oldest, and the TimelineEntry itself. So an entry keeps its key when newer ones are added."""
     translate = context.translate
 
     def get_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:

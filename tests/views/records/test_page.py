@@ -1,6 +1,9 @@
-"""Tests of the dialog that another page has requested for a record: it opens only while the person expects it."""
+"""Tests of the page of a record: a dialog that another page has requested opens only while the person expects it, and
+a read after a change keeps the current row.
+"""
 
 from contextlib import nullcontext
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.explanations.payments import explain_payment
 from console.domain.payments.service_results import PaymentDetails
+from console.domain.records import TimelineEntry
 from console.views.money.payment_page import PaymentPage
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute
@@ -26,6 +30,7 @@ class PaymentServices:
 
     def __init__(self) -> None:
         self.is_away = False
+        self.timeline: tuple[TimelineEntry, ...] = ()
 
     @property
     def payments(self) -> "PaymentServices":
@@ -39,7 +44,7 @@ class PaymentServices:
             raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
         payment = make_payment(id=id)
         explanation = explain_payment(payment, NOW)
-        return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), (), (), ())
+        return PaymentDetails(payment, explanation, make_sides(), MONEY_PARTS, ORDER, (), (), self.timeline, (), ())
 
 
 @pytest.fixture
@@ -91,3 +96,21 @@ def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage) -> None:
     page.show_route(PaymentRoute(5))
     assert page.view is not None
     assert count_note_dialogs(page) == 0
+
+
+def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage) -> None:
+    """Another person's action adds an entry at the top of the audit tab. The entry that the person has selected stays
+    the current one."""
+    services = page.context._services
+    assert isinstance(services, PaymentServices)
+    entries = tuple(TimelineEntry(NOW + timedelta(seconds=number), "op-a", "payment.probed") for number in range(4))
+    services.timeline = entries[:3]
+    page.show_route(PaymentRoute(5))
+    page.tabs.show_tab("audit")
+    table = page.tabs._audit_table
+    table.go_to_item(lambda item: item[1] == entries[1])
+    services.timeline = entries
+    page.refresh("changed")
+    assert len(table.all_rows) == 4
+    assert isinstance(table.current_item, tuple)
+    assert table.current_item[1] == entries[1]
