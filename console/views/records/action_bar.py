@@ -178,7 +178,7 @@ class ActionButtons(QObject):
         shown_actions = (*action_names, view.explanation.next_step.code, primary_action)
         if shown_actions == self._shown_actions:
             return  # the same buttons stay, so that the focused one keeps the focus
-        self._shown_actions = shown_actions
+        is_same_record, self._shown_actions = bool(self._shown_actions), shown_actions
         if action_names:
             buttons = [
                 self._make_button(name, "primary" if name == primary_action else "default") for name in action_names
@@ -186,6 +186,8 @@ class ActionButtons(QObject):
             for button in buttons:
                 if button.property("act") == "purchase":
                     bind_button_to_right(self._context, button, "purchase")
+                if is_same_record:  # a quick second click was meant for the button that was here before
+                    button.ignore_mouse_briefly()
             explanation_form.show_action_widgets(*buttons, DisabledReasonsLabel(*buttons))
         else:
             explanation_form.show_action_widgets(

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from console.domain.errors import ConsoleError, ErrorCode
@@ -15,8 +17,11 @@ from console.domain.explanations.payments import explain_payment
 from console.domain.payments.service_results import PaymentDetails
 from console.domain.records import TimelineEntry
 from console.views.money.payment_page import PaymentPage
+from console.views.records.action_bar import ActionButtons
+from console.views.records.header import make_explanation_form
 from console.views.records.note_dialog import NoteDialog
 from console.views.runtime.routes import PaymentRoute
+from console.views.widgets.controls.buttons import KeyButton
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import MONEY_PARTS, ORDER, make_payment, make_sides
@@ -114,3 +119,25 @@ def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage) -> None:
     assert len(table.all_rows) == 4
     assert isinstance(table.current_item, tuple)
     assert table.current_item[1] == entries[1]
+
+
+def test_a_click_meant_for_the_button_before_has_no_effect(page: PaymentPage) -> None:
+    """After the answer to a probe, another recommended action takes the place of the button "Probe". The second of
+    two quick clicks doesn't run it, because the person has read nothing about it; the keyboard does."""
+    page.show_route(PaymentRoute(5))
+    assert page.view is not None
+    form = make_explanation_form(page.context)
+    bar = ActionButtons(page.context, ("probe", "move_order"))
+    requested: list[str] = []
+    bar.action_requested.connect(requested.append)
+
+    bar.show_actions(page.view, form, ("probe",))
+    (probe_button,) = form.findChildren(KeyButton)
+    QTest.mouseClick(probe_button, Qt.MouseButton.LeftButton)
+    assert requested == ["probe"]
+    bar.show_actions(page.view, form, ("move_order",))
+    button = next(button for button in form.findChildren(KeyButton) if button is not probe_button)
+    QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert requested == ["probe"]
+    button.click()
+    assert requested == ["probe", "move_order"]
