@@ -150,7 +150,8 @@ def _contains_effect(call: AtomCall, message: Fields) -> bool:
     if call is AtomCall.AUTH:
         return any(name == "atomTokenId" and value for name, value in fields)
     return any(
-        (name == "refundTxnId" and value) or (name == "prodStatusCode" and value == SUCCESS_CODE)
+        (name == "refundTxnId" and value)
+        or (name == "prodStatusCode" and isinstance(value, str) and value.strip().upper() == SUCCESS_CODE)
         for name, value in fields
     )
 

@@ -655,7 +655,7 @@ def test_a_refusal_that_contains_the_refund_is_unknown(code: str, status: int) -
 @pytest.mark.parametrize("status", [200, 401, 403])
 @pytest.mark.parametrize("entries", [
     {"refundTxnId": 1519}, [[{"prodStatusCode": "OTS0000"}]],
-    [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}],
+    [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}], [{"prodStatusCode": "ots0000 "}],
 ])  # fmt: skip
 def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: int) -> None:
     """A refusal leaves the outcome unknown if it contains the refund in an object, in nested lists or without our
