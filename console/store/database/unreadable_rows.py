@@ -44,6 +44,15 @@ _unreported_rows: list[UnreadableRow] = []
 """The logged rows that `pop_unreported_rows` hasn't returned yet."""
 
 
+def require_numbers(*values: object) -> None:
+    """Raise TypeError if one of the values of a row isn't a number or NULL. SQLite stores any value in a column of
+    numbers, such as the text `3,300` of an imported file; the lists that compare amounts would end with an error.
+    """
+    for value in values:
+        if not isinstance(value, int | float | None):
+            raise TypeError(f"no number but {type(value).__name__}")
+
+
 def read_readable_rows(
     table: str,
     rows: Iterable[Any],

@@ -139,6 +139,7 @@ def make_record(row: Sequence[Any], payment_ids: tuple[int, ...]) -> Order:
         payment_method, created_at, updated_at, work_state, work_at, work_reason, attempts, token, transaction,
         state_since,
     ) = row  # fmt: skip
+    unreadable_rows.require_numbers(total_minor, version, attempts)
     work = Work(WorkState(work_state), read_as_utc(work_at), work_reason, attempts)
     if status not in _KNOWN_ORDER_STATES:
         status, work = OrderState.PENDING, Work(WorkState.NEEDS_REVIEW, reason=UNREADABLE_STATE_REASON)

@@ -9,6 +9,7 @@ from typing import Any
 from console.domain.payments.records import Payment
 from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_aware_utc, convert_to_known_instant
 from console.store.schema.payments import payments
 
@@ -40,6 +41,10 @@ def make_record(row: Sequence[Any], lapsed_ids: AbstractSet[int] = frozenset()) 
         paid_at, provider_state, provider_minor, provider_refunded_minor, told_at, last_event_id, error_code,
         operation_id, created_at, changed_at, account_minor, booked_at, late_after, state_since,
     ) = row  # fmt: skip
+    unreadable_rows.require_numbers(
+        asked_minor, captured_minor, reserved_minor, refunded_minor, set_aside_minor, provider_minor,
+        provider_refunded_minor, account_minor, version, attempts,
+    )  # fmt: skip
     record = Payment(
         id=payment_id,
         order_id=order_id,

@@ -9,6 +9,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.refund_reasons import RefundReason
 from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, Work, WorkState
+from console.store.database import unreadable_rows
 from console.store.database.instants import convert_to_known_instant
 from console.store.payments.row_mapping import LAPSED_WORK, read_as_utc
 from console.store.schema.payments import refunds
@@ -39,6 +40,7 @@ def make_record(
         last_sent_at, sent_count, not_found_count, first_not_found_at, provider_state, told_at, error_code,
         operation_id, created_at, changed_at, state_since,
     ) = row  # fmt: skip
+    unreadable_rows.require_numbers(payment_id, amount_minor, checkers_needed, version, attempts)
     record = Refund(
         id=refund_id,
         payment_id=payment_id,

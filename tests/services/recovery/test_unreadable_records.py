@@ -258,3 +258,32 @@ def test_an_unreadable_record_hides_no_unfinished_operation(
     connection.exec_driver_sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {ids[0]}")
     listed = console.recovery.list_unfinished_operations()
     assert sorted(str(item.record.id if item.record else None) for item in listed) == sorted(["None", str(ids[1])])
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [("orders", "total_amount"), ("payments", "asked_minor"), ("refunds", "refund_amount")]
+)
+def test_a_text_in_a_column_of_amounts_hides_no_other_record(
+    place: Place, console: Console, connection: Connection, table: str, column: str
+) -> None:
+    """SQLite stores the text `3,300` of an imported file as an amount. Queues, search and lookup list the others."""
+    if connection.dialect.name != "sqlite":
+        return
+    for number in range(2):
+        orders.insert_order(connection, orders.NewOrder(f"O-{number}", 3_300, corporation_number=NUMBERS[0]), NOW)
+        insert_begun_payment(connection, f"P-{number}", corporation_number=NUMBERS[0])
+        paid = insert_paid_payment(connection, f"PAID-{number}", corporation_number=NUMBERS[0])
+        insert_requested_refund(connection, paid)
+    place.drop_table_triggers(table)
+    connection.exec_driver_sql(f"UPDATE {table} SET {column} = '3,300' WHERE id = 1")
+    queue = "refunds" if table == "refunds" else "pending"
+    listed = {ref for ref in read_refs(console, queue, 50, DEFAULT_SORT_ORDER) if f"{ref[0].lower()}s" == table}
+    kind = {"orders": "Order", "payments": "Payment", "refunds": "Refund"}[table]
+    assert (kind, 1) not in listed
+    assert any(id != 1 for _, id in listed)
+    group = {"orders": "order", "payments": "payment", "refunds": "refund"}[table]
+    found = [record.id for record in console.lookup.search(NUMBERS[0]).groups[group].records]
+    looked_up = [record.id for record in getattr(console.lookup.find_records(NUMBERS[0]), table)]
+    assert found
+    assert sorted(found) == sorted(looked_up)
+    assert 1 not in found
