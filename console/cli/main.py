@@ -119,7 +119,7 @@ def _write_failure_answer(arguments: Sequence[str], writer: AnswerWriter, error:
         if damaged_installation is not None:
             # Plain English: the file of sentences may be the damaged one.
             writer.write_to_stderr(f"{DAMAGED_FILES_MESSAGE}: {', '.join(damaged_installation.damaged_paths)}")
-            facts |= {"altered": damaged_installation.altered, "missing": damaged_installation.missing}
+            facts |= {"altered": damaged_installation.altered_paths, "missing": damaged_installation.missing_paths}
         writer.write_error(ConsoleError(ErrorCode.INTERNAL_ERROR, facts))
 
 
@@ -181,7 +181,10 @@ def _build_version_json(damaged_installation: "InstallationComparison | None") -
 
     versions: JsonObject = {**read_versions()}
     if damaged_installation is not None:
-        versions |= {"altered": list(damaged_installation.altered), "missing": list(damaged_installation.missing)}
+        versions |= {
+            "altered": list(damaged_installation.altered_paths),
+            "missing": list(damaged_installation.missing_paths),
+        }
     return versions
 
 

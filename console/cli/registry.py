@@ -92,12 +92,12 @@ def _format_registry_status_lines(status: "RegistryStatus | None", translator: T
 @dataclass(frozen=True, slots=True)
 class _RegistryChanges:
     """The value that the command `registry changes` returns: the changes of corporations since a day. If
-    `is_about_all` is True, these are the changes of all corporations, otherwise only of corporations of which this
-    database has records. `status` is None if this desk has no registry.
+    `includes_all_corporations` is True, these are the changes of all corporations, otherwise only of corporations of
+    which this database has records. `status` is None if this desk has no registry.
     """
 
     since: date
-    is_about_all: bool
+    includes_all_corporations: bool
     changes: "tuple[CorporationChange, ...]"
     status: "RegistryStatus | None"
 
@@ -134,7 +134,7 @@ def _format_registry_changes_lines(answer: _RegistryChanges, translator: Transla
     if answer.changes:
         yield from format_corporation_changes_lines(answer.changes, translator)
     elif (first_day := max(answer.since, complete_since)) <= max(answer.since, answer.status.registry_date):
-        key = "corporation.no_changes.all" if answer.is_about_all else "corporation.no_changes"
+        key = "corporation.no_changes.all" if answer.includes_all_corporations else "corporation.no_changes"
         yield translator(key, day=first_day.isoformat())
     if answer.since < complete_since:
         yield translator("corporation.changes_incomplete", day=complete_since.isoformat())
@@ -172,7 +172,12 @@ class _ImportProgressWriter:
         if now - self._shown_at < _SECONDS_BETWEEN_PROGRESS_LINES:
             return
         self._shown_at = now
-        facts = {"file": progress.name, "rows": progress.rows, "total": progress.total, "rate": round(progress.rate)}
+        facts = {
+            "file": progress.name,
+            "rows": progress.done_rows,
+            "total": progress.total_rows,
+            "rate": round(progress.rows_per_second),
+        }
         self._writer.write_to_stderr(self._writer.translator(f"corporation.progress.{progress.step}", **facts))
 
 

@@ -256,7 +256,7 @@ def _prepare_payment_call(adapter: "PaymentProvider | None", call: "RecordedCall
     """Return a function that makes a recorded call to a payment provider again with `adapter`; None if the adapter is
     None or the call can't be made again."""
     payment = next(
-        (record for record in chain((call.record,), call.related) if record.get("kind") == "payment"), None
+        (record for record in chain((call.record,), call.all_records) if record.get("kind") == "payment"), None
     )
     if adapter is None or payment is None:
         return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from console.sandbox import Sandbox
 
 _PROVIDER_ONLY_YEN_AMOUNTS = (1_980, 4_400, 7_700, 15_400)
-_AGES_OF_PREPARED_DAYS = (2, 1)
+_PREPARED_DAYS_AGO = (2, 1)
 """Number of days before today (in Japan) of the two prepared days. The older day is reconciled here; the person who
 uses the demo can reconcile the newer one.
 """
@@ -28,7 +28,7 @@ def prepare_reconciliation_days(
     """Prepare two days of the demo for a reconciliation: register payments at the simulated provider and announce the
     daily files. Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one. The
     same `seed` gives the same payments."""
-    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _AGES_OF_PREPARED_DAYS]
+    days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _PREPARED_DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose
         _announce_daily_file(console, sandbox, day)

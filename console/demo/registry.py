@@ -28,7 +28,7 @@ _ROWS_PER_CLOSED_COMPANY, _ROWS_PER_MERGED_COMPANY, _ROWS_PER_RENAMED_COMPANY = 
 """One in each group of this number of companies with records was closed, merged into the next one, or renamed before
 the registry's day.
 """
-_CHANGES_OF_EACH_KIND_COUNT = 2
+_CHANGE_COUNT_PER_KIND = 2
 FileImporter = Callable[[Path, Callable[[], bool]], object]
 """A function that imports a file of the publisher; its second argument returns True if it must stop."""
 _log = logging.getLogger(__name__)
@@ -36,13 +36,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DemoRegistry:
-    """The content of the simulated publisher's files: a whole file of the day `whole_day` with the companies of the
-    sample records, and the difference file of the day `changed_day`, which changes some of them. The same `seed`
-    gives the same files."""
+    """The content of the simulated publisher's files: a whole file of the day `whole_file_day` with the companies of
+    the sample records, and the difference file of the day `difference_file_day`, which changes some of them. The same
+    `seed` gives the same files."""
 
     seed: int
-    whole_day: date
-    changed_day: date
+    whole_file_day: date
+    difference_file_day: date
     companies: "tuple[RegistryRow, ...]"
     changes: "tuple[RegistryRow, ...]"
 
@@ -53,22 +53,28 @@ def plan_demo_registry(
     """Return the demo's registry as of the day `today`: one company for each of `numbers` that the publisher could
     have assigned, and a difference that changes some of the corporations with the numbers `watched_numbers`. The same
     `seed` gives the same companies."""
-    changed_day = _find_publication_day_before(today)
-    whole_day = _find_publication_day_before(changed_day)
-    companies = _make_registry_companies(seed, whole_day, sorted(filter(_is_assignable_number, set(numbers))))
+    difference_file_day = _find_publication_day_before(today)
+    whole_file_day = _find_publication_day_before(difference_file_day)
+    companies = _make_registry_companies(seed, whole_file_day, sorted(filter(_is_assignable_number, set(numbers))))
     row_by_number = {row.corporate_number: row for row in companies}
     watched_rows = [
         row for number in dict.fromkeys(watched_numbers) if (row := row_by_number.get(number)) and not row.close_date
     ]
-    return DemoRegistry(seed, whole_day, changed_day, companies, _make_changed_companies(changed_day, watched_rows))
+    return DemoRegistry(
+        seed,
+        whole_file_day,
+        difference_file_day,
+        companies,
+        _make_changed_companies(difference_file_day, watched_rows),
+    )
 
 
 def publish_demo_registry(sandbox: "Sandbox", registry: DemoRegistry) -> None:
     """Publish the registry at the sandbox, so that the simulated Web-API of the publisher returns the same rows as
     the registry's files contain."""
     publication = sandbox.registry
-    publication.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_day, registry.companies)
-    publication.publish_difference(registry.changed_day, CHANGED_ROW_COUNT, registry.changes)
+    publication.publish_whole(REGISTRY_ROW_COUNT, registry.seed, registry.whole_file_day, registry.companies)
+    publication.publish_difference(registry.difference_file_day, CHANGED_ROW_COUNT, registry.changes)
 
 
 @contextlib.contextmanager
@@ -105,7 +111,7 @@ def _import_registry(
     try:
         whole_file = write_whole_file(
             files,
-            registry.whole_day,
+            registry.whole_file_day,
             REGISTRY_ROW_COUNT,
             registry.seed,
             first_rows=registry.companies,
@@ -113,11 +119,11 @@ def _import_registry(
         )
         difference = write_difference_file(
             files,
-            registry.changed_day,
+            registry.difference_file_day,
             CHANGED_ROW_COUNT,
             registry.seed,
             whole_rows=REGISTRY_ROW_COUNT,
-            whole_day=registry.whole_day,
+            whole_file_day=registry.whole_file_day,
             changes=registry.changes,
         )
         for path in (whole_file, difference):  # the whole file first: the changes are counted from it
@@ -188,8 +194,8 @@ def _make_changed_companies(day: date, watched_rows: "Sequence[RegistryRow]") ->
     from console.sandbox.registry import close_company, merge_company, move_company, rename_company
 
     groups = [
-        watched_rows[start : start + _CHANGES_OF_EACH_KIND_COUNT]
-        for start in range(0, 4 * _CHANGES_OF_EACH_KIND_COUNT, _CHANGES_OF_EACH_KIND_COUNT)
+        watched_rows[start : start + _CHANGE_COUNT_PER_KIND]
+        for start in range(0, 4 * _CHANGE_COUNT_PER_KIND, _CHANGE_COUNT_PER_KIND)
     ]
     renamed_rows, moved_rows, closed_rows, merged_rows = groups
     return (

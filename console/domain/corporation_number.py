@@ -48,11 +48,11 @@ class RejectedNumber:
     normalized: str | None = None
 
 
-def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber | RejectedNumber:
+def read_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber | RejectedNumber:
     """Normalise and check a corporation number that a person typed. Return the number, or a `RejectedNumber` with the
     reason.
 
-    `allows_dummies`: accept AlarmBox's TEST_NUMBERS too. The normalisation only replaces full-width digits and
+    `allows_test_numbers`: accept AlarmBox's TEST_NUMBERS too. The normalisation only replaces full-width digits and
     removes separators. It doesn't use NFKC, which would replace ① by 1, and doesn't use str.isdigit, which accepts
     digits of other scripts.
     """
@@ -65,7 +65,7 @@ def read_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber
         return RejectedNumber(NumberReason.OTHER_CHARACTER)
     if len(bare_text) != DIGIT_COUNT or len(text) > _LONGEST_INPUT_CHARACTERS:
         return RejectedNumber(NumberReason.WRONG_LENGTH, bare_text)
-    if not is_well_formed(bare_text) and not (allows_dummies and bare_text in ALARMBOX_TEST_NUMBERS):
+    if not is_well_formed(bare_text) and not (allows_test_numbers and bare_text in ALARMBOX_TEST_NUMBERS):
         return RejectedNumber(NumberReason.WRONG_CHECK_DIGIT, bare_text)
     return CorporationNumber(bare_text, is_prefix_stripped)
 

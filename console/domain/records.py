@@ -235,14 +235,14 @@ class CheckRelations:
       because it gave up its claim for a renewal that this database doesn't have; it may be the record itself
     - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
       without such an alert
-    - `read_only`: the switch that stops purchases; None if no switch does, or if the record's next step isn't a
-      purchase
+    - `read_only_switch`: the switch that stops purchases; None if no switch does, or if the record's next step isn't
+      a purchase
     """
 
     awaits_second_person: bool = False
     claim_holder: int | None = None
     finds_purchases: bool = True
-    read_only: ReadOnlySwitch | None = None
+    read_only_switch: ReadOnlySwitch | None = None
     open_denials: tuple[int, ...] = ()
     lost_renewal: int | None = None
     proposed_state: str | None = None

@@ -123,21 +123,21 @@ class PurchasePlan:
     reserved.
 
     - `client_ids`: the ids of the clients for which this desk may buy; empty if the settings don't name them
-    - `live`: the live credit checks of the corporation number; `last`: the newest of its other credit checks, None if
-      it has none
+    - `live_checks`: the live credit checks of the corporation number; `last_ended_check`: the newest of its other
+      credit checks, None if it has none
     - `is_renewal`: the validity of a live credit check has ended, so that it can be renewed
-    - `denied`: the credit checks that people decided as not bought, although AlarmBox reported later that they were
-      bought, and whose cases no person has acknowledged
-    - `running`: a person and process that buy a credit check of this number now, None if no process does
+    - `denied_checks`: the credit checks that people decided as not bought, although AlarmBox reported later that they
+      were bought, and whose cases no person has acknowledged
+    - `purchase_holder`: a person and process that buy a credit check of this number now, None if no process does
     - `corporation`: the registry's facts about the number; None if this desk has no registry
     """
 
     corporation_number: str
     client_ids: tuple[str, ...]
-    live: tuple[CreditCheck, ...]
-    denied: tuple[CreditCheck, ...]
-    last: CreditCheck | None
-    running: LeaseHolder | None
+    live_checks: tuple[CreditCheck, ...]
+    denied_checks: tuple[CreditCheck, ...]
+    last_ended_check: CreditCheck | None
+    purchase_holder: LeaseHolder | None
     is_renewal: bool
     read_at: datetime
     corporation: "CorporationFacts | None" = None
@@ -252,12 +252,12 @@ class LostOperationList:
 
 @dataclass(frozen=True, slots=True)
 class TaskPass:
-    """Result of one run of all due tasks. `left_task_names` are the names of the tasks that did not begin because a
-    signal ended the run; empty if no signal ended it.
+    """Result of one run of all due tasks. `unstarted_task_names` are the names of the tasks that did not begin
+    because a signal ended the run; empty if no signal ended it.
     """
 
     runs: tuple[TaskRun, ...]
-    left_task_names: tuple[str, ...]
+    unstarted_task_names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
     """
     request: PurchaseRequest = arguments[0]
     try:
-        number = parse_number(request.corporation_number, allows_dummies=True).value
+        number = parse_number(request.corporation_number, allows_test_numbers=True).value
     except InvalidCorporationNumber:
         number = request.corporation_number[:64]
     return DeskRequestFacts("company", number)
@@ -301,17 +301,19 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     ),
     "probe": DeskRequestForm((str, str), _make_record_facts),
     "resolve": DeskRequestForm(
-        (str, str, str, str | Path, str | None, int | None, StatedReason | None), _make_decision_facts, words_index=6
+        (str, str, str, str | Path, str | None, int | None, StatedReason | None),
+        _make_decision_facts,
+        typed_text_index=6,
     ),
     "take": DeskRequestForm((str, int), _make_record_facts),
     "give up": DeskRequestForm((str, int), _make_record_facts),
-    "hand over": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
-    "note": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
-    "unmask": DeskRequestForm((str, int, str), _make_record_facts, words_index=2),
+    "hand over": DeskRequestForm((str, int, str), _make_record_facts, typed_text_index=2),
+    "note": DeskRequestForm((str, int, str), _make_record_facts, typed_text_index=2),
+    "unmask": DeskRequestForm((str, int, str), _make_record_facts, typed_text_index=2),
     "payment start": DeskRequestForm((int, str), _make_facts_function_for_kind(orders.ORDER_KIND)),
     "payment import": DeskRequestForm((PaymentImport,), _make_empty_facts),
     "order move": DeskRequestForm((int,), _make_facts_function_for_kind(payments.PAYMENT_KIND)),
-    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts, words_index=0),
+    "refund request": DeskRequestForm((RefundRequest,), _make_refund_request_facts, typed_text_index=0),
     "refund approve": DeskRequestForm(
         (int, int | None),
         _make_facts_function_for_kind(refunds.REFUND_KIND),
@@ -320,27 +322,27 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "refund reject": DeskRequestForm(
         (int, str, int | None),
         _make_facts_function_for_kind(refunds.REFUND_KIND),
-        words_index=1,
+        typed_text_index=1,
         refused_action=AuditAction.REFUND_REJECT,
     ),
     "refund withdraw": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "refund submit": DeskRequestForm((int,), _make_facts_function_for_kind(refunds.REFUND_KIND)),
     "bulk freeze": DeskRequestForm(
-        (str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts, words_index=2
+        (str, str | tuple[ChosenRecord, ...], str | None), _make_empty_facts, typed_text_index=2
     ),
     "bulk stop": DeskRequestForm((int,), _make_empty_facts),
     "bulk discard": DeskRequestForm((int,), _make_empty_facts),
-    "alerts ack": DeskRequestForm((int, str), _make_empty_facts, words_index=1),
+    "alerts ack": DeskRequestForm((int, str), _make_empty_facts, typed_text_index=1),
     "alerts unack": DeskRequestForm((int,), _make_facts_function_for_kind(alerts.ALERT_KIND)),
     **{
         _format_incident_command_name(action): DeskRequestForm(
             types,
             _read_hand_over_facts if action is IncidentAction.HAND_OVER else _read_incident_facts,
-            words_index=words_index,
+            typed_text_index=typed_text_index,
             has_changing_facts=True,
             refused_action=AUDIT_ACTION_BY_INCIDENT_ACTION[action],
         )
-        for action, types, words_index in _INCIDENT_FORMS
+        for action, types, typed_text_index in _INCIDENT_FORMS
     },
     "view save": DeskRequestForm((str, bool, ViewContent, bool), _make_saved_view_facts),
     "view rename": DeskRequestForm((int, str), _make_facts_function_for_kind(VIEW_KIND)),
@@ -351,7 +353,7 @@ DESK_REQUEST_FORM_BY_COMMAND: Mapping[str, DeskRequestForm] = {
     "limits set": DeskRequestForm(
         (str, str, int), _make_limit_facts, has_changing_facts=True, refused_action=AuditAction.LIMIT_SET
     ),
-    "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, words_index=2),
+    "read-only set": DeskRequestForm((str, bool, str), _make_read_only_switch_facts, typed_text_index=2),
     "reconcile": DeskRequestForm((str, date, date), _make_empty_facts),
     "run due": DeskRequestForm((), _make_empty_facts),
     "bulk run": DeskRequestForm((int, int | None), _make_facts_function_for_kind(stored_runs.BULK_RUN_KIND)),

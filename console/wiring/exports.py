@@ -125,8 +125,10 @@ def _make_queue_list(services: ExportReadServices, request: ExportRequest, conte
 
 def _read_queue_pages(services: ExportReadServices, request: ExportRequest) -> RowPages:
     def is_exported(item: QueueItem) -> bool:
-        is_chosen = request.chosen is None or (get_record_kind(item.record), item.record.id) in request.chosen
-        return is_chosen and (request.matches is None or request.matches(item))
+        is_chosen = (
+            request.chosen_records is None or (get_record_kind(item.record), item.record.id) in request.chosen_records
+        )
+        return is_chosen and (request.matches_row is None or request.matches_row(item))
 
     after: str | None = None
     while True:

@@ -47,11 +47,11 @@ def format_record_reference(kind: str, id: int | str, language: str, number: str
     word = wording.translate(f"kind.{kind}", language)
     if number:
         return f"{word} {number}"
-    name = _name_in_words(kind, str(id), language)
+    name = _format_name_in_words(kind, str(id), language)
     return f"{word}: {name}" if name else word
 
 
-def _name_in_words(kind: str, name: str, language: str) -> str:
+def _format_name_in_words(kind: str, name: str, language: str) -> str:
     """Return the words for the subject `name` of a kind whose subjects have names instead of numbers; "" for another
     kind, and for a name without a text, as in the audit entry of a refused attempt."""
     match kind:

@@ -36,7 +36,7 @@ def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
     else:
         title = wording.translate("case.title.order", language, number=record.merch_txn_id)
         amount = wording.format_amount(record.total_minor, record.currency)
-    shared_words = [wording.translate(f"notice.shared.{fact}", language) for fact in candidate.shared]
+    shared_words = [wording.translate(f"notice.shared.{fact}", language) for fact in candidate.shared_facts]
     separator = wording.translate("list.separator", language)
     return wording.translate(
         "notice.candidate", language, record=f"{title} {amount}", shared=separator.join(shared_words)

@@ -172,7 +172,9 @@ def _has_payment_amount_difference(
     """True if the amount of the provider or of the order contradicts our payment. `order` and `relations` are None if
     they weren't read; a value of None contradicts nothing.
     """
-    sides = compare_payment_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
+    sides = compare_payment_sides(
+        payment, order, relations.known_provider_state if relations is not None else None, now
+    )
     return any("amount" in side.differs for side in sides)
 
 

@@ -121,7 +121,7 @@ class _FigureCollector:
             yield from _make_rate_metrics(figures)
             yield from _make_queue_metrics(figures)
             yield _make_gauge_metric(
-                "tasks_late", "Tasks that should have ended long ago.", float(len(figures.late_tasks))
+                "tasks_late", "Tasks that should have ended long ago.", float(len(figures.overdue_task_names))
             )
 
 
@@ -129,19 +129,21 @@ def _make_rate_metrics(figures: MetricFigures) -> Iterable[Metric]:
     yield _make_gauge_metric(
         "payment_success_rate",
         "Paid, of payments that changed in 15 minutes and have ended.",
-        figures.payments_paid.value,
+        figures.paid_payment_ratio.value,
     )
     yield _make_gauge_metric(
-        "avg_response_time", "Seconds of journalled calls, mean of 15 minutes.", figures.response_seconds
+        "avg_response_time", "Seconds of journalled calls, mean of 15 minutes.", figures.mean_response_seconds
     )
     yield _make_gauge_metric(
-        "error_rate", "Calls without an answer to go on with, 15 minutes.", figures.calls_failed.value
+        "error_rate", "Calls without an answer to go on with, 15 minutes.", figures.failed_call_ratio.value
     )
     yield _make_gauge_metric(
-        "api_availability", "Calls that were answered at all, 15 minutes.", figures.calls_answered.value
+        "api_availability", "Calls that were answered at all, 15 minutes.", figures.answered_call_ratio.value
     )
     yield _make_gauge_metric(
-        "signature_failure_rate", "Refused, of notices that are signed, 15 minutes.", figures.notices_refused.value
+        "signature_failure_rate",
+        "Refused, of notices that are signed, 15 minutes.",
+        figures.refused_notice_ratio.value,
     )
 
 

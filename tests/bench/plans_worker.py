@@ -35,7 +35,7 @@ QUERIES_BY_INDEX: dict[str, Query] = {
     "saga under way": lambda conn: sagas.find_open_saga(conn, "timeout", "payment", 5_990),
     "sagas of a record": lambda conn: sagas.find_by_subject(conn, "payment", 7),
     "events that wait": lambda conn: outbox.list_due_events(
-        conn, _NOW, 50, latest_credible=_NOW + timedelta(hours=2)
+        conn, _NOW, 50, latest_credible_time=_NOW + timedelta(hours=2)
     ),
     "event": lambda conn: outbox.find(conn, "e7"),
     "how many events wait": outbox.count_unpublished_events,

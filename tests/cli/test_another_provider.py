@@ -215,9 +215,9 @@ def test_daily_files_need_their_sentences() -> None:
     """
     provider = find_plugin("paypay")
     assert provider is not None
-    words = {key: texts for key, texts in provider.words.items() if not key.startswith("daily_file.late")}
+    words = {key: texts for key, texts in provider.sentences_by_key.items() if not key.startswith("daily_file.late")}
     with pytest.raises(ValueError, match=r"daily_file\.late\.paypay"):
-        dataclasses.replace(provider, words=words)
+        dataclasses.replace(provider, sentences_by_key=words)
 
 
 def test_the_provider_has_its_own_path_for_notices(desk: Terminal, new_provider_server: KaedeServer) -> None:

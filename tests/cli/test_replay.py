@@ -340,7 +340,7 @@ def test_an_answer_is_played_once_however_often_the_timeline_names_it(tmp_path: 
     assert len(calls) == len({call.evidence for call in calls})
     (pdf_call,) = [call for call in calls if call.pdf is not None]
     assert len(pdf_call.body or b"") < 1_000 < len(pdf_call.read_body())
-    assert len({id(call.related) for call in calls}) == 1
+    assert len({id(call.all_records) for call in calls}) == 1
 
 
 @pytest.mark.parametrize(("limit_name", "limit"), [("_MOST_EVENTS", 50), ("LARGEST_BYTES", 100)])

@@ -154,7 +154,7 @@ def test_evidence_packs_of_selected_records_are_exported(
     person.press("Ctrl+Shift+E")
     choose_file(person, tmp_path / "company.zip")
     person.wait_until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
-    assert verify_pack(tmp_path / "company.zip").about["packs"] == 1
+    assert verify_pack(tmp_path / "company.zip").manifest["packs"] == 1
     for place, name in ((tabs.currentIndex(), "checks"), (tabs.count() - 1, "all")):
         tabs.setCurrentIndex(place)
         lookup.exporter.export_list_to(str(tmp_path / f"{name}.csv"))

@@ -68,7 +68,7 @@ def test_dummy_numbers_are_accepted_only_with_the_setting(dummy: str) -> None:
     """The provider's dummy numbers are accepted only if a setting allows them."""
     with pytest.raises(InvalidCorporationNumber):
         parse_number(dummy)
-    assert parse_number(dummy, allows_dummies=True).value == dummy
+    assert parse_number(dummy, allows_test_numbers=True).value == dummy
 
 
 @pytest.mark.parametrize(

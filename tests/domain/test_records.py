@@ -91,4 +91,4 @@ def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
     list purchases."""
     nothing = CheckRelations()
     assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
-    assert nothing.read_only is None
+    assert nothing.read_only_switch is None

@@ -114,7 +114,10 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             (
                 "a notice that one of two payments went back reverses the booked one",
                 "console/services/payments/apply_report.py",
-                "        effect = doubt_reversal(effect, sourced_report.report, sourced_report.source_kind)\n",
+                (
+                    "        effect = replace_unclear_reversal("
+                    "effect, sourced_report.report, sourced_report.source_kind)\n"
+                ),
                 "        pass\n",
                 "test_a_reversal_that_may_be_of_the_second_payment_needs_a_person",
             ),

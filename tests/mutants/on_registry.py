@@ -35,7 +35,7 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         "the registry goes back",
         _ORDER,
         "    if complete_until < current_coverage.registry_date:\n",
-        "    if complete_until < current_coverage.whole_day:\n",
+        "    if complete_until < current_coverage.whole_file_day:\n",
         _DIFFERENCES_TESTS,
     ),
     _make_mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES_TESTS),

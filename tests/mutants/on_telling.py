@@ -106,8 +106,8 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "an approved refund is sent by itself while a read-only switch is on",
         "console/domain/explanations/refunds.py",
-        "    if relations.read_only is not None:\n",
-        "    if relations.read_only is not None and is_cooling_off:\n",
+        "    if relations.read_only_switch is not None:\n",
+        "    if relations.read_only_switch is not None and is_cooling_off:\n",
     ),
     _make_mutant(
         "what a read-only switch stops is advised",
@@ -165,7 +165,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "a second refund is advised while one is open",
         _PAYMENTS,
         "    if pending_refund is not None:\n"
-        "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)\n",
+        "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)\n",
         "",
         _PAYMENT_EXPLANATIONS_TESTS,
     ),
@@ -406,8 +406,8 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "a refund of a short order is advised although none can be requested",
         "console/domain/explanations/alerts.py",
-        'if action.suffix in ("_short", "_currency") and _can_request_refund(payment):',
-        'if action.suffix in ("_short", "_currency"):',
+        'if action.sentence_key_suffix in ("_short", "_currency") and _can_request_refund(payment):',
+        'if action.sentence_key_suffix in ("_short", "_currency"):',
         ("tests/domain/explanations/test_alerts.py",),
     ),
     _make_mutant(

@@ -59,9 +59,9 @@ def test_providers_bring_their_words_in_both_languages() -> None:
     program's own catalogue.
     """
     for provider in list_providers_of_type(ProviderTraits):
-        assert f"provider.{provider.name}" in provider.words
-        assert [key for key, said in provider.words.items() if set(said) != set(LANGUAGES)] == []
-        assert not set(provider.words) & set(get_program_sentences("ja"))
+        assert f"provider.{provider.name}" in provider.sentences_by_key
+        assert [key for key, said in provider.sentences_by_key.items() if set(said) != set(LANGUAGES)] == []
+        assert not set(provider.sentences_by_key) & set(get_program_sentences("ja"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

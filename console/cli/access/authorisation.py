@@ -36,7 +36,7 @@ class AuthoriseProviderCommand:
         `ProviderAuthorisation.complete`.
         """
         with open_console_with_passwords(writer) as console:
-            authorisation = console.provider_authorisation.complete_earlier()
+            authorisation = console.provider_authorisation.complete_earlier_authorisation()
             if authorisation is not None:
                 writer.write_to_stderr(writer.translator("authorisation.earlier", provider=args.provider))
             else:

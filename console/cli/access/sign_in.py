@@ -99,8 +99,8 @@ class ForgetCredentialsCommand:
         with open_console_with_passwords(writer) as console:
             deleted_credentials = console.desk_status.delete_unneeded_credentials()
         answer_fields: JsonObject = {
-            "forgotten": list(deleted_credentials.entries),
-            "environment": list(deleted_credentials.variables),
+            "forgotten": list(deleted_credentials.keyring_entries),
+            "environment": list(deleted_credentials.environment_variables),
         }
         writer.write_answer(
             lambda: answer_fields, lambda: _format_forgotten_credentials_lines(deleted_credentials, writer.translator)
@@ -109,12 +109,12 @@ class ForgetCredentialsCommand:
 
 def _format_forgotten_credentials_lines(leftover_credentials: "LeftoverCredentials", translator: Translator) -> Lines:
     yield (
-        translator("cli.forgotten", names=leftover_credentials.entries)
-        if leftover_credentials.entries
+        translator("cli.forgotten", names=leftover_credentials.keyring_entries)
+        if leftover_credentials.keyring_entries
         else translator("cli.forgotten.none")
     )
-    if leftover_credentials.variables:
-        yield translator("cli.forgotten.given", names=leftover_credentials.variables)
+    if leftover_credentials.environment_variables:
+        yield translator("cli.forgotten.given", names=leftover_credentials.environment_variables)
 
 
 def _require_database_accounts(settings: "Settings") -> None:

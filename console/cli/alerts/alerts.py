@@ -86,20 +86,20 @@ def _find_alert_corporation_number(record: "Alert") -> str | None:
     return format_number_of_subject(record.subject_id) if record.subject_kind == CORPORATION_KIND else None
 
 
-def _build_alert_list_json(listed: AlertList, translate: Translate) -> JsonObject:
+def _build_alert_list_json(alert_list: AlertList, translate: Translate) -> JsonObject:
     """Return the answer of `alerts list` as a JSON object. `unlisted` is the number of further alerts, which are left
     out because there are too many."""
     return {
-        "alerts": [build_alert_json(record, translate) for record in listed.alerts],
-        "unlisted": listed.unlisted_count,
+        "alerts": [build_alert_json(record, translate) for record in alert_list.alerts],
+        "unlisted": alert_list.unlisted_count,
     }
 
 
-def _format_answer_of_list(listed: AlertList, translator: Translator) -> Iterator[str]:
+def _format_answer_lines(alert_list: AlertList, translator: Translator) -> Iterator[str]:
     """Yield the answer of `alerts list` as text: the alerts, then a line with the number of further alerts."""
-    yield from format_alert_list_lines(listed.alerts, translator)
-    if listed.unlisted_count:
-        yield translator("alerts_screen.cut", n=listed.unlisted_count)
+    yield from format_alert_list_lines(alert_list.alerts, translator)
+    if alert_list.unlisted_count:
+        yield translator("alerts_screen.cut", n=alert_list.unlisted_count)
 
 
 def format_alert_list_lines(alerts: "Sequence[Alert]", translator: Translator) -> Iterator[str]:
@@ -163,24 +163,29 @@ def format_alert_lines(record: "Alert", translator: Translator) -> Iterator[str]
     yield from format_alert_list_lines((record,), translator)
 
 
-def build_lost_operation_list_json(lost: "LostOperationList", translate: Translate) -> JsonObject:
+def build_lost_operation_list_json(lost_operation_list: "LostOperationList", translate: Translate) -> JsonObject:
     """Return the answer of `alerts lost` as a JSON object: the operations and the number of all of them."""
     return {
         "lost": [
-            build_attributes_json(operation, _LOST_OPERATION_FIELDS, translate) for operation in lost.operations
+            build_attributes_json(operation, _LOST_OPERATION_FIELDS, translate)
+            for operation in lost_operation_list.operations
         ],
-        "count": lost.count,
+        "count": lost_operation_list.count,
     }
 
 
-def format_lost_operation_list_lines(lost: "LostOperationList", translator: Translator) -> Iterator[str]:
+def format_lost_operation_list_lines(
+    lost_operation_list: "LostOperationList", translator: Translator
+) -> Iterator[str]:
     """Yield the answer of `alerts lost` as text: one line per operation, and for an open one the command that shows
     it with its next step.
     """
-    yield translator("cli.lost.count", n=lost.count)
+    yield translator("cli.lost.count", n=lost_operation_list.count)
     for line, operation in zip(
-        format_aligned_lines(_make_lost_operation_row(operation, translator) for operation in lost.operations),
-        lost.operations,
+        format_aligned_lines(
+            _make_lost_operation_row(operation, translator) for operation in lost_operation_list.operations
+        ),
+        lost_operation_list.operations,
         strict=True,
     ):
         yield line
@@ -201,7 +206,7 @@ def _make_lost_operation_row(operation: "LostOperation", translator: Translator)
 
 
 ALERT_COMMANDS: Mapping[str, Command] = {
-    "alerts list": ServiceCommand(_list_alerts, _build_alert_list_json, _format_answer_of_list),
+    "alerts list": ServiceCommand(_list_alerts, _build_alert_list_json, _format_answer_lines),
     "alerts lost": ServiceCommand(
         _list_lost_operations, build_lost_operation_list_json, format_lost_operation_list_lines
     ),

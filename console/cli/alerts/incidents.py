@@ -127,20 +127,20 @@ def build_incident_json(incident: "Incident", translate: Translate) -> JsonObjec
     }
 
 
-def _build_incident_list_json(listed: IncidentList, translate: Translate) -> JsonObject:
+def _build_incident_list_json(incident_list: IncidentList, translate: Translate) -> JsonObject:
     """Return the answer of `incidents list` as a JSON object. `unlisted` is the number of alerts that belong to none
     of the incidents, because there are too many."""
     return {
-        "incidents": [build_incident_json(incident, translate) for incident in listed.incidents],
-        "unlisted": listed.unlisted_alert_count,
+        "incidents": [build_incident_json(incident, translate) for incident in incident_list.incidents],
+        "unlisted": incident_list.unlisted_alert_count,
     }
 
 
-def _format_answer_of_list(listed: IncidentList, translator: Translator) -> Iterator[str]:
+def _format_answer_lines(incident_list: IncidentList, translator: Translator) -> Iterator[str]:
     """Yield the answer of `incidents list` as text: the incidents, then a line with the number of further alerts."""
-    yield from _format_incident_list_lines(listed.incidents, translator)
-    if listed.unlisted_alert_count:
-        yield translator("alerts_screen.cut", n=listed.unlisted_alert_count)
+    yield from _format_incident_list_lines(incident_list.incidents, translator)
+    if incident_list.unlisted_alert_count:
+        yield translator("alerts_screen.cut", n=incident_list.unlisted_alert_count)
 
 
 def _format_incident_list_lines(incidents: "Sequence[Incident]", translator: Translator) -> Iterator[str]:
@@ -191,7 +191,7 @@ def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) ->
 
 
 INCIDENT_COMMANDS: Mapping[str, Command] = {
-    "incidents list": ServiceCommand(_list_incidents, _build_incident_list_json, _format_answer_of_list),
+    "incidents list": ServiceCommand(_list_incidents, _build_incident_list_json, _format_answer_lines),
     "incidents show": ServiceCommand(_show_incident, build_incident_json, format_incident_lines),
     **{
         f"incidents {name}": ServiceCommand(_make_incident_call(act), build_incident_json, format_incident_lines)

@@ -161,7 +161,7 @@ def _build_unmatched_notice_json(item: "UnmatchedNoticeItem", translate: Transla
         "candidates": [
             {
                 **build_record_fields_json(candidate.record, translate),
-                "shared": [fact.value for fact in candidate.shared],
+                "shared": [fact.value for fact in candidate.shared_facts],
             }
             for candidate in item.candidates or ()
         ],
@@ -188,9 +188,11 @@ def _build_changed_company_json(item: "ChangedCompanyItem", translate: Translate
         "before": dict(make_watched_facts_object(change.before)),
         "after": dict(make_watched_facts_object(change.after)),
         "registry_date": change.registry_date.isoformat(),
-        "successors": [build_registry_match_json(match) for match in item.related.successors] if item.related else [],
-        "predecessors": [build_registry_match_json(match) for match in item.related.predecessors]
-        if item.related
+        "successors": [build_registry_match_json(match) for match in item.corporation_facts.successors]
+        if item.corporation_facts
+        else [],
+        "predecessors": [build_registry_match_json(match) for match in item.corporation_facts.predecessors]
+        if item.corporation_facts
         else [],
         **build_explanation_json(item.explanation, translate),
         "actions": [_build_company_action_json(action, translate) for action in item.actions],
@@ -299,6 +301,6 @@ def build_task_pass_json(task_pass: "TaskPass", _: Translate) -> JsonObject:
     that it handled. The answer also states if a signal ended the command before every task had begun, and the names
     of the tasks that did not begin.
     """
-    left_names = list(task_pass.left_task_names)
+    left_names = list(task_pass.unstarted_task_names)
     ran = [{"task": run.task, "count": run.count} for run in task_pass.runs]
     return {"ran": ran, "stopped": bool(left_names), "left": left_names}

@@ -42,7 +42,7 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
         if invalid.code != ErrorCode.INVALID_CORPORATION_NUMBER or not args.number.strip():
             raise
         result = console.lookup.search(args.number, _MAX_SEARCH_RESULTS)
-        if result.exact is not None or result.query.has_conditions:
+        if result.exact_match is not None or result.query.has_conditions:
             return result
         if not _may_search_registry(args.number, invalid):
             raise

@@ -29,7 +29,7 @@ def build_search_json(result: SearchResult, translate: Translate) -> JsonObject:
         _JSON_LIST_NAME_BY_RECORD_KIND[kind]: [build_record_json(record, translate) for record in group.records]
         for kind, group in result.groups.items()
     }
-    exact_match = None if result.exact is None else {"kind": result.exact[0], "id": result.exact[1]}
+    exact_match = None if result.exact_match is None else {"kind": result.exact_match[0], "id": result.exact_match[1]}
     return {
         **build_registry_matches_json(result.companies, translate),
         **records,

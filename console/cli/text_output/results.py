@@ -317,7 +317,7 @@ def format_task_pass_lines(task_pass: "TaskPass", translator: Translator) -> Lin
     tasks that did not begin because a signal ended the command.
     """
     lines = [translator("cli.task", task=run.task, count=run.count) for run in task_pass.runs]
-    left = len(task_pass.left_task_names)
+    left = len(task_pass.unstarted_task_names)
     return [*lines, translator("cli.tasks.stopped", n=len(lines), left=left)] if left else lines
 
 

@@ -137,27 +137,34 @@ class CheckSampleFactory:
         self._id_at_provider += self.random.randrange(1, 9)
         return CheckReport(self._id_at_provider, corporation_number, name, verdict, day, day + timedelta(days=365))
 
-    def make_begun_check(self, kind: str, at: datetime, journal: JournalState, status: str) -> CheckSample:
+    def make_begun_check(self, kind: str, at: datetime, journal_state: JournalState, status: str) -> CheckSample:
         """Return a sample of a purchase that began at the instant `at`, with the audit entry of its beginning only.
-        `kind` is the name of the situation that the sample shows, `journal` is (state, outcome class, reason) of its
-        operation in the journal, `status` the stored state of the record. The caller adds the report and the other
-        entries that this state needs.
+        `kind` is the name of the situation that the sample shows, `journal_state` is (state, outcome class, reason)
+        of its operation in the journal, `status` the stored state of the record. The caller adds the report and the
+        other entries that this state needs.
         """
         operation_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         buyer, client = self.random.choice(_BUYER_NAMES), self.random.choice(CLIENT_IDS)
         sample = CheckSample(
-            kind, self.make_next_corporation_number(), client, at, buyer, journal, status, operation_id=operation_id
+            kind,
+            self.make_next_corporation_number(),
+            client,
+            at,
+            buyer,
+            journal_state,
+            status,
+            operation_id=operation_id,
         )
         sample.events.append(
             SampleEvent(at, buyer, AuditAction.CREDIT_CHECK_PURCHASE_STARTED, {"operation": operation_id})
         )
         return sample
 
-    def make_purchased_check(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
+    def make_purchased_check(self, kind: str, at: datetime, missing_parts: tuple[str, ...] = ()) -> CheckSample:
         """Return a sample of a successful purchase at the instant `at`. The sample has all parts of the report except
-        those in `missing`. `kind` is the name of the situation that the sample shows."""
+        those in `missing_parts`. `kind` is the name of the situation that the sample shows."""
         sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "answered"), "success")
-        sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
+        sample.report, sample.missing_parts = self.make_report(sample.number, at), missing_parts
         add_purchase_events(sample)
         return sample
 

@@ -146,15 +146,15 @@ def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample
             yield _make_incomplete_check(factory, missing_parts, attempts)
 
 
-def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...], attempts: int) -> CheckSample:
-    """Return a purchased credit check without the parts `missing`, after `attempts` attempts of its re-fetch
+def _make_incomplete_check(factory: CheckSampleFactory, missing_parts: tuple[str, ...], attempts: int) -> CheckSample:
+    """Return a purchased credit check without the parts `missing_parts`, after `attempts` attempts of its re-fetch
     schedule."""
     is_schedule_over = attempts == len(INCOMPLETE_REFETCH_WAITS)
     waiting_time = sum(INCOMPLETE_REFETCH_WAITS[:attempts], timedelta())
     pause = timedelta(days=1) if is_schedule_over else INCOMPLETE_REFETCH_WAITS[attempts]
     last_attempt_at = factory.now - pause * factory.random.uniform(0.05, 0.9)
-    sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing)
-    failed_part = "pdf" if "pdf" in missing else "detail"
+    sample = factory.make_purchased_check("incomplete", last_attempt_at - waiting_time, missing_parts)
+    failed_part = "pdf" if "pdf" in missing_parts else "detail"
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
     if failed_part == "detail" and error_code.startswith("pdf_"):
         error_code = "answer_cut"  # a detail is no PDF
@@ -167,7 +167,7 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing: tuple[str, ...]
             "work_reason": WorkReason.INCOMPLETE,
             "work_at": last_attempt_at + pause,
         }
-    if missing == ("result",) and sample.report is not None:
+    if missing_parts == ("result",) and sample.report is not None:
         sample.report = replace(sample.report, result=None)  # the provider has no result yet
     at, actor = sample.begun_at, sample.buyer
     for pause in (timedelta(seconds=5), *INCOMPLETE_REFETCH_WAITS[:attempts]):

@@ -194,7 +194,14 @@ def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnV
     journal = sample.journal or ("", None, None)
     subject = (CREDIT_CHECK_KIND, sample.id)
     row = make_operation_row(
-        context, subject, sample.operation_id, sample.number, sample.begun_at, journal, sample.buyer, seconds=3
+        context,
+        subject,
+        sample.operation_id,
+        sample.number,
+        sample.begun_at,
+        journal,
+        sample.buyer,
+        duration_seconds=3,
     )
     expires = boot_clock.read_uptime_ms() + _RUNNING_LEASE_DURATION_MS if sample.is_running else 0
     return row | {"client_id": int(sample.client), "lease_expires": expires}

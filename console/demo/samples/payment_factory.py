@@ -45,8 +45,8 @@ class RefundSample:
 
     `provider_refund_number` is the id that the provider has given to the refund; None if it has given none. `maker`
     has requested the refund at the time `at`, `checkers` have approved it. `operation_id` is "" if it was never sent,
-    `id` is 0 until it is written to the database. `from_set_aside`: it gives back money that is set aside. `events`
-    and `answers` are its audit entries and its evidence.
+    `id` is 0 until it is written to the database. `is_from_set_aside`: it gives back money that is set aside.
+    `events` and `answers` are its audit entries and its evidence.
     """
 
     amount_minor: int
@@ -62,7 +62,7 @@ class RefundSample:
     values: dict[str, Any] = field(default_factory=dict)
     events: list[SampleEvent] = field(default_factory=list)
     answers: list[SampleAnswer] = field(default_factory=list)
-    from_set_aside: bool = False
+    is_from_set_aside: bool = False
     operation_id: str = ""
     id: int = 0
 
@@ -74,10 +74,10 @@ class PaymentSample:
     payment number, `provider_payment_id` the id that the provider has given to the payment (None: none yet).
 
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
-    `sandbox_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the price,
-    `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all in
-    minor units. `values` and `order_values` are columns of the payment and of the order that differ from those of a
-    plain record; `order_status` is None if it has no order.
+    `sandbox_amount_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the
+    price, `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all
+    in minor units. `values` and `order_values` are columns of the payment and of the order that differ from those of
+    a plain record; `order_status` is None if it has no order.
 
     `case_texts` is (rule, observed, expected) of a case, None without a case. `journal` is (state, outcome class,
     reason) of the payment's operation in the journal. `events` are audit events of the order and the payment, each
@@ -111,7 +111,7 @@ class PaymentSample:
     id: int = 0
     order_id: int | None = None
     set_aside_id: int | None = None
-    sandbox_minor: int | None = None
+    sandbox_amount_minor: int | None = None
 
     @property
     def currency(self) -> str:
@@ -143,7 +143,7 @@ class PaymentSample:
         return {
             "provider": self.provider,
             "number": self.merchant_payment_id,
-            "amount_minor": self.sandbox_minor or self.amount_minor,
+            "amount_minor": self.sandbox_amount_minor or self.amount_minor,
             "state": self.sandbox_state,
             "at": _format_utc(self.at),
             "id": self.provider_payment_id,
@@ -300,15 +300,16 @@ class PaymentSampleFactory:
         return refund
 
     def add_sent_refund(
-        self, sample: PaymentSample, amount_minor: int, at: datetime, status: RefundState, journal: JournalState
+        self, sample: PaymentSample, amount_minor: int, at: datetime, status: RefundState, journal_state: JournalState
     ) -> RefundSample:
         """Add to the payment a refund of `amount_minor` (in minor units) that was requested at the instant `at`, then
-        approved, and sent once with its idempotency key. `status` is the refund's state, `journal` is (state, outcome
-        class, reason) of its operation in the journal. Return the refund; the caller adds the provider's answer.
+        approved, and sent once with its idempotency key. `status` is the refund's state, `journal_state` is (state,
+        outcome class, reason) of its operation in the journal. Return the refund; the caller adds the provider's
+        answer.
         """
         refund = self.add_approved_refund(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
-        refund.status, refund.journal, refund.operation_id = status, journal, self._draw_uuid()
+        refund.status, refund.journal, refund.operation_id = status, journal_state, self._draw_uuid()
         refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFUND_KEY_CHARACTERS) for _ in range(26))
         refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund

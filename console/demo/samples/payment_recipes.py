@@ -181,7 +181,7 @@ def _make_payments_with_set_aside(factory: PaymentSampleFactory) -> Iterator[Pay
         if turn:
             factory.add_requested_refund(
                 sample, sample.set_aside_minor, sample.at + timedelta(hours=3), "op-a"
-            ).from_set_aside = True
+            ).is_from_set_aside = True
         yield sample
 
 
@@ -318,7 +318,7 @@ def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[Payment
             if kind == "only_ours":
                 sample.sandbox_state = None
             elif kind == "other_sum":
-                sample.sandbox_minor = sample.amount_minor + 1_100
+                sample.sandbox_amount_minor = sample.amount_minor + 1_100
             yield sample
 
 

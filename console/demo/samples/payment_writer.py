@@ -187,17 +187,19 @@ def _book_payment_on_account(conn: Connection, sample: PaymentSample) -> None:
 def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
     """Insert `refund`, a refund of the sample, into the database, and move it through request, decision and
     submission up to its state."""
-    payments.reserve_amount(conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.from_set_aside)
+    payments.reserve_amount(
+        conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.is_from_set_aside
+    )
     request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
         _format_payment_facts_at_request(sample, refund), "[]",
         decide_by=refund.at + _REFUND_DECISION_PERIOD,
-        set_aside_id=sample.set_aside_id if refund.from_set_aside else None,
+        set_aside_id=sample.set_aside_id if refund.is_from_set_aside else None,
         **{"checkers_needed": 1, **request_columns},
     )  # fmt: skip
     refund.id = refunds.insert_refund(conn, new_refund, refund.at)
-    set_aside = set_asides.find(conn, sample.set_aside_id or 0) if refund.from_set_aside else None
+    set_aside = set_asides.find(conn, sample.set_aside_id or 0) if refund.is_from_set_aside else None
     if set_aside is not None:
         set_asides.change_set_aside(conn, set_aside, refund.at, SetAsideState.REFUNDING, refund.id)
     approved_at = [event.at for event in refund.events if event.action is AuditAction.REFUND_APPROVED]

@@ -32,17 +32,17 @@ def make_operation_row(
     operation_id: str,
     number: str,
     at: datetime,
-    journal: JournalState,
+    journal_state: JournalState,
     operator_name: str = "worker",
-    seconds: int = 2,
+    duration_seconds: int = 2,
 ) -> ColumnValues:
     """Return the row of the operation `operation_id`, which began on the record `subject` at the time `at`. `number`
-    is the corporation number of the record, `journal` is the operation's (state, outcome class, reason),
-    `operator_name` the person or program that acted. If the operation is done or failed, it ended `seconds` seconds
-    after `at`.
+    is the corporation number of the record, `journal_state` is the operation's (state, outcome class, reason),
+    `operator_name` the person or program that acted. If the operation is done or failed, it ended `duration_seconds`
+    seconds after `at`.
     """
-    operation_state, outcome_class, reason = journal
-    ended_at = at + timedelta(seconds=seconds) if operation_state in ("done", "failed") else None
+    operation_state, outcome_class, reason = journal_state
+    ended_at = at + timedelta(seconds=duration_seconds) if operation_state in ("done", "failed") else None
     return {
         "id": operation_id,
         "action": MONEY_ACTION_BY_KIND[subject[0]],

@@ -39,7 +39,7 @@ _NOON = time(12)
 
 
 class SandboxTrainingActors:
-    """The invented payers, shop and colleagues of a training (protocol `InventedWorld`). They act through the
+    """The invented payers, shop and colleagues of a training (protocol `TrainingActors`). They act through the
     services of `console` and the simulated providers of `control`. `folder` is the folder for the files of the
     corporation registry.
     """

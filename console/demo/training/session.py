@@ -73,9 +73,9 @@ def open_training(
         with open_console(own_settings, program="window") as console:
             for invented_person in (Person(person, frozenset({OPERATOR, APPROVER}), may_buy=True), *INVENTED_PEOPLE):
                 console.people.add_person(invented_person)
-            world = SandboxTrainingActors(console, sandbox.control, Path(folder))
-            world.publish_merged_corporations()
-            training = TrainingService(console._context, world, SandboxLedger(sandbox.control), scores, run)
+            actors = SandboxTrainingActors(console, sandbox.control, Path(folder))
+            actors.publish_merged_corporations()
+            training = TrainingService(console._context, actors, SandboxLedger(sandbox.control), scores, run)
             console.training = training
             scores.write_training_run({"id": run, "database": str(own_settings.database_path), "url": sandbox.url})
             try:

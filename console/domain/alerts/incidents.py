@@ -107,18 +107,18 @@ class IncidentExtent:
     sums: Mapping[str, int] | None = None
     is_complete: bool = True
 
-    def is_worse_than(self, earlier: "IncidentExtent") -> bool:
-        """True if, compared with the extent `earlier`, the incident has a newer alert, more affected records, or a
-        larger sum in one of the currencies. Sums are compared only if both extents are complete: the sums of the
+    def is_worse_than(self, earlier_extent: "IncidentExtent") -> bool:
+        """True if, compared with the extent `earlier_extent`, the incident has a newer alert, more affected records,
+        or a larger sum in one of the currencies. Sums are compared only if both extents are complete: the sums of the
         records that were read can also grow because one of these records has ended and another one is read instead.
         """
-        earlier_sums, present_sums = earlier.sums or {}, self.sums or {}
+        earlier_sums, present_sums = earlier_extent.sums or {}, self.sums or {}
         return (
-            self.newest_alert_id > earlier.newest_alert_id
-            or self.record_count > earlier.record_count
+            self.newest_alert_id > earlier_extent.newest_alert_id
+            or self.record_count > earlier_extent.record_count
             or (
                 self.is_complete
-                and earlier.is_complete
+                and earlier_extent.is_complete
                 and any(minor > earlier_sums.get(currency, 0) for currency, minor in present_sums.items())
             )
         )
@@ -289,16 +289,19 @@ def _find_owner_and_start(steps: Sequence[IncidentStep]) -> tuple[str | None, da
     return owner, owner_since
 
 
-def measure_incident_extent(alerts: Sequence[Alert], affected: AffectedRecords) -> IncidentExtent:
+def measure_incident_extent(alerts: Sequence[Alert], affected_records: AffectedRecords) -> IncidentExtent:
     """Return the extent of an incident with these alerts (at least one) and affected records. Sums of different
     currencies are never added."""
     sums: dict[str, int] = {}
-    for record in affected.records:
+    for record in affected_records.records:
         if record.amount is not None:
             sums[record.amount.currency] = sums.get(record.amount.currency, 0) + record.amount.minor
     newest_alert_id = max(alert.id for alert in alerts)
     return IncidentExtent(
-        newest_alert_id, len(affected.records) + affected.unread_count, sums, affected.unread_count == 0
+        newest_alert_id,
+        len(affected_records.records) + affected_records.unread_count,
+        sums,
+        affected_records.unread_count == 0,
     )
 
 

@@ -10,7 +10,7 @@ _SUFFIXES_OF_READING_ACTIONS = (
     ".opened", ".pdf_read", ".pdf_printed", ".pdf_saved", ".printed", ".listed", ".exported", ".show", ".unmask",
 )  # fmt: skip
 """Endings of the actions whose audit entries only report that a person has read something or taken a copy of it."""
-_ACTIONS_BESIDE_THE_RECORD: Collection[str] = frozenset(
+_ACTIONS_WITHOUT_EFFECT_ON_RECORD: Collection[str] = frozenset(
     {
         AuditAction.RECORD_NOTE,
         AuditAction.RECORD_TAKE,
@@ -36,7 +36,7 @@ def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
             entry.actor
             for entry in reversed(history)
             if reports_event(entry)
-            and entry.what not in _ACTIONS_BESIDE_THE_RECORD
+            and entry.what not in _ACTIONS_WITHOUT_EFFECT_ON_RECORD
             and not entry.what.startswith(_PREFIXES_OF_ALERT_ACTIONS)
         ),
         None,

@@ -195,22 +195,23 @@ class OwnRequest:
 
 @dataclass(frozen=True, slots=True)
 class AliveWorker:
-    """A worker that executes desk requests: the name of its database account, and the seconds (`seconds_ago`) since
-    it last renewed its presence lease.
+    """A worker that executes desk requests: the name of its database account, and the seconds
+    (`seconds_since_renewal`) since it last renewed its presence lease.
     """
 
     name: str
-    seconds_ago: float
+    seconds_since_renewal: float
 
 
 @dataclass(frozen=True, slots=True)
 class LeftoverCredentials:
     """Names of provider credentials that are still stored at a desk which no longer needs them, because in team mode
-    a worker makes the calls. `variables` are environment variables, `entries` are entries of the keyring.
+    a worker makes the calls. `environment_variables` are names of variables, `keyring_entries` are entries of the
+    keyring.
     """
 
-    variables: tuple[str, ...] = ()
-    entries: tuple[str, ...] = ()
+    environment_variables: tuple[str, ...] = ()
+    keyring_entries: tuple[str, ...] = ()
 
 
 def make_request_id() -> str:

@@ -57,10 +57,10 @@ class PageWords:
 
 @dataclass(frozen=True, slots=True)
 class WordChange:
-    """One difference between two lists of words: the words with the indexes `old` of the old list are replaced by
-    the words with the indexes `new` of the new list. An empty range `old` means that words were added, an empty
-    range `new` that words were removed.
+    """One difference between two lists of words: the words with the indexes `old_range` of the old list are replaced
+    by the words with the indexes `new_range` of the new list. An empty range `old_range` means that words were added,
+    an empty range `new_range` that words were removed.
     """
 
-    old: slice
-    new: slice
+    old_range: slice
+    new_range: slice

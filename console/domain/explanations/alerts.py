@@ -33,15 +33,15 @@ _DECIDING_ROLES = (APPROVER, OPERATOR)
 class AlertAction:
     """The action with which a person can end an alert about an order, on the record `kind` `record_id`: `move_order`
     (set the order to paid), `ask_payment` (probe the payment), `refund`, or `open` if the person must first open the
-    record's page. `command` is the terminal command of the action, `suffix` the end of the wording codes of the
-    alert's sentences.
+    record's page. `command` is the terminal command of the action, `sentence_key_suffix` the end of the wording codes
+    of the alert's sentences.
     """
 
     name: str
     kind: str
     record_id: int
     command: str
-    suffix: str = ""
+    sentence_key_suffix: str = ""
 
 
 def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: BrokenRule) -> AlertAction:
@@ -76,7 +76,7 @@ def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: Br
         command = f"support-console show refund {pending_refund.id}"
         return AlertAction("open", "refund", pending_refund.id, command, "_refund")
     if not _can_request_refund(payment):
-        suffix = "_read_only" if is_action_stopped("refund", relations.read_only) else "_off"
+        suffix = "_read_only" if is_action_stopped("refund", relations.read_only_switch) else "_off"
         return AlertAction("open", "payment", payment.id, show_command, suffix)
     command = f"support-console refund request {payment.id} --amount N --reason TEXT"
     return AlertAction("refund", "payment", payment.id, command)
@@ -91,14 +91,14 @@ def explain_alert(
     payment = _find_payment_to_correct(payments, broken_rule)
     action = find_alert_action(order, payments, broken_rule)
     facts = _make_explanation_facts(order, payments, payment, broken_rule, detected_at, now)
-    step_code = f"next.order_alert_{broken_rule.rule}{action.suffix}"
-    if action.suffix in ("_short", "_currency") and _can_request_refund(payment):
+    step_code = f"next.order_alert_{broken_rule.rule}{action.sentence_key_suffix}"
+    if action.sentence_key_suffix in ("_short", "_currency") and _can_request_refund(payment):
         step_code = f"{step_code}_or_refund"  # as the page of the payment advises
     step = NextStep(step_code, facts, action.command, "open_payment")
     reason = f"why.order_alert_{broken_rule.rule}{_find_late_payment_suffix(order, payment, broken_rule)}"
     verdict = f"verdict.order_alert_{broken_rule.rule}"
-    if action.suffix in ("_short", "_currency", "_callback"):
-        verdict, reason = f"{verdict}{action.suffix}", f"{reason}{action.suffix}"
+    if action.sentence_key_suffix in ("_short", "_currency", "_callback"):
+        verdict, reason = f"{verdict}{action.sentence_key_suffix}", f"{reason}{action.sentence_key_suffix}"
     elif broken_rule.rule is AlertRule.PAID_WITHOUT_PAYMENT and payment.certainty is Certainty.UNKNOWN:
         verdict, reason = f"{verdict}_unknown", f"{reason}_unknown"
     return Explanation(verdict, reason, step, facts, _DECIDING_ROLES)
@@ -112,7 +112,7 @@ def _can_request_refund(payment: Payment) -> bool:
         relations.pending_refund is None
         and relations.refund_refusal is None
         and payment.certainty is Certainty.KNOWN
-        and not is_action_stopped("refund", relations.read_only)
+        and not is_action_stopped("refund", relations.read_only_switch)
     )
 
 

@@ -51,7 +51,7 @@ def explain_credit_check(record: CreditCheck, now: datetime) -> Explanation:
         certainty = CertaintyBadge.UNCONFIRMED
     awaits_second_person = relations.awaits_second_person and is_decidable_check(record)
     work = WorkBadge.WAITING_FOR_APPROVAL if awaits_second_person else find_work_badge(record.work, explanation)
-    return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only)
+    return replace_stopped_next_step(replace(explanation, certainty=certainty, work=work), relations.read_only_switch)
 
 
 def _is_unconfirmed(record: CreditCheck) -> bool:

@@ -149,7 +149,7 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_payment_work_badge(record, relations, explanation, now)
     )
-    return replace_stopped_next_step(explanation_with_badges, relations.read_only)
+    return replace_stopped_next_step(explanation_with_badges, relations.read_only_switch)
 
 
 def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
@@ -188,7 +188,7 @@ def _explain_without_badges(record: Payment, relations: PaymentRelations, now: d
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown_payment(record, relations, facts)
     if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:
-        step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
+        step = _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)
         reason = "why.payment_refund_unknown"
         return Explanation("verdict.payment_refund_unknown", reason, step, facts, DECIDING_ROLES)
     if relations.awaits_second_person:
@@ -243,7 +243,7 @@ def _may_be_paid(record: Payment) -> bool:
 
 
 def _compare_payment_sides(record: Payment, relations: PaymentRelations, now: datetime) -> tuple[ComparedSide, ...]:
-    return compare_payment_sides(record, relations.order, relations.provider_meaning, now)
+    return compare_payment_sides(record, relations.order, relations.known_provider_state, now)
 
 
 def _find_certainty_badge(
@@ -258,7 +258,7 @@ def _find_certainty_badge(
     sides = _compare_payment_sides(record, relations, now)
     if verdict in VERDICTS_OF_DISAGREEMENT or any(side.differs for side in sides):
         return CertaintyBadge.SIDES_DISAGREE
-    is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.provider_meaning not in PAID_STATES
+    is_only_noticed = record.state in PAID_BY_CALLBACK_STATES and relations.known_provider_state not in PAID_STATES
     if record.state is PaymentState.INITIALIZING or is_only_noticed or verdict == "verdict.payment_overdue":
         return CertaintyBadge.UNCONFIRMED
     until = find_reversal_deadline(record)
@@ -534,7 +534,7 @@ def _make_refund_request_step(
     """
     pending_refund = relations.pending_refund
     if pending_refund is not None:
-        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)
+        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only_switch, now)
     if relations.refund_refusal is not None:
         return NextStep("next.payment_refund_off", facts, _format_show_command(record))
     is_only_set_aside_left = (
@@ -584,7 +584,7 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
     """Return the explanation of a payment by its pending refund, whose outcome isn't unknown: the refund is
     requested, approved, being sent, or accepted by the provider."""
     code_suffix = f"payment_refund_{refund.state}"
-    step = _choose_next_step_of_refund(refund, facts, relations.read_only, now)
+    step = _choose_next_step_of_refund(refund, facts, relations.read_only_switch, now)
     if _is_decision_overdue(refund, now):
         return Explanation(f"verdict.{code_suffix}", "why.refund_too_old", step, facts)
     if is_refund_perhaps_made(refund):
@@ -699,7 +699,7 @@ def _explain_paid_payment(record: Payment, relations: PaymentRelations, facts: F
     if record.refunded_minor:
         return Explanation(verdict, "why.payment_partly", NextStep("next.nothing", facts), facts)
     reason = "why.payment_complete" if record.order_id is not None else "why.payment_complete_alone"
-    if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.provider_meaning not in PAID_STATES:
+    if record.error_code == RESOLVED_BY_PEOPLE_CAUSE and relations.known_provider_state not in PAID_STATES:
         reason = "why.payment_decided_by_people"  # until a later read, the gateway has confirmed nothing
     return Explanation(verdict, reason, NextStep("next.nothing", facts), facts)
 

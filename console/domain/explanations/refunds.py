@@ -55,7 +55,7 @@ def explain_refund(record: Refund, now: datetime) -> Explanation:
     explanation_with_badges = replace(
         explanation, certainty=certainty, work=_find_refund_work_badge(record, relations, explanation)
     )
-    return replace_stopped_next_step(explanation_with_badges, relations.read_only)
+    return replace_stopped_next_step(explanation_with_badges, relations.read_only_switch)
 
 
 def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanation: Explanation) -> WorkBadge:
@@ -195,8 +195,8 @@ def _explain_approved_refund(record: Refund, relations: RefundRelations, facts: 
     ended, or the program will send it soon."""
     command = f"support-console refund approve {record.id}"
     is_cooling_off = record.sends_after is not None and record.sends_after > now
-    if relations.read_only is not None:
-        facts = {**facts, **make_prefixed_switch_facts(relations.read_only)}
+    if relations.read_only_switch is not None:
+        facts = {**facts, **make_prefixed_switch_facts(relations.read_only_switch)}
         next_step_code = (
             "next.refund_after_read_only_cooling_off" if is_cooling_off else "next.refund_after_read_only"
         )

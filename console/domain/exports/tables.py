@@ -81,16 +81,16 @@ class ExportColumn:
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
     """A person's request to export a list. `subject` is the queue, number, search text or id that the list is
-    about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen` has
-    kind and id of the selected records, None for all rows. `matches` returns True for a row that fulfils the
+    about, "" for a list without one; `part` is a tab or filter of the list, "" for the whole list. `chosen_records`
+    has kind and id of the selected records, None for all rows. `matches_row` returns True for a row that fulfils the
     filter `part`; it is None for a list whose service applies the filter itself.
     """
 
     name: ListName
     subject: str = ""
     part: str = ""
-    chosen: frozenset[tuple[str, int]] | None = None
-    matches: Callable[[Any], bool] | None = None
+    chosen_records: frozenset[tuple[str, int]] | None = None
+    matches_row: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

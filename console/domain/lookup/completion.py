@@ -118,7 +118,7 @@ def _list_word_completions(word: str, list_words: WordLister) -> Iterator[tuple[
             yield from ((operator, "") for operator in _list_operators_with_word(name, list_words))
             is_long_enough = len(name) >= (_MIN_ASCII_WORD_CHARACTERS if name.isascii() else _MIN_NAME_CHARACTERS)
             for operator in _OPERATORS_WITH_TRANSLATED_VALUES if is_long_enough else ():
-                yield from _list_value_completions(operator, name, list_words, is_by_code=False)
+                yield from _list_value_completions(operator, name, list_words, matches_codes=False)
         return
     operators = [name] if name in OFFERED_VALUES_BY_OPERATOR else _list_operators_with_word(name, list_words)
     for operator in operators:
@@ -141,23 +141,23 @@ def _list_operators_with_word(word: str, list_words: WordLister) -> list[str]:
 
 
 def _list_value_completions(
-    operator: str, values: str, list_words: WordLister, *, is_by_code: bool = True
+    operator: str, values: str, list_words: WordLister, *, matches_codes: bool = True
 ) -> Iterator[tuple[str, str]]:
     """Yield pairs of the operator and its typed values, with the last value completed. The last value is completed to
-    each value whose words in the person's language (from `list_words`) begin with it. With `is_by_code`, it is also
-    completed to each value that itself begins with it."""
+    each value whose words in the person's language (from `list_words`) begin with it. With `matches_codes`, it is
+    also completed to each value that itself begins with it."""
     earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
-    if is_by_code and partial_value in offered_values:
+    if matches_codes and partial_value in offered_values:
         return
     earlier_values = earlier_text.split(",")
     for value in offered_values:
         has_word = bool(partial_value) and any(
             words.startswith(partial_value) for words in _fold_words(list_words(operator, value))
         )
-        if not is_by_code and value in _VALUES_WITHOUT_TRANSLATION.get(operator, ()):
+        if not matches_codes and value in _VALUES_WITHOUT_TRANSLATION.get(operator, ()):
             continue
-        if ((is_by_code and value.startswith(partial_value)) or has_word) and value not in earlier_values:
+        if ((matches_codes and value.startswith(partial_value)) or has_word) and value not in earlier_values:
             yield operator, f"{earlier_text}{comma}{value}"
 
 

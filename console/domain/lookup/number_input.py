@@ -24,19 +24,19 @@ class InvalidCorporationNumber(ConsoleError):
         self.normalized = normalized
 
 
-def parse_number(text: str, *, allows_dummies: bool = False) -> CorporationNumber:
+def parse_number(text: str, *, allows_test_numbers: bool = False) -> CorporationNumber:
     """Return the corporation number that a person typed, normalised and checked by the rules of `read_number`. Raises
-    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_dummies`,
+    InvalidCorporationNumber for any other text, with the first rule that the text breaks. With `allows_test_numbers`,
     AlarmBox's TEST_NUMBERS are accepted too.
     """
-    number = read_number(text, allows_dummies=allows_dummies)
+    number = read_number(text, allows_test_numbers=allows_test_numbers)
     if isinstance(number, RejectedNumber):
         raise InvalidCorporationNumber(number.reason, number.normalized)
     return number
 
 
-def find_number(text: str | None, *, allows_dummies: bool = False) -> str | None:
+def find_number(text: str | None, *, allows_test_numbers: bool = False) -> str | None:
     """Return the 13 digits of the corporation number that `parse_number` returns for the text; None for None and for
     a text for which `parse_number` raises an error."""
-    number = read_number(text or "", allows_dummies=allows_dummies)
+    number = read_number(text or "", allows_test_numbers=allows_test_numbers)
     return None if isinstance(number, RejectedNumber) else number.value

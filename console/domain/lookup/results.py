@@ -31,7 +31,7 @@ NOTHING_FOUND = FoundRecords()
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The result of a search. `exact` is the record or operation whose identifier is the whole text; None if no
+    """The result of a search. `exact_match` is the record or operation whose identifier is the whole text; None if no
     record or several records have this identifier. `alerts` are the open alerts about the found records.
     """
 
@@ -43,7 +43,7 @@ class SearchResult:
     orders: FoundRecords = NOTHING_FOUND
     operations: tuple[Operation, ...] = ()
     alerts: tuple[Alert, ...] = ()
-    exact: SearchSubject | None = None
+    exact_match: SearchSubject | None = None
 
     @property
     def groups(self) -> dict[str, FoundRecords]:

@@ -76,12 +76,13 @@ def parse_private_network(text: str) -> Network:
     return network
 
 
-def parse_base_url(url: str, setting_name: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
+def parse_base_url(url: str, setting_name: str = "provider_url", private_networks: Sequence[Network] = ()) -> BaseUrl:
     """Return the origin of `url`, which may have only scheme, host and port. `setting_name` is the name of the
-    setting, `private` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't allowed.
+    setting, `private_networks` the allowed private networks. Raises ConsoleError `bad_profile` if the URL isn't
+    allowed.
     """
     try:
-        return _parse_base_url(url, private)
+        return _parse_base_url(url, private_networks)
     except _InvalidUrl as unfit:
         raise ConsoleError(ErrorCode.BAD_PROFILE, {"variable": setting_name, "problem": unfit.problem}) from None
 
@@ -94,10 +95,10 @@ class _InvalidUrl(Exception):
         self.problem = problem
 
 
-def _parse_base_url(url: str, private: Sequence[Network]) -> BaseUrl:
+def _parse_base_url(url: str, private_networks: Sequence[Network]) -> BaseUrl:
     """Return the origin of the URL, as `parse_base_url` does. Raises _InvalidUrl if the URL isn't allowed."""
     parts = _split_url(url)
-    base_url = BaseUrl(parts.scheme, _read_host(parts), parts.port, private)
+    base_url = BaseUrl(parts.scheme, _read_host(parts), parts.port, private_networks)
     if base_url.scheme != "https" and not (base_url.scheme == "http" and base_url.is_loopback):
         raise _InvalidUrl(SettingProblem.URL_NOT_HTTPS)
     if not base_url.is_loopback and is_ip_address(base_url.host) and not base_url.allows_address(base_url.host):

@@ -32,7 +32,7 @@ class PersonalEvent:
     read. No name of a payer and no text that a person has written is part of an event, because the person's desktop
     shows the event.
 
-    - `act`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
+    - `event_name`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
     - `number`: the number that people use for the record, such as our number of the payment; None if the record has
       none or its number was not read.
@@ -42,7 +42,7 @@ class PersonalEvent:
 
     kind: PersonalEventKind
     key: str
-    act: str
+    event_name: str
     subject_kind: str
     subject_id: str
     number: str | None = None

@@ -54,31 +54,32 @@ _AGREEING_PAYMENT_STATES: Mapping[PaymentState, frozenset[PaymentState]] = {
 def compare_payment_sides(
     payment: Payment,
     order: Order | None,
-    provider_meaning: PaymentState | None,
+    known_provider_state: PaymentState | None,
     now: datetime,
     *,
     writer_name: str | None = None,
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three compared sides of a payment, always in this order: our payment, the provider's last report,
-    the order. `provider_meaning` is our payment state that corresponds to the state in the provider's own words; None
-    if these words are unknown. `writer_name` is the name of the person or process that last changed our payment.
+    the order. `known_provider_state` is our payment state that corresponds to the state in the provider's own
+    words; None if these words are unknown. `writer_name` is the name of the person or process that last changed our
+    payment.
     """
     return (
         _make_own_side(payment, writer_name),
-        _make_provider_side(payment, provider_meaning, now),
+        _make_provider_side(payment, known_provider_state, now),
         _make_order_side(payment, order, now),
     )
 
 
 def compare_order_sides(
-    order: Order, payment: Payment | None, provider_meaning: PaymentState | None, now: datetime
+    order: Order, payment: Payment | None, known_provider_state: PaymentState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three compared sides of an order: `payment` (one of its payments), the last report of the payment's
     provider, and the order itself (`compare_payment_sides`). If `payment` is None, because the order has no payment,
     the first two sides don't exist.
     """
     if payment is not None:
-        return compare_payment_sides(payment, order, provider_meaning, now)
+        return compare_payment_sides(payment, order, known_provider_state, now)
     order_side = _describe_order(order, now)
     return ComparedSide(name="ours", there=False), ComparedSide(name="provider", there=False), order_side
 
@@ -100,33 +101,34 @@ def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
     )
 
 
-def _make_provider_side(payment: Payment, provider_meaning: PaymentState | None, now: datetime) -> ComparedSide:
-    """Return the provider's side of a payment, from its last stored statement. `provider_meaning` is the state that
-    the statement means, None if the provider has stated none. Without a statement the side has no differences.
+def _make_provider_side(payment: Payment, known_provider_state: PaymentState | None, now: datetime) -> ComparedSide:
+    """Return the provider's side of a payment, from its last stored statement. `known_provider_state` is the
+    state that the statement means, None if the provider has stated none. Without a statement the side has no
+    differences.
     """
     answered_at = payment.told_at
     return ComparedSide(
         name="provider",
-        state=provider_meaning.value if provider_meaning else None,
+        state=known_provider_state.value if known_provider_state else None,
         word=payment.provider_state,
         minor=payment.provider_minor,
         refunded_minor=payment.provider_refunded_minor,
         currency=None if payment.provider_minor is None else payment.currency,
         reference=payment.provider_payment_id,
-        since=payment.paid_at if provider_meaning in PAID_STATES else answered_at,
+        since=payment.paid_at if known_provider_state in PAID_STATES else answered_at,
         asked=answered_at,
         old=has_old_answer(payment, now),
         source=payment.provider,
-        differs=tuple(_list_differences_at_provider(payment, provider_meaning)) if answered_at else (),
+        differs=tuple(_list_differences_at_provider(payment, known_provider_state)) if answered_at else (),
     )
 
 
-def _list_differences_at_provider(payment: Payment, provider_meaning: PaymentState | None) -> Sequence[str]:
-    """Return the fields in which the provider's last statement contradicts the payment. `provider_meaning` is the
-    state that the statement means, None if the provider has stated none.
+def _list_differences_at_provider(payment: Payment, known_provider_state: PaymentState | None) -> Sequence[str]:
+    """Return the fields in which the provider's last statement contradicts the payment. `known_provider_state` is
+    the state that the statement means, None if the provider has stated none.
     """
     fields = []
-    if provider_meaning is not None and provider_meaning not in _AGREEING_PAYMENT_STATES[payment.state]:
+    if known_provider_state is not None and known_provider_state not in _AGREEING_PAYMENT_STATES[payment.state]:
         fields.append("state")
     if payment.provider_minor not in (None, _get_own_amount_minor(payment)):
         fields.append("amount")
@@ -222,11 +224,12 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
 
 
 def compare_refund_sides(
-    refund: Refund, payment: Payment, order: Order | None, provider_meaning: RefundState | None, now: datetime
+    refund: Refund, payment: Payment, order: Order | None, known_provider_state: RefundState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
     """Return the three compared sides of a refund, always in this order: our refund, the provider's last report about
-    the refund, the order. The amounts of our refund and of the provider's report are negative. `provider_meaning` is
-    our refund state that corresponds to the state in the provider's own words; None if these words are unknown.
+    the refund, the order. The amounts of our refund and of the provider's report are negative.
+    `known_provider_state` is our refund state that corresponds to the state in the provider's own words; None if
+    these words are unknown.
     """
     negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(
@@ -241,12 +244,14 @@ def compare_refund_sides(
         source=refund.maker if refund.state is RefundState.REQUESTED else None,
         version=refund.version,
     )
-    is_contradicted = provider_meaning in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
+    is_contradicted = known_provider_state in _CONTRADICTING_REFUND_STATES.get(refund.state, frozenset())
     provider_side = ComparedSide(
         name="provider",
-        state=provider_meaning.value if provider_meaning else None,
+        state=known_provider_state.value if known_provider_state else None,
         word=refund.provider_state,
-        minor=negative_amount_minor if provider_meaning in (RefundState.SUBMITTED, RefundState.COMPLETED) else None,
+        minor=negative_amount_minor
+        if known_provider_state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+        else None,
         currency=refund.currency,
         reference=refund.provider_refund_id,
         since=refund.told_at,

@@ -76,24 +76,24 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class SecondCheckerFacts:
-    """The facts of a refund from which the rules decide if it needs a second approver. `today_minor` is the sum
-    (minor units) of the refunds that the maker has requested today, without this refund. `time_since_paid` is the
+    """The facts of a refund from which the rules decide if it needs a second approver. `requested_today_minor` is the
+    sum (minor units) of the refunds that the maker has requested today, without this refund. `time_since_paid` is the
     time since the payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of
     the payer within PAYER_HISTORY_PERIOD.
     """
 
     provider: str
     amount_minor: int
-    today_minor: int
+    requested_today_minor: int
     time_since_paid: timedelta | None
     payer_refund_count: int
 
 
 def find_second_checker_reasons(
-    facts: SecondCheckerFacts, above_minor: int, conditions: Mapping[str, int]
+    facts: SecondCheckerFacts, one_checker_limit_minor: int, conditions: Mapping[str, int]
 ) -> tuple[str, ...]:
     """Return the names of the limits and conditions because of which this refund needs a second approver; () if one
-    approver is enough. `above_minor` is the limit `second_checker_above` in minor units.
+    approver is enough. `one_checker_limit_minor` is the limit `second_checker_above` in minor units.
 
     `conditions` has, by name, the value of each condition that has a row in the table `limits`, such as 3 for
     `second_checker_payer` (the payer's number of refunds) or 30 for `second_checker_age` (days since the payment). A
@@ -102,13 +102,13 @@ def find_second_checker_reasons(
     provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
     compared_values = {
         provider_condition: facts.amount_minor,
-        SECOND_CHECKER_TODAY: facts.today_minor + facts.amount_minor,
+        SECOND_CHECKER_TODAY: facts.requested_today_minor + facts.amount_minor,
         SECOND_CHECKER_PAYER: facts.payer_refund_count,
     }
     exceeded_names = [
         name for name, amount in compared_values.items() if name in conditions and amount > conditions[name]
     ]
-    if facts.amount_minor > above_minor:
+    if facts.amount_minor > one_checker_limit_minor:
         exceeded_names.insert(0, SECOND_CHECKER_ABOVE)
     days = conditions.get(SECOND_CHECKER_AGE)
     if days is not None and (facts.time_since_paid is None or facts.time_since_paid > timedelta(days=days)):

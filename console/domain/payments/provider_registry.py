@@ -64,7 +64,7 @@ class ProviderTraits:
       them; None if the provider sends no notices.
     - `order_handle_column`, `order_payment_column`: columns of the shop's order that store the payment's handle and
       the provider's payment id; None if the shop has no such column.
-    - `words`: sentences that concern only this provider, by wording key, then by language.
+    - `sentences_by_key`: sentences that concern only this provider, by wording key, then by language.
     """
 
     name: str
@@ -75,7 +75,7 @@ class ProviderTraits:
     notice_path: str | None = None
     order_handle_column: str | None = None
     order_payment_column: str | None = None
-    words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sentences_by_key: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 TraitsT = TypeVar("TraitsT", bound=ProviderTraits)

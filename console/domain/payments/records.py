@@ -220,11 +220,11 @@ class PaymentRelations:
     - `lacks_second_person`: no person except the first one may confirm the proposed decision now
     - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so a service would refuse the
       decision
-    - `provider_meaning`: our payment state that corresponds to the state in the provider's own words; None if these
-      words are unknown or there are none
+    - `known_provider_state`: our payment state that corresponds to the state in the provider's own words; None if
+      these words are unknown or there are none
     - `can_ask_provider`: this desk can query the provider about the payment
-    - `read_only`: the switch that stops changes at the provider; None if no switch does, or if the payment has no
-      next step
+    - `read_only_switch`: the switch that stops changes at the provider; None if no switch does, or if the payment has
+      no next step
     - `contradicting_answer`: the provider's answer that contradicts the payment, as its open alert stores it; None
       without such an alert
     """
@@ -236,9 +236,9 @@ class PaymentRelations:
     awaits_second_person: bool = False
     proposed_state: str | None = None
     is_proposal_denied: bool = False
-    provider_meaning: PaymentState | None = None
+    known_provider_state: PaymentState | None = None
     can_ask_provider: bool = True
-    read_only: ReadOnlySwitch | None = None
+    read_only_switch: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
 
@@ -262,8 +262,8 @@ class RefundRelations:
       None if an approver can
     - `lacks_approver`: no person may approve the refund now except its maker and the people who have already approved
       it
-    - `read_only`: the switch that stops changes at the payment's provider; None if no switch does, or if the refund
-      has no next step
+    - `read_only_switch`: the switch that stops changes at the payment's provider; None if no switch does, or if the
+      refund has no next step
     - `contradicting_answer`: the provider's answer that contradicts the refund, as its open alert stores it; None
       without such an alert
     """
@@ -271,7 +271,7 @@ class RefundRelations:
     payment: Payment | None = None
     awaits_second_person: bool = False
     approval_refusal: str | None = None
-    read_only: ReadOnlySwitch | None = None
+    read_only_switch: ReadOnlySwitch | None = None
     contradicting_answer: str | None = None
     lacks_second_person: bool = False
     lacks_approver: bool = False

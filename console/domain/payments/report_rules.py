@@ -276,7 +276,9 @@ def _may_be_failed_attempt(provider_state: str | None, report_source: ReportSour
     return report_source is ReportSource.NOTICE and provider_state != REVERSAL_NOTICE_TYPE
 
 
-def doubt_reversal(effect: ReportEffect, report: PaymentReport, report_source: ReportSource) -> ReportEffect:
+def replace_unclear_reversal(
+    effect: ReportEffect, report: PaymentReport, report_source: ReportSource
+) -> ReportEffect:
     """Return the effect of a report about a payment of whose number the provider has reported a further payment. If
     `effect` reverses the payment, and the report is a notice without a provider's payment id, the further payment may
     be the reversed one: return the effect of a contradiction then. Otherwise return `effect` unchanged: a read

@@ -160,7 +160,7 @@ class RefundPlan:
     """Facts that a maker sees before a refund request, read at the instant `read_at`. They may change later, because
     nothing is reserved.
 
-    - `today_minor`: the amount that the maker has requested today, in minor units
+    - `requested_today_minor`: the amount that the maker has requested today, in minor units
     - `risk_signals` and `checks`: the risk signals and the checked rules of a refund of the planned amount
     - `earlier`: the payment's refunds so far
     - `second_checker_reasons`: the names of the limits and conditions because of which the refund needs two
@@ -175,7 +175,7 @@ class RefundPlan:
     order: Order | None
     money: MoneyParts
     limits: Limits
-    today_minor: int
+    requested_today_minor: int
     risk_signals: tuple[RiskSignal, ...]
     checks: tuple[RuleCheck, ...]
     earlier: tuple[Refund, ...]
@@ -247,11 +247,11 @@ class ApprovalInbox:
 @dataclass(frozen=True, slots=True)
 class RefundRequestSummary:
     """Summary of a refund that waits for a decision, for a list: its payment, and the number of risk signals and
-    broken rules (`reasons_against`).
+    broken rules (`reasons_against_count`).
     """
 
     payment: Payment
-    reasons_against: int
+    reasons_against_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,11 @@ class ReadInterruption:
     def run(self, call: Callable[[], T]) -> T:
         """Run `call` in this thread and return its value. Raises ReadInterrupted if `interrupt` ends one of its
         reads, and the exceptions of `call`."""
-        token = _current.set(self)
+        token = _current_interruption.set(self)
         try:
             return call()
         finally:
-            _current.reset(token)
+            _current_interruption.reset(token)
 
     def interrupt(self) -> None:
         """Request that the database ends the running statement of the call, and each later statement. Return without
@@ -106,11 +106,11 @@ class ReadInterruption:
             raise ReadInterrupted
 
 
-_current: ContextVar[ReadInterruption | None] = ContextVar("read_interruption", default=None)
+_current_interruption: ContextVar[ReadInterruption | None] = ContextVar("read_interruption", default=None)
 
 
 def get_current_interruption() -> ReadInterruption | None:
     """Return the object that can interrupt the reads of the calling thread's call; None if the reads of this thread
     can't be interrupted.
     """
-    return _current.get()
+    return _current_interruption.get()

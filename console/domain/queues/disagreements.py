@@ -49,5 +49,5 @@ def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: dat
 def _list_read_payment_sides(payment: Payment, now: datetime) -> tuple[ComparedSide, ...]:
     """Return those sides of the payment that exist and were read at least once, our payment first."""
     relations = payment.relations or PaymentRelations()
-    sides = compare_payment_sides(payment, relations.order, relations.provider_meaning, now)
+    sides = compare_payment_sides(payment, relations.order, relations.known_provider_state, now)
     return tuple(side for side in sides if side.there and side.asked is not None)

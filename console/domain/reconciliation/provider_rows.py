@@ -12,16 +12,16 @@ class HistoryRow:
     """One event in a provider's history at the instant `at` (aware UTC): a payment reached `state`; or, if `refund`
     is set, a refund of this payment reached the state `refund`.
 
-    `key` identifies the row in the history and is the same each time the history is read; `word` is the provider's
-    own word for the state. `amount` is the paid or refunded amount. At least one of the payment's two ids is set.
-    `method` is the provider's word for the way of paying, None if the history has none.
+    `key` identifies the row in the history and is the same each time the history is read; `provider_state` is the
+    provider's own word for the state. `amount` is the paid or refunded amount. At least one of the payment's two ids
+    is set. `method` is the provider's word for the way of paying, None if the history has none.
     """
 
     key: str
     provider_payment_id: str | None
     merchant_payment_id: str | None
     state: PaymentState
-    word: str
+    provider_state: str
     at: datetime
     amount: Money
     refund: RefundState | None = None

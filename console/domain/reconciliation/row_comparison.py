@@ -152,16 +152,16 @@ def will_report_change_payment(
     return bool(effect.new_states) or effect.booked_amount is not None or makes_outcome_known
 
 
-def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mapping[datetime, Refund]:
+def match_refunds(refunds: Sequence[Refund], row_times: Sequence[datetime]) -> Mapping[datetime, Refund]:
     """Match rows about refunds with stored refunds. Return the matching refund by the time of the row; a row without
     a match is missing in the result.
 
-    `times` are the times of rows about one payment and one amount, because a row has no id of a refund. `refunds` are
-    the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and
-    the program did not know it as completed before that time. Each refund is used once, the oldest first.
+    `row_times` are the times of rows about one payment and one amount, because a row has no id of a refund. `refunds`
+    are the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time
+    and the program did not know it as completed before that time. Each refund is used once, the oldest first.
     """
     unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
-    for row_time in sorted(times):
+    for row_time in sorted(row_times):
         match = next((refund for refund in unmatched_refunds if _could_row_be_about_refund(refund, row_time)), None)
         if match is not None:
             matches[row_time] = match
@@ -198,4 +198,4 @@ def format_own_state(payment: Payment | None) -> str | None:
 
 def format_provider_state(row: HistoryRow) -> str:
     """Return state and amount of a row of the provider's history as a short text for a difference."""
-    return f"{row.word} {row.amount.minor} {row.amount.currency}"
+    return f"{row.provider_state} {row.amount.minor} {row.amount.currency}"

@@ -445,22 +445,22 @@ def get_choice(facts: ChoiceFacts, choice_name: str) -> DecisionChoice:
     return _make_choice(rows[choice_name], facts)
 
 
-def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
+def _make_choice(choice_rule: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
     """Return the choice of one row of the decision table: allowed, or excluded by a rule of the row, by a missing
     right of the person, or by the read-only switch."""
-    is_second_decision = _is_second_decision(row, facts)
-    right = "resolve_second" if is_second_decision else row.right
+    is_second_decision = _is_second_decision(choice_rule, facts)
+    right = "resolve_second" if is_second_decision else choice_rule.right
     allowed_choice = DecisionChoice(
-        row.choice_name,
+        choice_rule.choice_name,
         True,
         tuple(sorted(ROLES_BY_RIGHT[right])),
-        needs_second_person=row.needs_second_person(facts),
+        needs_second_person=choice_rule.needs_second_person(facts),
         proposer=facts.open_proposal.person if facts.open_proposal is not None and is_second_decision else None,
-        possible_evidence=row.list_evidence(facts),
-        effect=row.compute_effect(facts),
-        warning=row.find_warning(facts),
+        possible_evidence=choice_rule.list_evidence(facts),
+        effect=choice_rule.compute_effect(facts),
+        warning=choice_rule.find_warning(facts),
     )
-    reason = next((code for rule in row.rules if (code := rule(facts)) is not None), None)
+    reason = next((code for rule in choice_rule.rules if (code := rule(facts)) is not None), None)
     if reason is not None:
         return replace(
             allowed_choice,
@@ -483,13 +483,13 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
     """If the read-only switch of `facts` stops the choice, return the choice as excluded; otherwise return it
     unchanged."""
-    if facts.read_only is None or not is_action_stopped(choice.name, facts.read_only):
+    if facts.read_only_switch is None or not is_action_stopped(choice.name, facts.read_only_switch):
         return choice
     return replace(
         choice,
         allowed=False,
         reason=READ_ONLY_SWITCH_REASON,
-        facts=make_switch_facts(facts.read_only),
+        facts=make_switch_facts(facts.read_only_switch),
         effect=None,
     )
 
@@ -557,11 +557,11 @@ def _find_nothing_to_decide_choice(choice_by_reason: Mapping[str | None, Decisio
     return next((choice_by_reason[reason] for reason in reasons if reason in choice_by_reason), None)
 
 
-def _is_second_decision(row: ChoiceRule, facts: ChoiceFacts) -> bool:
+def _is_second_decision(choice_rule: ChoiceRule, facts: ChoiceFacts) -> bool:
     """True if a first person has proposed the decision of this row and the decision needs a second person. A person
     who makes the decision now is then the second one."""
     return (
         facts.open_proposal is not None
-        and facts.open_proposal.state == row.target_state
-        and row.needs_second_person(facts)
+        and facts.open_proposal.state == choice_rule.target_state
+        and choice_rule.needs_second_person(facts)
     )

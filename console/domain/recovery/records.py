@@ -103,7 +103,7 @@ class ChoiceFacts:
     - `is_claimed_by_other`: another live credit check holds the claim on the corporation number.
     - `refund_refusal`: the reason for which no refund can be requested now, with `refund_refusal_facts`.
     - `holder` is the person whose process calls the provider or holds the lease, since `holder_since`.
-    - `read_only`: the read-only switch that stops changes of the record, None if none is on.
+    - `read_only_switch`: the read-only switch that stops changes of the record, None if none is on.
     - `person`: the acting person. If None, no right and no earlier decision of a person is checked.
     - `open_proposal`: a first person's proposal about the record; None if none is open.
     """
@@ -126,7 +126,7 @@ class ChoiceFacts:
     refund_refusal_facts: Mapping[str, object] = field(default_factory=dict)
     holder: str | None = None
     holder_since: datetime | None = None
-    read_only: ReadOnlySwitch | None = None
+    read_only_switch: ReadOnlySwitch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,15 +174,15 @@ class RegistryStatus:
 @dataclass(frozen=True, slots=True)
 class ImportProgress:
     """Progress of an import. `step` is the present step (`read`: the file is checked; `rows`: its rows are inserted;
-    `finish`: the indexes are built). `rows` of `total` rows of the file `name` are done; `rate` is the number of rows
-    per second since the import began (0 until it is known).
+    `finish`: the indexes are built). `done_rows` of `total_rows` rows of the file `name` are done; `rows_per_second`
+    is the number of rows per second since the import began (0 until it is known).
     """
 
     step: str
     name: str
-    rows: int
-    total: int
-    rate: float
+    done_rows: int
+    total_rows: int
+    rows_per_second: float
 
 
 class ChangedFact(StrEnum):

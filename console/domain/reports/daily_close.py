@@ -286,16 +286,18 @@ class _CloseFacts:
     reconciliation: str | None
 
 
-def _compare_unknown_records(first: _CloseFacts, present: _CloseFacts) -> list[DailyCloseChange]:
+def _compare_unknown_records(first_facts: _CloseFacts, present_facts: _CloseFacts) -> list[DailyCloseChange]:
     """Return a change for each record with an unknown outcome that was removed or added. If not all names are stored,
     return at most one change, of the kind `unknown_records`."""
-    if first.unknown_sha256 == present.unknown_sha256:
+    if first_facts.unknown_sha256 == present_facts.unknown_sha256:
         return []
-    if any(len(facts.unknown_names) < facts.unknown_count for facts in (first, present)):
-        before, after = (f"{facts.unknown_count} / {facts.unknown_sha256[:8]}" for facts in (first, present))
+    if any(len(facts.unknown_names) < facts.unknown_count for facts in (first_facts, present_facts)):
+        before, after = (
+            f"{facts.unknown_count} / {facts.unknown_sha256[:8]}" for facts in (first_facts, present_facts)
+        )
         return [DailyCloseChange("unknown_records", before=before, after=after)]
-    removed_names = [name for name in first.unknown_names if name not in present.unknown_names]
-    added_names = [name for name in present.unknown_names if name not in first.unknown_names]
+    removed_names = [name for name in first_facts.unknown_names if name not in present_facts.unknown_names]
+    added_names = [name for name in present_facts.unknown_names if name not in first_facts.unknown_names]
     return [
         *(DailyCloseChange("unknown", before=name) for name in removed_names),
         *(DailyCloseChange("unknown", after=name) for name in added_names),

@@ -65,12 +65,17 @@ class TimeToTruthReport:
 
 
 def compute_time_to_truth(
-    kind: str, unknowns: Iterable[UnknownOutcome], schedule: timedelta, now: datetime, *, is_complete: bool = True
+    kind: str,
+    unknown_outcomes: Iterable[UnknownOutcome],
+    schedule: timedelta,
+    now: datetime,
+    *,
+    is_complete: bool = True,
 ) -> TimeToTruth:
-    """Return the figures about the unknown outcomes (`unknowns`) of one kind of record at the instant `now`.
+    """Return the figures about the unknown outcomes (`unknown_outcomes`) of one kind of record at the instant `now`.
     `schedule` is the time from a call to its last automatic probe. `is_complete` is False if not all operations were
     read."""
-    cases = list(unknowns)
+    cases = list(unknown_outcomes)
     times = sorted(case.settled_at - case.started_at for case in cases if case.settled_at is not None)
     ages = [now - case.started_at for case in cases if case.settled_at is None]
     return TimeToTruth(
@@ -87,8 +92,8 @@ def compute_time_to_truth(
     )
 
 
-def compute_percentile(times: Sequence[timedelta], percent: int) -> timedelta | None:
-    """Return the percentile of `times`, which are sorted in ascending order: the smallest of them such that at least
-    `percent` % of all are not longer. For example, 50 gives the median. None if there are no times.
+def compute_percentile(durations: Sequence[timedelta], percent: int) -> timedelta | None:
+    """Return the percentile of `durations`, which are sorted in ascending order: the smallest of them such that at
+    least `percent` % of all are not longer. For example, 50 gives the median. None if there are no times.
     """
-    return times[ceil(len(times) * percent / 100) - 1] if times else None
+    return durations[ceil(len(durations) * percent / 100) - 1] if durations else None

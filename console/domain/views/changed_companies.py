@@ -12,16 +12,16 @@ from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
-    """A changed corporation in the queue, with its explanation and the alert about the change. `related` has the
-    corporations into which it was merged and those merged into it, each with a flag that is True if this database has
-    records of it. `related` is None if this desk has no registry, or if the caller doesn't need it. `actions` are
-    those that `list_company_actions` returns for the change.
+    """A changed corporation in the queue, with its explanation and the alert about the change. `corporation_facts`
+    has the corporations into which it was merged and those merged into it, each with a flag that is True if this
+    database has records of it. `corporation_facts` is None if this desk has no registry, or if the caller doesn't
+    need it. `actions` are those that `list_company_actions` returns for the change.
     """
 
     change: CompanyChange
     explanation: Explanation
     alert: Alert
-    related: CorporationFacts | None = None
+    corporation_facts: CorporationFacts | None = None
     actions: tuple[CompanyAction, ...] = ()
 
     @property

@@ -60,7 +60,7 @@ class NoticeCandidate:
     decides if the notice belongs to it."""
 
     record: Order | Payment
-    shared: tuple[SharedFact, ...]
+    shared_facts: tuple[SharedFact, ...]
 
 
 @dataclass(frozen=True, slots=True)

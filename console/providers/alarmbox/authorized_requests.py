@@ -19,7 +19,7 @@ from console.providers.http.transport import HttpTransport
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_REFRESH_BEFORE_EXPIRY = timedelta(minutes=5)
+_REFRESH_MARGIN_BEFORE_EXPIRY = timedelta(minutes=5)
 
 
 class AlarmBoxRequestSender:
@@ -66,7 +66,7 @@ class AlarmBoxRequestSender:
         return the stored pair while it is valid, otherwise raise the error of the refresh.
         """
         token_pair = self._tokens.find_current_pair()
-        if token_pair is not None and self._is_access_token_valid(token_pair, _REFRESH_BEFORE_EXPIRY):
+        if token_pair is not None and self._is_access_token_valid(token_pair, _REFRESH_MARGIN_BEFORE_EXPIRY):
             return token_pair
         try:
             return self._tokens.refresh(self.oauth.exchange_refresh_token, outdated_pair=token_pair)

@@ -282,7 +282,7 @@ def _read_corporation_number(value: object) -> str | None:
     """
     if value is None or value == "":
         return None
-    number = read_number(str(value), allows_dummies=True)
+    number = read_number(str(value), allows_test_numbers=True)
     return number.value if isinstance(number, CorporationNumber) else number.normalized or str(value)
 
 

@@ -85,7 +85,7 @@ class HttpTransport:
         resolve_host: Resolver | None = None,
         private_networks: Sequence[Network] = (),
     ) -> None:
-        self._base_url = parse_base_url(base_url, private=private_networks)
+        self._base_url = parse_base_url(base_url, private_networks=private_networks)
         self._clock = clock
         self._scale = scale or TimeScale()
         self._connect_timeout = connect_timeout_seconds

@@ -95,8 +95,8 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
     refund state; each of these functions returns None for an unknown word.
 
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
-    and only then; `words` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter itself
-    (`CallbackReader`).
+    and only then; `sentences_by_key` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter
+    itself (`CallbackReader`).
     """
 
     make_adapter: Callable[[AdapterArguments[ProviderSettingsT]], PaymentProvider]
@@ -111,7 +111,7 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
         if (self.history_source is HistoryKind.DAILY_FILES) != (self.daily_files is not None):
             raise ValueError(f"{self.name}: daily files are read by `daily_files`")
         file_words = {f"daily_file.{word}.{self.name}" for word in DAILY_FILE_WORDS}
-        if self.daily_files is not None and not file_words <= self.words.keys():
+        if self.daily_files is not None and not file_words <= self.sentences_by_key.keys():
             raise ValueError(f"{self.name}: sentences about daily files are missing: {sorted(file_words)}")
 
 

@@ -189,7 +189,7 @@ PLUGIN = ProviderPlugin(
     history_source=HistoryKind.DAILY_FILES,
     notice_source=NoticeKind.HINTS,
     notice_path="/webhooks/paypay",
-    words=_WORDS_ON_SCREEN,
+    sentences_by_key=_WORDS_ON_SCREEN,
     access=ProviderAccess(
         hosts={
             "apigw.paypay.ne.jp": "production",

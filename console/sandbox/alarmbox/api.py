@@ -42,14 +42,13 @@ MAX_PURCHASE_COMMENT_LENGTH = 500
 class StoredCreditCheck:
     """One credit check of the simulated AlarmBox, purchased by a request or registered through the control API.
     `revision` is the version number of its PDF. `number` is the corporation number, `name` the company's name;
-    `result` is ok, hold or ng, None without a result. `purchased` and `expires` are days in Japan, `expires` the last
-    valid day.
+    `result` is ok, hold or ng, None without a result. `purchase_day` and `last_valid_day` are days in Japan.
     """
 
     id: int
     number: str
-    purchased: date
-    expires: date
+    purchase_day: date
+    last_valid_day: date
     name: str
     result: str | None
     revision: int = 1
@@ -134,7 +133,7 @@ class SimulatedAlarmBox:
         """Return the credit checks of a corporation number, newest first."""
         with self._lock:
             matching_checks = [check for check in self._checks.values() if check.number == corporation_number]
-        return sorted(matching_checks, key=lambda check: (check.purchased, check.id), reverse=True)
+        return sorted(matching_checks, key=lambda check: (check.purchase_day, check.id), reverse=True)
 
     # -- calls
 
@@ -192,12 +191,12 @@ class SimulatedAlarmBox:
         """Return the function that makes the answer with a credit check, with its PDF if `has_pdf`."""
 
         def answer_with_detail() -> HttpReply:
-            is_expired = self._state.clock.today() > check.expires
+            is_expired = self._state.clock.today() > check.last_valid_day
             if is_expired and self._state.settings.answers_403_after_expiration:
                 return make_error_reply(403, "閲覧期限が切れています")
             answer = make_credit_check_fields(check) | {
                 "expired": is_expired,
-                "infos": content.make_news_items(check.number, check.purchased),
+                "infos": content.make_news_items(check.number, check.purchase_day),
             }
             if has_pdf:
                 answer["pdf_file_data"] = base64.b64encode(_make_pdf_content(check)).decode("ascii")
@@ -228,8 +227,8 @@ def make_credit_check_fields(check: StoredCreditCheck) -> JsonObject:
     """Return the JSON fields of a credit check, as AlarmBox's answer to a purchase has them."""
     return {
         "credit_check_id": check.id,
-        "purchase_date": check.purchased.isoformat(),
-        "expiration_date": check.expires.isoformat(),
+        "purchase_date": check.purchase_day.isoformat(),
+        "expiration_date": check.last_valid_day.isoformat(),
         "corporation_name": check.name,
         "corporation_number": check.number,
         "result": check.result,
@@ -237,7 +236,9 @@ def make_credit_check_fields(check: StoredCreditCheck) -> JsonObject:
 
 
 def _make_pdf_content(check: StoredCreditCheck) -> bytes:
-    return pdf.make_report_pdf(check.number, check.id, check.revision, check.purchased.isoformat(), str(check.result))
+    return pdf.make_report_pdf(
+        check.number, check.id, check.revision, check.purchase_day.isoformat(), str(check.result)
+    )
 
 
 def _make_not_found_reply() -> HttpReply:

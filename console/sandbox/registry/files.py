@@ -54,7 +54,7 @@ def write_difference_file(
     *,
     encoding: Encoding = "utf-8",
     whole_rows: int = 0,
-    whole_day: date | None = None,
+    whole_file_day: date | None = None,
     prefecture: str | None = None,
     changes: Sequence[RegistryRow] = (),
 ) -> Path:
@@ -63,12 +63,12 @@ def write_difference_file(
 
     The file has `rows` invented rows. If `whole_rows` is 0, all invented rows are new corporations. Otherwise the
     invented rows change corporations of the whole file that `write_whole_file` writes with `whole_rows` rows, the
-    same seed, `prefecture` (None: the whole nation) and the day `whole_day`. If `whole_day` is None, `day` is used in
-    its place; then the corporations are those of the whole file, but some of their dates differ from the dates in the
-    whole file. The file also contains the rows of `changes` (see `console.sandbox.registry.changes`); no invented row
-    is about the corporations of `changes`.
+    same seed, `prefecture` (None: the whole nation) and the day `whole_file_day`. If `whole_file_day` is None, `day`
+    is used in its place; then the corporations are those of the whole file, but some of their dates differ from the
+    dates in the whole file. The file also contains the rows of `changes` (see `console.sandbox.registry.changes`); no
+    invented row is about the corporations of `changes`.
     """
-    registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
+    registry = InventedRegistry(whole_rows, seed, whole_file_day or day, prefecture)
     changed_numbers = frozenset(row.corporate_number for row in changes)
     invented_rows = invent_changes(registry, rows, day, changed_numbers)
     difference_rows = chain(islice(invented_rows, rows // 2), changes, invented_rows)

@@ -45,18 +45,18 @@ variable is unset.
 @dataclass(frozen=True, slots=True)
 class _AccountChange:
     """The changes that one run of `db accounts apply` must make for one person of the file. `entry` is the person's
-    entry in the file, `stored` the person's present row in the table `operators` (None: the person has no row yet),
-    `password` the new password (None: the password stays unchanged).
+    entry in the file, `stored_person` the person's present row in the table `operators` (None: the person has no row
+    yet), `password` the new password (None: the password stays unchanged).
     """
 
     entry: AccountEntry
-    stored: StoredPerson | None
+    stored_person: StoredPerson | None
     password: str | None = field(repr=False)
 
     @property
     def has_changed(self) -> bool:
         """True if the person's row in the table `operators` differs from the entry in the file."""
-        return self.stored != StoredPerson(self.entry.person, self.entry.is_disabled, self.entry.asks_worker)
+        return self.stored_person != StoredPerson(self.entry.person, self.entry.is_disabled, self.entry.asks_worker)
 
     @property
     def has_changed_actor(self) -> bool:
@@ -65,16 +65,16 @@ class _AccountChange:
         role except `worker`.
         """
         return (
-            self.stored is not None
-            and not (self.stored.is_disabled or self.entry.is_disabled)
-            and bool(self.stored.person.roles & self.entry.person.roles & ROLES_THAT_MAY_ASK_WORKER)
-            and self.stored.asks_worker != self.entry.asks_worker
+            self.stored_person is not None
+            and not (self.stored_person.is_disabled or self.entry.is_disabled)
+            and bool(self.stored_person.person.roles & self.entry.person.roles & ROLES_THAT_MAY_ASK_WORKER)
+            and self.stored_person.asks_worker != self.entry.asks_worker
         )
 
     def make_result(self, *, has_passwords: bool) -> AccountResult:
         """Return the result for this person that the command prints: created, updated, disabled or unchanged, and
         whether the password was set. `has_passwords` is False on an SQLite database, which has no accounts."""
-        change = "disabled" if self.entry.is_disabled else "updated" if self.stored else "created"
+        change = "disabled" if self.entry.is_disabled else "updated" if self.stored_person else "created"
         password_state = "none" if not has_passwords else "set" if self.password else "kept"
         return AccountResult(
             self.entry.person,
@@ -95,8 +95,8 @@ class _AccountChange:
             roles=grants.list_server_roles(self.entry.person.roles, asks_worker=self.entry.asks_worker),
             roles_before=held_roles
             | (
-                grants.list_server_roles(self.stored.person.roles, asks_worker=self.stored.asks_worker)
-                if self.stored
+                grants.list_server_roles(self.stored_person.person.roles, asks_worker=self.stored_person.asks_worker)
+                if self.stored_person
                 else frozenset()
             ),
             password=self.password,
@@ -242,7 +242,7 @@ def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChang
     """Raise ConsoleError `usage` if a new person of the file has the name of an account with rights on the whole
     server, such as that of a database administrator or of a replica. Otherwise the command would change this
     account's password and limits, and the person would have the account's rights, which no trigger refuses."""
-    new_entries = [change.entry for change in changes if change.stored is None]
+    new_entries = [change.entry for change in changes if change.stored_person is None]
     names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
         if entry.person.name in names:
@@ -281,7 +281,7 @@ class _AccountStatementExecutor:
         for change in changes:
             held = held_roles[change.entry.person.name]
             # A new person who is disabled has an account only if a run was broken off.
-            if change.stored is not None or not change.entry.is_disabled or held:
+            if change.stored_person is not None or not change.entry.is_disabled or held:
                 self._apply_account_change(change, held)
         return self._statements
 

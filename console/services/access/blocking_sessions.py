@@ -114,18 +114,18 @@ class _ServerNode:
         self._unended_passes = 0
         """Number of consecutive passes that found an unended session of this account."""
 
-    def end_blocking_sessions(self, now: float, repeaters: frozenset[str]) -> list[EndedSession]:
+    def end_blocking_sessions(self, now: float, repeatedly_blocking_accounts: frozenset[str]) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that was first found by a call of this
         method at least MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back
-        transaction. `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked other
-        sessions repeatedly (`_list_repeatedly_blocking_accounts`): if a session of such an account blocks other
-        sessions again, the account is locked.
+        transaction. `now` is in monotonic seconds. `repeatedly_blocking_accounts` are the accounts whose sessions
+        have blocked other sessions repeatedly (`_list_repeatedly_blocking_accounts`): if a session of such an account
+        blocks other sessions again, the account is locked.
         """
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
         with self.database.read() as conn:
-            lock_holders.set_repeated_blockers(conn, repeaters)
+            lock_holders.set_repeated_blockers(conn, repeatedly_blocking_accounts)
             for _ in range(MAX_SESSIONS_ENDED_PER_PASS):
                 blocking_session = lock_holders.end_next_blocking_session(conn)
                 if blocking_session is None:

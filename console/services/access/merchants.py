@@ -90,15 +90,17 @@ class MerchantService:
             own = make_stored_merchant(context.database_id, provider, merchant, account)
             return context.write(lambda tx: self._store_merchant(tx, provider, own, reason))
 
-    def _store_merchant(self, tx: Transaction, provider: str, own: StoredMerchant, reason: str) -> MerchantChange:
+    def _store_merchant(
+        self, tx: Transaction, provider: str, own_merchant: StoredMerchant, reason: str
+    ) -> MerchantChange:
         name = migrate.MERCHANT_NAME_PREFIX + provider
         value_before = migrate.read_meta(tx.conn, name)
         before = None if value_before is None else StoredMerchant.parse(value_before)
-        is_changed = before is None or before.digest != own.digest
+        is_changed = before is None or before.digest != own_merchant.digest
         change = MerchantChange(
             provider,
-            own.environment,
-            own.masked_id,
+            own_merchant.environment,
+            own_merchant.masked_id,
             before.environment if before else None,
             before.masked_id if before else None,
             is_changed,
@@ -111,15 +113,15 @@ class MerchantService:
                 {"reason": InProgressReason.PROVIDER_WORK_OPEN, "provider": provider, "count": count},
             )
         facts = {
-            "environment": own.environment,
-            "merchant": own.masked_id,
+            "environment": own_merchant.environment,
+            "merchant": own_merchant.masked_id,
             "environment_before": change.environment_before or "-",
             "merchant_before": change.merchant_before or "-",
             "note": reason,
         }
         self._context.record_audit(tx, AuditAction.MERCHANT_CHANGED, provider, facts, kind=PROVIDER_KIND)
         if value_before is None:
-            migrate.write_meta(tx.conn, name, own.value)
+            migrate.write_meta(tx.conn, name, own_merchant.value)
         else:
-            migrate.replace_meta(tx.conn, name, value_before, own.value)
+            migrate.replace_meta(tx.conn, name, value_before, own_merchant.value)
         return change

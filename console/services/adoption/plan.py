@@ -158,7 +158,7 @@ def parse_stored_corporation_number(stored_number: object) -> str | None:
     if len(text) == DIGIT_COUNT and text.isascii() and text.isdigit():
         return text
     try:
-        return parse_number(text, allows_dummies=True).value
+        return parse_number(text, allows_test_numbers=True).value
     except InvalidCorporationNumber as unfit:
         return unfit.normalized if unfit.reason == "CHECK_DIGIT" else None
 

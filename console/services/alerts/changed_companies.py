@@ -281,18 +281,18 @@ class ChangedCompanyAlerts:
             yield self._add_corporations(registry, registry_date, beginnings) if beginnings else 0
 
     def _add_corporations(
-        self, registry: "RegistryReader", registry_date: date, beginnings: Mapping[str, datetime | None]
+        self, registry: "RegistryReader", registry_date: date, record_beginnings: Mapping[str, datetime | None]
     ) -> int:
-        """Insert a row of `watched_corporations` for each corporation of `beginnings` that is in the registry, and
-        raise alerts about the changes of these corporations (a closing, and the changes in the difference files that
-        the registry still has). `beginnings` has, by corporation number, the creation time of the oldest live record
-        (None if unknown); a change before this time raises no alert. Return the number of raised alerts.
+        """Insert a row of `watched_corporations` for each corporation of `record_beginnings` that is in the registry,
+        and raise alerts about the changes of these corporations (a closing, and the changes in the difference files
+        that the registry still has). `record_beginnings` has, by corporation number, the creation time of the oldest
+        live record (None if unknown); a change before this time raises no alert. Return the number of raised alerts.
         """
-        corporations = registry.find_many(list(beginnings))
+        corporations = registry.find_many(list(record_beginnings))
         present_facts = {number: make_watched_facts(corporation) for number, corporation in corporations.items()}
         first_days = {
             number: convert_to_local(begun_at, JST).date()
-            for number, begun_at in beginnings.items()
+            for number, begun_at in record_beginnings.items()
             if begun_at is not None and number in present_facts
         }
         earlier_facts = _find_earlier_facts(registry, present_facts, first_days)

@@ -404,9 +404,9 @@ class IncidentService:
         alert_group: tuple[Alert, ...],
         steps: Mapping[int, tuple[IncidentStep, ...]],
         items: Mapping[int, AlertItem],
-        affected: AffectedRecords,
+        affected_records: AffectedRecords,
     ) -> Incident:
-        extent = measure_incident_extent(alert_group, affected)
+        extent = measure_incident_extent(alert_group, affected_records)
         steps_of_incident = _list_steps_of_incident(alert_group, steps)
         has_open_alert = any(alert.resolved_at is None for alert in alert_group)
         status = compute_incident_status(
@@ -420,7 +420,7 @@ class IncidentService:
             state=status.state,
             alerts=alert_group,
             steps=steps_of_incident,
-            records=affected.records[:MAX_LISTED_RECORDS_PER_INCIDENT],
+            records=affected_records.records[:MAX_LISTED_RECORDS_PER_INCIDENT],
             extent=extent,
             number=most_helpful_item.number if most_helpful_item else None,
             action=most_helpful_item.action if most_helpful_item else None,

@@ -105,7 +105,7 @@ class OutboxSender:
         )
         with self._context.database.read() as conn:
             return outbox.list_due_events(
-                conn, now, SHORT_BATCH_SIZE, latest_credible=now + longest_wait + CLOCK_TOLERANCE
+                conn, now, SHORT_BATCH_SIZE, latest_credible_time=now + longest_wait + CLOCK_TOLERANCE
             )
 
     def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:

@@ -194,7 +194,7 @@ def _find_candidates(
         )
         records_by_key |= {(type(record), record.id): record for record in records_of_day}
     candidates = [NoticeCandidate(record, _find_shared_facts(notice, record)) for record in records_by_key.values()]
-    return tuple(sorted(candidates, key=lambda candidate: (-len(candidate.shared), candidate.record.id)))
+    return tuple(sorted(candidates, key=lambda candidate: (-len(candidate.shared_facts), candidate.record.id)))
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:

@@ -87,7 +87,7 @@ class ProviderAuthorisation:
         state = secrets.token_urlsafe(_OAUTH_STATE_BYTES)
         return AuthorisationRequest(calls.make_authorize_url(state), state)
 
-    def complete_earlier(self) -> CompletedAuthorisation | None:
+    def complete_earlier_authorisation(self) -> CompletedAuthorisation | None:
         """Store the pair of an earlier authorisation that the database could not store and that this desk has kept.
         Sends nothing to the provider. Return the completed authorisation; None if there is nothing to complete, so
         that the person must begin.
@@ -118,8 +118,8 @@ class ProviderAuthorisation:
         no tokens; provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk
         holds the tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange;
         outcome_unknown if the answer was lost or the new pair could not be stored. After outcome_unknown the code may
-        be used up. If the reason is `tokens_not_stored`, `complete_earlier` stores the pair; otherwise the person
-        must start again.
+        be used up. If the reason is `tokens_not_stored`, `complete_earlier_authorisation` stores the pair; otherwise
+        the person must start again.
         """
         with self._audit_refusals():
             self._require_permitted_person()

@@ -44,7 +44,7 @@ from console.store.database.instants import convert_to_naive_utc
 from console.store.operations import journal
 from console.store.records import evidence
 from console.store.refunds import approvals
-from console.store.schema.core import QUESTION_SUFFIX
+from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX
 
 CREDIT_CHECK_KIND = credit_checks.CREDIT_CHECK_KIND
 PURCHASE_CALL_NAME, LATE_PURCHASE_CALL_NAME, RESTORE_CALL_NAME = "purchase", "purchase.late", "restore"
@@ -127,12 +127,12 @@ def store_answer_before_renewal(
 ) -> None:
     """Before a renewal, store the provider's answer to the question whether the earlier credit check (`record`) has
     expired. The answer is stored as evidence that is shown with that credit check and with its purchase. The kind of
-    the evidence has the suffix QUESTION_SUFFIX, so that it doesn't count as an answer about the credit check: if a
-    database account has stored such an answer, the triggers of a server allow the account to change the dates of the
-    credit check.
+    the evidence has the suffix UNCOUNTED_EVIDENCE_KIND_SUFFIX, so that it doesn't count as an answer about the credit
+    check: if a database account has stored such an answer, the triggers of a server allow the account to change the
+    dates of the credit check.
     """
     operator, source = context.make_holder().operator, _make_evidence_source(RENEWAL_CALL_NAME)
-    subject = (CREDIT_CHECK_KIND + QUESTION_SUFFIX, record.id)
+    subject = (CREDIT_CHECK_KIND + UNCOUNTED_EVIDENCE_KIND_SUFFIX, record.id)
     evidence.add_answer(tx.conn, subject, record.operation_id, source, operator, outcome, context.now())
 
 

@@ -107,7 +107,7 @@ def _make_page_difference(
 ) -> PageDifference:
     """Return one difference on the page with this index. `change` has the ranges of the changed words in `old_words`
     and `new_words`, the words of the page in both versions."""
-    old_changed_words, new_changed_words = old_words[change.old], new_words[change.new]
+    old_changed_words, new_changed_words = old_words[change.old_range], new_words[change.new_range]
     kind = (
         DifferenceKind.CHANGED
         if old_changed_words and new_changed_words

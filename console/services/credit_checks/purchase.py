@@ -101,10 +101,10 @@ class CreditCheckPurchaseService:
         return PurchasePlan(
             corporation_number=valid_number,
             client_ids=tuple(sorted(context.settings.clients or (), key=int)),
-            live=live_records,
-            denied=tuple(chain.from_iterable(denied_checks)),
-            last=past_records[0] if past_records else None,
-            running=next((holder for holder in holders if holder is not None), None),
+            live_checks=live_records,
+            denied_checks=tuple(chain.from_iterable(denied_checks)),
+            last_ended_check=past_records[0] if past_records else None,
+            purchase_holder=next((holder for holder in holders if holder is not None), None),
             is_renewal=bool(renewable_records),
             read_at=context.now(),
             corporation=corporation_facts,
@@ -158,7 +158,7 @@ class CreditCheckPurchaseService:
         """Return the valid corporation number in `text`. Raises invalid_corporation_number for any other text;
         detail.candidates has at most three similar stored numbers."""
         try:
-            return parse_number(text, allows_dummies=self._context.settings.allows_test_numbers).value
+            return parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers).value
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._lookup.find_similar_corporation_numbers(text))
             raise

@@ -376,8 +376,8 @@ class PurchaseResolver:
             record.operation_id,
             proof,
             refusal_facts={"record": record},
-            needs_number=True,
-            number=str(id_at_provider),
+            needs_id_at_provider=True,
+            id_at_provider=str(id_at_provider),
         )
 
         def write_decision(tx: Transaction) -> bool:

@@ -172,7 +172,7 @@ class RemoteRequestIdService(RequestIdService):
         doesn't fit the database.
         """
         form = self._form_by_command[command]
-        sent_arguments = strip_words(arguments, form.words_index)
+        sent_arguments = strip_words(arguments, form.typed_text_index)
         file = next((part for part in arguments if isinstance(part, Path)), None)
         file_content = None if file is None else _read_file_content(file)
         try:

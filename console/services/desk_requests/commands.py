@@ -48,7 +48,7 @@ them.
 class DeskRequestForm:
     """The required content of a desk request for one command. `argument_types`: the types of the command's arguments;
     `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns;
-    `words_index`: the index of the argument with the person's words, None if the command has none.
+    `typed_text_index`: the index of the argument with the person's words, None if the command has none.
     `has_changing_facts`: the facts depend also on a record that may change after the request was stored.
     `refused_action`: the action of the audit entry if the worker refuses the request before it calls the command's
     service; None if only the service refuses it.
@@ -56,7 +56,7 @@ class DeskRequestForm:
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader
-    words_index: int | None = None
+    typed_text_index: int | None = None
     has_changing_facts: bool = False
     refused_action: AuditAction | None = None
 

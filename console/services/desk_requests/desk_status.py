@@ -88,6 +88,6 @@ class DeskStatusService:
                 ErrorCode.USAGE, {"problem": UsageProblem.ANSWERS_NEED_STORE_KEY, "n": len(waiting_entries)}
             )
         leftovers = find_unneeded_credentials(context.settings)
-        for entry in leftovers.entries:
+        for entry in leftovers.keyring_entries:
             context.settings.secrets.delete_keyring_entry(entry, entry)
         return leftovers

@@ -12,16 +12,16 @@ from console.domain.payments.records import RefundRequest
 from console.domain.recovery.decision_reasons import StatedReason
 
 
-def strip_words(arguments: tuple[object, ...], words_index: int | None) -> tuple[object, ...]:
+def strip_words(arguments: tuple[object, ...], typed_text_index: int | None) -> tuple[object, ...]:
     """Return the arguments of a command without invisible characters at both ends of the person's words.
-    `words_index` is the index of the argument with the words; None: the command has none.
+    `typed_text_index` is the index of the argument with the words; None: the command has none.
     """
-    if words_index is None or words_index >= len(arguments):
+    if typed_text_index is None or typed_text_index >= len(arguments):
         return arguments
     return (
-        *arguments[:words_index],
-        _strip_argument(arguments[words_index]),
-        *arguments[words_index + 1 :],
+        *arguments[:typed_text_index],
+        _strip_argument(arguments[typed_text_index]),
+        *arguments[typed_text_index + 1 :],
     )
 
 

@@ -86,15 +86,15 @@ class WrittenPack:
 @dataclass(frozen=True, slots=True)
 class PackContent:
     """The content of an evidence pack that was written to an open file. `kind` and `record_id` name the pack's
-    record. `titles` has the first line of the record's timeline by language (as UTF-8), `until` is the time of the
-    last event in the timeline. `files` is the number of the pack's files, and `left_out` has the names of the files
-    that were left out.
+    record. `title_by_language` has the first line of the record's timeline by language (as UTF-8), `last_event_at` is
+    the time of the last event in the timeline. `files` is the number of the pack's files, and `left_out` has the
+    names of the files that were left out.
     """
 
     kind: str
     record_id: int | str
-    titles: Mapping[str, bytes]
-    until: datetime
+    title_by_language: Mapping[str, bytes]
+    last_event_at: datetime
     files: int
     left_out: tuple[str, ...]
 
@@ -187,8 +187,8 @@ class _PackDraft:
     """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of the pack's timeline.
     `only_person`: only the audit entries of this person are written in full (None: all entries). `max_bytes`: an
     answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
-    always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
-    time of the last event."""
+    always written. After `write`, `title_by_language` has the first line of the timeline by language, and
+    `last_event_at` the time of the last event."""
 
     def __init__(
         self,

@@ -72,11 +72,11 @@ class PackWriter:
         self.file_digests.append(FileDigest(name, size, digest.hexdigest()))
         return self.file_digests[-1]
 
-    def close_with_manifest(self, about: Mapping[str, object]) -> None:
-        """Write the manifest as the last file and close the ZIP. The manifest has the fields `about` (for example the
-        pack's record and the time of its last event) and the list of the files with their digests."""
+    def close_with_manifest(self, further_fields: Mapping[str, object]) -> None:
+        """Write the manifest as the last file and close the ZIP. The manifest has the fields `further_fields` (for
+        example the pack's record and the time of its last event) and the list of the files with their digests."""
         files = [{"name": part.name, "bytes": part.bytes, "sha256": part.sha256} for part in self.file_digests]
-        manifest: dict[str, object] = {"form": self._format_name, **about, "files": files}
+        manifest: dict[str, object] = {"form": self._format_name, **further_fields, "files": files}
         self.add_file(MANIFEST_NAME, [encode_json({**manifest, "digest": compute_digest(manifest)})])
         self.close()
 

@@ -152,7 +152,7 @@ class EvidenceBundleWriter:
             name, size = f"packs/{content.kind}-{content.record_id}.zip", file.tell()
             if bundle.size + size > self._max_bytes:
                 return _BundledPack(content, FileDigest(name, size, ""), is_left_out=True)
-            bundle.set_file_date(content.until)
+            bundle.set_file_date(content.last_event_at)
             return _BundledPack(content, bundle.add_file(name, iterate_chunks(file)))
 
     def _publish_bundle(self, draft: UnfinishedFile, bundled_packs: Sequence[_BundledPack]) -> WrittenBundle:
@@ -190,8 +190,8 @@ def _make_index_line(bundled_pack: _BundledPack, language: str) -> bytes:
     """Return the two lines of one evidence pack in the index of a bundle: the first line of the pack's timeline
     and, below it, the name of its file (`-` if the pack was left out)."""
     name = "-" if bundled_pack.is_left_out else bundled_pack.digest.name
-    return bundled_pack.content.titles[language] + f"    {name}\n".encode()
+    return bundled_pack.content.title_by_language[language] + f"    {name}\n".encode()
 
 
 def _find_last_event_time(bundled_packs: Sequence[_BundledPack]) -> datetime:
-    return max((entry.content.until for entry in bundled_packs), default=EARLIEST_INSTANT)
+    return max((entry.content.last_event_at for entry in bundled_packs), default=EARLIEST_INSTANT)

@@ -72,12 +72,12 @@ class FileProblem:
 @dataclass(frozen=True, slots=True)
 class PackVerification:
     """The result of the verification of an evidence pack or bundle: the number of checked files, the number of
-    checked audit entries, the problems, and the content of the manifest (`about`)."""
+    checked audit entries, the problems, and the content of the manifest (`manifest`)."""
 
     file_count: int
     audit_row_count: int
     problems: tuple[FileProblem, ...]
-    about: Mapping[str, object]
+    manifest: Mapping[str, object]
 
     @property
     def is_intact(self) -> bool:
@@ -169,14 +169,14 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
         problems += [
             FileProblem(f"{name}/{problem.file}", problem.code, problem.row) for problem in pack_result.problems
         ]
-    return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.about)
+    return PackVerification(file_count, row_count, tuple(problems[:_MAX_PROBLEMS]), bundle_result.manifest)
 
 
 def iterate_packs(path: Path, verdict: PackVerification) -> Iterator[Path]:
     """Yield the path of each evidence pack in the file `path`, for which `verify_pack` has returned the intact
     `verdict`: the file itself, or a copy of each pack of a bundle. Each copy exists until the next path is requested.
     """
-    if verdict.about["form"] != BUNDLE_FORMAT_NAME:
+    if verdict.manifest["form"] != BUNDLE_FORMAT_NAME:
         yield path
         return
     with zipfile.ZipFile(path) as bundle:

@@ -74,8 +74,8 @@ class RecordedCall:
     `evidence` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
     UTC). `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
     the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks
-    it. `related` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome` and
-    `reason` are the decision that the program recorded for the answer. `status` is the HTTP status of the answer,
+    it. `all_records` are all records of the pack, also `record`; every call of the pack has the same tuple. `outcome`
+    and `reason` are the decision that the program recorded for the answer. `status` is the HTTP status of the answer,
     None if no answer came; `headers` are its headers. `body` is the content of the answer, None if only a part of the
     content was stored, if something else than the content decided the outcome, or if its PDF is not in the pack. If
     the answer has a PDF, `body` has a note instead of the PDF `pdf` (see `read_body`). `operation_id` is None if the
@@ -88,7 +88,7 @@ class RecordedCall:
     provider: str
     call: str
     record: Mapping[str, Any]
-    related: tuple[Mapping[str, Any], ...]
+    all_records: tuple[Mapping[str, Any], ...]
     outcome: str
     reason: str
     status: int | None
@@ -204,7 +204,7 @@ def _make_recorded_call(
         provider=provider,
         call=call,
         record=record_fields,
-        related=all_records,
+        all_records=all_records,
         outcome=outcome,
         reason=reason,
         status=status,

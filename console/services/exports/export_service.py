@@ -72,7 +72,7 @@ class ExportService:
             "list": request.name.value,
             "subject": request.subject[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
             "part": request.part[:_LONGEST_AUDIT_SUBJECT_CHARACTERS],
-            "chosen": None if request.chosen is None else len(request.chosen),
+            "chosen": None if request.chosen_records is None else len(request.chosen_records),
             "format": file_format.value,
             "n": rows.count,
             "sha256": sha256,

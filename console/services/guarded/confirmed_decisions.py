@@ -45,7 +45,7 @@ def call_with_confirmation(
     Raises not_allowed if the person types no password (reason `password_needed`) or a wrong one (`password_wrong`),
     bad_profile if the server has locked the account, and the errors of `call`.
     """
-    if _is_call_confirmed.get() is not None or not _must_ask(context):
+    if _is_call_confirmed.get() is not None or not _must_ask_for_password(context):
         return call()
     if command not in ACTIONS_WITH_PASSWORD:
         try:
@@ -68,7 +68,7 @@ def require_confirmed_decision() -> None:
         raise ConsoleError(ErrorCode.NOT_ALLOWED, facts)
 
 
-def _must_ask(context: ServiceContext) -> bool:
+def _must_ask_for_password(context: ServiceContext) -> bool:
     """True if the acting person confirms decisions in this thread. A worker that executes a desk request asks nobody:
     the person has confirmed the request."""
     return context.database.is_server and can_read_password() and get_executed_desk_request_id() is None

@@ -319,12 +319,12 @@ def _read_known_anchors(spool: Spool, database_id: str) -> tuple[ChainHead, ...]
 
 
 def _list_known_anchors(
-    spool: Spool, database_id: str, newest_read: ChainHead | None, limit: int
+    spool: Spool, database_id: str, newest_read_head: ChainHead | None, limit: int
 ) -> tuple[ChainHead, ...]:
     """Return this desk's anchors for the database with this id: the newest audit entries that the desk committed (at
-    most `limit`), and `newest_read`, the newest audit entry of another process that the desk has read (None: the
+    most `limit`), and `newest_read_head`, the newest audit entry of another process that the desk has read (None: the
     spool has none)."""
-    return (*spool.list_newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
+    return (*spool.list_newest_anchors(database_id, limit), *([newest_read_head] if newest_read_head else []))
 
 
 def _parse_anchor(stored_anchor: str | None) -> ChainHead | None:

@@ -124,11 +124,11 @@ class GuardedPipeline:
         try:
             return self._claim_when_free(operation, progress, started_at)
         except ConsoleError as refusal:
-            self._context.counters.count_refusal(refusal.code)
+            self._context.process_counters.count_refusal(refusal.code)
             raise
         finally:
             if operation.lease is not None:
-                self._context.counters.count_lease_wait(self._context.clock.monotonic() - started_at)
+                self._context.process_counters.count_lease_wait(self._context.clock.monotonic() - started_at)
 
     def _claim_when_free(
         self, operation: GuardedOperation[T], progress: StepReporter, started_at: float

@@ -422,7 +422,7 @@ class RequestIdService:
 
     def _count_and_return_refusal(self, refusal: ConsoleError) -> ConsoleError:
         """Add the refusal to the counters of this process, and return it unchanged."""
-        self._context.counters.count_refusal(refusal.code)
+        self._context.process_counters.count_refusal(refusal.code)
         return refusal
 
     # Run the act and store its answer

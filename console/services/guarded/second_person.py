@@ -37,9 +37,9 @@ class PersonDecision:
     of the person. `proof` is the evidence to store. `refusal_facts` are added to the detail of the refusal
     not_allowed.
 
-    `number` is the id that the provider gave to the record (such as a refund id), as this person states it; None if
-    the person states no id. `needs_number` is True if the record gets this id; the two people must then state the
-    same id.
+    `id_at_provider` is the id that the provider gave to the record (such as a refund id), as this person states it;
+    None if the person states no id. `needs_id_at_provider` is True if the record gets this id; the two people must
+    then state the same id.
     """
 
     subject: tuple[str, int | None]
@@ -49,8 +49,8 @@ class PersonDecision:
     operation_id: str | None
     proof: PersonEvidence
     refusal_facts: NotAllowedDetail
-    needs_number: bool = False
-    number: str | None = None
+    needs_id_at_provider: bool = False
+    id_at_provider: str | None = None
 
 
 def decide_with_second_person(
@@ -85,11 +85,18 @@ def decide_with_second_person(
         and proposal.proposed_state == decision.target
         and may_proposer_still_decide(context, tx.conn, proposal.person)
     ):
-        is_number_agreed = not decision.needs_number or _read_proposed_id_at_provider(tx, proposal) == decision.number
+        is_number_agreed = (
+            not decision.needs_id_at_provider
+            or _read_proposed_id_at_provider(tx, proposal) == decision.id_at_provider
+        )
         is_second_person = is_number_agreed or not _may_replace_id_at_provider(decision, proposal.person)
         if is_second_person:
             _require_second_person(context, decision, proposal.person, is_number_agreed=is_number_agreed)
-    proof = _prepend_id_at_provider(decision.number, decision.proof) if decision.needs_number else decision.proof
+    proof = (
+        _prepend_id_at_provider(decision.id_at_provider, decision.proof)
+        if decision.needs_id_at_provider
+        else decision.proof
+    )
     proof_id = evidence.add_person_evidence(
         tx.conn, decision.subject, decision.operation_id, decision.person, proof, now
     )
@@ -209,7 +216,7 @@ def _may_replace_id_at_provider(decision: PersonDecision, proposer: str) -> bool
     """True if a decision for the proposed target with another `number` (the provider's id of the record) replaces the
     proposal of `proposer`: only the proposer can correct this id.
     """
-    return decision.number is not None and is_same_person(decision.person, proposer)
+    return decision.id_at_provider is not None and is_same_person(decision.person, proposer)
 
 
 def _require_second_person(
@@ -239,14 +246,14 @@ def _require_second_person(
         )
 
 
-def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
-    """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
-    because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of the
-    proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
+def _prepend_id_at_provider(id_at_provider: str | None, proof: PersonEvidence) -> PersonEvidence:
+    """Return the proof with `id_at_provider`, the provider's id of the record that the person states, as its first
+    line, because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of
+    the proof could be read as such an id, put the line _NO_ID_AT_PROVIDER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
-    if number is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
+    if id_at_provider is None and not stored_content.startswith(_ID_AT_PROVIDER_LINE_PREFIX.encode()):
         return proof
-    line = _NO_ID_AT_PROVIDER_LINE if number is None else f"{_ID_AT_PROVIDER_LINE_PREFIX}{number}"
+    line = _NO_ID_AT_PROVIDER_LINE if id_at_provider is None else f"{_ID_AT_PROVIDER_LINE_PREFIX}{id_at_provider}"
     return replace(proof, content=f"{line}\n".encode() + proof.content)
 
 

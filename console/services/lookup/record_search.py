@@ -54,7 +54,7 @@ class Lookup:
         stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
-            number = parse_number(text, allows_dummies=self._context.settings.allows_test_numbers)
+            number = parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._list_similar_corporation_numbers(invalid))
             raise
@@ -193,7 +193,7 @@ class Lookup:
         if self._context.open_registry() is None:
             return None
         try:
-            number = parse_number(text, allows_dummies=self._context.settings.allows_test_numbers)
+            number = parse_number(text, allows_test_numbers=self._context.settings.allows_test_numbers)
         except InvalidCorporationNumber:
             return None
         self._context.ask_publisher(number.value)

@@ -103,7 +103,7 @@ class GlobalSearch:
                 operations,
             )
             alerts_found = _find_alerts(conn, tuple(result.records)) if query.words else ()
-        return replace(result, alerts=alerts_found, exact=_find_exact_match(result))
+        return replace(result, alerts=alerts_found, exact_match=_find_exact_match(result))
 
     def _find_companies(
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
@@ -130,7 +130,7 @@ class GlobalSearch:
         `companies` are the companies that match the words; `person` is the acting person, None if no name of a person
         is configured."""
         words = query.words
-        number = find_number(words, allows_dummies=self._context.settings.allows_test_numbers)
+        number = find_number(words, allows_test_numbers=self._context.settings.allows_test_numbers)
         if number is not None:
             return _MatchedRecordIds(*record_search.find_record_ids_of_numbers(conn, [number]))
         max_matches = _MAX_PREFIX_MATCHES if query.has_conditions else limit + 1

@@ -235,9 +235,9 @@ class HealthCheckService:
             return {}
         facts = {
             "folder": str(folder),
-            "files": comparison.files,
-            "altered": comparison.altered,
-            "missing": comparison.missing,
+            "files": comparison.file_count,
+            "altered": comparison.altered_paths,
+            "missing": comparison.missing_paths,
         }
         return {"ok": not comparison.damaged_paths, "damaged": comparison.damaged_paths, **facts}
 
@@ -330,17 +330,20 @@ class HealthCheckService:
         worker = find_alive_worker(self._database, TimeScale(self._settings.time_scale))
         if worker is None:
             return {"ok": False}
-        return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
+        return {"worker": worker.name, "seconds": round(worker.seconds_since_renewal)}
 
     def _check_leftover_credentials(self) -> _CheckFacts:
         """Look for credentials that this desk doesn't need, because a worker makes the calls for the desk's person.
         The check always passes; credentials that are found are reported as advice.
         """
         leftovers = find_unneeded_credentials(self._settings)
-        facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
-        if leftovers.entries or leftovers.variables:
-            facts["verdict"] = "advice" if leftovers.entries else "given"
-            facts["names"] = (*leftovers.entries, *leftovers.variables)
+        facts: dict[str, object] = {
+            "entries": leftovers.keyring_entries,
+            "variables": leftovers.environment_variables,
+        }
+        if leftovers.keyring_entries or leftovers.environment_variables:
+            facts["verdict"] = "advice" if leftovers.keyring_entries else "given"
+            facts["names"] = (*leftovers.keyring_entries, *leftovers.environment_variables)
         return facts
 
     def _check_operator_name(self) -> _CheckFacts:

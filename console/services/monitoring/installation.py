@@ -25,19 +25,19 @@ _HASH_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class InstallationComparison:
-    """Result of the comparison of the installed files with the hashes of the build. `files` is the number of compared
-    files; `altered` and `missing` are paths relative to the program's folder. A damaged library of an installed wheel
-    is listed once, by its name, even if several of its files are damaged.
+    """Result of the comparison of the installed files with the hashes of the build. `file_count` is the number of
+    compared files; `altered_paths` and `missing_paths` are paths relative to the program's folder. A damaged library
+    of an installed wheel is listed once, by its name, even if several of its files are damaged.
     """
 
-    files: int
-    altered: tuple[str, ...]
-    missing: tuple[str, ...]
+    file_count: int
+    altered_paths: tuple[str, ...]
+    missing_paths: tuple[str, ...]
 
     @property
     def damaged_paths(self) -> tuple[str, ...]:
         """The paths of the altered and the missing files."""
-        return (*self.altered, *self.missing)
+        return (*self.altered_paths, *self.missing_paths)
 
 
 def find_installed_folder() -> Path | None:
@@ -110,12 +110,14 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
             missing_names.append(name)
             continue
         result = _compare_with_wheel_record(library)
-        compared += result.files
+        compared += result.file_count
         if result.damaged_paths:
             altered_names.append(name)
     own = _compare_with_wheel_record(program)
     return InstallationComparison(
-        compared + own.files, (*own.altered, *sorted(altered_names)), (*own.missing, *sorted(missing_names))
+        compared + own.file_count,
+        (*own.altered_paths, *sorted(altered_names)),
+        (*own.missing_paths, *sorted(missing_names)),
     )
 
 

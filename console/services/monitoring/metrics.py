@@ -40,20 +40,21 @@ class Ratio:
 class MetricFigures:
     """The figures of the fifteen minutes before `read_at`, the time at which the reader read them from the database.
 
-    `payments_paid`: the paid payments among the payments that have changed and ended. `calls_failed`: the calls to
-    providers that got no usable answer, among all calls; `calls_answered`: the calls that got any answer, among all
-    calls. `notices_refused`: the refused notices among the signed notices. `response_seconds` is the mean duration,
-    from start to end, of the operations with calls to providers, None if no such operation has ended. `queues` are
-    the counts of the queues and `late_tasks` the names of overdue tasks, both at `read_at`.
+    `paid_payment_ratio`: the paid payments among the payments that have changed and ended. `failed_call_ratio`: the
+    calls to providers that got no usable answer, among all calls; `answered_call_ratio`: the calls that got any
+    answer, among all calls. `refused_notice_ratio`: the refused notices among the signed notices.
+    `mean_response_seconds` is the mean duration, from start to end, of the operations with calls to providers, None
+    if no such operation has ended. `queues` are the counts of the queues and `overdue_task_names` the names of
+    overdue tasks, both at `read_at`.
     """
 
-    payments_paid: Ratio
-    calls_failed: Ratio
-    calls_answered: Ratio
-    notices_refused: Ratio
-    response_seconds: float | None
+    paid_payment_ratio: Ratio
+    failed_call_ratio: Ratio
+    answered_call_ratio: Ratio
+    refused_notice_ratio: Ratio
+    mean_response_seconds: float | None
     queues: tuple[QueueCount, ...]
-    late_tasks: tuple[str, ...]
+    overdue_task_names: tuple[str, ...]
     read_at: datetime
 
     def get_queue_age_seconds(self, queue: QueueCount) -> float:
@@ -98,16 +99,16 @@ class MetricFigureReader:
         }
         answer_flags = [classify_answer(summary) for _, summary, _ in answers]
         return MetricFigures(
-            payments_paid=_make_ratio(count_by_payment_state, PAID_STATES, ENDED_UNPAID_STATES),
-            calls_failed=Ratio(sum(not is_usable for _, is_usable in answer_flags), len(answer_flags)),
-            calls_answered=Ratio(sum(answers for answers, _ in answer_flags), len(answer_flags)),
-            notices_refused=Ratio(
+            paid_payment_ratio=_make_ratio(count_by_payment_state, PAID_STATES, ENDED_UNPAID_STATES),
+            failed_call_ratio=Ratio(sum(not is_usable for _, is_usable in answer_flags), len(answer_flags)),
+            answered_call_ratio=Ratio(sum(answers for answers, _ in answer_flags), len(answer_flags)),
+            refused_notice_ratio=Ratio(
                 sum(count for (_, result), count in signed_notices.items() if result in _REFUSED_EVENT_STATES),
                 sum(signed_notices.values()),
             ),
-            response_seconds=sum(durations) / len(durations) if durations else None,
+            mean_response_seconds=sum(durations) / len(durations) if durations else None,
             queues=queues,
-            late_tasks=overdue_names,
+            overdue_task_names=overdue_names,
             read_at=now,
         )
 
@@ -124,7 +125,7 @@ class MetricFigureReader:
         waits in seconds. Waits of other processes are included if they ended after this process had begun to count
         waits."""
         (own_counts, seconds), (foreign_counts, foreign_seconds) = (
-            self._context.counters.lease_waits,
+            self._context.process_counters.lease_waits,
             self._counters_of_others.lease_waits,
         )
         return tuple(map(sum, zip(own_counts, foreign_counts, strict=True))), seconds + foreign_seconds
@@ -132,7 +133,7 @@ class MetricFigureReader:
     def count_refused_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they
         happened after this process had begun to count refusals."""
-        return self._context.counters.duplicate_count + self._counters_of_others.duplicate_count
+        return self._context.process_counters.duplicate_count + self._counters_of_others.duplicate_count
 
     def count_cache_hits(self) -> Ratio:
         """Return the number of queries that the Redis cache answered, as a ratio to the number of all queries to the

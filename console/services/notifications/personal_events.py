@@ -31,9 +31,9 @@ from console.store.refunds.approvals import REFUND_KIND
 
 _LONGEST_REQUEST_AGE = timedelta(days=30)
 """Age of the oldest own refund request about which a person still gets events."""
-_EVENT_ACT_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
-"""Value of `PersonalEvent.act` for a decided refund request, by the refund's state. In every other state that is
-listed, the request was approved."""
+_EVENT_NAME_BY_REFUND_STATE = {RefundState.REJECTED: "rejected", RefundState.EXPIRED: "expired"}
+"""Value of `PersonalEvent.event_name` for a decided refund request, by the refund's state. In every other state that
+is listed, the request was approved."""
 
 
 class PersonalEventReader:
@@ -66,7 +66,7 @@ class PersonalEventReader:
     def _list_own_request_events(self, conn: Connection, person: str) -> Iterator[PersonalEvent]:
         since = self._context.now() - _LONGEST_REQUEST_AGE
         for refund in own_requests.list_decided_refunds(conn, person, since):
-            act_name = _EVENT_ACT_BY_REFUND_STATE.get(refund.state, "approved")
+            act_name = _EVENT_NAME_BY_REFUND_STATE.get(refund.state, "approved")
             key, number = f"refund/{refund.id}/{act_name}", refund.payment_number
             yield PersonalEvent(PersonalEventKind.DECISION, key, act_name, REFUND_KIND, str(refund.id), number)
         for proposal in own_requests.list_closed_proposals(conn, person, since):
@@ -86,9 +86,9 @@ class PersonalEventReader:
 
 
 def _find_ending_of_proposal(proposal: ClosedProposal) -> str:
-    """Return the value of `PersonalEvent.act` that says how the proposal has ended: another proposal has replaced it,
-    the record has got the proposed state, or the record has got another state. For an operation return "closed",
-    which says only that the proposal has ended."""
+    """Return the value of `PersonalEvent.event_name` that says how the proposal has ended: another proposal has
+    replaced it, the record has got the proposed state, or the record has got another state. For an operation return
+    "closed", which says only that the proposal has ended."""
     if proposal.has_open_proposal:
         return "replaced"
     if proposal.record_state is None:

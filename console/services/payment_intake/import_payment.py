@@ -86,7 +86,7 @@ class PaymentImporter:
         corporation_number = None
         if request.corporation_number is not None:
             corporation_number = parse_number(
-                request.corporation_number, allows_dummies=self._context.settings.allows_test_numbers
+                request.corporation_number, allows_test_numbers=self._context.settings.allows_test_numbers
             ).value
         capabilities, amount = reader.capabilities, None
         if request.amount is not None:
@@ -191,7 +191,7 @@ class PaymentImporter:
         self, tx: Transaction, request: PaymentImport, amount: Money, number: str | None
     ) -> NewPayment:
         order = orders.find_by_number(tx.conn, request.merchant_payment_id)
-        owner_number = number or (find_number(order.corporation_number, allows_dummies=True) if order else None)
+        owner_number = number or (find_number(order.corporation_number, allows_test_numbers=True) if order else None)
         return NewPayment(
             request.provider,
             request.merchant_payment_id,
@@ -232,7 +232,7 @@ def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSou
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
-    times = (sourced_report.report.paid_at, limit_report_time_to_now(sourced_report, now).true_at)
+    times = (sourced_report.report.paid_at, limit_report_time_to_now(sourced_report, now).effective_at)
     return next((at for at in times if at is not None and find_paid_time_problem(at, now) is None), now)
 
 

@@ -311,7 +311,7 @@ class SignedNoticeHandler:
             order.currency,
             order.total_minor,
             order_id=order.id,
-            corporation_number=find_number(order.corporation_number, allows_dummies=True),
+            corporation_number=find_number(order.corporation_number, allows_test_numbers=True),
             state=PaymentState.USER_PAYMENT,
             by_code=False,
             begun_at=notice.occurred_at,

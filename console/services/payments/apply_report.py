@@ -23,9 +23,9 @@ from console.domain.payments.report_rules import (
     ReportEffect,
     ReportSource,
     compute_report_effect,
-    doubt_reversal,
     ends_unknown_outcome,
     find_paid_time_problem,
+    replace_unclear_reversal,
 )
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.provider_outcome import Outcome
@@ -59,14 +59,14 @@ ReportEffectName = Literal["booked", "changed", "unchanged", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class ReportWithSource:
-    """One report about a payment, with its source and the time at which it was true (`true_at`, UTC). `source_kind`
-    is the kind of the source; `source_name` is the name of the source in the evidence, such as `payment`, `callback`,
-    `notice` or `import`. `answer` is the provider's answer, which is stored as evidence. `event_id` is the id of the
-    notice that contained the report, None for other sources.
+    """One report about a payment, with its source and the time at which it was true (`effective_at`, UTC).
+    `source_kind` is the kind of the source; `source_name` is the name of the source in the evidence, such as
+    `payment`, `callback`, `notice` or `import`. `answer` is the provider's answer, which is stored as evidence.
+    `event_id` is the id of the notice that contained the report, None for other sources.
     """
 
     report: PaymentReport
-    true_at: datetime
+    effective_at: datetime
     source_kind: ReportSource
     source_name: str
     answer: Outcome[PaymentReport]
@@ -107,14 +107,14 @@ def apply_report(
         compute_report_effect(
             _forget_future_report_time(current_payment, now),
             sourced_report.report,
-            sourced_report.true_at,
+            sourced_report.effective_at,
             sourced_report.source_kind,
         ),
     )
     if PaymentState.REVERSED in effect.new_states and order_status.list_further_capture_cases(
         tx.conn, current_payment.id
     ):
-        effect = doubt_reversal(effect, sourced_report.report, sourced_report.source_kind)
+        effect = replace_unclear_reversal(effect, sourced_report.report, sourced_report.source_kind)
     if effect.booked_amount is not None:
         sourced_report = _leave_out_wrong_paid_time(context, tx, current_payment, sourced_report, now)
     if sourced_report.source_kind is not ReportSource.PEOPLE:  # The caller stores the evidence of people.
@@ -128,18 +128,18 @@ def apply_report(
 
 
 def limit_report_time_to_now(sourced_report: ReportWithSource, now: datetime) -> ReportWithSource:
-    """Return the report with a time `true_at` that is not in the future. `now` is the time by the clock of the
-    database. If a provider's or desk's clock was ahead and `true_at` is after `now`, the returned report has `now` as
-    its time. Otherwise every later report would count as older.
+    """Return the report with a time `effective_at` that is not in the future. `now` is the time by the clock of the
+    database. If a provider's or desk's clock was ahead and `effective_at` is after `now`, the returned report has
+    `now` as its time. Otherwise every later report would count as older.
 
     There are two exceptions. A notice or callback may have a time that is at most PROVIDER_CLOCK_TOLERANCE ahead,
     because the clock of its sender decides the sequence of the sender's notices. A decision of people is returned
     unchanged.
     """
     is_notice = sourced_report.source_kind in (ReportSource.NOTICE, ReportSource.CALLBACK)
-    is_from_future = sourced_report.true_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
+    is_from_future = sourced_report.effective_at > now + (PROVIDER_CLOCK_TOLERANCE if is_notice else timedelta(0))
     is_bounded = is_from_future and sourced_report.source_kind is not ReportSource.PEOPLE
-    return replace(sourced_report, true_at=now) if is_bounded else sourced_report
+    return replace(sourced_report, effective_at=now) if is_bounded else sourced_report
 
 
 def _forget_future_report_time(payment: Payment, now: datetime) -> Payment:
@@ -163,13 +163,13 @@ def _leave_out_wrong_paid_time(
     problem = find_paid_time_problem(paid_at, now, begun_at)
     if problem is None or paid_at is None:
         return sourced_report
-    is_true_at_wrong = find_paid_time_problem(sourced_report.true_at, now, begun_at) is not None
-    true_at = now if is_true_at_wrong else sourced_report.true_at
-    facts = {"at": paid_at.isoformat(), "instead": true_at.isoformat()}
+    is_true_at_wrong = find_paid_time_problem(sourced_report.effective_at, now, begun_at) is not None
+    effective_at = now if is_true_at_wrong else sourced_report.effective_at
+    facts = {"at": paid_at.isoformat(), "instead": effective_at.isoformat()}
     context.record_audit(
         tx, AuditAction.PAYMENT_TIME_NOT_TAKEN, payment.id, facts, kind=PAYMENT_KIND, reason=problem.value
     )
-    return replace(sourced_report, report=replace(sourced_report.report, paid_at=None), true_at=true_at)
+    return replace(sourced_report, report=replace(sourced_report.report, paid_at=None), effective_at=effective_at)
 
 
 def store_answer(
@@ -310,7 +310,7 @@ def _make_column_values(
     """
     report, values = sourced_report.report, dict[str, object]()
     if effect.is_newest and sourced_report.source_kind is not ReportSource.PEOPLE:
-        values |= make_report_values(report, payment, sourced_report.true_at)
+        values |= make_report_values(report, payment, sourced_report.effective_at)
     if sourced_report.event_id is not None:
         values["payment_last_event_id"] = sourced_report.event_id[:128]
     if effect.unknown_reason is not None:
@@ -323,7 +323,7 @@ def _make_column_values(
     if effect.booked_amount is not None:
         values |= {
             "provider_payment_id": report.provider_payment_id,
-            "paid_at": report.paid_at or sourced_report.true_at,
+            "paid_at": report.paid_at or sourced_report.effective_at,
             "account_minor": 0,
         }
     if report.payer is not None and payment.payer is None:

@@ -23,13 +23,13 @@ FACT_SEPARATOR = ", "
 
 @dataclass(frozen=True, slots=True)
 class ListedFacts:
-    """The result of comparing facts about a payment with the payment's cases. `has_unacknowledged` is True if no
-    person has acknowledged at least one of the facts yet. `case_text` is the text of the new case that the caller
+    """The result of comparing facts about a payment with the payment's cases. `has_unacknowledged_facts` is True if
+    no person has acknowledged at least one of the facts yet. `case_text` is the text of the new case that the caller
     must open. It is None if the open case contains all facts for which a case has room, or if people have
     acknowledged all of the facts.
     """
 
-    has_unacknowledged: bool
+    has_unacknowledged_facts: bool
     case_text: str | None
 
 
@@ -67,13 +67,13 @@ def end_case_that_lacks_a_fact(
         text_by_key.setdefault(_parse_key(text), text)
     unacknowledged_texts = [text for key, text in text_by_key.items() if key not in acknowledged_keys]
     if not any(_parse_key(text) not in acknowledged_keys for text in facts):
-        return ListedFacts(has_unacknowledged=False, case_text=None)
+        return ListedFacts(has_unacknowledged_facts=False, case_text=None)
     case_text = _join_whole_texts(unacknowledged_texts)
     if open_case is not None and _contains_all_facts(open_case.observed, case_text):
-        return ListedFacts(has_unacknowledged=True, case_text=None)
+        return ListedFacts(has_unacknowledged_facts=True, case_text=None)
     if open_case is not None and not alerts.resolve(tx.conn, open_case.id, context.now()):
         raise RunAgain
-    return ListedFacts(has_unacknowledged=True, case_text=case_text)
+    return ListedFacts(has_unacknowledged_facts=True, case_text=case_text)
 
 
 def end_acknowledged_case(

@@ -25,7 +25,7 @@ def open_case_of_unknown_refunds(
     )
     if listed_refunds.case_text is not None:
         payment_work.open_case(context, tx, payment_id, rule, listed_refunds.case_text, "no refund of ours")
-    return listed_refunds.has_unacknowledged
+    return listed_refunds.has_unacknowledged_facts
 
 
 def is_refund_of_this_console(tx: Transaction, payment_id: int, key: str) -> bool:

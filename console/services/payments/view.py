@@ -76,7 +76,7 @@ class PaymentDetailsReader:
                 record=record,
                 explanation=explain_payment(record, now),
                 sides=compare_payment_sides(
-                    record, order, relations.provider_meaning, now, writer_name=find_last_writer(history)
+                    record, order, relations.known_provider_state, now, writer_name=find_last_writer(history)
                 ),
                 money=compute_money_parts(record, relations.refunds),
                 order=order,
@@ -116,7 +116,10 @@ class PaymentDetailsReader:
                 alert=_find_order_alert(conn, record, self._context),
                 explained_payment=explained_payment,
                 sides=compare_order_sides(
-                    record, explained_payment, relations.provider_meaning if relations else None, context.now()
+                    record,
+                    explained_payment,
+                    relations.known_provider_state if relations else None,
+                    context.now(),
                 ),
                 payments=completed_payments,
                 refunds=self._complete_records(

@@ -189,7 +189,7 @@ class ServiceContext:
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
-    counters: ProcessCounters = field(default_factory=ProcessCounters)
+    process_counters: ProcessCounters = field(default_factory=ProcessCounters)
     _chain_lock: AuditChainLock = field(default_factory=AuditChainLock, repr=False)
     make_publisher_queries: "Callable[[ServiceContext], PublisherAnswerSource] | None" = field(
         default=None, repr=False

@@ -34,13 +34,13 @@ class ProcessCounters:
         with self._lock:
             self._add_lease_wait(waited_seconds)
 
-    def add_counts_of_other_processes(self, duplicate_count: int, waits: Iterable[float]) -> None:
+    def add_counts_of_other_processes(self, duplicate_count: int, lease_wait_seconds: Iterable[float]) -> None:
         """Add counts that another process has reported: the number of duplicates, and the duration of each wait in
         seconds. Write no log event.
         """
         with self._lock:
             self._duplicates += duplicate_count
-            for seconds in waits:
+            for seconds in lease_wait_seconds:
                 self._add_lease_wait(seconds)
 
     def count_refusal(self, code: str) -> None:

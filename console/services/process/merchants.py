@@ -109,16 +109,18 @@ def require_own_merchant(context: ServiceContext, provider: str) -> None:
     context.accepted_merchants[provider] = stored.digest
 
 
-def _store_first_merchant(context: ServiceContext, tx: Transaction, provider: str, own: StoredMerchant) -> str:
-    """Store `own`, the merchant that this desk's settings name, as the database's merchant of the provider, and
-    return the stored text. If the database already has a merchant of this provider, change nothing and return the
+def _store_first_merchant(
+    context: ServiceContext, tx: Transaction, provider: str, own_merchant: StoredMerchant
+) -> str:
+    """Store `own_merchant`, the merchant that this desk's settings name, as the database's merchant of the provider,
+    and return the stored text. If the database already has a merchant of this provider, change nothing and return the
     text of that merchant."""
     name = migrate.MERCHANT_NAME_PREFIX + provider
     if (stored_value := migrate.read_meta(tx.conn, name)) is not None:
         return stored_value
-    facts = {"environment": own.environment, "merchant": own.masked_id}
+    facts = {"environment": own_merchant.environment, "merchant": own_merchant.masked_id}
     context.record_audit(tx, AuditAction.MERCHANT_STORED, provider, facts, kind=PROVIDER_KIND)
-    return migrate.write_meta(tx.conn, name, own.value)
+    return migrate.write_meta(tx.conn, name, own_merchant.value)
 
 
 def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str, str]) -> None:
@@ -134,16 +136,16 @@ def refuse_changed_merchants(context: ServiceContext, stored_facts: Mapping[str,
 
 
 def make_other_merchant_error(
-    settings: "Settings", provider: str, merchant: ProviderMerchant, stored: StoredMerchant
+    settings: "Settings", provider: str, merchant: ProviderMerchant, stored_merchant: StoredMerchant
 ) -> ConsoleError:
-    """Return the error for settings that name `merchant`, while the database belongs to `stored`."""
+    """Return the error for settings that name `merchant`, while the database belongs to `stored_merchant`."""
     facts: BadProfileDetail = {
         "variable": settings.get_merchant_variable(provider),
         "problem": SettingProblem.OTHER_MERCHANT,
         "provider": provider,
         "environment": merchant.environment[:_LONGEST_ENVIRONMENT_CHARACTERS],
         "merchant": merchant.masked_id,
-        "stored_environment": stored.environment or "-",
-        "stored_merchant": stored.masked_id or "-",
+        "stored_environment": stored_merchant.environment or "-",
+        "stored_merchant": stored_merchant.masked_id or "-",
     }
     return ConsoleError(ErrorCode.BAD_PROFILE, facts)

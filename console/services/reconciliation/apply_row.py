@@ -97,7 +97,7 @@ class HistoryRowApplier:
         if payment is None:
             return None
         if finding.row_action is RowAction.APPLY and will_report_change_payment(
-            payment, sourced_report.report, sourced_report.true_at, sourced_report.source_kind
+            payment, sourced_report.report, sourced_report.effective_at, sourced_report.source_kind
         ):
             apply_report(self._context, tx, payment, sourced_report, is_read_in_transaction=True)
         current_payment = payment_work.require_payment(tx, payment.id)
@@ -225,7 +225,7 @@ def make_report(row: HistoryRow, source_kind: ReportSource, row_source: str) -> 
     body = {
         "row": row.key,
         "in": row_source,
-        "word": row.word,
+        "word": row.provider_state,
         "at": format_instant(row.at),
         "minor": row.amount.minor,
         "payment": row.provider_payment_id,
@@ -240,7 +240,9 @@ def _find_provider_state_name(row: HistoryRow) -> str:
     the name that the provider's API uses for the same state.
     """
     api_name_by_state = {PaymentState.PAYMENT_SUCCESS: "COMPLETED", PaymentState.PAYMENT_FAILED: "FAILED"}
-    return row.word if row.word.isascii() else api_name_by_state.get(row.state, row.word)
+    return (
+        row.provider_state if row.provider_state.isascii() else api_name_by_state.get(row.state, row.provider_state)
+    )
 
 
 def make_refused_row_difference(key: str, reason: str, id_at_provider: str | None) -> ReconciliationDifference:

@@ -123,7 +123,7 @@ class DecisionChoiceReader:
             take=take,
             payment=payment,
             order=order,
-            read_only=find_read_only_switch(conn, payment.provider if payment is not None else None),
+            read_only_switch=find_read_only_switch(conn, payment.provider if payment is not None else None),
         )
         return self._add_money_facts(conn, facts) if has_money_facts else facts
 
@@ -153,7 +153,7 @@ class DecisionChoiceReader:
             open_proposal=self._find_open_proposal(conn, credit_checks.CREDIT_CHECK_KIND, record.id),
             take=take,
             is_claimed_by_other=live_check is not None and live_check.id != record.id,
-            read_only=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
+            read_only_switch=find_read_only_switch(conn, CREDIT_CHECK_PROVIDER),
         )
 
     def _find_question_possibility_of_purchase(self) -> ProviderQueryPossibility:

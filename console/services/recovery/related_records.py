@@ -122,7 +122,7 @@ class RelatedRecordCompleter:
             )
             completed_check = replace(check, relations=relations)
             if self._may_be_stopped_by_switch(completed_check):
-                relations = replace(relations, read_only=find_switch(CREDIT_CHECK_PROVIDER))
+                relations = replace(relations, read_only_switch=find_switch(CREDIT_CHECK_PROVIDER))
                 completed_check = replace(check, relations=relations)
             yield completed_check
 
@@ -252,7 +252,7 @@ class RelatedRecordCompleter:
                 awaits_second_person=str(payment.id) in proposed_states,
                 proposed_state=proposed_states.get(str(payment.id)),
                 is_proposal_denied=self._is_proposal_denied(payment, proposed_states.get(str(payment.id))),
-                provider_meaning=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
+                known_provider_state=find_payment_state_of_provider_word(payment.provider, payment.provider_state),
                 can_ask_provider=self._can_read_payments(payment.provider),
                 contradicting_answer=contradicting_answers.get(payment.id),
                 lacks_second_person=str(payment.id) in ids_without_second_person,
@@ -277,7 +277,7 @@ class RelatedRecordCompleter:
         relations = payment.relations or PaymentRelations()
         may_advise_refund = _may_advise_refund(payment, self._context.now())
         if may_advise_refund or self._may_be_stopped_by_switch(payment):
-            relations = replace(relations, read_only=find_switch(payment.provider))
+            relations = replace(relations, read_only_switch=find_switch(payment.provider))
         if may_advise_refund:
             refund_limits = read_limits(payment.currency)
             refusal, _ = self._refund_requests.find_request_refusal(conn, payment, relations.refunds, refund_limits)
@@ -381,7 +381,7 @@ class RelatedRecordCompleter:
             completed_refund = replace(refund, relations=relations)
             if self._may_be_stopped_by_switch(completed_refund):
                 provider = payment.provider if payment is not None else None
-                relations = replace(relations, read_only=find_switch(provider))
+                relations = replace(relations, read_only_switch=find_switch(provider))
                 completed_refund = replace(refund, relations=relations)
             yield completed_refund
 

@@ -224,8 +224,8 @@ class RefundResolver:
             refund.operation_id,
             proof,
             refusal_facts={"record": refund},
-            needs_number=state is RefundState.COMPLETED,
-            number=number,
+            needs_id_at_provider=state is RefundState.COMPLETED,
+            id_at_provider=number,
         )
         return decide_with_second_person(
             context,

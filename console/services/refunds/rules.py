@@ -57,10 +57,10 @@ class RefundFacts:
 
     `order` is the payment's order, None if the payment has none. `refunds` are all refunds of the payment, newest
     first. `limits` are the limits of its currency. `maker` is the name of the person who requests the refund.
-    `today_minor` is the sum that the maker has requested since midnight in Japan, in minor units. `is_maker_active`:
-    the maker is enabled and may still request refunds. `contradicted_refund` is an ended refund of the payment whose
-    state the provider contradicts, None if there is none. `is_contradiction_acknowledged`: a person has acknowledged
-    each such contradiction. `now` is the time by the clock of the database.
+    `requested_today_minor` is the sum that the maker has requested since midnight in Japan, in minor units.
+    `is_maker_active`: the maker is enabled and may still request refunds. `contradicted_refund` is an ended refund of
+    the payment whose state the provider contradicts, None if there is none. `is_contradiction_acknowledged`: a person
+    has acknowledged each such contradiction. `now` is the time by the clock of the database.
     """
 
     payment: Payment
@@ -68,7 +68,7 @@ class RefundFacts:
     refunds: tuple[Refund, ...]
     limits: Limits
     maker: str
-    today_minor: int
+    requested_today_minor: int
     is_maker_active: bool
     contradicted_refund: Refund | None
     is_contradiction_acknowledged: bool
@@ -128,7 +128,7 @@ def read_facts_of_refunds(
             refunds=refunds_by_payment_id.get(payment.id, ()),
             limits=limits_by_currency[payment.currency],
             maker=maker,
-            today_minor=sum_by_maker_and_currency.get((maker, payment.currency), 0),
+            requested_today_minor=sum_by_maker_and_currency.get((maker, payment.currency), 0),
             is_maker_active=maker in active_makers,
             contradicted_refund=contradictions[payment.id][0],
             is_contradiction_acknowledged=contradictions[payment.id][1],
@@ -275,8 +275,8 @@ def _check_request_rules(
         ),
         RuleCheck(
             OverLimitReason.LIMIT_PER_PERSON_AND_DAY,
-            facts.today_minor + amount_minor <= facts.limits.per_person_day,
-            {"limit": facts.limits.per_person_day, "today": facts.today_minor},
+            facts.requested_today_minor + amount_minor <= facts.limits.per_person_day,
+            {"limit": facts.limits.per_person_day, "today": facts.requested_today_minor},
         ),
     ]
 
@@ -336,7 +336,7 @@ def find_second_checker_reasons(
     checker_facts = SecondCheckerFacts(
         provider=payment.provider,
         amount_minor=amount_minor,
-        today_minor=facts.today_minor,
+        requested_today_minor=facts.requested_today_minor,
         time_since_paid=None if payment.paid_at is None else now - payment.paid_at,
         payer_refund_count=payer_refund_count,
     )

@@ -325,7 +325,7 @@ class DueTasks:
         as the other application wrote it, `number_key` the form of this number that the database has computed for
         comparisons. If another process has adopted the row meanwhile, change nothing and return False.
         """
-        context, number = self._context, find_number(written_number, allows_dummies=True) or number_key
+        context, number = self._context, find_number(written_number, allows_test_numbers=True) or number_key
         record = credit_checks.find(tx.conn, record_id)
         # Keep this sequence of reads: if another process adopts the row between them, the version of `record` is old,
         # so the write below fails.

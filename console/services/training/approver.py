@@ -9,7 +9,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.states import RefundState
 from console.services.process.context import ServiceContext
 from console.services.training.incidents import INCIDENT_DECLARATION_BY_KEY
-from console.services.training.protocols import InventedWorld
+from console.services.training.protocols import TrainingActors
 from console.services.training.score_file import ScoreFile
 from console.store.database.instants import read_current_time
 from console.store.database.sqlalchemy_names import Connection
@@ -29,8 +29,8 @@ class InventedApprover:
     because the provider's ledger shows the mistake.
     """
 
-    def __init__(self, context: ServiceContext, world: InventedWorld, score_file: ScoreFile) -> None:
-        self._context, self._world, self._scores = context, world, score_file
+    def __init__(self, context: ServiceContext, actors: TrainingActors, score_file: ScoreFile) -> None:
+        self._context, self._actors, self._scores = context, actors, score_file
 
     def decide(self) -> None:
         """Decide about all requests and proposals of the person in training that wait now. If a service refuses a
@@ -50,11 +50,11 @@ class InventedApprover:
             ]
         for refund_id, must_decline in requests:
             self._decide_or_log_refusal(
-                self._world.decline_refund if must_decline else self._world.approve_refund, refund_id
+                self._actors.decline_refund if must_decline else self._actors.approve_refund, refund_id
             )
         for proposal in proposals:
             self._decide_or_log_refusal(
-                self._world.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state
+                self._actors.confirm_decision, proposal.kind, int(proposal.record_id), proposal.state
             )
 
     def _decide_or_log_refusal(self, decide: Callable[..., None], *arguments: object) -> None:

@@ -11,7 +11,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, CreditCheck
 from console.domain.training.results import TrainingVerdict
 from console.services.training.actual_state import ActualRecordReader
-from console.services.training.protocols import InventedWorld
+from console.services.training.protocols import TrainingActors
 
 IncidentFacts: TypeAlias = Mapping[str, str]
 """The facts of a created incident by name, as texts: order and corporation numbers, amounts in yen, record ids."""
@@ -27,7 +27,7 @@ class IncidentDeclaration:
     """
 
     key: str
-    create: Callable[[InventedWorld, int], IncidentFacts]
+    create: Callable[[TrainingActors, int], IncidentFacts]
     judge: Callable[[ActualRecordReader, IncidentFacts], TrainingVerdict]
     is_first_request_declined: bool = False
 
@@ -35,12 +35,12 @@ class IncidentDeclaration:
 # -- credit checks
 
 
-def _create_lost_answer(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_lost_answer(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `lost_answer`: AlarmBox charges a purchase, but its answer does not arrive. Return the
     facts about the created records."""
-    number = world.make_corporation_number()
-    record = world.buy_check(number, "reset_after_charge", "purchase")
-    return {"number": number, "record": str(record), "provider_id": str(world.find_provider_credit_check_id(number))}
+    number = actors.make_corporation_number()
+    record = actors.buy_check(number, "reset_after_charge", "purchase")
+    return {"number": number, "record": str(record), "provider_id": str(actors.find_provider_credit_check_id(number))}
 
 
 def _judge_lost_answer(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
@@ -53,11 +53,11 @@ def _judge_lost_answer(actual_records: ActualRecordReader, facts: IncidentFacts)
     return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
-def _create_missing_pdf(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_missing_pdf(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `missing_pdf`: AlarmBox has no PDF yet of a bought credit check. Return the facts about the
     created records."""
-    number = world.make_corporation_number()
-    return {"number": number, "record": str(world.buy_check(number, "pdf_missing", "pdf"))}
+    number = actors.make_corporation_number()
+    return {"number": number, "record": str(actors.buy_check(number, "pdf_missing", "pdf"))}
 
 
 def _judge_missing_pdf(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
@@ -74,10 +74,10 @@ def _has_pdf(record: CreditCheck) -> bool:
     return record.pdf_file_path is not None
 
 
-def _create_merged_company(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_merged_company(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `merged_company`: a credit check of a corporation is needed, but the corporation was merged
     into another one. Return the facts about the created records."""
-    number, successor = world.make_merged_corporation_numbers()
+    number, successor = actors.make_merged_corporation_numbers()
     return {"number": number, "successor": successor}
 
 
@@ -94,19 +94,19 @@ def _judge_merged_company(actual_records: ActualRecordReader, facts: IncidentFac
 # -- payments
 
 
-def _create_late_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_late_payment(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `late_payment`: a payer pays an order that is already cancelled. Return the facts about the
     created records."""
-    order = world.add_order(12_800, "cancelled")
-    world.pay_order(order, 12_800)
+    order = actors.add_order(12_800, "cancelled")
+    actors.pay_order(order, 12_800)
     return {"order": order, "amount": "12800"}
 
 
-def _create_wrong_amount(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_wrong_amount(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `wrong_amount`: a payer pays more than the price of the order. Return the facts about the
     created records."""
-    order = world.add_order(4_400)
-    world.pay_order(order, 5_500)
+    order = actors.add_order(4_400)
+    actors.pay_order(order, 5_500)
     return {"order": order, "paid": "5500", "price": "4400", "amount": "1100"}
 
 
@@ -127,11 +127,11 @@ def _judge_refunded_amounts(actual_records: ActualRecordReader, order: str, amou
     return TrainingVerdict.REFUNDED_TWICE if is_repeated else TrainingVerdict.REFUNDED_WRONG_AMOUNT
 
 
-def _create_double_payment(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    corporation = world.make_corporation_number()
-    first_order, second_order = (world.add_order(7_700, corporation=corporation) for _ in range(2))
+def _create_double_payment(actors: TrainingActors, _attempt: int) -> IncidentFacts:
+    corporation = actors.make_corporation_number()
+    first_order, second_order = (actors.add_order(7_700, corporation=corporation) for _ in range(2))
     for order in (first_order, second_order):
-        world.pay_order(order, 7_700)
+        actors.pay_order(order, 7_700)
     return {"first": first_order, "order": second_order, "amount": "7700", "number": corporation}
 
 
@@ -141,11 +141,11 @@ def _judge_double_payment(actual_records: ActualRecordReader, facts: IncidentFac
     return _judge_refund_of_amount(actual_records, facts)
 
 
-def _create_payment_only_at_provider(world: InventedWorld, attempt: int) -> IncidentFacts:
+def _create_payment_only_at_provider(actors: TrainingActors, attempt: int) -> IncidentFacts:
     day = 3 * attempt
-    order = world.add_order(9_900)
-    world.pay_without_notice(order, 9_900, day)
-    return {"order": order, "amount": "9900", "day": world.publish_daily_file(day)}
+    order = actors.add_order(9_900)
+    actors.pay_without_notice(order, 9_900, day)
+    return {"order": order, "amount": "9900", "day": actors.publish_daily_file(day)}
 
 
 def _judge_payment_only_at_provider(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
@@ -162,13 +162,13 @@ def _is_payment_booked(actual_records: ActualRecordReader, facts: IncidentFacts)
 # -- notices
 
 
-def _create_notice_without_payment(world: InventedWorld, attempt: int) -> IncidentFacts:
+def _create_notice_without_payment(actors: TrainingActors, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 1
-    order = world.add_order(6_600)
+    order = actors.add_order(6_600)
     unknown_number = f"{order}-2"  # the shop charged this order under a number of its own
-    world.pay_without_notice(unknown_number, 6_600, day)
-    world.send_notice(unknown_number, 6_600, day)
-    return {"order": unknown_number, "amount": "6600", "day": world.publish_daily_file(day)}
+    actors.pay_without_notice(unknown_number, 6_600, day)
+    actors.send_notice(unknown_number, 6_600, day)
+    return {"order": unknown_number, "amount": "6600", "day": actors.publish_daily_file(day)}
 
 
 def _judge_notice_without_payment(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
@@ -183,12 +183,12 @@ def _judge_notice_without_payment(actual_records: ActualRecordReader, facts: Inc
     )
 
 
-def _create_forged_notice(world: InventedWorld, attempt: int) -> IncidentFacts:
+def _create_forged_notice(actors: TrainingActors, attempt: int) -> IncidentFacts:
     day = 3 * attempt - 2
-    order = world.add_order(33_000)
+    order = actors.add_order(33_000)
     invented_number = f"{order}-9"
-    world.send_notice(invented_number, 33_000, day)
-    return {"order": invented_number, "amount": "33000", "day": world.publish_daily_file(day)}
+    actors.send_notice(invented_number, 33_000, day)
+    return {"order": invented_number, "amount": "33000", "day": actors.publish_daily_file(day)}
 
 
 def _judge_forged_notice(actual_records: ActualRecordReader, facts: IncidentFacts) -> TrainingVerdict:
@@ -204,11 +204,11 @@ def _judge_forged_notice(actual_records: ActualRecordReader, facts: IncidentFact
 # -- refunds
 
 
-def _create_unknown_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
-    order = world.add_order(8_800)
-    payment = world.pay_order(order, 8_800)
-    refund = world.request_refund(payment, 3_300, "part_returned")
-    world.approve_refund(refund, "close_after_charge")
+def _create_unknown_refund(actors: TrainingActors, _attempt: int) -> IncidentFacts:
+    order = actors.add_order(8_800)
+    payment = actors.pay_order(order, 8_800)
+    refund = actors.request_refund(payment, 3_300, "part_returned")
+    actors.approve_refund(refund, "close_after_charge")
     return {"order": order, "amount": "3300", "refund": str(refund)}
 
 
@@ -222,24 +222,24 @@ def _judge_unknown_refund(actual_records: ActualRecordReader, facts: IncidentFac
     return TrainingVerdict.RIGHT if is_settled_rightly else TrainingVerdict.SETTLED_AGAINST_TRUTH
 
 
-def _create_refused_refund(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_refused_refund(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `refund_refused`: PayPay refuses a refund that was approved and sent. Return the facts
     about the created records."""
-    order = world.add_order(5_500)
-    payment = world.pay_order(order, 5_500)
-    refund = world.request_refund(payment, 2_200, "part_returned")
-    world.approve_refund(refund, "result:UNACCEPTABLE_OP")
+    order = actors.add_order(5_500)
+    payment = actors.pay_order(order, 5_500)
+    refund = actors.request_refund(payment, 2_200, "part_returned")
+    actors.approve_refund(refund, "result:UNACCEPTABLE_OP")
     return {"order": order, "amount": "2200"}
 
 
-def _create_refund_to_approve(world: InventedWorld, _attempt: int) -> IncidentFacts:
+def _create_refund_to_approve(actors: TrainingActors, _attempt: int) -> IncidentFacts:
     """Create the incident `due_approval`: a colleague requests a refund that equals an earlier refund and is
     nevertheless justified. Return the facts about the created records.
     """
-    order = world.add_order(8_000)
-    payment = world.pay_order(order, 8_000)
-    world.approve_refund(world.request_refund(payment, 4_000, "part_returned"))
-    refund = world.request_refund(payment, 4_000, "part_returned", is_repeat=True)
+    order = actors.add_order(8_000)
+    payment = actors.pay_order(order, 8_000)
+    actors.approve_refund(actors.request_refund(payment, 4_000, "part_returned"))
+    refund = actors.request_refund(payment, 4_000, "part_returned", is_repeat=True)
     return {"order": order, "amount": "4000", "refund": str(refund)}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 
-class InventedWorld(Protocol):
+class TrainingActors(Protocol):
     """Creates the incidents of the training. The methods act for payers, providers and colleagues through the
     ordinary services. Amounts are in yen. All methods may be called from any thread."""
 

@@ -21,7 +21,7 @@ from console.services.training.incidents import (
     INCIDENT_DECLARATIONS,
     IncidentDeclaration,
 )
-from console.services.training.protocols import InventedWorld, ProviderLedger
+from console.services.training.protocols import ProviderLedger, TrainingActors
 from console.services.training.score_file import IncidentAttempt, ScoreFile
 from console.settings.settings import Settings
 from console.settings.value_parsers import make_bad_profile_error
@@ -107,19 +107,19 @@ class TrainingService:
     def __init__(
         self,
         context: ServiceContext,
-        world: InventedWorld,
+        actors: TrainingActors,
         ledger: ProviderLedger,
         score_file: ScoreFile,
         training_id: str,
     ) -> None:
-        self._context, self._world, self._ledger, self._scores, self._training_id = (
+        self._context, self._actors, self._ledger, self._scores, self._training_id = (
             context,
-            world,
+            actors,
             ledger,
             score_file,
             training_id,
         )
-        self._approver = InventedApprover(context, world, score_file)
+        self._approver = InventedApprover(context, actors, score_file)
         self._lock = Lock()
 
     def read_overview(self) -> TrainingOverview:
@@ -136,7 +136,7 @@ class TrainingService:
         with self._lock:
             earlier_attempt = self._scores.read_attempt(key)
             number = earlier_attempt.number + 1
-            facts = declaration.create(self._world, number)
+            facts = declaration.create(self._actors, number)
             attempt = IncidentAttempt(
                 number, self._training_id, facts, solved_at_attempt=earlier_attempt.solved_at_attempt
             )

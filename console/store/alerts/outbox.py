@@ -39,7 +39,7 @@ _UNPUBLISHED_EVENT_CONDITION = outbox.c.published_at.is_(None)
 _DUE_EVENTS_QUERY = (
     _OUTBOX_EVENTS_QUERY.where(
         _UNPUBLISHED_EVENT_CONDITION,
-        or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("latest_credible")),
+        or_(outbox.c.next_at <= bindparam("now"), outbox.c.next_at > bindparam("latest_credible_time")),
         ~_EARLIER_UNPUBLISHED_EVENT_CONDITION,
     )
     .order_by(outbox.c.next_at, outbox.c.id)
@@ -133,20 +133,20 @@ def find(conn: Connection, event_id: str) -> OutboxEvent | None:
 
 
 def list_due_events(
-    conn: Connection, now: datetime, limit: int, latest_credible: datetime = _LATEST_INSTANT
+    conn: Connection, now: datetime, limit: int, latest_credible_time: datetime = _LATEST_INSTANT
 ) -> tuple[OutboxEvent, ...]:
     """For each `record_key`, return its oldest unpublished event if that event is due: at most `limit` events, sorted
     by due time.
 
     Later events of a `record_key` wait until its oldest event is published, so the caller calls this function again
-    after publishing. An event whose due time is later than `latest_credible` also counts as due, because a clock that
-    was ahead has stored that time. By default there is no such limit.
+    after publishing. An event whose due time is later than `latest_credible_time` also counts as due, because a clock
+    that was ahead has stored that time. By default there is no such limit.
     """
     return _select_events(
         conn,
         _DUE_EVENTS_QUERY,
         now=convert_to_naive_utc(now),
-        latest_credible=convert_to_naive_utc(latest_credible),
+        latest_credible_time=convert_to_naive_utc(latest_credible_time),
         limit=limit,
     )
 

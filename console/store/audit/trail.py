@@ -139,29 +139,30 @@ def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: s
     caller must store this head as an anchor. On a server the row gets the server's time; on SQLite it gets
     `at`.
     """
-    return _append_after_read_end(tx, entry, session, desk, _read_chain_end(tx.conn, session, at))
+    return _append_after_read_chain_end(tx, entry, session, desk, _read_chain_end(tx.conn, session, at))
 
 
-def _append_after_read_end(
-    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd
+def _append_after_read_chain_end(
+    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd
 ) -> ChainHead:
-    """Insert an audit row after the row `end` of the chain `session`, and return it as a head. This transaction has
-    read `end` from the database."""
-    row = _make_audit_row(entry, session, desk, end, end.read_at)
+    """Insert an audit row after the row `chain_end` of the chain `session`, and return it as a head. This transaction
+    has read `chain_end` from the database."""
+    row = _make_audit_row(entry, session, desk, chain_end, chain_end.read_at)
     key = tx.conn.execute(_INSERT_AUDIT_ENTRY_STATEMENT, row).inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # for the type checker
     return _make_inserted_head(tx, row, int(key[0]))
 
 
-def _append_after_known_end(
-    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime
+def _append_after_known_chain_end(
+    tx: Transaction, entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd, utc_time: datetime
 ) -> ChainHead | None:
-    """Insert an audit row with the time `utc_time` (naive, UTC) after the row `end` of the chain `session`. Return it
-    as a head; None if the database has no such row `end` or has a row after it, or if the server refuses the time.
+    """Insert an audit row with the time `utc_time` (naive, UTC) after the row `chain_end` of the chain `session`.
+    Return it as a head; None if the database has no such row `chain_end` or has a row after it, or if the server
+    refuses the time.
     """
-    row = _make_audit_row(entry, session, desk, end, utc_time)
+    row = _make_audit_row(entry, session, desk, chain_end, utc_time)
     try:
-        insert_result = tx.conn.execute(_INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": end.seq})
+        insert_result = tx.conn.execute(_INSERT_AFTER_ROW_STATEMENT, {**row, "previous_seq": chain_end.seq})
     except IntegrityError:  # another thread of this process was faster
         return None
     except DBAPIError as error:
@@ -172,12 +173,13 @@ def _append_after_known_end(
 
 
 def _make_audit_row(
-    entry: NewAuditEntry, session: str, desk: str, end: _ChainEnd, utc_time: datetime
+    entry: NewAuditEntry, session: str, desk: str, chain_end: _ChainEnd, utc_time: datetime
 ) -> dict[str, object]:
-    """Return the columns of the audit row of `entry` that follows the row `end` in the chain `session`, by name."""
+    """Return the columns of the audit row of `entry` that follows the row `chain_end` in the chain `session`, by
+    name."""
     values: dict[str, object] = {
         "session": session,
-        "seq": end.seq + 1,
+        "seq": chain_end.seq + 1,
         "at": format_hashed_instant(utc_time),
         "who": entry.person,
         "desk": desk,
@@ -189,8 +191,8 @@ def _make_audit_row(
         "detail": _format_canonical_json(entry.detail),
     }
     values = {name: _make_storable_text(value, _WIDTH_BY_COLUMN[name]) for name, value in values.items()}
-    row_hash = compute_row_hash(end.hash, list(values.values()))
-    return {**values, "at": utc_time, "prev_hash": end.hash, "hash": row_hash}
+    row_hash = compute_row_hash(chain_end.hash, list(values.values()))
+    return {**values, "at": utc_time, "prev_hash": chain_end.hash, "hash": row_hash}
 
 
 def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) -> ChainHead:
@@ -270,13 +272,13 @@ class AuditTrail:
         end = self._find_known_chain_end(tx)
         utc_time = None if end is None else end.find_insertion_time(tx.conn, now)
         if end is not None and utc_time is not None:
-            head = _append_after_known_end(tx, entry, self._session, self._desk, end, utc_time)
+            head = _append_after_known_chain_end(tx, entry, self._session, self._desk, end, utc_time)
             if head is not None:
                 self._remember_chain_end(tx, replace(end, seq=head.seq, hash=head.hash))
                 return head
             _log.info("the end of the audit chain is read again")
         end = _read_chain_end(tx.conn, self._session, now)
-        head = _append_after_read_end(tx, entry, self._session, self._desk, end)
+        head = _append_after_read_chain_end(tx, entry, self._session, self._desk, end)
         self._remember_chain_end(tx, replace(end, seq=head.seq, hash=head.hash))
         return head
 
@@ -288,13 +290,13 @@ class AuditTrail:
             return uncommitted_end[1]
         return self._committed_end
 
-    def _remember_chain_end(self, tx: Transaction, end: _ChainEnd) -> None:
+    def _remember_chain_end(self, tx: Transaction, chain_end: _ChainEnd) -> None:
         """Remember the end of the chain as `tx` sees it; after the COMMIT of `tx`, also as the committed end."""
-        self._uncommitted_end = (tx, end)
-        tx.call_after_commit(lambda: self._remember_committed_chain_end(end))
+        self._uncommitted_end = (tx, chain_end)
+        tx.call_after_commit(lambda: self._remember_committed_chain_end(chain_end))
 
-    def _remember_committed_chain_end(self, end: _ChainEnd) -> None:
-        self._committed_end, self._uncommitted_end = end, None
+    def _remember_committed_chain_end(self, chain_end: _ChainEnd) -> None:
+        self._committed_end, self._uncommitted_end = chain_end, None
 
     def _mark_session_as_inserted(self) -> None:
         """Don't call `insert_session` again, because a transaction with it was committed."""

@@ -43,12 +43,12 @@ _ID_RULES: dict[tuple[str, TriggerEvent], tuple[TriggerRule, ...]] = {
 """For INSERT into each table that only the console writes: all of its rules, with those for the ids of new rows."""
 ALL_SERVER_RULES = {**_RULES_BY_TABLE, **_ID_RULES}
 """Rules of the tables that only the console writes, with the rules for their ids, by table and event."""
-_ASSIGNMENTS = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
+_ASSIGNMENTS_BY_TRIGGER = {**desk_requests.TRIGGER_ASSIGNMENTS, **refund_rules.REFUND_TRIGGER_ASSIGNMENTS}
 """For a table and event, the statements that the trigger runs before it checks its rules."""
 LONGEST_MESSAGE_CHARACTERS = 128
 """Longest message (characters) of a refusal. Source: the limit of MESSAGE_TEXT in the statement SIGNAL."""
 
-STAND_IN_SUFFIX = "_stand_in"
+TEMPORARY_TRIGGER_SUFFIX = "_stand_in"
 """Suffix of a stand-in's name. A stand-in is a second trigger with the same rules, which exists while the first one
 is dropped and created again.
 """
@@ -114,7 +114,7 @@ def make_all_triggers() -> tuple[ServerTrigger, ...]:
             event,
             _make_trigger_body(
                 rules,
-                assignments=_ASSIGNMENTS.get((table, event), ""),
+                assignments=_ASSIGNMENTS_BY_TRIGGER.get((table, event), ""),
                 person_assignment=_OTHER_PERSON_ASSIGNMENTS.get((table, event), _PERSON_ASSIGNMENT),
             ),
         )
@@ -167,7 +167,7 @@ def renew_triggers(conn: Connection, run_on_shared_table: Callable[[str], None] 
 def _make_replacement_statements(trigger: ServerTrigger) -> tuple[str, ...]:
     """Return the statements that replace an altered trigger. MySQL can't replace a trigger in one statement, so a
     stand-in (a second trigger with the same rules) exists meanwhile."""
-    stand_in = f"{trigger.name}{STAND_IN_SUFFIX}"
+    stand_in = f"{trigger.name}{TEMPORARY_TRIGGER_SUFFIX}"
     return (
         _make_drop_statement(stand_in),
         trigger.make_sql_with_name(stand_in),
@@ -290,7 +290,7 @@ def _make_triggers_of_desk_requests() -> Iterator[ServerTrigger]:
     connected account.
     """
     for (table, event), rules in desk_requests.DESK_REQUEST_RULES.items():
-        assignments = _ASSIGNMENTS.get((table, event), "")
+        assignments = _ASSIGNMENTS_BY_TRIGGER.get((table, event), "")
         yield ServerTrigger(
             table,
             event,

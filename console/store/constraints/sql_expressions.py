@@ -22,7 +22,7 @@ from console.domain.provider_outcome import OutcomeClass
 from console.domain.records import Certainty, WorkState
 from console.store.schema import worker as worker_schema
 
-State = TypeVar("State", bound=StrEnum)
+StateT = TypeVar("StateT", bound=StrEnum)
 EXECUTED_REQUEST_SQL = "CONVERT(@console_request USING utf8mb4) COLLATE utf8mb4_bin"
 """SQL expression: the id of the desk request that this session executes; NULL if it executes none. `Database` sets
 it.
@@ -132,14 +132,14 @@ def has_state_sql(column: str, states: Iterable[StrEnum]) -> str:
     return f"CAST({column} AS BINARY) IN {make_state_list_sql(states)}"
 
 
-def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str) -> str:
+def is_allowed_step_sql(transitions: Mapping[StateT, Collection[StateT]], column: str) -> str:
     """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
     `transitions` allows after the old one."""
     step_sql = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
     return f"({are_unchanged_sql(column)} OR {step_sql} IN {make_step_list_sql(transitions)})"
 
 
-def make_step_list_sql(transitions: Mapping[State, Collection[State]]) -> str:
+def make_step_list_sql(transitions: Mapping[StateT, Collection[StateT]]) -> str:
     """Return an SQL list in brackets, sorted, of all changes of state that `transitions` allows. `transitions` maps a
     state to the states that may follow it. Each change is a text `before>after`."""
     return (

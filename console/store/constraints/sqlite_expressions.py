@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from console.store.constraints.sql_expressions import TriggerRule, exists_sql, make_step_list_sql
 
-State = TypeVar("State", bound=StrEnum)
+StateT = TypeVar("StateT", bound=StrEnum)
 TriggerRules = tuple[TriggerRule, ...]
 
 
@@ -42,7 +42,7 @@ def are_unchanged_sql(*columns: str) -> str:
     return " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns)
 
 
-def is_allowed_step_sql(transitions: Mapping[State, Collection[State]], column: str = "status") -> str:
+def is_allowed_step_sql(transitions: Mapping[StateT, Collection[StateT]], column: str = "status") -> str:
     """Return an SQL condition: the UPDATE leaves the state in `column` unchanged, or changes it to a state that
     `transitions` allows after the old one."""
     return f"NEW.{column} IS OLD.{column} OR OLD.{column} || '>' || NEW.{column} IN {make_step_list_sql(transitions)}"

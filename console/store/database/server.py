@@ -57,7 +57,7 @@ _IDLE_SECONDS_BEFORE_CHECK = 2.0
 # Settings of every session. MariaDB alone reads `/*M! … */`. wsrep_sync_wait 3 (reads, UPDATE and DELETE) makes a
 # Galera node wait for the write sets of the other nodes before it answers; a single server ignores it.
 _SQL_MODE = "STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-_DEFAULT_BEHAVIOUR = (
+_DEFAULT_SESSION_VARIABLES = (
     f"sql_select_limit = {2**64 - 1}, sql_safe_updates = 0, sql_big_selects = 1, max_sort_length = 1024,"
     " sql_quote_show_create = 1,"
     " completion_type = 'NO_CHAIN', foreign_key_checks = 1, unique_checks = 1, default_storage_engine = 'InnoDB',"
@@ -72,7 +72,7 @@ with `alter_algorithm` a migration could be refused. `error_codes` reads message
 _GALERA_SETTING = "/*M!100000 , wsrep_sync_wait = 3 */"
 _SESSION_SETTINGS = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}', {_DEFAULT_BEHAVIOUR}",
+    f"SET SESSION time_zone = '+00:00', sql_mode = '{_SQL_MODE}', {_DEFAULT_SESSION_VARIABLES}",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} {_GALERA_SETTING}",
 )
 _UNKNOWN_VARIABLE_ERROR = 1193

@@ -485,28 +485,31 @@ class RecordIsBusy(Exception):
     record."""
 
 
-def count_takable_requests(conn: Connection, locked: LockedIds = NO_LOCKED_IDS) -> int:
+def count_takable_requests(conn: Connection, locked_requests: LockedIds = NO_LOCKED_IDS) -> int:
     """Return the number of desk requests that a worker may take now, at most _MAX_TAKABLE_REQUESTS. The requests in
-    `locked` aren't counted. If no request can be taken, but one has lapsed and isn't marked as lapsed yet, return 1,
-    because the next take marks that request. If no request is open, the function costs one read of an index.
+    `locked_requests` aren't counted. If no request can be taken, but one has lapsed and isn't marked as lapsed yet,
+    return 1, because the next take marks that request. If no request is open, the function costs one read of an
+    index.
     """
     if conn.execute(_ANY_OPEN_REQUEST_QUERY).first() is None:
         return 0
-    return len(_read_takable_requests(conn, locked, ())) or len(_read_lapsed_requests(conn, locked, 1))
+    return len(_read_takable_requests(conn, locked_requests, ())) or len(
+        _read_lapsed_requests(conn, locked_requests, 1)
+    )
 
 
 def take_next_request(
     tx: Transaction,
     holder: HoldingProcess,
     lease_seconds: float,
-    locked: LockedIds = NO_LOCKED_IDS,
+    locked_requests: LockedIds = NO_LOCKED_IDS,
     served_people: Sequence[str] = (),
     *,
     only_first_of_person: bool = False,
 ) -> TakenDeskRequest | None:
     """Take the next desk request with a lease of `lease_seconds` and return it; return None if no request can be
     taken. First mark the requests that no worker took or began in time as lapsed. A request isn't taken while a
-    worker executes another request about the same record. The requests in `locked` are left out.
+    worker executes another request about the same record. The requests in `locked_requests` are left out.
 
     The order is: each person's oldest request comes before any person's second one, and requests for audit entries
     come last. `served_people` are the people whose requests this worker has already taken, beginning with the person
@@ -518,10 +521,12 @@ def take_next_request(
     Raises RequestLocked if another transaction holds a lock that a change of a request needs. The changes don't wait
     for locks, except on MySQL, whose shortest wait is one second.
     """
-    for row in _read_lapsed_requests(tx.conn, locked, _MAX_REQUESTS_MARKED_LAPSED):
+    for row in _read_lapsed_requests(tx.conn, locked_requests, _MAX_REQUESTS_MARKED_LAPSED):
         with _change_without_waiting(tx.conn, row.id, row.who):
             tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": row.id})
-    for row in _read_takable_requests(tx.conn, locked, served_people, only_first_of_person=only_first_of_person):
+    for row in _read_takable_requests(
+        tx.conn, locked_requests, served_people, only_first_of_person=only_first_of_person
+    ):
         with _change_without_waiting(tx.conn, row.id, row.who):
             is_taken = _take_request(tx.conn, row.id, row.fence, holder, lease_seconds)
         if is_taken:
@@ -587,29 +592,31 @@ def _read_taken_request(conn: Connection, desk_request_id: str) -> TakenDeskRequ
 
 
 def _read_takable_requests(
-    conn: Connection, locked: LockedIds, served_people: Sequence[str], *, only_first_of_person: bool = False
+    conn: Connection, locked_requests: LockedIds, served_people: Sequence[str], *, only_first_of_person: bool = False
 ) -> Sequence[Any]:
     """Return (id, fencing token, person) of desk requests that a worker may take, at most _MAX_TAKABLE_REQUESTS. Each
     of these requests waits, or was taken by a worker whose lease has expired. Each is also the first open request
     about its record. Requests for an audit entry are returned only if there is no other takable request.
     """
-    locked_ids = list(locked.locked_ids)
+    locked_ids = list(locked_requests.locked_ids)
     rows = conn.execute(
         _TAKABLE_REQUESTS_QUERY,
         {
             "last_turn": 1 if only_first_of_person else _TURN_NUMBER_AFTER_ALL_OTHERS,
             "locked_ids": locked_ids,
-            "passed_over_ids": list(locked.passed_over_ids),
+            "passed_over_ids": list(locked_requests.passed_over_ids),
             "served_people": ",".join(served_people),
         },
     ).all()
     return rows or conn.execute(_TAKABLE_AUDIT_REQUESTS_QUERY, {"locked_ids": locked_ids}).all()
 
 
-def _read_lapsed_requests(conn: Connection, locked: LockedIds, limit: int) -> Sequence[Any]:
+def _read_lapsed_requests(conn: Connection, locked_requests: LockedIds, limit: int) -> Sequence[Any]:
     """Return (id, person) of at most `limit` desk requests that have lapsed, but whose stored state doesn't say so
     yet."""
-    return conn.execute(_LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked.locked_ids), "limit": limit}).all()
+    return conn.execute(
+        _LAPSED_REQUESTS_QUERY, {"locked_ids": list(locked_requests.locked_ids), "limit": limit}
+    ).all()
 
 
 def read_request_file(conn: Connection, request: TakenDeskRequest) -> bytes | None:

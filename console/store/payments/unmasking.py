@@ -15,7 +15,7 @@ from console.store.access.people_views import UNMASKED_EVIDENCE_VIEW, UNMASKED_P
 from console.store.database.instants import convert_to_aware_utc
 from console.store.database.server import reads_views
 from console.store.payments.balances import PAYMENT_KIND
-from console.store.schema.core import QUESTION_SUFFIX, audit_log, evidence
+from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX, audit_log, evidence
 from console.store.schema.payments import payments, refunds
 
 _payers_view = table(UNMASKED_PAYERS_VIEW, column("id"), column("payer_ref"))
@@ -68,7 +68,7 @@ def read_unmasked_answers(conn: Connection, kind: str, record_id: int) -> Mappin
     source = _evidence_view if reads_views(conn) else evidence
     rows = conn.execute(
         select(source.c.id, source.c.body).where(
-            source.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)), source.c.subject_id == record_id
+            source.c.subject_kind.in_((kind, kind + UNCOUNTED_EVIDENCE_KIND_SUFFIX)), source.c.subject_id == record_id
         )
     )
     return {int(row.id): str(row.body) for row in rows if row.body is not None}

@@ -198,7 +198,7 @@ REFUND_COLUMNS = RecordColumns(
     has_provider=lambda names: is_one_of_sql(_make_payment_column_sql(payment_table.c.provider), names),
     amount_minor=refund_table.c.refund_amount,
     currency=refund_table.c.currency,
-    make_old_sql=_has_old_refund_answer_sql,
+    make_has_old_answer_sql=_has_old_refund_answer_sql,
     maker=refund_table.c.maker,
 )
 PAYMENT_COLUMNS = RecordColumns(
@@ -216,8 +216,8 @@ PAYMENT_COLUMNS = RecordColumns(
         (payment_table.c.captured_minor != 0, payment_table.c.captured_minor), else_=payment_table.c.asked_minor
     ),
     currency=payment_table.c.currency,
-    make_old_sql=_has_old_answer_sql,
-    make_reversible_sql=_is_reversible_sql,
+    make_has_old_answer_sql=_has_old_answer_sql,
+    make_is_reversible_sql=_is_reversible_sql,
 )
 _KNOWN_ORDER_STATE_CONDITION = is_one_of_sql(order_table.c.status, [state.value for state in OrderState])
 ORDER_COLUMNS = RecordColumns(

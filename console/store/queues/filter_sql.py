@@ -58,7 +58,7 @@ class QueueChoice:
     owners: Owners | None = None
 
     @property
-    def is_plain(self) -> bool:
+    def is_default(self) -> bool:
         """True if there is no filter and the sort order is the queue's own."""
         return not self.record_filter and self.order == DEFAULT_SORT_ORDER
 
@@ -131,8 +131,8 @@ def _make_certainty_condition(shown_columns: ShownColumns, choice: QueueChoice) 
     stored_certainties = certainties & {FilterCertainty.KNOWN, FilterCertainty.UNKNOWN}
     conditions = [is_one_of_sql(shown_columns.certainty, stored_certainties)] if stored_certainties else []
     for certainty, make_sql in (
-        (FilterCertainty.OLD, columns.make_old_sql),
-        (FilterCertainty.MAY_BE_REVERSED, columns.make_reversible_sql),
+        (FilterCertainty.OLD, columns.make_has_old_answer_sql),
+        (FilterCertainty.MAY_BE_REVERSED, columns.make_is_reversible_sql),
     ):
         if certainty in certainties and make_sql is not None and choice.now is not None:
             conditions.append(make_sql(choice.now))

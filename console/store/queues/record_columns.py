@@ -23,15 +23,16 @@ NULL_EXPRESSION: Expression = null()
 
 @dataclass(frozen=True, eq=False)
 class RecordColumns:
-    """The SQL expressions of one table of records. An expression is NULL (`client_id`, `make_old_sql`,
-    `make_reversible_sql`: None) if records of the table have no such value.
+    """The SQL expressions of one table of records. An expression is NULL (`client_id`, `make_has_old_answer_sql`,
+    `make_is_reversible_sql`: None) if records of the table have no such value.
 
     - `work_reason`: the reason of the record's work; it is derived for rows that another application wrote
     - `order_or_payment_number`: the order number or our payment number; NULL for other records
     - `provider`: the provider by which rows are sorted; for an order the first one of its payments by name
     - `has_provider`: takes the names of providers and returns the condition that the record has one of them
-    - `make_old_sql`: takes an instant and returns the condition that the provider's last answer is too old then
-    - `make_reversible_sql`: takes an instant and returns the condition that the payment can still be reversed then
+    - `make_has_old_answer_sql`: takes an instant and returns the condition that the provider's last answer is too old
+      then
+    - `make_is_reversible_sql`: takes an instant and returns the condition that the payment can still be reversed then
     - `amount_minor`, `currency`: the amount that lists show, in minor units; `maker`: the requester of a refund
     """
 
@@ -48,8 +49,8 @@ class RecordColumns:
     amount_minor: Expression = field(default_factory=lambda: literal(None, BigInteger))
     currency: Expression = NULL_EXPRESSION
     client_id: Expression | None = None
-    make_old_sql: Callable[[datetime], ColumnElement[bool]] | None = None
-    make_reversible_sql: Callable[[datetime], ColumnElement[bool]] | None = None
+    make_has_old_answer_sql: Callable[[datetime], ColumnElement[bool]] | None = None
+    make_is_reversible_sql: Callable[[datetime], ColumnElement[bool]] | None = None
     maker: Expression = NULL_EXPRESSION
 
 

@@ -101,7 +101,7 @@ class RecordTableQueries:
         statements = (
             _make_page_queries(self, self._make_conditions_by_range(name, conditions, has_lapsed=bool(lapsed_ids)))
             if conditions
-            else _make_plain_page_queries(self, name, has_lapsed=bool(lapsed_ids))
+            else _make_default_page_queries(self, name, has_lapsed=bool(lapsed_ids))
         )
         rows = self._read_rows_after(conn, statements, after_key or _START_KEY_BY_QUEUE.get(name), limit, lapsed_ids)
         if name in QUEUES_WITH_LAPSED_RECORDS and lapsed_ids and self.may_be_lapsed is not None:
@@ -328,7 +328,7 @@ class _PageQueries:
 
 
 @cache
-def _make_plain_page_queries(kind_queries: RecordTableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
+def _make_default_page_queries(kind_queries: RecordTableQueries, name: str, *, has_lapsed: bool) -> _PageQueries:
     """Return the queries of the pages of the queue `name` without a filter. They are made once and then cached."""
     return _make_page_queries(kind_queries, kind_queries.list_range_conditions(name, has_lapsed=has_lapsed))
 

@@ -63,7 +63,7 @@ _TAKE_STATEMENTS_ON_SERVER = _TakeStatements(
 _TAKE_STATEMENTS_ON_SQLITE = _TakeStatements(
     bindparam("now", type_=DateTime()),
     bindparam("take_end", type_=DateTime()),
-    takes.c.taken_at <= bindparam("latest_credible", type_=DateTime()),
+    takes.c.taken_at <= bindparam("latest_credible_time", type_=DateTime()),
 )
 
 
@@ -148,6 +148,6 @@ def _choose_take_statements(
         return _TAKE_STATEMENTS_ON_SQLITE, {
             "now": convert_to_naive_utc(now),
             "take_end": convert_to_naive_utc(until),
-            "latest_credible": convert_to_naive_utc(now + CLOCK_TOLERANCE),
+            "latest_credible_time": convert_to_naive_utc(now + CLOCK_TOLERANCE),
         }
     return _TAKE_STATEMENTS_ON_SERVER, {"duration_microseconds": round((until - now).total_seconds() * 1_000_000)}

@@ -14,7 +14,7 @@ from console.domain.recovery.decision_reasons import PersonEvidence, parse_state
 from console.store.database.deferred_statements import execute_later
 from console.store.database.error_codes import RunAgain
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc, make_present_time_value
-from console.store.schema.core import QUESTION_SUFFIX, documents, evidence
+from console.store.schema.core import UNCOUNTED_EVIDENCE_KIND_SUFFIX, documents, evidence
 
 if TYPE_CHECKING:
     from console.domain.provider_outcome import Outcome, OutcomeClass
@@ -186,7 +186,9 @@ def find_by_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Evide
 
 
 def _make_subject_condition(kind: str, subject_id: int) -> ColumnElement[bool]:
-    return evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)) & (evidence.c.subject_id == subject_id)
+    return evidence.c.subject_kind.in_((kind, kind + UNCOUNTED_EVIDENCE_KIND_SUFFIX)) & (
+        evidence.c.subject_id == subject_id
+    )
 
 
 def find_by_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...]:

@@ -20,7 +20,14 @@ from console.domain.evidence.timeline import TimelineEvent, TimelineEventKind, g
 from console.domain.records import OperationState
 from console.store.database.instants import convert_to_aware_utc, convert_to_naive_utc
 from console.store.database.unreadable_rows import parse_audit_detail
-from console.store.schema.core import QUESTION_SUFFIX, alerts, approvals, audit_log, evidence, operations
+from console.store.schema.core import (
+    UNCOUNTED_EVIDENCE_KIND_SUFFIX,
+    alerts,
+    approvals,
+    audit_log,
+    evidence,
+    operations,
+)
 from console.store.schema.payments import payment_events
 from console.store.schema.worker import reconciliation_rows, reconciliations, sagas
 
@@ -388,12 +395,12 @@ def _is_about_record_number_sql(table: Any) -> ColumnElement[bool]:
 
 def _is_evidence_of_record_sql() -> ColumnElement[bool]:
     """Return the SQL condition that a row of evidence is about the record in the parameters `record_kind` and
-    `record_number`. The kind in the row is the kind of the record, or this kind followed by QUESTION_SUFFIX (such as
-    `credit-check.question`). An answer of the second form is shown with the record, but proves nothing about the
-    record's outcome."""
+    `record_number`. The kind in the row is the kind of the record, or this kind followed by
+    UNCOUNTED_EVIDENCE_KIND_SUFFIX (such as `credit-check.question`). An answer of the second form is shown with the
+    record, but proves nothing about the record's outcome."""
     kind: ColumnElement[str] = bindparam("record_kind", type_=String())
     return and_(
-        evidence.c.subject_kind.in_((kind, kind + QUESTION_SUFFIX)),
+        evidence.c.subject_kind.in_((kind, kind + UNCOUNTED_EVIDENCE_KIND_SUFFIX)),
         evidence.c.subject_id == bindparam("record_number"),
     )
 

@@ -51,15 +51,15 @@ def fold_columns(columns: FileColumns) -> FoldedColumns:
     )
 
 
-def fold_names(columns: FileColumns, folded: FoldedColumns) -> list[str]:
+def fold_names(columns: FileColumns, folded_columns: FoldedColumns) -> list[str]:
     """Return the value of the column `folded_names` for each row."""
-    first_lines = _list_stored_forms(columns.name, folded.names)
-    second_lines = _list_stored_forms(columns.furigana, folded.furigana)
+    first_lines = _list_stored_forms(columns.name, folded_columns.names)
+    second_lines = _list_stored_forms(columns.furigana, folded_columns.furigana)
     values = [
         f"{first_line}{_LINE_SEPARATOR}{second_line}" if second_line else first_line
         for first_line, second_line in zip(first_lines, second_lines, strict=True)
     ]
-    second_names, second_furigana = folded.names.second_readings, folded.furigana.second_readings
+    second_names, second_furigana = folded_columns.names.second_readings, folded_columns.furigana.second_readings
     for index in {*second_names, *second_furigana}:
         second_readings = [readings[index] for readings in (second_names, second_furigana) if index in readings]
         values[index] = _LINE_SEPARATOR.join((first_lines[index], second_lines[index], *second_readings))
@@ -100,16 +100,16 @@ def _parse_stored_form(line: str, text: str) -> str:
     return line.strip(_MARK_OF_EMPTY_TEXT) if line else text
 
 
-def fold_streets(columns: FileColumns, folded: FoldedColumns) -> Iterator[str]:
+def fold_streets(columns: FileColumns, folded_columns: FoldedColumns) -> Iterator[str]:
     """Yield the value of the column `folded_street` for each row. It is made of the street in Japan or, for a
     corporation without an address in Japan, of the address abroad."""
     texts = [
         street or ("" if place else address_outside)
         for place, street, address_outside in zip(
-            folded.places, columns.street_number, columns.address_outside, strict=True
+            folded_columns.places, columns.street_number, columns.address_outside, strict=True
         )
     ]
-    return map(_fold_street, folded.places, texts, *separate_digits(texts))
+    return map(_fold_street, folded_columns.places, texts, *separate_digits(texts))
 
 
 def extract_folded_address(folded_place_and_street: str) -> str:

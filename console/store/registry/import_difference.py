@@ -35,9 +35,9 @@ _UPDATE_CORPORATION_STATEMENT = f"UPDATE corporations SET {_SET_CORPORATION_COLU
 _DELETE_CORPORATION_STATEMENT = "DELETE FROM corporations WHERE id = ?"
 
 
-def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
-    """Apply the difference `source` to a registry, in a transaction that the caller has begun. `run` reports the
-    progress and decides whether the import must stop. Raises
+def apply_difference(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
+    """Apply the difference `source` to a registry, in a transaction that the caller has begun. `import_run` reports
+    the progress and decides whether the import must stop. Raises
     ConsoleError `bad_registry_file` if a row of the file is invalid; `interrupted` if the import must stop."""
     add_missing_columns(connection)
     inserted_places = PlaceIds(connection)
@@ -53,8 +53,8 @@ def apply_difference(connection: sqlite3.Connection, source: SourceFile, run: Im
             corporation_count += _apply_row(connection, source, row, is_deleted, places)
         index_rows(connection, _find_row_ids(connection, rows))
         line_count, done_lines = block.last_line - done_lines, block.last_line
-        run.report_rows("rows", source, done_lines, line_count)
-        run.raise_if_stopped()
+        import_run.report_rows("rows", source, done_lines, line_count)
+        import_run.raise_if_stopped()
     connection.execute(
         "DELETE FROM changes WHERE day < ?", ((source.day - FIRST_PUBLICATION_DAY).days - CHANGE_RETENTION_DAYS,)
     )

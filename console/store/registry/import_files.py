@@ -55,28 +55,28 @@ def import_registry_files(
 
 
 def import_under_lock(
-    folder: Path, paths: Sequence[Path], run: ImportRun, latest_day: date = date.max
+    folder: Path, paths: Sequence[Path], import_run: ImportRun, latest_day: date = date.max
 ) -> RegistryStatus:
     """Import files of the publisher into the registry of `folder`, as `import_registry_files` does, and return the
     registry's status after the import. The caller holds the import lock, and converts errors of SQLite and of the
     operating system to ConsoleError (`translate_errors`).
     """
     recover_unfinished_build(folder)
-    sources = sorted((_open_source(path, run, latest_day) for path in paths), key=_make_import_order_key)
+    sources = sorted((_open_source(path, import_run, latest_day) for path in paths), key=_make_import_order_key)
     current_coverage = _read_current_coverage(folder, sources[0])
     check_import_order(current_coverage, sources)
     if not sources[0].is_difference:
-        _import_whole_files(folder, sources, current_coverage, run)
+        _import_whole_files(folder, sources, current_coverage, import_run)
     else:
-        _import_differences(folder, sources, run)
+        _import_differences(folder, sources, import_run)
     status = read_registry_in_use(folder, read_status)
     assert status is not None  # noqa: S101  # it was put in use just now
     return status
 
 
-def _open_source(path: Path, run: ImportRun, latest_day: date) -> SourceFile:
-    source = open_source(path, run.should_stop, latest_day)
-    run.report_rows("read", source, source.line_count)
+def _open_source(path: Path, import_run: ImportRun, latest_day: date) -> SourceFile:
+    source = open_source(path, import_run.should_stop, latest_day)
+    import_run.report_rows("read", source, source.line_count)
     return source
 
 
@@ -86,27 +86,27 @@ def _make_import_order_key(source: SourceFile) -> tuple[bool, date, str]:
 
 
 def _import_whole_files(
-    folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, run: ImportRun
+    folder: Path, sources: Sequence[SourceFile], current_coverage: RegistryCoverage | None, import_run: ImportRun
 ) -> None:
     whole_files = [source for source in sources if not source.is_difference]
     former_file = None if current_coverage is None else find_registry_file(folder)
     is_addition = adds_prefectures(current_coverage, whole_files)
     with open_build(folder, sources, former_file, is_addition=is_addition) as connection:
-        build_whole(connection, whole_files, run, former_file)
+        build_whole(connection, whole_files, import_run, former_file)
         for source in sources:
             if source.sha256 not in read_applied_hashes(connection):
                 with open_transaction(connection):
-                    apply_difference(connection, source, run)
+                    apply_difference(connection, source, import_run)
         finish_build(connection)
     put_registry_in_use(folder, sources[-1].day)
 
 
-def _import_differences(folder: Path, sources: Sequence[SourceFile], run: ImportRun) -> None:
+def _import_differences(folder: Path, sources: Sequence[SourceFile], import_run: ImportRun) -> None:
     file = find_registry_file(folder)
     assert file is not None  # noqa: S101  # `check_import_order` refuses differences without a registry
     with closing(open_for_writing(file)) as connection, open_transaction(connection):
         for source in sources:
-            apply_difference(connection, source, run)
+            apply_difference(connection, source, import_run)
         delete_source_files_key(connection)
 
 

@@ -17,11 +17,11 @@ from console.store.registry.source_file import SourceFile
 @dataclass(frozen=True, slots=True)
 class RegistryCoverage:
     """The part of the publisher's data that the registry in use has. `prefectures`: the codes of its prefectures, or
-    only WHOLE_NATION_CODE. `whole_day`: the day of the whole files from which it was made. `registry_date`: the day
-    up to which it is complete, by differences."""
+    only WHOLE_NATION_CODE. `whole_file_day`: the day of the whole files from which it was made. `registry_date`: the
+    day up to which it is complete, by differences."""
 
     prefectures: frozenset[str]
-    whole_day: date
+    whole_file_day: date
     registry_date: date
 
 
@@ -68,7 +68,7 @@ def adds_prefectures(current_coverage: RegistryCoverage | None, whole_files: Seq
         WHOLE_NATION_CODE not in new_prefectures | current_coverage.prefectures
         and new_prefectures.isdisjoint(current_coverage.prefectures)
     )
-    return is_partial and whole_files[0].day == current_coverage.whole_day == current_coverage.registry_date
+    return is_partial and whole_files[0].day == current_coverage.whole_file_day == current_coverage.registry_date
 
 
 def _list_prefectures(sources: Iterable[SourceFile]) -> frozenset[str]:

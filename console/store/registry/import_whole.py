@@ -112,7 +112,7 @@ def open_build(
 
 
 def build_whole(
-    connection: sqlite3.Connection, sources: Sequence[SourceFile], run: ImportRun, former_file: Path | None
+    connection: sqlite3.Connection, sources: Sequence[SourceFile], import_run: ImportRun, former_file: Path | None
 ) -> None:
     """Insert the rows in force (the newest states of corporations that aren't deleted) of the whole files into a
     build, with their terms in the search index, and create its indexes. Rows that were inserted before an
@@ -125,13 +125,13 @@ def build_whole(
     if all(source.sha256 in applied_hashes for source in sources):
         return
     for source in sources:
-        _insert_rows_of_file(connection, source, run)
-    run.report_rows("finish", sources[0], sources[0].line_count)
+        _insert_rows_of_file(connection, source, import_run)
+    import_run.report_rows("finish", sources[0], sources[0].line_count)
     with open_transaction(connection):
         end_bulk_load(connection)
         count_frequent_terms(connection)
-    run.report_rows("finish", sources[0], sources[0].line_count)
-    run.raise_if_stopped()
+    import_run.report_rows("finish", sources[0], sources[0].line_count)
+    import_run.raise_if_stopped()
     with open_transaction(connection):
         _create_indexes_and_delete_outdated_rows(connection)
         _store_deletions(connection, sources[0].day, former_file)
@@ -191,7 +191,7 @@ def _read_intact_changes(source: sqlite3.Connection) -> Iterator[tuple[object, .
             raise
 
 
-def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run: ImportRun) -> None:
+def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, import_run: ImportRun) -> None:
     fact_name = f"lines of {source.name}"
     done_lines = after = read_registry_fact(connection, fact_name) or 0
     places = PlaceIds(connection)
@@ -208,8 +208,8 @@ def _insert_rows_of_file(connection: sqlite3.Connection, source: SourceFile, run
             next_id += len(columns.corporate_number)
             blocks += 1
             line_count, done_lines = block.last_line - done_lines, block.last_line
-            run.report_rows("rows", source, done_lines, line_count)
-            is_stopping = run.should_stop()
+            import_run.report_rows("rows", source, done_lines, line_count)
+            is_stopping = import_run.should_stop()
             if is_stopping or blocks % _BLOCKS_PER_COMMIT == 0:
                 write_registry_facts(connection, {fact_name: done_lines})
                 connection.execute("COMMIT")

@@ -207,11 +207,11 @@ class PlaceIds:
 
 
 def convert_to_stored_rows(
-    columns: FileColumns, folded: FoldedColumns, places: PlaceIds
+    columns: FileColumns, folded_columns: FoldedColumns, places: PlaceIds
 ) -> Iterator[StoredCorporationRow]:
     """Yield, for each checked row of a source file, the values of WRITTEN_COLUMN_NAMES in the form in which the
-    table `corporations` stores them. `folded` are the comparison forms of the columns. Prefectures and cities that
-    `places` lacks are inserted.
+    table `corporations` stores them. `folded_columns` are the comparison forms of the columns. Prefectures and cities
+    that `places` lacks are inserted.
     """
     rows = len(columns.corporate_number)
     return zip(
@@ -237,8 +237,8 @@ def convert_to_stored_rows(
         columns.name_image_id,
         map(_get_first_nonempty_text, columns.address_image_id, columns.address_outside_image_id),
         columns.address_outside,
-        fold_names(columns, folded),
-        fold_streets(columns, folded),
+        fold_names(columns, folded_columns),
+        fold_streets(columns, folded_columns),
         strict=True,
     )
 

@@ -295,16 +295,16 @@ def _find_row_ids_by_rank(candidates: _Candidates, limit: int, found_ids: Contai
             candidates.connection.execute(_ID_BY_NUMBER_QUERY, (int(query.number), prefecture_code))
         )
     few_ids = _FewRowIds() if query.digits else _find_few_row_ids(candidates, limit)
-    if few_ids.of_all_ranks is not None:
-        yield from _rank_few_rows(candidates, few_ids.of_all_ranks)
+    if few_ids.row_ids_of_all_ranks is not None:
+        yield from _rank_few_rows(candidates, few_ids.row_ids_of_all_ranks)
         return
     # A word that the index isn't read for can give a row its rank. The step of parts of names leaves such rows out.
     first_known_rank = Rank.ELSEWHERE if candidates.expressions.leaves_words_out(query) else Rank.PART
     for rank in Rank:
         for table in (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE):
-            if rank <= Rank.BEGINNING and few_ids.of_names is not None:
+            if rank <= Rank.BEGINNING and few_ids.row_ids_of_name_ranks is not None:
                 is_of_closed = table == CLOSED_TERMS_TABLE
-                row_ids = [id for id, is_closed in few_ids.of_names.items() if is_closed is is_of_closed]
+                row_ids = [id for id, is_closed in few_ids.row_ids_of_name_ranks.items() if is_closed is is_of_closed]
                 ranked_candidates = _select_candidates_of_rank(candidates, rank, row_ids)
             else:
                 read_expression = few_ids.full_expression if rank >= first_known_rank else None
@@ -322,14 +322,14 @@ class _FewRowIds(NamedTuple):
     """The row ids that the index finds for a query, if they are few enough to be read in one scan, without those that
     the SQL filter excludes. Each id has True for a closed corporation.
 
-    `of_all_ranks` has the row ids of all ranks. `of_names` has at least the row ids of the ranks up to BEGINNING
-    (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or if the index can't be searched
-    for them alone. `full_expression` is the full-text expression of all ranks if the scan has read the index by it,
-    so that its first rows are known already; otherwise None.
+    `row_ids_of_all_ranks` has the row ids of all ranks. `row_ids_of_name_ranks` has at least the row ids of the ranks
+    up to BEGINNING (WHOLE_NAME, NAME and BEGINNING). A field is None if its row ids are too many, or if the index
+    can't be searched for them alone. `full_expression` is the full-text expression of all ranks if the scan has read
+    the index by it, so that its first rows are known already; otherwise None.
     """
 
-    of_names: dict[int, bool] | None = None
-    of_all_ranks: dict[int, bool] | None = None
+    row_ids_of_name_ranks: dict[int, bool] | None = None
+    row_ids_of_all_ranks: dict[int, bool] | None = None
     full_expression: str | None = None
 
 

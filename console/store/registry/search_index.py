@@ -93,11 +93,11 @@ def read_frequent_terms(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def index_new_rows(
-    connection: sqlite3.Connection, first_id: int, columns: FileColumns, folded: FoldedColumns
+    connection: sqlite3.Connection, first_id: int, columns: FileColumns, folded_columns: FoldedColumns
 ) -> None:
     """Add corporations to the search index whose rows were just inserted from the columns of a source file. Their row
-    ids are `first_id` and the numbers after it. `folded` are the comparison forms of the columns."""
-    terms = make_terms_of_columns(columns, folded)
+    ids are `first_id` and the numbers after it. `folded_columns` are the comparison forms of the columns."""
+    terms = make_terms_of_columns(columns, folded_columns)
     for table, is_closed in _IS_CLOSED_BY_TABLE.items():
         is_of_table = [
             is_hidden != "1" and bool(close_date) is is_closed
@@ -167,18 +167,19 @@ class _IndexedTexts(NamedTuple):
     post_codes: Sequence[str]
 
 
-def make_terms_of_columns(columns: FileColumns, folded: FoldedColumns) -> list[str]:
-    """Return all terms of each of the corporations in the columns of a source file, separated by spaces. `folded` are
-    the comparison forms of the columns. The stored rows have the same terms (`make_terms_of_rows`)."""
+def make_terms_of_columns(columns: FileColumns, folded_columns: FoldedColumns) -> list[str]:
+    """Return all terms of each of the corporations in the columns of a source file, separated by spaces.
+    `folded_columns` are the comparison forms of the columns. The stored rows have the same terms
+    (`make_terms_of_rows`)."""
     return _make_terms(
         _IndexedTexts(
             [
-                *_list_reading_columns(columns.name, folded.names),
-                *_list_reading_columns(columns.furigana, folded.furigana),
+                *_list_reading_columns(columns.name, folded_columns.names),
+                *_list_reading_columns(columns.furigana, folded_columns.furigana),
             ],
             columns.en_name,
             columns.prefecture_code,
-            folded.places,
+            folded_columns.places,
             list(map(add, columns.street_number, columns.address_outside)),
             columns.post_code,
         )

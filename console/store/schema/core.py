@@ -251,7 +251,7 @@ call_rates = Table(
     Column("not_before", BigInteger, nullable=False),
 )
 
-QUESTION_SUFFIX = ".question"
+UNCOUNTED_EVIDENCE_KIND_SUFFIX = ".question"
 """Suffix of the kind of record (column `subject_kind`) in some rows of evidence. Such a row is shown with the record,
 but the triggers of a server don't count it as a provider's answer about the record.
 """

@@ -203,7 +203,9 @@ class CommandPalette(QObject):
         self._show_result_groups(keeps_current=is_same_text)
         if self._opens_exact_match_later:
             self._opens_exact_match_later = False
-            if result is not None and (result.exact is not None or not (self._found_records or self._companies)):
+            if result is not None and (
+                result.exact_match is not None or not (self._found_records or self._companies)
+            ):
                 self.search_box.pick_first_result()
 
     def _show_search_problems(self) -> None:
@@ -343,9 +345,9 @@ class CommandPalette(QObject):
     def _make_exact_match_groups(self, result: SearchResult) -> list[ResultGroup]:
         """Return a group with the record or operation whose identifier is exactly the typed text; no group if
         there is none."""
-        if result.exact is None:
+        if result.exact_match is None:
             return []
-        kind, record_id = result.exact
+        kind, record_id = result.exact_match
         exact_groups = [
             match
             for match in self._found_records
@@ -492,7 +494,7 @@ class CommandPalette(QObject):
                 name,
                 state=state_cell,
                 right_text=age,
-                right_spoken=spoken_age,
+                right_spoken_text=spoken_age,
             )
         return ResultEntry(
             case_words.make_record_route(record),
@@ -502,7 +504,7 @@ class CommandPalette(QObject):
             provider=case_words.get_record_provider_name(record, context),
             state=state_cell,
             right_text=age,
-            right_spoken=spoken_age,
+            right_spoken_text=spoken_age,
         )
 
     # -- selection

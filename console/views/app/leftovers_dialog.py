@@ -32,24 +32,24 @@ class LeftoverCredentialsDialog(DialogFrame):
         )
         self._context, self._leftovers = context, leftovers
         self.show_content(self._make_content())
-        if not leftovers.entries:
+        if not leftovers.keyring_entries:
             self.disable_main_button(translate("dialog.leftovers.nothing"))
         self.main_button.clicked.connect(self._delete_credentials)
 
     def _make_content(self, *widgets_above: QWidget) -> QWidget:
         translate, leftovers = self._context.translate, self._leftovers
         content_widgets: list[QWidget] = [*widgets_above]
-        if leftovers.entries:
+        if leftovers.keyring_entries:
             content_widgets += [
                 TextLabel(translate("dialog.leftovers.entries"), is_bold=True),
                 _make_credential_names_label(
-                    [case_words.get_provider_name(name, self._context) for name in leftovers.entries]
+                    [case_words.get_provider_name(name, self._context) for name in leftovers.keyring_entries]
                 ),
             ]
-        if leftovers.variables:
+        if leftovers.environment_variables:
             content_widgets += [
                 TextLabel(translate("dialog.leftovers.variables"), is_bold=True),
-                _make_credential_names_label(leftovers.variables),
+                _make_credential_names_label(leftovers.environment_variables),
             ]
             content_widgets.append(
                 TextLabel(translate("dialog.leftovers.variables.words"), "small", "muted", wraps_lines=True)
@@ -75,11 +75,13 @@ class LeftoverCredentialsDialog(DialogFrame):
 
     def _show_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> None:
         self._context.toast_requested.emit(self._make_deleted_toast(deleted_credentials))
-        self._context.update_connection_state(leftover_credentials=LeftoverCredentials(deleted_credentials.variables))
+        self._context.update_connection_state(
+            leftover_credentials=LeftoverCredentials(deleted_credentials.environment_variables)
+        )
         self.accept()
 
     def _make_deleted_toast(self, deleted_credentials: LeftoverCredentials) -> Toast:
-        return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.entries)))
+        return Toast(self._context.translate("dialog.leftovers.done", count=len(deleted_credentials.keyring_entries)))
 
     def _show_deletion_failure(self, failure: Failure) -> None:
         bar = make_failure_bar(failure, self._context.format_failure(failure))

@@ -462,7 +462,7 @@ class WindowController(QObject):
         credentials, or if the person has closed the bar."""
         leftovers = self.context.connection_state.leftover_credentials
         credential_names = (
-            (*leftovers.entries, *leftovers.variables)
+            (*leftovers.keyring_entries, *leftovers.environment_variables)
             if leftovers is not None and not self._is_leftover_credentials_bar_closed
             else ()
         )

@@ -140,7 +140,7 @@ def count_reasons_against_refund(summary: RefundRequestSummary, now: datetime) -
     provider's last answer about the payment is missing or too old for a decision."""
     answer_time = summary.payment.told_at
     is_old = answer_time is None or (now - answer_time).total_seconds() > MAX_PROVIDER_ANSWER_AGE_SECONDS
-    return summary.reasons_against + is_old
+    return summary.reasons_against_count + is_old
 
 
 def _make_refund_remark(

@@ -108,21 +108,25 @@ class CreditCheckPage(RecordPage[CreditCheckDetails]):
 
     # -- changes by other people
 
-    def has_changed(self, before: CreditCheckDetails, details: CreditCheckDetails) -> bool:
-        return before.record.version != details.record.version
+    def has_changed(self, earlier_details: CreditCheckDetails, details: CreditCheckDetails) -> bool:
+        return earlier_details.record.version != details.record.version
 
-    def show_change(self, before: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry) -> None:
-        """Show a bar which says that another person has changed the record. `before` and `details` are the data
-        before and after the change, and the bar names the fields in which they differ. A button in the bar shows the
-        old and new values of these fields. `last_entry` is the newest entry of the timeline; if no field differs, the
-        bar says what this entry reports."""
+    def show_change(
+        self, earlier_details: CreditCheckDetails, details: CreditCheckDetails, last_entry: TimelineEntry
+    ) -> None:
+        """Show a bar which says that another person has changed the record. `earlier_details` and `details` are the
+        data before and after the change, and the bar names the fields in which they differ. A button in the bar shows
+        the old and new values of these fields. `last_entry` is the newest entry of the timeline; if no field differs,
+        the bar says what this entry reports."""
         context = self.context
-        changed_values = facts.format_changed_values(before.record, details.record, context)
+        changed_values = facts.format_changed_values(earlier_details.record, details.record, context)
         if not changed_values:
-            super().show_change(before, details, last_entry)
+            super().show_change(earlier_details, details, last_entry)
             return
         fields = context.translate("record.changed_fields", fields=list(changed_values))
-        button = self.make_difference_button(facts.format_differences(before.record, details.record, context))
+        button = self.make_difference_button(
+            facts.format_differences(earlier_details.record, details.record, context)
+        )
         actor_name = words.get_actor_name(last_entry.actor, context)
         self.show_change_bar(
             context.translate("record.changed_by", who=actor_name, at=last_entry.at, fields=fields), button

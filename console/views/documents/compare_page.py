@@ -141,7 +141,7 @@ class PdfComparisonPage(Page):
 
         def open_both_pdfs(services: "Console") -> "tuple[PdfComparison, tuple[Document, ...]]":
             versions = services.pdfs.list_versions(route.record)
-            return services.pdfs.open_comparison(route.record, route.old, route.new), versions
+            return services.pdfs.open_comparison(route.record, route.old_sha256, route.new_sha256), versions
 
         self.context.run_read(
             open_both_pdfs,
@@ -163,10 +163,11 @@ class PdfComparisonPage(Page):
         self._close_documents()
         self.mark_data_read()
         self._pdf_pair, self.page_index = pdf_pair, 0
-        new_version = next((version for version in versions if version.sha256 == route.new), versions[0])
+        new_version = next((version for version in versions if version.sha256 == route.new_sha256), versions[0])
         older = versions[versions.index(new_version) + 1 :]
         old_version = next(
-            (version for version in versions if version.sha256 == route.old), older[0] if older else new_version
+            (version for version in versions if version.sha256 == route.old_sha256),
+            older[0] if older else new_version,
         )
         for label, key, version in (
             (self.old_version_label, "old", old_version),

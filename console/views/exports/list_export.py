@@ -80,7 +80,7 @@ class ListExporter(QObject):
         self._request = None if self.is_running else self._make_request()
         if self._request is None:
             return
-        record_filter = self._request.chosen
+        record_filter = self._request.chosen_records
         translate = self._context.translate
         title = (
             translate("action.export")

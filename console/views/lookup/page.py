@@ -329,8 +329,8 @@ class LookupPage(Page):
         self.number_field.show_search_problem(problems)
         records = tuple(result.records)
         companies = list_found_companies(result.companies, records, self.context) if result.query.words else ()
-        if result.exact is not None and not problems:
-            self.context.replacement_requested.emit(_make_subject_route(result.exact))
+        if result.exact_match is not None and not problems:
+            self.context.replacement_requested.emit(_make_subject_route(result.exact_match))
         elif (
             len(companies) == 1
             and not result.companies.other_spelling

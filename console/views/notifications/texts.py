@@ -24,7 +24,7 @@ def format_event(event: PersonalEvent, context: WindowContext) -> str:
     record = f"{context.translate(f'kind.{event.subject_kind}')} {event.number or event.subject_id}"
     state_key = f"state.{event.subject_kind.replace('-', '_')}.{event.record_state}"
     state_facts = {} if event.record_state is None else {"state": context.translate(state_key)}
-    return context.translate(f"notification.{event.kind}.{event.act}", record=record, **state_facts)
+    return context.translate(f"notification.{event.kind}.{event.event_name}", record=record, **state_facts)
 
 
 def format_events_title_and_detail(events: tuple[PersonalEvent, ...], context: WindowContext) -> tuple[str, str]:

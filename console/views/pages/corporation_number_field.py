@@ -99,7 +99,7 @@ class CorporationNumberField(QWidget):
         self._timer.stop()
         self._show_suggestions(())
         try:
-            parsed_number = parse_number(self.text, allows_dummies=True)
+            parsed_number = parse_number(self.text, allows_test_numbers=True)
         except InvalidCorporationNumber as error:
             self._show_number_problem(error)
         else:

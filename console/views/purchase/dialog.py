@@ -176,6 +176,6 @@ class PurchaseDialog(DialogFrame):
 def get_company_name(plan: PurchasePlan) -> str:
     """Return the official name of the plan's company. If the registry doesn't have the company, return the company
     name in an existing credit check; return "" if there is no such name either."""
-    records = [*plan.live, *([plan.last] if plan.last else [])]
+    records = [*plan.live_checks, *([plan.last_ended_check] if plan.last_ended_check else [])]
     official_name = plan.corporation.corporation.name if plan.corporation and plan.corporation.corporation else ""
     return official_name or next((record.company_name for record in records if record.company_name), "")

@@ -145,7 +145,7 @@ class PurchaseForm(QWidget):
         live_panel.setLayout(make_row(self._live_check_label, self._record_link, gap_px=8))
         facts.add_fact(translate("dialog.purchase.live"), live_panel)
         facts.add_fact(translate("dialog.purchase.last"), TextLabel(_format_last_purchase(self._context, plan)))
-        running_purchase = plan.running
+        running_purchase = plan.purchase_holder
         sentence = (
             translate("dialog.purchase.running_now", holder=running_purchase, since=running_purchase.since)
             if running_purchase
@@ -175,7 +175,7 @@ class PurchaseForm(QWidget):
     def live_check(self) -> CreditCheck | None:
         """The live credit check of the selected client, which blocks another purchase until its validity ends;
         None if there is none."""
-        return next((record for record in self._plan.live if record.client_id == self.client_id), None)
+        return next((record for record in self._plan.live_checks if record.client_id == self.client_id), None)
 
     @property
     def is_renewal(self) -> bool:
@@ -193,7 +193,7 @@ class PurchaseForm(QWidget):
         translate = self._context.translate
         if not self.client_id:
             return translate("dialog.purchase.client_missing")
-        if any(record.client_id == self.client_id for record in self._plan.denied):
+        if any(record.client_id == self.client_id for record in self._plan.denied_checks):
             return translate("dialog.purchase.denied_but_bought")
         return translate("dialog.purchase.live_one") if self.live_check is not None and not self.is_renewal else ""
 
@@ -218,7 +218,7 @@ class PurchaseForm(QWidget):
         the clients that have a live credit check."""
         translate, live_check = self._context.translate, self.live_check
         if live_check is None:
-            client_ids = sorted({record.client_id for record in self._plan.live}, key=int)
+            client_ids = sorted({record.client_id for record in self._plan.live_checks}, key=int)
             key = "live_other" if self.client_id else "live_client"
             key = key if len(client_ids) == 1 else f"{key}s"
             self._live_check_label.show_text(
@@ -242,7 +242,7 @@ class PurchaseForm(QWidget):
 
 
 def _format_last_purchase(context: WindowContext, plan: PurchasePlan) -> str:
-    last = plan.last
+    last = plan.last_ended_check
     if last is None:
         return context.translate("dialog.purchase.none")
     if is_denied_but_bought(last):

@@ -298,9 +298,11 @@ class _RefetchContent(QWidget):
         self.page_count_label.setVisible(bool(sentence))
 
 
-def _make_refetch_content(context: WindowContext, result: RefetchResult, before: CreditCheck) -> _RefetchContent:
-    """Return the content of the dialog after a re-fetch: the fields that have changed since `before`, and whether
-    a new PDF was stored in addition to the old one."""
+def _make_refetch_content(
+    context: WindowContext, result: RefetchResult, record_before: CreditCheck
+) -> _RefetchContent:
+    """Return the content of the dialog after a re-fetch: the fields that have changed since `record_before`, and
+    whether a new PDF was stored in addition to the old one."""
     lines: list[QWidget] = []
     if result.changed:
         lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed)))
@@ -310,7 +312,7 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
     if current is not None and "pdf_file_path" in result.changed:
         size = wording.format_bytes(current.bytes)
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
-        if _has_stored_new_pdf(result, before):
+        if _has_stored_new_pdf(result, record_before):
             lines.append(_make_text_line(context.translate("dialog.refetch.other_pdf")))
     bar = NotificationBar(
         context.translate("dialog.refetch.done_title"),
@@ -321,9 +323,9 @@ def _make_refetch_content(context: WindowContext, result: RefetchResult, before:
     return _RefetchContent(bar, *lines)
 
 
-def _has_stored_new_pdf(result: RefetchResult, before: CreditCheck) -> bool:
-    """Return True if the re-fetch has stored a PDF that differs from the copy of `before`."""
-    return bool(before.pdf_file_path) and "pdf_file_path" in result.changed
+def _has_stored_new_pdf(result: RefetchResult, record_before: CreditCheck) -> bool:
+    """Return True if the re-fetch has stored a PDF that differs from the copy of `record_before`."""
+    return bool(record_before.pdf_file_path) and "pdf_file_path" in result.changed
 
 
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:

@@ -60,19 +60,19 @@ GroupTableRow = CauseRow | QueueRow
 @dataclass(frozen=True, slots=True)
 class _GroupedTableCursor:
     """The cursor of the next page of a grouped table. `groups` are all heading rows; `index` is the index of the
-    group with which the page begins; `after` is the cursor in the records of that group, None if the page
+    group with which the page begins; `cursor_in_group` is the cursor in the records of that group, None if the page
     begins with the heading row.
     """
 
     groups: tuple[CauseRow, ...]
     index: int
-    after: object | None = None
+    cursor_in_group: object | None = None
 
 
 def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
     """Return a copy of the query that selects only the records with this cause and doesn't group them."""
     record_filter: RecordFilter = replace(query.record_filter, causes=frozenset({cause}))
-    return replace(query, record_filter=record_filter, by_cause=False)
+    return replace(query, record_filter=record_filter, is_grouped_by_cause=False)
 
 
 def make_group_reader(
@@ -85,7 +85,7 @@ def make_group_reader(
         position = (
             cursor if isinstance(cursor, _GroupedTableCursor) else _make_first_cursor(services, query, opened_causes)
         )
-        groups, index, after = position.groups, position.index, position.after
+        groups, index, after = position.groups, position.index, position.cursor_in_group
         rows: list[GroupTableRow] = []
         while index < len(groups) and len(rows) < limit:
             group = groups[index]

@@ -506,7 +506,7 @@ class QueuesPage(Page):
 
     def read_data(self, reason: str) -> None:
         query = self.query
-        lists_all_items = not query.words and not query.by_cause
+        lists_all_items = not query.words and not query.is_grouped_by_cause
         if reason == "changed" and not lists_all_items:
             return  # every change of the team would repeat the search
         if reason == "changed" or reason in _REASONS_TO_KEEP_ROWS:

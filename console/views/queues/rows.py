@@ -223,15 +223,15 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 @dataclass(frozen=True, slots=True)
 class QueueListQuery:
     """The query of a queue's list: the records of the queue `queue` that match the filter `record_filter` and whose
-    texts contain `words`, sorted by `order`. If `by_cause` is True, the list is grouped by cause. Equal queries
-    select the same records.
+    texts contain `words`, sorted by `order`. If `is_grouped_by_cause` is True, the list is grouped by cause. Equal
+    queries select the same records.
     """
 
     queue: str
     words: str = ""
     record_filter: RecordFilter = NO_FILTER
     order: QueueSortOrder = DEFAULT_SORT_ORDER
-    by_cause: bool = False
+    is_grouped_by_cause: bool = False
 
     @property
     def lists_whole_queue(self) -> bool:

@@ -259,7 +259,7 @@ class QueueSelection(QObject):
         if rows is None:
             return 0, "0"
         queue_count = self._context.work_counts.find_queue_count(self._query.queue)
-        if self._query.by_cause:
+        if self._query.is_grouped_by_cause:
             groups = [row for row in rows.iterate_loaded_rows() if isinstance(row, CauseRow)]
             count = sum(row.group.count for row in groups)
             return count, wording.format_count(count, is_capped=any(row.is_capped for row in groups))

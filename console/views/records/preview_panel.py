@@ -257,7 +257,7 @@ class RecordPreview(Surface):
         marks a state that contradicts another state. It leaves out the provider's own word for the state, because
         this word is a code."""
         relations = record.relations or PaymentRelations()
-        sides = compare_payment_sides(record, relations.order, relations.provider_meaning, self._context.now())
+        sides = compare_payment_sides(record, relations.order, relations.known_provider_state, self._context.now())
         fact_list = FactList(parent=parent)
         for side in make_shown_sides(sides, self._context, provider=record.provider, record=record):
             icon = IconLabel(side.icon_name, side.tone, _ICON_SIDE_PX, line_role="body")

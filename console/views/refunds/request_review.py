@@ -58,7 +58,7 @@ class RefundReview(QWidget):
             plan.money, self._amount_minor, set_aside_id=form.make_request().set_aside_id
         )
         parts, remaining_part = money_facts.make_money_parts(money_after, context, plan.money.refundable)
-        money_panel.show_money_parts([part for part in parts if not part.is_quiet], remaining_part)
+        money_panel.show_money_parts([part for part in parts if not part.is_muted], remaining_part)
         titled_panel = make_titled_panel(translate("dialog.refund.money_after"), money_panel)
         self.setLayout(
             make_column(

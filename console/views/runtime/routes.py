@@ -155,13 +155,13 @@ class PdfRoute:
 
 @dataclass(frozen=True, slots=True)
 class PdfComparisonRoute:
-    """The route to the page that compares two versions of the PDF of the credit check `record`. `new` and `old` are
-    the SHA-256 values of the versions. If `new` is missing, it is the newest version; if `old` is missing, it is the
-    version before `new`."""
+    """The route to the page that compares two versions of the PDF of the credit check `record`. `new_sha256` and
+    `old_sha256` are the SHA-256 values of the versions. If `new_sha256` is missing, it is the newest version; if
+    `old_sha256` is missing, it is the version before the new one."""
 
     record: int
-    old: str | None = None
-    new: str | None = None
+    old_sha256: str | None = None
+    new_sha256: str | None = None
 
 
 RecordPageRoute: TypeAlias = CreditCheckRoute | PaymentRoute | OrderRoute | RefundRoute
@@ -252,7 +252,11 @@ _PLAIN_ROUTE_ARGUMENT_TYPES: dict[object, tuple[type, ...]] = {
     int: (int,),
     str | None: (str, type(None)),
 }
-_STORED_ARGUMENT_NAMES = {"sidebar_key": "place"}  # the names in stored routes, where they differ from the fields
+_STORED_ARGUMENT_NAMES = {
+    "sidebar_key": "place",
+    "old_sha256": "old",
+    "new_sha256": "new",
+}  # the names in stored routes, where they differ from the fields
 
 
 def make_screen_route(screen_name: str) -> Route:

@@ -15,12 +15,12 @@ GroupKey = Hashable
 
 class RepeatedEventTexts(NamedTuple):
     """The texts that are added to the lines of a group of repeated events, in the language of the window. Each field
-    is a function that returns one text. `shown_once` is for a closed group, of which only the newest repetition is
-    shown; it gets the number of repetitions and the time of the oldest event, as text. `shown_all` is for an opened
-    group; it gets the number of repetitions."""
+    is a function that returns one text. `format_closed_group` is for a closed group, of which only the newest
+    repetition is shown; it gets the number of repetitions and the time of the oldest event, as text.
+    `format_opened_group` is for an opened group; it gets the number of repetitions."""
 
-    shown_once: Callable[[int, str], str]
-    shown_all: Callable[[int], str]
+    format_closed_group: Callable[[int, str], str]
+    format_opened_group: Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,15 @@ def group_repeated_lines(
             *(_get_line_content(line) for line in lines[start_index : start_index + events_per_repetition]),
         )
         if group_key in opened_groups:
-            newest_line = _add_line_detail(lines[start_index], texts.shown_all(repetition_count))
+            newest_line = _add_line_detail(lines[start_index], texts.format_opened_group(repetition_count))
             grouped_lines += [
                 GroupedLine(line, group_key) for line in (newest_line, *lines[start_index + 1 : end_index])
             ]
         else:
             grouped_lines += [
                 GroupedLine(
-                    _add_line_detail(line, texts.shown_once(repetition_count, oldest_line.time_text)), group_key
+                    _add_line_detail(line, texts.format_closed_group(repetition_count, oldest_line.time_text)),
+                    group_key,
                 )
                 for line in lines[start_index : start_index + events_per_repetition]
             ]

@@ -114,8 +114,8 @@ def _list_provider_success_rows(report: ProviderSuccess) -> Sequence[Any]:
 
 
 def _make_queue_age_columns(context: TextContext) -> ExportColumns:
-    def make_count_column(place: int, sum_name: str) -> ExportColumn:
-        return make_number_column(context, f"reports.age.{sum_name}", lambda queue: queue.counts[place])
+    def make_count_column(age_class_index: int, sum_name: str) -> ExportColumn:
+        return make_number_column(context, f"reports.age.{sum_name}", lambda queue: queue.counts[age_class_index])
 
     return (
         make_text_column(

@@ -56,8 +56,8 @@ def format_export_description_lines(
     source = [] if registry_date is None else [format_registry_source(registry_date, context.translate)]
     part = _format_export_filter(request, context)
     filter_words = [context.translate("export.about.part", part=part)] if part else []
-    if request.chosen is not None:
-        filter_words.append(format_selection(len(request.chosen), row_count, context.translate))
+    if request.chosen_records is not None:
+        filter_words.append(format_selection(len(request.chosen_records), row_count, context.translate))
     return (title, *filter_words, context.translate("export.about.written", person=person, at=context.now()), *source)
 
 

@@ -78,7 +78,7 @@ def read_sentences(language: str) -> Mapping[str, str]:
     """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and the texts of the
     payment providers.
     """
-    plugin_words = (plugin.words for plugin in list_providers_of_type(ProviderTraits))
+    plugin_words = (plugin.sentences_by_key for plugin in list_providers_of_type(ProviderTraits))
     return {
         **get_program_sentences(language),
         **{key: texts[language] for words in plugin_words for key, texts in words.items()},

@@ -85,9 +85,9 @@ def format_minute_instant(at: datetime, now: datetime) -> str:
     return format_instant(at, "clock")[:5] if _is_same_japanese_day(at, now) else format_short_instant(at, now)
 
 
-def _is_same_japanese_day(one: datetime, other: datetime) -> bool:
+def _is_same_japanese_day(instant: datetime, other_instant: datetime) -> bool:
     """Return True if the two instants are on the same Japanese day."""
-    return convert_to_local(one, JST).date() == convert_to_local(other, JST).date()
+    return convert_to_local(instant, JST).date() == convert_to_local(other_instant, JST).date()
 
 
 def format_day(day: date | None) -> str:

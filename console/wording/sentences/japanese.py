@@ -16,7 +16,7 @@ _SPACE_BEFORE_JAPANESE_PATTERN = re.compile(rf" (?=[{JAPANESE_LETTER_RANGES}])")
 _JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 
-def join_around_fact(before: str, after: str) -> str:
+def join_around_fact(text_before: str, text_after: str) -> str:
     """Return two pieces of a Japanese sentence joined. There is one space between a Japanese and a Latin letter, no
     space between two Japanese letters, and no space after the end of a sentence. A full stop at the end of a fact,
     for example of a reason that a person has typed, is left out before a comma and before a closing bracket.
@@ -24,15 +24,15 @@ def join_around_fact(before: str, after: str) -> str:
     One of the pieces is a fact (the value of a placeholder). Whether the fact ends with a Japanese or a Latin letter,
     such as 会社名 or PDF, is known only when the sentence is built.
     """
-    if before.endswith(SENTENCE_ENDS) and after.startswith(" "):
-        return before + after[1:]
-    if before.endswith("。") and after.startswith(_MARKS_WITHOUT_FULL_STOP):
-        return before[:-1] + after
-    if _JAPANESE_NEXT_TO_LATIN_PATTERN.fullmatch(before[-1:] + after[:1]):
-        return f"{before} {after}"
-    if _JAPANESE_LETTER_AT_END_PATTERN.search(before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(after):
-        return before + after[1:]
-    if _JAPANESE_LETTER_AT_START_PATTERN.match(after):
+    if text_before.endswith(SENTENCE_ENDS) and text_after.startswith(" "):
+        return text_before + text_after[1:]
+    if text_before.endswith("。") and text_after.startswith(_MARKS_WITHOUT_FULL_STOP):
+        return text_before[:-1] + text_after
+    if _JAPANESE_NEXT_TO_LATIN_PATTERN.fullmatch(text_before[-1:] + text_after[:1]):
+        return f"{text_before} {text_after}"
+    if _JAPANESE_LETTER_AT_END_PATTERN.search(text_before) and _SPACE_BEFORE_JAPANESE_PATTERN.match(text_after):
+        return text_before + text_after[1:]
+    if _JAPANESE_LETTER_AT_START_PATTERN.match(text_after):
         # The space belongs to a Latin fact after a particle. After a noun it separates a label from its value.
-        return _SPACE_AFTER_PARTICLE_PATTERN.sub("", before) + after
-    return before + after
+        return _SPACE_AFTER_PARTICLE_PATTERN.sub("", text_before) + text_after
+    return text_before + text_after

@@ -169,11 +169,13 @@ def _insert_joiners_between_letters(phrase: str) -> str:
     return "".join(pieces)
 
 
-def _needs_joiner_between(before: str, after: str) -> bool:
+def _needs_joiner_between(letter_before: str, letter_after: str) -> bool:
     """Return True if the text needs a word joiner between these two letters, because Qt could end a line there.
     Return False for two Latin letters."""
-    if before.isspace() or after.isspace() or before in _OPENING_BRACKETS:
+    if letter_before.isspace() or letter_after.isspace() or letter_before in _OPENING_BRACKETS:
         return False
-    if after in _CHARACTERS_NOT_AT_LINE_START:
-        return after == "／"  # Unicode's line breaking has it as a letter (class ID), before which Qt may end a line
-    return not (_LATIN_CHARACTER_PATTERN.match(before) and _LATIN_CHARACTER_PATTERN.match(after))
+    if letter_after in _CHARACTERS_NOT_AT_LINE_START:
+        return (
+            letter_after == "／"
+        )  # Unicode's line breaking has it as a letter (class ID), before which Qt may end a line
+    return not (_LATIN_CHARACTER_PATTERN.match(letter_before) and _LATIN_CHARACTER_PATTERN.match(letter_after))

@@ -35,13 +35,13 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     bought = [sample.number for sample in reversed(samples) if sample.status == "success"]
     numbers = [*(sample.number for sample in samples), "0000000000001"]
     plan = demo_registry.plan_demo_registry(1, NOW.date(), numbers, bought)
-    assert (plan.whole_day, plan.changed_day) == (date(2026, 11, 19), date(2026, 11, 20))
+    assert (plan.whole_file_day, plan.difference_file_day) == (date(2026, 11, 19), date(2026, 11, 20))
     with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:
         thread.join()
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     with closing(reader):
-        assert reader.registry_date == plan.changed_day
+        assert reader.registry_date == plan.difference_file_day
         found = reader.find_many([row.corporate_number for row in plan.companies])
         assert len(found) == len(plan.companies) > 1_800
         same = [one for one in found.values() if one.name == make_company_name(one.number)]
@@ -50,16 +50,16 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
         assert all(one.successor in found for one in found.values() if one.successor)
         assert all(one.furigana for one in found.values())
         ours = [row.corporate_number for row in plan.changes]
-        changes = reader.list_changes(plan.changed_day, ours)
+        changes = reader.list_changes(plan.difference_file_day, ours)
         assert sorted(change.number for change in changes) == sorted(ours)
         assert len(ours) == 8
         told = {fact for change in changes for fact in change.facts}
         assert told >= {ChangedFact.NAME, ChangedFact.ADDRESS, ChangedFact.CLOSED, ChangedFact.SUCCESSOR}
     with start_sandbox() as sandbox:
         demo_registry.publish_demo_registry(sandbox, plan)
-        assert sandbox.registry.last_day == plan.changed_day
+        assert sandbox.registry.last_day == plan.difference_file_day
         assert [row.process for row in sandbox.registry.list_rows_of_number(ours[0])] == ["01", "11"]
-        day = plan.changed_day
+        day = plan.difference_file_day
         published = [row._replace(sequence_number="") for row in sandbox.registry.iterate_rows_between(day, day)]
     difference = tmp_path / "registry-files" / f"diff_{day:%Y%m%d}.zip"
     assert sorted(published) == sorted(row._replace(sequence_number="") for row in read_rows(difference))

@@ -151,7 +151,7 @@ def test_a_refund_is_advised_only_if_a_request_is_possible(
     action = find_alert_action(
         ORDER, (OTHER_PAYMENT, record), BrokenRule(AlertRule.PAID_TOO_LATE, payment.id, "x", "y")
     )
-    assert (action.name, action.suffix) == (name, suffix)
+    assert (action.name, action.sentence_key_suffix) == (name, suffix)
 
 
 UNKNOWN_PAYMENT = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN)

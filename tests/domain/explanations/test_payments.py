@@ -217,7 +217,7 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(state: Paym
     for work, reason, certainty, meaning in product(WorkState, (None, *WorkReason), Certainty, meanings):
         at = NOW if work is WorkState.SCHEDULED else None
         record = replace(PAID, state=state, work=Work(work, at, reason, 1), provider="bank", certainty=certainty)
-        relations = PaymentRelations(PENDING, can_ask_provider=False, provider_meaning=meaning)
+        relations = PaymentRelations(PENDING, can_ask_provider=False, known_provider_state=meaning)
         step = explain_payment(replace(record, relations=relations), NOW).next_step
         case = (work, reason, certainty, meaning)
         assert step.action != "probe", case
@@ -244,7 +244,7 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
         assert (told.next_step.command, told.work) == ("support-console show order 3", "possible")
     told = explain_payment(replace(taken, refunded_minor=3300), NOW)
     assert "reversed" not in told.facts, "all of it was refunded before, so the bank took nothing"
-    paid_there = replace(taken, told_at=NOW, relations=PaymentRelations(kept, provider_meaning=P.COMPLETED))
+    paid_there = replace(taken, told_at=NOW, relations=PaymentRelations(kept, known_provider_state=P.COMPLETED))
     assert explain_payment(paid_there, NOW).next_step.action == "probe", "the gateway may have changed its answer"
 
 

@@ -137,9 +137,9 @@ def test_private_networks_are_admitted_by_name() -> None:
     """If a URL names a private network, public addresses and addresses of this network are allowed, in every
     spelling. Addresses of this machine are never allowed.
     """
-    base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
+    base = parse_base_url("https://alerts.example.com", private_networks=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")
     refused = ("10.20.1.5", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "0.0.0.0")
     assert [base.allows_address(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
-    here = parse_base_url("http://127.0.0.1:1", private=[parse_private_network("10.20.0.0/24")])
+    here = parse_base_url("http://127.0.0.1:1", private_networks=[parse_private_network("10.20.0.0/24")])
     assert [here.allows_address(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]

@@ -293,7 +293,7 @@ def test_an_action_stopped_by_read_only_alone_has_that_reason(record: CreditChec
     switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
     facts = ChoiceFacts(record, NOW, OPERATORS)
     assert make_allowed_action(facts, "resolve").allowed
-    stopped = make_allowed_action(replace(facts, read_only=switch), "resolve")
+    stopped = make_allowed_action(replace(facts, read_only_switch=switch), "resolve")
     assert (stopped.allowed, stopped.reason) == (False, READ_ONLY_SWITCH_REASON)
 
 

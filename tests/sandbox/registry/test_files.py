@@ -178,7 +178,7 @@ def test_a_difference_keeps_the_dates_of_the_whole_file(tmp_path: Path) -> None:
     published = PublishedRegistry()
     published.publish_whole(ROW_COUNT, 7, DAY)
     published.publish_difference(changed_day, 300)
-    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_day=DAY)
+    path = write_difference_file(tmp_path, changed_day, 300, seed=7, whole_rows=ROW_COUNT, whole_file_day=DAY)
     assert [row._replace(sequence_number="") for row in read_rows(path)] == [
         row._replace(sequence_number="") for row in published.iterate_rows_between(changed_day, changed_day)
     ]

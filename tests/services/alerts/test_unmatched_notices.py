@@ -69,14 +69,18 @@ def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     scene.insert_order("ORD-7", 9900)
     (item,) = scene.console.notices.read_page().items
     assert item.candidates is not None
-    assert [(one.record.id, one.shared) for one in item.candidates] == [
+    assert [(one.record.id, one.shared_facts) for one in item.candidates] == [
         (scene.read_order("ORD-8").id, (SharedFact.AMOUNT, SharedFact.DAY))
     ]
     assert scene.console.notices.read_item(item.cases[0].id) == item
     scene.insert_order("ORD-1", 3300)
     (now,) = scene.console.notices.read_page().items
     assert read_advice(now) == ("why.notice_record_since", "next.notice_wait", None)
-    assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
+    assert next(one.shared_facts for one in now.candidates or ()) == (
+        SharedFact.NUMBER,
+        SharedFact.AMOUNT,
+        SharedFact.DAY,
+    )
     assert scene.read_order("ORD-8").state == "pending"
     assert scene.find_payment("bank", "ORD-1") is None
 

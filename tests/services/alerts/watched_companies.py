@@ -58,7 +58,7 @@ class CompanyDesks:
         companies; return its path.
         """
         return write_difference_file(
-            self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_day=WHOLE_DAY, changes=list(rows)
+            self.folder, day, 100, SEED, whole_rows=INVENTED_ROWS, whole_file_day=WHOLE_DAY, changes=list(rows)
         )
 
     def import_files(self, *paths: Path) -> RegistryStatus:

@@ -292,7 +292,7 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
     assert call_for_refusal(purchase_desk.buy).code == "provider_refused"
     purchase_desk.vendor.behaviour, record = "answers", purchase_desk.read_record()
     assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
-    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
+    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks == ()
     assert purchase_desk.deliver_late_answer(record, make_success())
     charges = len(purchase_desk.vendor.charges)
     explanation = explain_record(purchase_desk.read_record(), purchase_desk.context.now())
@@ -311,14 +311,16 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
         blocker = refused.detail["record"]
         assert isinstance(blocker, CreditCheck)
         assert blocker.id == record.id
-    assert [denied.id for denied in purchase_desk.console.credit_checks.make_plan(NUMBER).denied] == [record.id]
+    assert [denied.id for denied in purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks] == [
+        record.id
+    ]
     assert len(purchase_desk.vendor.charges) == charges
     assert purchase_desk.console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")).state is SUCCESS
     (case,) = [alert for alert in purchase_desk.console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert purchase_desk.read_next_step(record) == "next.check_purchase_history"
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")
     assert purchase_desk.read_next_step(record) == "next.may_buy_again"
-    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
+    assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied_checks == ()
     purchase_desk.console.alerts.undo_acknowledgement(case.id)
     assert call_for_refusal(purchase_desk.buy).code == "already_purchased"
     purchase_desk.console.alerts.acknowledge(case.id, "their screen has nothing")

@@ -90,13 +90,13 @@ def test_a_plan_shows_only_the_running_purchase_of_its_number(
     number shows nobody, although a purchase of that number would wait for the same lease.
     """
     with place.open_desk(sandbox, person="op-b") as other:
-        running = other.credit_checks.make_plan(FIRST).running
+        running = other.credit_checks.make_plan(FIRST).purchase_holder
         assert running is not None
         assert (running.operator, running.name) == (place.get_account_name("op-a"), "alarmbox_credit_check_1")
-        assert other.credit_checks.make_plan(SECOND).running is None
+        assert other.credit_checks.make_plan(SECOND).purchase_holder is None
         sandbox.control.release_calls()
         assert running_purchase.result(PATIENCE_SECONDS).state == "success"
-        assert other.credit_checks.make_plan(FIRST).running is None
+        assert other.credit_checks.make_plan(FIRST).purchase_holder is None
 
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])

@@ -120,8 +120,8 @@ def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
     assert check.facts["names"] == ("PAYPAY_API_KEY", "STORE_KEY", *variables)
     with open_console(settings) as desk:
         done = desk.desk_status.delete_unneeded_credentials()
-        assert (done.entries, done.variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
-        assert desk.desk_status.delete_unneeded_credentials().entries == ()
+        assert (done.keyring_entries, done.environment_variables) == (("PAYPAY_API_KEY", "STORE_KEY"), variables)
+        assert desk.desk_status.delete_unneeded_credentials().keyring_entries == ()
     assert keyring.entries == {"mine": "y"}
     left = run_checks(settings)["credentials"]
     assert (left.message, left.facts["names"]) == ("doctor.credentials.given", variables)

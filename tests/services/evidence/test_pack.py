@@ -717,7 +717,7 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
                 try:
                     desk.recovery.write_evidence_pack("credit-check", record.id, file)
                     assert desk.recovery.read_timeline("credit-check", record.id).events
-                    audit: Any = verify_pack(file).about["audit"]
+                    audit: Any = verify_pack(file).manifest["audit"]
                     whose[who] = (verify_pack(file).is_intact, audit["rows"] > 0, audit["withheld"] > 0)
                 except ConsoleError as refusal:
                     whose[who] = refusal.code

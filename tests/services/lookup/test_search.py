@@ -102,8 +102,8 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         f"ｒー{refund.id}": ("refund", refund.id),
         operation_id: ("operation", operation_id),
     }.items():
-        assert search_text(text).exact == exact, text
-    assert search_text("ORD-").exact is None
+        assert search_text(text).exact_match == exact, text
+    assert search_text("ORD-").exact_match is None
     assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found(search_text("ORD-"))
     assert ("refund", refund.id) in list_found(search_text("REQ-7"))
     assert [one.id for one in search_text("REQ-7").operations] == [operation_id]

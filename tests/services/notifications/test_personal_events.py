@@ -35,7 +35,7 @@ def read_events(desk: Console) -> list[EventFacts]:
     """Return the events of the acting person of this desk, in the form in which the window reads them."""
     events = desk.notifications.list_events(desk.refunds.read_inbox().to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
-    return [(one.kind.value, one.act, one.subject_kind, one.subject_id, one.number) for one in events]
+    return [(one.kind.value, one.event_name, one.subject_kind, one.subject_id, one.number) for one in events]
 
 
 def pay_order(scene: PaymentDesk, number: str) -> int:
@@ -150,7 +150,7 @@ def test_a_proposer_is_notified_of_the_end_of_the_proposal(scene: PaymentDesk) -
     ):
         scene.place.sql(INSERT_PROPOSAL_SQL.format(id=id, state=state, person=proposer, at=at, closed=closed))
     events = {
-        event.subject_id: (event.act, event.number, event.record_state)
+        event.subject_id: (event.event_name, event.number, event.record_state)
         for event in scene.console.notifications.list_events()
     }
     assert events == {

@@ -363,9 +363,9 @@ def test_the_providers_statement_contains_only_own_sums(
         amount = more.get("amount", Money(3300, "JPY"))
         more = more | {"amount": amount and Money(amount.minor, other[amount.currency])}
     told = make_report(P.PAYMENT_SUCCESS, 1, **more | {"provider_state": "w" * 50})
-    assert make_report_values(told.report, payment, told.true_at) == said | {
+    assert make_report_values(told.report, payment, told.effective_at) == said | {
         "provider_state": "w" * 40,
-        "told_at": told.true_at,
+        "told_at": told.effective_at,
     }
 
 
@@ -528,7 +528,7 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
     found = scene.read_payment(payment.id)
     assert found.told_at is not None
     assert found.told_at <= now + timedelta(seconds=1)
-    reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=found.told_at + timedelta(seconds=1))
+    reversal = replace(make_report(P.PAYMENT_FAILED, 0), effective_at=found.told_at + timedelta(seconds=1))
     assert apply_reports(scene, payment, reversal).state is P.REVERSED
 
 
@@ -538,5 +538,5 @@ def test_a_stored_time_in_the_future_hides_no_later_report(scene: PaymentDesk) -
     """
     payment = report_paid(scene, make_payment(scene, "A"))
     scene.place.sql(f"UPDATE payments SET told_at = '2031-01-01', version = version + 1 WHERE id = {payment.id}")
-    reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=scene.context.now())
+    reversal = replace(make_report(P.PAYMENT_FAILED, 0), effective_at=scene.context.now())
     assert apply_reports(scene, payment, reversal).state is P.REVERSED

@@ -161,8 +161,8 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
         view = desk.refunds.read_refund(refund.id)
         broken = [check for check in view.checks if not check.holds]
         assert summaries[refund.id].payment == replace(view.payment, relations=None)
-        assert summaries[refund.id].reasons_against == len(view.risk_signals) + len(broken), refund
-    assert {1, 3} <= {summary.reasons_against for summary in summaries.values()}
+        assert summaries[refund.id].reasons_against_count == len(view.risk_signals) + len(broken), refund
+    assert {1, 3} <= {summary.reasons_against_count for summary in summaries.values()}
     assert desk.refunds.read_summaries([]) == {}
     assert call_for_code(lambda: desk.refunds.read_summaries([*ids, 99])) == "not_found"
 

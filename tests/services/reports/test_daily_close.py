@@ -184,7 +184,7 @@ def test_a_refunded_and_reversed_payment_is_counted_as_in_the_ledger(desk: Refun
     desk.control.payments_control.change_payment_state("paypay", "ORD-1", "reversed", notify=False)
     payment = desk.read_payment(payment.id)
     report = make_report(PaymentState.PAYMENT_FAILED, 0, provider_payment_id=payment.provider_payment_id)
-    report = replace(report, true_at=desk.context.now())
+    report = replace(report, effective_at=desk.context.now())
     desk.context.database.write(lambda tx: apply_report(desk.context, tx, payment, report))
     assert desk.read_payment(payment.id).state is PaymentState.REVERSED
     today = desk.context.now().astimezone(JST).date()

@@ -471,7 +471,9 @@ def test_the_names_of_triggers_fit() -> None:
     """Each trigger name has at most 64 characters, including the suffix of the trigger that replaces it during an
     upgrade."""
     assert (
-        max(len(one.name) for one in server_triggers.make_all_triggers()) + len(server_triggers.STAND_IN_SUFFIX) <= 64
+        max(len(one.name) for one in server_triggers.make_all_triggers())
+        + len(server_triggers.TEMPORARY_TRIGGER_SUFFIX)
+        <= 64
     )
 
 

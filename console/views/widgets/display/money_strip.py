@@ -36,7 +36,7 @@ class MoneyPart:
     `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. `key`
     and `copied_text` are "" for a part whose amount is not a link.
 
-    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_quiet` is
+    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_muted` is
     True, the part is shown in the muted colour, because its amount is zero.
     """
 
@@ -45,7 +45,7 @@ class MoneyPart:
     amount_minor: int
     fill_pattern: str
     tone: Tone = "text"
-    is_quiet: bool = False
+    is_muted: bool = False
     key: str = ""
     copied_text: str = ""
 
@@ -254,7 +254,7 @@ class MoneyPanel(Surface):
         self.part_buttons = {
             part.key: self._make_part_button(part, is_first_part=not index)
             for index, part in enumerate(parts)
-            if self._part_description and part.key and not part.is_quiet
+            if self._part_description and part.key and not part.is_muted
         }
         old_parts = self._part_panels
         self._part_panels = DividedFlow(
@@ -292,7 +292,7 @@ def _find_amount_tone(part: MoneyPart) -> Tone:
     """Return the tone of the amount's text: "muted" for a zero amount, and "text" (the colour of ordinary text) for a
     part with the tone "muted" or "good". For any other part, such as one with an unknown amount, return the tone of
     the part. Amounts that are links get the same tone."""
-    return "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
+    return "muted" if part.is_muted else "text" if part.tone in ("muted", "good") else part.tone
 
 
 def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_first_part: bool) -> QWidget:
@@ -303,7 +303,7 @@ def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_firs
     panel = QWidget()
     name_row = (
         make_row(name_label, None, gap_px=6)
-        if part.fill_pattern == "empty" or part.is_quiet
+        if part.fill_pattern == "empty" or part.is_muted
         else make_row(MoneyPartSwatch(part), name_label, None, gap_px=6)
     )
     panel.setLayout(make_column(name_row, amount_label, gap_px=0))

@@ -36,8 +36,8 @@ class ResultEntry:
     and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
 
     ResultList emits `key` when the person picks the result. A result with a `disabled_reason` is muted, shows this
-    reason in place of `detail`, and can't be picked. If `right_spoken` isn't "", screen readers read this text in
-    place of `right_text`, for example a spoken form of an age.
+    reason in place of `detail`, and can't be picked. If `right_spoken_text` isn't "", screen readers read this text
+    in place of `right_text`, for example a spoken form of an age.
     """
 
     key: object
@@ -48,13 +48,13 @@ class ResultEntry:
     provider: str = ""
     state: StateCell | None = None
     right_text: str = ""
-    right_spoken: str = ""
+    right_spoken_text: str = ""
     key_cap: str = ""
     disabled_reason: str = ""
 
     def format_spoken_text(self) -> str:
         state = self.state.word if self.state else ""
-        right = self.right_spoken or self.right_text
+        right = self.right_spoken_text or self.right_text
         parts = (self.title, self.detail, self.amount, self.provider, state, right, self.disabled_reason)
         return ", ".join(part for part in parts if part)
 
