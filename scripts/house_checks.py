@@ -20,8 +20,8 @@ from console.domain.errors import ErrorCode
 from console.domain.records import WorkReason
 
 # Assembled from pieces, so that this file passes its own rule.
-MACHINE_PATHS = ("/work" + "/", "/root" + "/", "/home" + "/", "../sha" + "red")
-INDEX_HOSTS = (
+PATHS_OF_ONE_MACHINE = ("/work" + "/", "/root" + "/", "/home" + "/", "../sha" + "red")
+PACKAGE_INDEX_HOSTS = (
     *("files.pythonhosted" + ".org", "pypi" + ".org"),
     *("--index" + "-url", "--extra-index" + "-url", "--trusted" + "-host", "--find" + "-links"),
 )
@@ -68,25 +68,25 @@ def check_files(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
         yield from check_machine_paths(path, text)
         if path.endswith(".py"):
             nodes, lines = list(ast.walk(ast.parse(text))), text.splitlines()
-            yield from check_calls(path, nodes, lines)
-            yield from check_codes(path, nodes, lines)
+            yield from check_forbidden_calls(path, nodes, lines)
+            yield from check_bare_codes(path, nodes, lines)
             yield from check_function_names(path, nodes, lines)
             yield from check_measured_times(path, nodes, lines)
             yield from check_short_time_limits(path, nodes, lines)
-            yield from check_attribute_names(path, nodes, lines)
-            yield from check_clauses(path, nodes, text)
+            yield from check_hasattr_names(path, nodes, lines)
+            yield from check_who_or_what_clauses(path, nodes, text)
 
 
 def check_machine_paths(path: str, text: str) -> Iterator[Finding]:
     """Yield a finding for each line with an absolute path of one machine, or with the address of a package index."""
     for number, line in enumerate(text.splitlines(), start=1):
-        if any(word in line for word in MACHINE_PATHS):
+        if any(word in line for word in PATHS_OF_ONE_MACHINE):
             yield Finding(path, number, "a path of one machine; take it from a setting, tmp_path or __file__")
-        if any(word in line for word in INDEX_HOSTS):
+        if any(word in line for word in PACKAGE_INDEX_HOSTS):
             yield Finding(path, number, "a package index; which one is used is pip's own configuration")
 
 
-def check_calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_forbidden_calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each call that is forbidden in the file's folder and whose line has no comment with a
     reason.
     """
@@ -99,11 +99,11 @@ def check_calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> It
                     yield Finding(path, node.lineno, advice)
 
 
-def check_codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_bare_codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each string literal of the program that equals an ErrorCode or a WorkReason, because the
     enum member must be used.
     """
-    if not re.match(r"console/", path) or re.match(OTHER_VOCABULARIES, path):
+    if not re.match(r"console/", path) or re.match(PATHS_OF_OTHER_VOCABULARIES_PATTERN, path):
         return
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -129,7 +129,7 @@ def check_function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[st
                 yield Finding(path, node.lineno, f"`{node.name}` begins with a preposition; begin with a verb")
 
 
-def check_attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_hasattr_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each `hasattr(self, "name")` about an attribute that the module never sets. Such a test is
     always false; a rename of the attribute misses the string.
     """
@@ -144,7 +144,7 @@ def check_attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[s
                 yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
 
 
-def check_clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
+def check_who_or_what_clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
     """Yield a finding for each docstring, text below a constant, or comment that begins with a clause in place of a
     noun, such as "What was sent stays sent" or "Who is refused may try again". A text that ends with a question mark
     is allowed.
@@ -165,11 +165,11 @@ def check_clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Fi
 def check_measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each assertion of a test that compares a measured duration with a bound, because such a
     test fails on a busy machine. A measured duration is the difference of two times of a clock, or a value with a
-    name of DURATION_NAME. `make bench` compares durations.
+    name of DURATION_NAME_PATTERN. `make bench` compares durations.
     """
     if not re.match(r"tests/(?!soak|bench)", path):
         return
-    if not any(CLOCK_NAME.search(line) or DURATION_NAME.search(line) for line in lines):
+    if not any(CLOCK_NAME_PATTERN.search(line) or DURATION_NAME_PATTERN.search(line) for line in lines):
         return
     for function in nodes:
         if isinstance(function, ast.FunctionDef):
@@ -196,9 +196,10 @@ def _is_ordering_comparison(node: ast.AST) -> TypeGuard[ast.Compare]:
 
 
 def _uses_duration_name(value: ast.expr) -> bool:
-    """True if the expression contains a variable or attribute whose name matches the pattern DURATION_NAME."""
+    """True if the expression contains a variable or attribute whose name matches the pattern
+    DURATION_NAME_PATTERN."""
     return any(
-        DURATION_NAME.search(part.id if isinstance(part, ast.Name) else part.attr)
+        DURATION_NAME_PATTERN.search(part.id if isinstance(part, ast.Name) else part.attr)
         for part in ast.walk(value)
         if isinstance(part, (ast.Name, ast.Attribute))
     )
@@ -211,7 +212,7 @@ def _is_time_difference(value: ast.expr) -> bool:
     if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
         return False
     clock = value.left
-    return isinstance(clock, ast.Call) and CLOCK_NAME.fullmatch(ast.unparse(clock.func)) is not None
+    return isinstance(clock, ast.Call) and CLOCK_NAME_PATTERN.fullmatch(ast.unparse(clock.func)) is not None
 
 
 def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
@@ -223,7 +224,7 @@ def check_short_time_limits(path: str, nodes: Sequence[ast.AST], lines: Sequence
         return
     for node in nodes:
         if isinstance(node, ast.Call) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
-            limits = [keyword.value for keyword in node.keywords if keyword.arg in LIMIT_KEYWORDS]
+            limits = [keyword.value for keyword in node.keywords if keyword.arg in TIME_LIMIT_KEYWORDS]
             method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             if method in WAITING_METHODS:
                 limits += node.args[:1]
@@ -242,7 +243,7 @@ SHORTEST_PATIENCE_SECONDS, PATIENCE_SECONDS = 2, 300
 """Bounds (seconds) of the time limits in tests that are too short: from the first value up to the second one. The
 second value is the time limit of `tests/support/waiting.py`.
 """
-LIMIT_KEYWORDS = {"timeout", "connect_timeout", "open_timeout", "socket_timeout"}
+TIME_LIMIT_KEYWORDS = {"timeout", "connect_timeout", "open_timeout", "socket_timeout"}
 WAITING_METHODS = {"acquire", "communicate", "join", "result", "settimeout", "wait", "wait_until_idle"}
 
 PREPOSITIONS = {
@@ -252,27 +253,27 @@ PREPOSITIONS = {
 }
 
 # Outcomes of providers, names of samples and of events in a timeline are sets of words of their own.
-OTHER_VOCABULARIES = (
+PATHS_OF_OTHER_VOCABULARIES_PATTERN = (
     r"console/(providers|sandbox|demo|store/migrations)/|console/domain/(errors/__init__|error_reasons|records|setting_problems)\.py"
     r"|console/views/presenters/credit_checks\.py"
 )
 # Words that are also a queue, a column, an action, a tone, an outcome's reason or an event.
-SHARED_WORDS = {
+WORDS_OF_SEVERAL_VOCABULARIES = {
     *("duplicate", "incomplete", "lapsed", "move_order", "not_found", "other_amount", "other_payment"),
     *("poll", "reversed", "set_aside", "unknown", "waiting"),
 }
 ENUM_MEMBER_BY_VALUE = {
     one.value: f"{type(one).__name__}.{one.name}"
     for one in (*WorkReason, *ErrorCode)
-    if one.value not in SHARED_WORDS
+    if one.value not in WORDS_OF_SEVERAL_VOCABULARIES
 }
 
 
 WHO_OR_WHAT_CLAUSE_PATTERN = re.compile(r"\s*(Who|Whom|Whose|Whoever|What|Whatever)\b(?![^.:;]*\?)")
 CLAUSE_AFTER_HASH_PATTERN = re.compile(r"#\s*(Who|Whom|Whose|Whoever|What|Whatever)\b")
 EXCUSED_LINE_PATTERN = re.compile(r"#.*\bhouse: \w+")
-CLOCK_NAME = re.compile(r"time\.(monotonic|perf_counter)")
-DURATION_NAME = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
+CLOCK_NAME_PATTERN = re.compile(r"time\.(monotonic|perf_counter)")
+DURATION_NAME_PATTERN = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
 """Names of measured durations in tests."""
 
 # room (pattern of paths) · call (pattern of its name) · what to do instead

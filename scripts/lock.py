@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK, DOCS_LOCK = ROOT / "requirements.lock", ROOT / "docs.lock"
-PYPROJECT = ROOT / "pyproject.toml"
+PYPROJECT_FILE = ROOT / "pyproject.toml"
 
 # pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
 # beyond it, found in the metadata of the other pins; all are pure Python, so they resolve here too, and get their
@@ -77,29 +77,32 @@ def write_locks(*, upgrade: bool) -> None:
     _resolve_versions(
         LOCK, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
     )
-    _mark_other_systems()
+    _add_markers_of_other_systems()
     requirements = read_docs_requirements()
     _resolve_versions(DOCS_LOCK, requirements, ["--constraint", LOCK.name, *options], map(str, requirements))
 
 
 def _resolve_versions(
-    lock: Path, requirements: Sequence[Requirement], options: Sequence[str], further: Iterable[str]
+    lock_file: Path,
+    requirements: Sequence[Requirement],
+    options: Sequence[str],
+    additional_requirements: Iterable[str],
 ) -> None:
-    """Write `lock` with pip-compile, and add our header. `requirements` are the requirements whose digest the header
-    contains, `options` those of pip-compile, `further` additional requirements.
+    """Write `lock_file` with pip-compile, and add our header. `requirements` are the requirements whose digest the
+    header contains, `options` those of pip-compile, `additional_requirements` additional requirements.
     """
     command = [
         *(sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes"),
         *("--allow-unsafe", "--strip-extras", "--no-header", "--no-emit-index-url", "--no-emit-find-links"),
-        *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(lock), *options, "-"),
+        *("--no-emit-trusted-host", "--no-emit-options", "--output-file", str(lock_file), *options, "-"),
     ]
-    subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(further) + "\n")
-    source = "another system" if lock == LOCK else "pyproject.toml"
-    lock.write_text(
+    subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(additional_requirements) + "\n")
+    source = "another system" if lock_file == LOCK else "pyproject.toml"
+    lock_file.write_text(
         LOCK_FILE_HEADER.format(digest=compute_inputs_digest(requirements))
-        + lock.read_text().replace("-r -\n", f"{source}\n")
+        + lock_file.read_text().replace("-r -\n", f"{source}\n")
     )
-    print(f"Wrote {lock.name}: {sum(1 for _ in iterate_pins(lock.read_text()))} versions.")
+    print(f"Wrote {lock_file.name}: {sum(1 for _ in iterate_pins(lock_file.read_text()))} versions.")
 
 
 def find_faults(text: str, requirements: Sequence[Requirement]) -> Iterator[str]:
@@ -129,7 +132,7 @@ def iterate_pins(text: str) -> Iterator[tuple[str, str]]:
 
 def read_requirements() -> list[Requirement]:
     """Return the requirements in pyproject.toml: to run, to develop and to build the program."""
-    declared = tomllib.loads(PYPROJECT.read_text())
+    declared = tomllib.loads(PYPROJECT_FILE.read_text())
     project = declared["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     return [Requirement(line) for line in [*lines, *declared["build-system"]["requires"]]]
@@ -137,7 +140,7 @@ def read_requirements() -> list[Requirement]:
 
 def read_docs_requirements() -> list[Requirement]:
     """Return the requirements in pyproject.toml that build the site of the guides."""
-    groups = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]
+    groups = tomllib.loads(PYPROJECT_FILE.read_text())["dependency-groups"]
     return [Requirement(line) for line in groups["docs"]]
 
 
@@ -147,7 +150,7 @@ def compute_inputs_digest(requirements: Sequence[Requirement]) -> str:
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _mark_other_systems() -> None:
+def _add_markers_of_other_systems() -> None:
     """Add an environment marker to each pinned package that only other operating systems need."""
     LOCK.write_text("\n".join(map(_add_marker, LOCK.read_text().splitlines())) + "\n")
 

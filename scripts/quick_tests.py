@@ -20,11 +20,11 @@ ALWAYS_RUN_TESTS = "tests/domain"
 # Of files that aren't modules: what reads them.
 TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
 _WORKERS, _SECONDS = 2, 25
-_UNKNOWN_SECONDS = 0.7  # of a file that is too short for the table
-_IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
+_SECONDS_OF_UNLISTED_FILE = 0.7  # of a file that is too short for the table
+_IMPORT_PATTERN = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
 
 
-def read_changed() -> set[str]:
+def read_changed_paths() -> set[str]:
     """Return the paths that have changed since this branch left `main`, in commits or uncommitted."""
     since = _run_git("merge-base", "main", "HEAD")[0]
     return {*_run_git("diff", "--name-only", since), *_run_git("ls-files", "--others", "--exclude-standard")}
@@ -36,36 +36,39 @@ def _run_git(*words: str) -> list[str]:
 
 
 def choose_tests(
-    changed: Collection[str], sources: dict[str, str], seconds: dict[str, int]
+    changed_paths: Collection[str], source_by_file: dict[str, str], seconds_by_file: dict[str, int]
 ) -> tuple[list[str], list[str]]:
     """Return the tests to run, the nearest first, and the tests that are left out for lack of time."""
-    affected = set(_iterate_affected_tests(changed, sources))
-    near = {_find_mirror_folder(path) for path in changed}
+    affected = set(_iterate_affected_tests(changed_paths, source_by_file))
+    near = {_find_mirror_folder(path) for path in changed_paths}
     ranked = sorted(
-        affected, key=lambda file: (file not in changed, _get_folder(file) not in near, seconds.get(file, 0))
+        affected,
+        key=lambda file: (file not in changed_paths, _get_folder(file) not in near, seconds_by_file.get(file, 0)),
     )
     chosen, rest = [ALWAYS_RUN_TESTS], float(_WORKERS * _SECONDS)
     left_out: list[str] = []
     for file in ranked:
-        rest -= seconds.get(file, _UNKNOWN_SECONDS)
+        rest -= seconds_by_file.get(file, _SECONDS_OF_UNLISTED_FILE)
         (chosen if rest >= 0 else left_out).append(file)
     return chosen, left_out
 
 
-def _iterate_affected_tests(changed: Collection[str], sources: dict[str, str]) -> Iterator[str]:
+def _iterate_affected_tests(changed_paths: Collection[str], source_by_file: dict[str, str]) -> Iterator[str]:
     """Yield the files of tests that changed or that name a changed module in an import."""
-    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed}
-    rooms = {TESTS_BY_READ_FOLDER[top] for path in changed if (top := path.partition("/")[0]) in TESTS_BY_READ_FOLDER}
-    for file, source in sources.items():
+    modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed_paths}
+    rooms = {
+        TESTS_BY_READ_FOLDER[top] for path in changed_paths if (top := path.partition("/")[0]) in TESTS_BY_READ_FOLDER
+    }
+    for file, source in source_by_file.items():
         is_read = any(file.startswith(f"{room}/") for room in rooms)
         if not file.startswith(f"{ALWAYS_RUN_TESTS}/") and (
-            file in changed or is_read or modules & set(_iterate_imported_modules(source))
+            file in changed_paths or is_read or modules & set(_iterate_imported_modules(source))
         ):
             yield file
 
 
 def _iterate_imported_modules(source: str) -> Iterator[str]:
-    for package, names, module in _IMPORT.findall(source):
+    for package, names, module in _IMPORT_PATTERN.findall(source):
         yield package or module
         yield from (f"{package}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
 
@@ -82,7 +85,7 @@ def _get_folder(path: str) -> str:
 def main() -> int:
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     sources = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
-    chosen, left_out = choose_tests(read_changed(), sources, read_table())
+    chosen, left_out = choose_tests(read_changed_paths(), sources, read_table())
     if left_out:
         print(f"Left out, as there is no time for them: {' '.join(left_out)}", file=sys.stderr)
     print(" ".join(chosen))

@@ -1,9 +1,10 @@
-"""Measures how the rooms of the program import each other, and checks that they don't import each other in a circle.
+"""Measures how the packages of the program import each other, and checks that they have no import cycles.
 
     python -m scripts.rooms
 
-A room is a folder of `console/` with the modules directly in it; a module at the top of `console/` is a room of its
-own. Late imports and imports for types count. `make check` reads the contract `acyclic_rooms` from pyproject.toml.
+A package (the documentation calls it a room) is a folder of `console/` with the modules directly in it; a module at
+the top of `console/` is a package of its own. Late imports and imports for types count. `make check` reads the
+contract `acyclic_rooms` from pyproject.toml.
 """
 
 from collections import Counter, defaultdict
@@ -15,32 +16,32 @@ import grimp
 from importlinter import Contract, ContractCheck, output
 
 ROOT_PACKAGE = "console"
-Arrows = Mapping[str, Mapping[str, list[str]]]
-"""By room, the rooms that its modules import, each with these imports as texts."""
+ImportsByPackage = Mapping[str, Mapping[str, list[str]]]
+"""By package, the packages that its modules import, each with these imports as texts."""
 
 
-class AcyclicRooms(Contract):
-    """Contract of the import linter: if a room imports another room, directly or through further rooms, the other
-    room doesn't import it.
+class AcyclicPackages(Contract):
+    """Contract of the import linter: if a package imports another one, directly or through further packages, the
+    other one doesn't import it.
     """
 
     type_name = "acyclic_rooms"
 
     def check(self, graph: grimp.ImportGraph, verbose: bool) -> ContractCheck:
-        arrows = find_arrows(graph)
-        circles = find_circles(arrows)
-        return ContractCheck(kept=not circles, metadata={"lines": list(_describe(circles, arrows))})
+        arrows = find_package_imports(graph)
+        circles = find_import_cycles(arrows)
+        return ContractCheck(kept=not circles, metadata={"lines": list(_describe_cycles(circles, arrows))})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
         for line in check.metadata["lines"]:
             output.print_error(line)
 
 
-def find_arrows(graph: grimp.ImportGraph) -> Arrows:
-    """Return the imports between modules of different rooms. Every room is a key."""
+def find_package_imports(graph: grimp.ImportGraph) -> ImportsByPackage:
+    """Return the imports between modules of different packages. Every package is a key."""
     ours = {ROOT_PACKAGE, *graph.find_descendants(ROOT_PACKAGE)}
     packages = {module for module in ours if graph.find_children(module)}
-    rooms = {module: _find_room(module, packages) for module in ours}
+    rooms = {module: _find_package_of_module(module, packages) for module in ours}
     arrows: dict[str, dict[str, list[str]]] = {room: defaultdict(list) for room in rooms.values()}
     for module, room in rooms.items():
         for imported in sorted(graph.find_modules_directly_imported_by(module) & rooms.keys()):
@@ -49,49 +50,49 @@ def find_arrows(graph: grimp.ImportGraph) -> Arrows:
     return arrows
 
 
-def _find_room(module: str, packages: set[str]) -> str:
+def _find_package_of_module(module: str, packages: set[str]) -> str:
     parent = module.rpartition(".")[0]
     return module if module in packages or parent == ROOT_PACKAGE else parent
 
 
-def find_circles(arrows: Arrows) -> list[frozenset[str]]:
-    """Return the groups of two or more rooms in which each room imports all others, directly or through further
-    rooms.
+def find_import_cycles(package_imports: ImportsByPackage) -> list[frozenset[str]]:
+    """Return the groups of two or more packages in which each one imports all others, directly or through further
+    packages.
     """
-    reached = {room: _find_reached(room, arrows) for room in arrows}
-    circles = {frozenset(other for other in reached[room] if room in reached[other]) for room in arrows}
+    reached = {room: _find_reachable_packages(room, package_imports) for room in package_imports}
+    circles = {frozenset(other for other in reached[room] if room in reached[other]) for room in package_imports}
     return sorted((circle for circle in circles if len(circle) > 1), key=sorted)
 
 
-def _find_reached(room: str, arrows: Arrows) -> set[str]:
-    reached, left = {room}, [room]
+def _find_reachable_packages(package: str, package_imports: ImportsByPackage) -> set[str]:
+    reached, left = {package}, [package]
     while left:
-        left += (new := arrows[left.pop()].keys() - reached)
+        left += (new := package_imports[left.pop()].keys() - reached)
         reached |= new
     return reached
 
 
-def count_longest_chain(arrows: Arrows) -> int:
-    """Return the length of the longest chain of rooms that import each other. A circle counts as one room."""
-    whole = {room: circle for circle in find_circles(arrows) for room in circle}
+def count_longest_chain(package_imports: ImportsByPackage) -> int:
+    """Return the length of the longest chain of packages that import each other. A cycle counts as one package."""
+    whole = {room: circle for circle in find_import_cycles(package_imports) for room in circle}
 
     @cache
     def compute_chain_length(group: frozenset[str]) -> int:
-        below = {whole.get(other, frozenset({other})) for room in group for other in arrows[room]}
+        below = {whole.get(other, frozenset({other})) for room in group for other in package_imports[room]}
         return 1 + max((compute_chain_length(other) for other in below - {group}), default=0)
 
-    return max(compute_chain_length(whole.get(room, frozenset({room}))) for room in arrows)
+    return max(compute_chain_length(whole.get(room, frozenset({room}))) for room in package_imports)
 
 
-def _describe(circles: list[frozenset[str]], arrows: Arrows) -> Iterator[str]:
-    """Yield text lines: the rooms of each circle and, for each pair of its rooms, one import and the number of
+def _describe_cycles(cycles: list[frozenset[str]], package_imports: ImportsByPackage) -> Iterator[str]:
+    """Yield text lines: the packages of each cycle and, for each pair of its packages, one import and the number of
     further imports.
     """
-    for circle in circles:
+    for circle in cycles:
         yield f"These rooms import each other in a circle: {', '.join(sorted(circle))}."
         for room in sorted(circle):
-            for other in sorted(circle & arrows[room].keys()):
-                first, *more = arrows[room][other]
+            for other in sorted(circle & package_imports[room].keys()):
+                first, *more = package_imports[room][other]
                 yield f"  {room} -> {other}: {first}, and {len(more)} more"
 
 
@@ -111,15 +112,15 @@ def _count_lines(root: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the numbers of rooms, of imports between rooms and of lines of code, the longest chain of rooms, and each
-    circle of rooms. Decision 0027 in the documentation uses these figures.
+    """Print the numbers of packages, of imports between packages and of lines of code, the longest chain of packages,
+    and each import cycle. Decision 0027 in the documentation uses these figures.
     """
     graph = grimp.build_graph(ROOT_PACKAGE)
-    arrows = find_arrows(graph)
-    circles = find_circles(arrows)
+    arrows = find_package_imports(graph)
+    circles = find_import_cycles(arrows)
     print(f"rooms {len(arrows)}, floors {count_longest_chain(arrows)}, arrows {sum(map(len, arrows.values())):,}")
     print(f"circles of rooms {len(circles)}, rooms in them {sum(map(len, circles))}")
-    print(*_describe(circles, arrows), *_count_lines(Path(ROOT_PACKAGE)), sep="\n")
+    print(*_describe_cycles(circles, arrows), *_count_lines(Path(ROOT_PACKAGE)), sep="\n")
 
 
 if __name__ == "__main__":

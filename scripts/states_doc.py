@@ -11,8 +11,8 @@ from console.domain.payments.states import OPEN_REFUND_STATES, PAYMENT_TRANSITIO
 from console.domain.tasks import retry_schedules as schedules
 from console.domain.transitions import tables as states
 
-PAGE = Path(__file__).parents[1] / "docs" / "states.md"
-_HEAD = """# States
+STATES_PAGE_FILE = Path(__file__).parents[1] / "docs" / "states.md"
+_PAGE_HEAD = """# States
 
 `python -m scripts.states_doc` writes this page from `domain/transitions/tables.py` and
 `domain/tasks/retry_schedules.py` in `console`; a test compares the page with these tables.
@@ -48,7 +48,7 @@ _SET_ASIDE_TEXT = (
     "An `open` set-aside of a reversed payment is shown as `reversed`; nothing waits for a refund.\n"
 )
 _LAPSED_CALL_TEXT = "Every command reads a `calling` operation as `unknown` as soon as its lease has expired.\n"
-_SCHEDULES = """## Schedules
+_SCHEDULES_SECTION = """## Schedules
 
 The times are the waits before each attempt, one after the other.
 
@@ -67,23 +67,23 @@ The times are the waits before each attempt, one after the other.
 StateT = TypeVar("StateT", bound=StrEnum)
 
 
-def render() -> str:
+def render_states_page() -> str:
     """Return the text of the page (Markdown)."""
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
     further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
-        _format_part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
-        _format_part("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
-        _format_part("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
-        _format_part("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
-        _format_part("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
-        _format_part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
+        _format_section("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
+        _format_section("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
+        _format_section("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
+        _format_section("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
+        _format_section("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
+        _format_section("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
     )
-    return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_format_waits())))
+    return "\n".join((_PAGE_HEAD, *parts, _SCHEDULES_SECTION.format(**_format_waits())))
 
 
-def _format_part(title: str, table: Mapping[StateT, frozenset[StateT]], words: str) -> str:
-    return f"## {title}\n\n{_format_diagram(table)}\n{words}"
+def _format_section(title: str, transitions: Mapping[StateT, frozenset[StateT]], text: str) -> str:
+    return f"## {title}\n\n{_format_diagram(transitions)}\n{text}"
 
 
 def _format_waits() -> Mapping[str, str]:
@@ -102,10 +102,10 @@ def _format_waits() -> Mapping[str, str]:
     }
 
 
-def _format_diagram(table: Mapping[StateT, frozenset[StateT]]) -> str:
-    arrows = [f"    {old.value} --> {new.value}" for old, targets in table.items() for new in sorted(targets)]
-    first = next(iter(table)).value
-    ends = [f"    {state.value} --> [*]" for state, targets in table.items() if not targets]
+def _format_diagram(transitions: Mapping[StateT, frozenset[StateT]]) -> str:
+    arrows = [f"    {old.value} --> {new.value}" for old, targets in transitions.items() for new in sorted(targets)]
+    first = next(iter(transitions)).value
+    ends = [f"    {state.value} --> [*]" for state, targets in transitions.items() if not targets]
     return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *arrows, *ends, "```", ""])
 
 
@@ -124,4 +124,4 @@ def _format_wait(wait: timedelta) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(render(), encoding="utf-8")
+    STATES_PAGE_FILE.write_text(render_states_page(), encoding="utf-8")

@@ -21,11 +21,11 @@ import console
 from scripts.bundle.system_libraries import SystemPackage, find_owning_packages
 
 ROOT = Path(__file__).resolve().parent.parent
-PROJECT = "support-console"
+PROJECT_NAME = "support-console"
 _LICENSE_FILE_NAME_PATTERN = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
 _SHARED_LICENSES_FOLDER = ROOT / "licenses"
 """Folder with the licence texts that packages name but don't contain."""
-_HEAD = """\
+_NOTICE_HEAD = """\
 Support console {version}
 
 This folder has parts of other authors. Each is listed with its licence; the texts are in THIRD_PARTY/, and those that
@@ -36,7 +36,7 @@ them by builds of your own, and the program uses those. Their source, in the ver
 https://code.qt.io. The parts of other authors in Qt: https://doc.qt.io/qt-6/licenses-used-in-qt.html.
 
 """
-_SHARED_PARTS = (
+_OTHER_BUNDLED_PARTS = (
     ("PyInstaller's boot loader", "GPL-2.0-or-later WITH Bootloader-exception", "the programs in this folder"),
     ("ICU", "Unicode-DFS-2016", "libicu* of Qt"),
     ("BIZ UDGothic", "OFL-1.1", "_internal/resources/fonts"),
@@ -66,32 +66,32 @@ def _read_declared_requirements(extras: Sequence[str]) -> list[str]:
     return [*project["dependencies"], *(need for extra in extras for need in optional[extra])]
 
 
-def _is_requirement_active(need: Requirement, extras: frozenset[str]) -> bool:
+def _is_requirement_active(requirement: Requirement, extras: frozenset[str]) -> bool:
     """True if the environment marker of the requirement is true on this machine, without an extra or with one of
     these extras.
     """
-    return need.marker is None or any(need.marker.evaluate({"extra": one}) for one in ("", *extras))
+    return requirement.marker is None or any(requirement.marker.evaluate({"extra": one}) for one in ("", *extras))
 
 
-def find_licence(one: metadata.Distribution) -> str:
+def find_licence(distribution: metadata.Distribution) -> str:
     """Return the licence that the metadata of a distribution names."""
-    named = _get_field(one, "License-Expression")
-    kinds = [text for text in one.metadata.get_all("Classifier") or () if "License ::" in text]
+    named = _get_field(distribution, "License-Expression")
+    kinds = [text for text in distribution.metadata.get_all("Classifier") or () if "License ::" in text]
     classified = [text.rpartition(" :: ")[2] for text in kinds]
-    licence_lines = _get_field(one, "License").strip().splitlines()
+    licence_lines = _get_field(distribution, "License").strip().splitlines()
     return named or ", ".join(classified) or (licence_lines[0][:80] if licence_lines else "see its files")
 
 
-def _get_field(one: metadata.Distribution, name: str) -> str:
+def _get_field(distribution: metadata.Distribution, name: str) -> str:
     """Return a metadata field of the distribution; "" if it is missing (a backport of `importlib.metadata` raises
     KeyError then).
     """
-    return one.metadata[name] or "" if name in one.metadata else ""
+    return distribution.metadata[name] or "" if name in distribution.metadata else ""
 
 
-def list_licence_files(one: metadata.Distribution) -> Iterator[Path]:
+def list_licence_files(distribution: metadata.Distribution) -> Iterator[Path]:
     """Yield the paths of the distribution's licence files."""
-    for file in one.files or ():
+    for file in distribution.files or ():
         path = Path(str(file.locate()))
         if ".dist-info" in str(file) and _LICENSE_FILE_NAME_PATTERN.search(file.name) and path.is_file():
             yield path
@@ -110,7 +110,7 @@ def write_documents(application: Path, extras: Sequence[str] = (), binaries: Map
     system, unknown = find_owning_packages(binaries or {})
     for library in system:
         library.copy_copyright_file(folder / "system")
-    lines = [f"{name}: {licence} ({place})" for name, licence, place in _SHARED_PARTS]
+    lines = [f"{name}: {licence} ({place})" for name, licence, place in _OTHER_BUNDLED_PARTS]
     lines += [
         f"Python {_get_python_version()}: PSF-2.0",
         *(f"{_format_title(one)}: {find_licence(one)}" for one in packages),
@@ -119,7 +119,7 @@ def write_documents(application: Path, extras: Sequence[str] = (), binaries: Map
         f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})" for one in system
     ]
     lines += [f"{file}: of the machine that built this; its package is unknown" for file in unknown]
-    notice = _HEAD.format(version=console.__version__) + "\n".join(lines) + "\n"
+    notice = _NOTICE_HEAD.format(version=console.__version__) + "\n".join(lines) + "\n"
     (application / "NOTICE.txt").write_text(notice, encoding="utf-8")
     bill = json.dumps(make_component_list(extras, system), indent=1) + "\n"
     (application / "sbom.cdx.json").write_text(bill, encoding="utf-8")
@@ -137,25 +137,29 @@ def _write_shared_texts(folder: Path) -> None:
         shutil.copy(text, folder / f"PyInstaller-{text.name}")
 
 
-def _write_package(place: Path, one: metadata.Distribution) -> None:
+def _write_package(folder: Path, distribution: metadata.Distribution) -> None:
     """Write the licence texts of one distribution and a summary of its licence."""
-    place.mkdir()
-    for count, text in enumerate(list_licence_files(one)):
-        shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
-    pages = one.metadata.get_all("Project-URL") or [""]
-    home = _get_field(one, "Home-page") or pages[0].rpartition(" ")[2]
-    (place / "TERMS.txt").write_text(f"{_format_title(one)}\n{find_licence(one)}\n{home}\n", encoding="utf-8")
+    folder.mkdir()
+    for count, text in enumerate(list_licence_files(distribution)):
+        shutil.copy(text, folder / (text.name if not (folder / text.name).exists() else f"{count}-{text.name}"))
+    pages = distribution.metadata.get_all("Project-URL") or [""]
+    home = _get_field(distribution, "Home-page") or pages[0].rpartition(" ")[2]
+    (folder / "TERMS.txt").write_text(
+        f"{_format_title(distribution)}\n{find_licence(distribution)}\n{home}\n", encoding="utf-8"
+    )
 
 
-def _format_title(one: metadata.Distribution) -> str:
-    return f"{one.metadata['Name']}-{one.version}"
+def _format_title(distribution: metadata.Distribution) -> str:
+    return f"{distribution.metadata['Name']}-{distribution.version}"
 
 
 def _get_python_version() -> str:
     return sys.version.split()[0]
 
 
-def make_component_list(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ()) -> dict[str, object]:
+def make_component_list(
+    extras: Sequence[str] = (), system_packages: Sequence[SystemPackage] = ()
+) -> dict[str, object]:
     """Return a CycloneDX list of the components of the running program: Python packages, Python itself, and libraries
     of the build machine.
     """
@@ -171,15 +175,16 @@ def make_component_list(extras: Sequence[str] = (), system: Sequence[SystemPacka
     python = _get_python_version()
     listed.append(_make_component("python", python, f"pkg:generic/python@{python}", "PSF-2.0"))
     listed += [
-        _make_component(one.name, one.version, f"pkg:deb/debian/{one.name}@{one.version}", None) for one in system
+        _make_component(one.name, one.version, f"pkg:deb/debian/{one.name}@{one.version}", None)
+        for one in system_packages
     ]
-    about = {"component": {"type": "application", "name": PROJECT, "version": console.__version__}}
+    about = {"component": {"type": "application", "name": PROJECT_NAME, "version": console.__version__}}
     return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": about, "components": listed}
 
 
-def _make_component(name: str, version: str, purl: str, licence: str | None) -> dict[str, object]:
+def _make_component(name: str, version: str, package_url: str, licence: str | None) -> dict[str, object]:
     terms = {"licenses": [{"license": {"name": licence}}]} if licence is not None else {}
-    return {"type": "library", "name": name, "version": version, "purl": purl, **terms}
+    return {"type": "library", "name": name, "version": version, "purl": package_url, **terms}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

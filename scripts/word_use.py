@@ -14,12 +14,12 @@ from console.cli.window.open_window import pause_garbage_collection
 from console.domain.audit.actions import AuditAction
 from console.domain.errors import ErrorCode
 
-_KEY = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
+_WORDING_KEY_PATTERN = re.compile(r"[a-z_]+(\.[A-Za-z0-9_-]+)+")
 # Calls that write the audit trail, and the place of the action among their arguments.
-AUDIT_CALLS = {"record_audit": 1, "record_opening": 0, "audit_refusals": 1}
+ARGUMENT_INDEX_BY_AUDIT_FUNCTION = {"record_audit": 1, "record_opening": 0, "audit_refusals": 1}
 # Closed vocabularies: `ErrorCode.IN_PROGRESS` in the source stands for its value.
-_VOCABULARIES: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
-Nodes = tuple[ast.AST, ...]
+_ENUM_BY_CLASS_NAME: dict[str, type[StrEnum]] = {"ErrorCode": ErrorCode, "AuditAction": AuditAction}
+SyntaxNodes = tuple[ast.AST, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
         UsedKey(text, where)
         for nodes, file in _parse_modules(root)
         for text, where in _iterate_texts(nodes, file)
-        if text.split(".")[0] in families and _KEY.fullmatch(text.replace("*", "x"))
+        if text.split(".")[0] in families and _WORDING_KEY_PATTERN.fullmatch(text.replace("*", "x"))
     )
 
 
@@ -67,32 +67,32 @@ def find_audit_actions(root: Path) -> tuple[UsedKey, ...]:
 def _iterate_actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
     if isinstance(node, ast.Call):
         if getattr(node.func, "id", None) == AuditAction.__name__:
-            yield from _iterate_literal(node.args[0])
+            yield from _iterate_literal_texts(node.args[0])
     elif getattr(node.value, "id", None) == AuditAction.__name__:
         yield AuditAction[node.attr].value
 
 
-def find_arguments(root: Path, functions: dict[str, int]) -> list[UsedKey]:
+def find_arguments(root: Path, argument_index_by_function: dict[str, int]) -> list[UsedKey]:
     """Return the text literal that each call of one of the functions has as its argument at the given position.
     Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
-    if uncalled := functions.keys() - _find_called_names(root):
+    if uncalled := argument_index_by_function.keys() - _find_called_names(root):
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         UsedKey(text, f"{file}:{call.lineno}")
         for nodes, file in _parse_modules(root)
-        for call, place in _iterate_calls(nodes, functions)
-        for text in map(_get_string, call.args[place : place + 1])
+        for call, place in _iterate_calls(nodes, argument_index_by_function)
+        for text in map(_get_string_value, call.args[place : place + 1])
         if text is not None
     ]
 
 
-def find_literals(root: Path, functions: dict[str, int]) -> list[UsedKey]:
+def find_literals(root: Path, argument_index_by_function: dict[str, int]) -> list[UsedKey]:
     """Return all text literals within the argument at the given position of each call of one of the functions."""
     return [
         UsedKey(node.value, f"{file}:{node.lineno}")
         for nodes, file in _parse_modules(root)
-        for call, place in _iterate_calls(nodes, functions)
+        for call, place in _iterate_calls(nodes, argument_index_by_function)
         for argument in call.args[place : place + 1]
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -109,14 +109,14 @@ def _find_called_names(root: Path) -> frozenset[str]:
     )
 
 
-def _get_string(node: ast.expr | None) -> str | None:
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _VOCABULARIES:
-        return _VOCABULARIES[node.value.id][node.attr].value
+def _get_string_value(node: ast.expr | None) -> str | None:
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _ENUM_BY_CLASS_NAME:
+        return _ENUM_BY_CLASS_NAME[node.value.id][node.attr].value
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 @cache
-def _parse_modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
+def _parse_modules(root: Path) -> tuple[tuple[SyntaxNodes, Path], ...]:
     """Return (syntax nodes, file) of each module under `root`. The modules are parsed only once per process."""
     files = sorted(root.rglob("*.py"))
     with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
@@ -126,31 +126,31 @@ def _parse_modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
         )
 
 
-def _iterate_calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
+def _iterate_calls(nodes: SyntaxNodes, argument_index_by_function: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
     for node in nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            if name in functions:
-                yield node, functions[name]
+            if name in argument_index_by_function:
+                yield node, argument_index_by_function[name]
 
 
-def _iterate_texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
+def _iterate_texts(nodes: SyntaxNodes, file: Path) -> Iterator[tuple[str, str]]:
     skipped = {id(node) for node in _list_nodes_without_wording_keys(nodes)}
     for node in nodes:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in node.values}
-        for text in _iterate_literal(node):
+        for text in _iterate_literal_texts(node):
             yield text, f"{file}:{getattr(node, 'lineno', 0)}"
 
 
-def _list_nodes_without_wording_keys(nodes: Nodes) -> Iterator[ast.AST]:
+def _list_nodes_without_wording_keys(nodes: SyntaxNodes) -> Iterator[ast.AST]:
     """Yield the nodes whose texts aren't wording keys: docstrings, the values of an enum, and texts that are
     converted to an AuditAction.
     """
     for node in nodes:
-        if isinstance(node, ast.ClassDef) and node.name in _VOCABULARIES:
+        if isinstance(node, ast.ClassDef) and node.name in _ENUM_BY_CLASS_NAME:
             yield from ast.walk(node)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
@@ -158,7 +158,7 @@ def _list_nodes_without_wording_keys(nodes: Nodes) -> Iterator[ast.AST]:
         yield from ast.walk(call.args[place])
 
 
-def _iterate_literal(node: ast.AST) -> Iterator[str]:
+def _iterate_literal_texts(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):

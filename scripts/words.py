@@ -22,26 +22,28 @@ def read_sentences(language: str) -> dict[str, str]:
     return words
 
 
-def format_catalogue(words: Mapping[str, str]) -> str:
+def format_catalogue(sentences: Mapping[str, str]) -> str:
     """Return the text of a catalogue's file: sorted by key, with one sentence per line."""
-    return json.dumps(words, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    return json.dumps(sentences, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def write_sentences(language: str, words: Mapping[str, str]) -> None:
+def write_sentences(language: str, sentences: Mapping[str, str]) -> None:
     """Replace the file of a catalogue atomically, so that no reader gets a half-written file."""
     file = resources_dir() / "words" / f"{language}.json"
     draft = file.with_suffix(".draft")
-    draft.write_text(format_catalogue(words), encoding="utf-8")
+    draft.write_text(format_catalogue(sentences), encoding="utf-8")
     draft.replace(file)
 
 
-def list_unused_keys(words: Mapping[str, str]) -> list[str]:
+def list_unused_keys(sentences: Mapping[str, str]) -> list[str]:
     """Return the keys that are used neither by the program's source nor by the `@family` of another sentence."""
-    used_keys = word_use.find_keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
-    named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
+    used_keys = word_use.find_keys(
+        resources_dir().parent / "console", frozenset(key.split(".")[0] for key in sentences)
+    )
+    named = re.findall(r"[@|]([a-z_]+)", "".join(sentences.values()))
     return [
         key
-        for key in sorted(words)
+        for key in sorted(sentences)
         if key.split(".")[0] not in named and not any(one.covers_key(key.removesuffix(".full")) for one in used_keys)
     ]
 

@@ -21,7 +21,7 @@ from scripts.bundle.icons import PNG_ICONS_FOLDER
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME_RELEASE = "20251108"
 RUNTIME_SHA256 = "2fca8b443c92510f1483a883f60061ad09b46b978b2631c807cd873a47ec260d"
-_NO_RUNTIME = """\
+_NO_RUNTIME_MESSAGE = """\
 {folder} is ready. To make the AppImage of it, name the runtime for x86_64, release {release}:
     make appimage APPIMAGE_RUNTIME=/path/to/runtime-x86_64"""
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = make_appdir(application, target / "AppDir")
     runtime = os.environ.get("APPIMAGE_RUNTIME")
     if not runtime:
-        print(_NO_RUNTIME.format(folder=folder, release=RUNTIME_RELEASE))
+        print(_NO_RUNTIME_MESSAGE.format(folder=folder, release=RUNTIME_RELEASE))
         return 1
     if hash_file(Path(runtime)) != RUNTIME_SHA256:
         print(f"Note: {runtime} is not release {RUNTIME_RELEASE} of the runtime.", file=sys.stderr)
@@ -50,9 +50,9 @@ def make_appdir(application: Path, folder: Path) -> Path:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    linux_tree.write_tree(folder, application)
+    linux_tree.write_installation_tree(folder, application)
     (folder / "AppRun").symlink_to(Path("usr", "bin", linux_tree.PACKAGE_NAME))
-    shutil.copy(linux_tree.DESKTOP_ENTRY, folder)
+    shutil.copy(linux_tree.DESKTOP_ENTRY_FILE, folder)
     picture = shutil.copy(PNG_ICONS_FOLDER / "256.png", folder / f"{linux_tree.PACKAGE_NAME}.png")
     (folder / ".DirIcon").symlink_to(Path(picture).name)
     return folder

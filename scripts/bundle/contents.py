@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-Entry = tuple[str, str, str]
+FileEntry = tuple[str, str, str]
 """A file as PyInstaller lists it: its path in the folder, its source (for a link: the target of the link), and its
 kind.
 """
@@ -38,7 +38,7 @@ FORBIDDEN_PATH_PATTERN = re.compile(
 """Pattern that no path in the application's folder may match. With the option `--with`, the files of the extras may
 match it.
 """
-EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka", re.IGNORECASE)
+EXTRAS_PATH_PATTERN = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka", re.IGNORECASE)
 
 
 def is_needed_file(path: str) -> bool:
@@ -58,7 +58,7 @@ def is_needed_file(path: str) -> bool:
     return True
 
 
-def is_library(entry: Entry) -> bool:
+def is_library(entry: FileEntry) -> bool:
     """True for a shared library that only other files of the folder load. The application leaves such a library out
     if none of its files needs it. False for an extension module, and for Python's own library, which the program
     itself loads.
@@ -71,16 +71,18 @@ def is_library(entry: Entry) -> bool:
     return is_shared and (len(place.parts) == 1 or (place.parts[-2:-1] == ("lib",) and "PySide6" in place.parts))
 
 
-def choose_entries(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
+def choose_entries(
+    entries: Sequence[FileEntry], list_needed_libraries: Callable[[str], Iterable[str]]
+) -> list[FileEntry]:
     """Return the PyInstaller entries (files) that the application keeps. A shared library stays only if another kept
-    file loads it. `needed_by` returns the names of the libraries that a file loads.
+    file loads it. `list_needed_libraries` returns the names of the libraries that a file loads.
     """
     kept = [entry for entry in entries if is_needed_file(entry[0])]
     libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
     waiting = [entry[1] for entry in kept if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
     needed = set[str]()
     while waiting:
-        for loaded in needed_by(waiting.pop()):
+        for loaded in list_needed_libraries(waiting.pop()):
             name = PurePosixPath(loaded).name
             if name in libraries and name not in needed:
                 needed.add(name)
@@ -89,11 +91,11 @@ def choose_entries(entries: Sequence[Entry], needed_by: Callable[[str], Iterable
     return [entry for entry in kept if not is_library(entry) or PurePosixPath(entry[0]).name in needed]
 
 
-def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
+def choose_data(entries: Sequence[FileEntry], kept_binaries: Sequence[FileEntry]) -> list[FileEntry]:
     """Return the data entries that the application keeps: those that the window uses, and those links to libraries
-    whose library is one of the `kept` binaries.
+    whose library is one of `kept_binaries`.
     """
-    names = {PurePosixPath(entry[0]).name for entry in kept}
+    names = {PurePosixPath(entry[0]).name for entry in kept_binaries}
     return [
         entry
         for entry in entries
@@ -104,11 +106,11 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
 
 def list_forbidden_paths(folder: Path, extras: Sequence[str] = ()) -> list[str]:
     """Return the paths in a built application that match FORBIDDEN_PATH_PATTERN. Paths of licence texts aren't
-    checked. If the application has extras, paths that match EXTRAS_FILES are allowed.
+    checked. If the application has extras, paths that match EXTRAS_PATH_PATTERN are allowed.
     """
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
     found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)]
-    return [path for path in found if not (extras and EXTRAS_FILES.search(path))]
+    return [path for path in found if not (extras and EXTRAS_PATH_PATTERN.search(path))]
 
 
 def measure_megabytes(folder: Path) -> float:

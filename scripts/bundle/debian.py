@@ -15,10 +15,10 @@ from pathlib import Path
 
 import console
 from scripts.bundle import linux_tree
-from scripts.bundle.system_libraries import find_debian_package, list_library_files, read_library_needs
+from scripts.bundle.system_libraries import find_debian_package, list_library_files, read_needed_libraries
 
 ROOT = Path(__file__).resolve().parents[2]
-_CONTROL = """\
+_CONTROL_FILE_TEMPLATE = """\
 Package: {name}
 Version: {version}
 Architecture: {architecture}
@@ -49,11 +49,11 @@ def make_package(application: Path, target: Path, version: str = console.__versi
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "root"
         root.mkdir(mode=0o755)
-        linux_tree.write_tree(root, application)
+        linux_tree.write_installation_tree(root, application)
         _write_documents(root / "usr" / "share" / "doc" / linux_tree.PACKAGE_NAME, application)
-        _write_control(root, version, format_depends_field(application))
+        _write_control_files(root, version, format_depends_field(application))
         options = ["--build", "--root-owner-group", "-Zxz", "-z3"]
-        environment = {**os.environ, "SOURCE_DATE_EPOCH": _commit_time()}
+        environment = {**os.environ, "SOURCE_DATE_EPOCH": _read_commit_time()}
         subprocess.run(["dpkg-deb", *options, str(root), str(package)], check=True, stdout=2, env=environment)
     return package
 
@@ -73,7 +73,7 @@ def format_depends_field(application: Path) -> str:
     needed: set[str] = set()
     glibc: set[tuple[int, ...]] = {(2, 17)}
     for file in filter(_is_elf, files):
-        names, versions = read_library_needs(file)
+        names, versions = read_needed_libraries(file)
         needed |= names - brought
         glibc |= versions
     packages = _find_packages(known[name] for name in needed if name in known) - {"libc6"}
@@ -103,7 +103,7 @@ def _write_documents(folder: Path, application: Path) -> None:
     folder.chmod(0o755)
 
 
-def _write_control(root: Path, version: str, needs: str) -> None:
+def _write_control_files(root: Path, version: str, depends_field: str) -> None:
     """Write the package's control fields, and the hashes by which `dpkg --verify` finds altered files. The package
     has no installation scripts, because dpkg's triggers update the desktop's menu and icons.
     """
@@ -116,11 +116,13 @@ def _write_control(root: Path, version: str, needs: str) -> None:
     folder = root / "DEBIAN"
     folder.mkdir(mode=0o755)
     fields = {"name": linux_tree.PACKAGE_NAME, "version": version, "architecture": find_architecture()}
-    (folder / "control").write_text(_CONTROL.format(**fields, kilobytes=kilobytes, depends=needs), encoding="utf-8")
+    (folder / "control").write_text(
+        _CONTROL_FILE_TEMPLATE.format(**fields, kilobytes=kilobytes, depends=depends_field), encoding="utf-8"
+    )
     (folder / "md5sums").write_text(hashes, encoding="utf-8")
 
 
-def _commit_time() -> str:
+def _read_commit_time() -> str:
     """Return the time of the last commit (Unix seconds, as text), so that the same commit gives the same package; "0"
     without git.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 SVG_ICON_FILE = Path(__file__).resolve().parents[2] / "resources" / "desktop" / "support-console.svg"
 PNG_ICONS_FOLDER = SVG_ICON_FILE.parent / "icons"
-SIZES = (16, 24, 32, 48, 64, 128, 256)
+ICON_SIZES_PX = (16, 24, 32, 48, 64, 128, 256)
 
 
 def draw_icon(size: int, format_name: str, target: Path) -> None:
@@ -32,7 +32,7 @@ def draw_icon(size: int, format_name: str, target: Path) -> None:
 
 def main() -> int:
     """Draw all PNG files again and overwrite the stored ones. Return 0."""
-    for size in SIZES:
+    for size in ICON_SIZES_PX:
         draw_icon(size, "PNG", PNG_ICONS_FOLDER / f"{size}.png")
     return 0
 

@@ -12,7 +12,7 @@ from console import __version__
 from scripts.bundle import debian
 
 ROOT = Path(__file__).resolve().parents[2]
-DIST = ROOT / "dist"
+DIST_FOLDER = ROOT / "dist"
 
 
 def make_installer_command(platform: str) -> list[str]:
@@ -20,8 +20,8 @@ def make_installer_command(platform: str) -> list[str]:
     if platform == "win32":
         return ["iscc", f"/DVersion={__version__}", str(ROOT / "installers" / "windows" / f"{NAME}.iss")]
     name = information_of_macos()["CFBundleName"]
-    image = DIST / f"{NAME}-{__version__}.dmg"
-    return ["hdiutil", "create", "-ov", "-volname", name, "-srcfolder", str(DIST / f"{name}.app"), str(image)]
+    image = DIST_FOLDER / f"{NAME}-{__version__}.dmg"
+    return ["hdiutil", "create", "-ov", "-volname", name, "-srcfolder", str(DIST_FOLDER / f"{name}.app"), str(image)]
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_DOCUMENTS = Path("/usr/share/doc")
+_PACKAGE_DOCUMENTS_FOLDER = Path("/usr/share/doc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,20 @@ class SystemPackage:
         """Copy the package's copyright file into a folder with the package's name below `folder`."""
         place = folder / self.name
         place.mkdir(parents=True)
-        source = _DOCUMENTS / self.name / "copyright"
+        source = _PACKAGE_DOCUMENTS_FOLDER / self.name / "copyright"
         if source.is_file():
             shutil.copy(source, place / "copyright")
 
 
-def find_owning_packages(binaries: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]:
+def find_owning_packages(source_by_path: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]:
     """Return two values about the binaries that belong neither to Python nor to a Python package: their Debian
-    packages, and the paths of the binaries that are in no Debian package. `binaries` has the source of each binary by
-    its path in the application.
+    packages, and the paths of the binaries that are in no Debian package. `source_by_path` has the source of each
+    binary by its path in the application.
     """
     own = [Path(place).resolve() for place in (sys.base_prefix, sysconfig.get_path("platlib"), sys.prefix)]
     files: dict[str, list[str]] = {}
     unknown = []
-    for path, source in sorted(binaries.items()):
+    for path, source in sorted(source_by_path.items()):
         real = Path(source).resolve()
         if any(real.is_relative_to(place) for place in own if place != Path("/usr")):
             continue
@@ -69,7 +69,7 @@ def read_package_version(package: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
 
 
-def read_library_needs(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
+def read_needed_libraries(file: Path) -> tuple[set[str], set[tuple[int, ...]]]:
     """Return the names of the libraries that an ELF file loads, and the versions of glibc's symbols that it uses."""
     done = subprocess.run(["objdump", "-p", str(file)], capture_output=True, text=True, check=False)
     names = set(re.findall(r"NEEDED\s+(\S+)", done.stdout))

@@ -6,7 +6,7 @@ python -m scripts.reference --check   # writes nothing; exit status 1 if one of 
 
 import sys
 
-from scripts.reference.pages import REFERENCE, make_pages
+from scripts.reference.pages import REFERENCE_FOLDER, make_pages
 
 
 def main() -> int:
@@ -15,13 +15,13 @@ def main() -> int:
         if "--check" in sys.argv:
             print(f"docs/reference/{name} is out of step with the code: run `python -m scripts.reference`.")
         else:
-            (REFERENCE / name).write_text(make_pages()[name], "utf-8")
+            (REFERENCE_FOLDER / name).write_text(make_pages()[name], "utf-8")
             print(f"Wrote docs/reference/{name}.")
     return 1 if stale and "--check" in sys.argv else 0
 
 
 def _read_page(name: str) -> str:
-    file = REFERENCE / name
+    file = REFERENCE_FOLDER / name
     return file.read_text("utf-8") if file.exists() else ""
 
 

@@ -2,8 +2,8 @@
 from it and from declared types. No function is called.
 
 Such a function consists of dict displays, comprehensions, conditions and calls of other such functions. If a
-construct or a type can't be read, the exception `Unreadable` names the line: annotate the variable there, or extend
-this module.
+construct or a type can't be read, the exception `UnreadableConstruct` names the line: annotate the variable there, or
+extend this module.
 """
 
 import ast
@@ -18,8 +18,8 @@ from types import FunctionType, ModuleType
 from typing import Any, TypeAlias
 
 from scripts.reference.declared_types import (
-    Code,
-    Unreadable,
+    FunctionSource,
+    UnreadableConstruct,
     get_mapping_types,
     is_allowed_shape,
     read_code,
@@ -29,32 +29,32 @@ from scripts.reference.declared_types import (
 )
 from scripts.reference.shapes import (
     NULL_SHAPE,
-    TUPLE,
-    Arr,
-    Const,
-    Obj,
-    OneOf,
+    TUPLE_SHAPE_NAME,
+    ArrayShape,
+    ConstantShape,
+    ObjectShape,
     Shape,
-    Typed,
+    TypedShape,
+    UnionShape,
     get_class,
     get_item_shape,
     list_alternatives,
     make_one_of,
+    merge_objects,
 )
-from scripts.reference.shapes import merge as merge_objects
 
-Env = dict[str, Shape]
-JSON_HINTS = (dict[str, Any], list[dict[str, Any]], dict[str, Any] | None, Any, object)
-Special: TypeAlias = "Callable[[Reader, list[Shape], dict[str, Shape]], Shape]"
+ShapeByName = dict[str, Shape]
+JSON_RETURN_TYPES = (dict[str, Any], list[dict[str, Any]], dict[str, Any] | None, Any, object)
+KnownFunctionReader: TypeAlias = "Callable[[ShapeReader, list[Shape], dict[str, Shape]], Shape]"
 """A function that returns the shape of a call's result, from the shapes of its arguments."""
 
 
-class Reader:
+class ShapeReader:
     """Reads functions that make JSON. `answers` collects the shapes of the values that a command passes to
     `writer.write_answer`.
     """
 
-    def __init__(self, known_functions: "Mapping[Any, Special] | None" = None) -> None:
+    def __init__(self, known_functions: "Mapping[Any, KnownFunctionReader] | None" = None) -> None:
         self._known_functions = known_functions or {}
         self.answers: list[Shape] = []
         self._known: dict[Any, Shape] = {}
@@ -63,51 +63,55 @@ class Reader:
 
     def read_returned_shape(self, function: Any, *args: Shape) -> Shape:
         """Return the shape that the function returns for arguments of these shapes; None stands for any argument."""
-        return self.read_call(Const(function), list(args), {})
+        return self.read_call(ConstantShape(function), list(args), {})
 
     def read_call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
-        if not isinstance(callee, Const):
-            return self._call_typed(callee)
+        if not isinstance(callee, ConstantShape):
+            return self._read_call_of_typed_value(callee)
         function = callee.value
         special = self._known_functions.get(function) if isinstance(function, typing.Hashable) else None
         if special is not None:
             return special(self, args, keywords)
-        if isinstance(function, Code):
+        if isinstance(function, FunctionSource):
             return self.read_body(function, args, keywords, {})
         if isinstance(function, type):
-            return Typed(function)
+            return TypedShape(function)
         if isinstance(function, FunctionType):
             hints = read_hints(function)
             returned = hints.get("return", Any)
-            if function.__module__.startswith("console.") and returned in JSON_HINTS:
+            if function.__module__.startswith("console.") and returned in JSON_RETURN_TYPES:
                 return self.read_body(read_code(function), args, keywords, hints)
             if isinstance(returned, typing.TypeVar):
-                return self._read_passed_through(hints, args, returned)
-            return Typed(returned)
-        raise Unreadable(f"call of {function!r}")
+                return self._read_passed_through_result(hints, args, returned)
+            return TypedShape(returned)
+        raise UnreadableConstruct(f"call of {function!r}")
 
-    def _read_passed_through(self, hints: Mapping[str, Any], args: list[Shape], wanted: typing.TypeVar) -> Shape:
-        """Return the shape of a generic function's result: that of the argument with the type `wanted`, or that of
-        the result of a function that is passed as an argument.
+    def _read_passed_through_result(
+        self, hints: Mapping[str, Any], args: list[Shape], type_variable: typing.TypeVar
+    ) -> Shape:
+        """Return the shape of a generic function's result: that of the argument with the type `type_variable`, or
+        that of the result of a function that is passed as an argument.
         """
         for hint, shape in zip(hints.values(), args, strict=False):
-            if hint is wanted:
+            if hint is type_variable:
                 return shape
-            if wanted in typing.get_args(hint):
+            if type_variable in typing.get_args(hint):
                 return self.read_call(shape, [], {})
-        return Typed(Any)
+        return TypedShape(Any)
 
-    def _call_typed(self, callee: Shape) -> Shape:
-        if isinstance(callee, Typed):
+    def _read_call_of_typed_value(self, callee: Shape) -> Shape:
+        if isinstance(callee, TypedShape):
             hint = callee.hint
             if typing.get_args(hint) and get_class(hint) is not type:
-                return Typed(typing.get_args(hint)[-1])
+                return TypedShape(typing.get_args(hint)[-1])
             call = vars(hint).get("__call__") if isinstance(hint, type) else None
             if isinstance(call, FunctionType):
-                return Typed(read_hints(call).get("return", Any))
-        return Typed(Any)
+                return TypedShape(read_hints(call).get("return", Any))
+        return TypedShape(Any)
 
-    def read_body(self, code: Code, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]) -> Shape:
+    def read_body(
+        self, code: FunctionSource, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]
+    ) -> Shape:
         """Read the body of the function, once for each kind of value that its arguments can have."""
         spec = code.node.args
         names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
@@ -118,42 +122,44 @@ class Reader:
             bound[spec.vararg.arg] = _make_tuple_shape(args[len(spec.args) :])
         for name, shape in bound.items():
             parts = list_alternatives(shape)
-            if len(parts) > 1 and all(isinstance(part, Typed | Const) for part in parts):
+            if len(parts) > 1 and all(isinstance(part, TypedShape | ConstantShape) for part in parts):
                 return make_one_of([self.read_body(code, [], bound | {name: part}, {}) for part in parts])
         key = (code.node, repr(sorted(bound.items())))
         if key not in self._known:
-            env: Env = {**(code.env or {}), **bound}
+            env: ShapeByName = {**(code.env or {}), **bound}
             returned = self._run_body(code, env)
-            kinds = [s.hint for s in bound.values() if isinstance(s, Typed)]
+            kinds = [s.hint for s in bound.values() if isinstance(s, TypedShape)]
             self._known[key] = _name_object(returned, code, kinds)
         return self._known[key]
 
     def _read_argument(
-        self, name: str, given: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
+        self, name: str, given_shapes: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
     ) -> Shape:
         """Return the shape of an argument: the given one, without what the declared type doesn't allow."""
-        declared = Typed(hints[name]) if name in hints else None
-        if name not in given:
+        declared = TypedShape(hints[name]) if name in hints else None
+        if name not in given_shapes:
             default = defaults.get(name)
-            return Const(default.value) if isinstance(default, ast.Constant) else declared or Typed(Any)
+            return ConstantShape(default.value) if isinstance(default, ast.Constant) else declared or TypedShape(Any)
         if declared is None:
-            return given[name]
+            return given_shapes[name]
         allowed = list_alternatives(declared)
         kept = [
-            part for part in list_alternatives(given[name]) if any(is_allowed_shape(part, other) for other in allowed)
+            part
+            for part in list_alternatives(given_shapes[name])
+            if any(is_allowed_shape(part, other) for other in allowed)
         ]
         return make_one_of(kept) if kept else declared
 
-    def _run_body(self, code: Code, env: Env) -> Shape:
+    def _run_body(self, code: FunctionSource, env: ShapeByName) -> Shape:
         body = [ast.Return(code.node.body)] if isinstance(code.node, ast.Lambda) else code.node.body
-        returned, _ = Frame(self, code.module, env).run_statements(body)
+        returned, _ = FunctionBodyReader(self, code.module, env).run_statements(body)
         return make_one_of(returned) if returned else NULL_SHAPE
 
 
-class Frame:
+class FunctionBodyReader:
     """Reads the statements and expressions of one function."""
 
-    def __init__(self, reader: Reader, module: str, env: Env) -> None:
+    def __init__(self, reader: ShapeReader, module: str, env: ShapeByName) -> None:
         self.reader, self.module, self.env = reader, module, env
 
     # -- statements
@@ -199,20 +205,20 @@ class Frame:
                 declared = eval(ast.unparse(annotation), read_names_of_module(self.module))
                 if isinstance(declared, str):
                     declared = eval(declared, read_names_of_module(self.module))
-                self._bind_target(target, self.read(value) if declared in JSON_HINTS else Typed(declared))
+                self._bind_target(target, self.read(value) if declared in JSON_RETURN_TYPES else TypedShape(declared))
             case ast.AugAssign(target=ast.Name(id=name), op=ast.BitOr(), value=value):
                 self.env[name] = merge_objects([self.env[name], self.read(value)])
             case ast.Import() | ast.ImportFrom():
-                self.env |= {name: Const(value) for name, value in read_imported_names(node).items()}
+                self.env |= {name: ConstantShape(value) for name, value in read_imported_names(node).items()}
             case ast.FunctionDef():
-                self.env[node.name] = Const(Code(node, self.module, self.env))
+                self.env[node.name] = ConstantShape(FunctionSource(node, self.module, self.env))
 
     def _run_branches(
         self, is_true: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]
     ) -> tuple[list[Shape], bool]:
         if is_true is not None:
             return self.run_statements(body if is_true else orelse)
-        first, second = (Frame(self.reader, self.module, dict(self.env)) for _ in range(2))
+        first, second = (FunctionBodyReader(self.reader, self.module, dict(self.env)) for _ in range(2))
         returned, goes_on = first.run_statements(body)
         other, other_goes_on = second.run_statements(orelse)
         ends = [frame for frame, reached in ((first, goes_on), (second, other_goes_on)) if reached]
@@ -227,7 +233,7 @@ class Frame:
         for case in cases:
             pattern = case.pattern
             if isinstance(pattern, ast.MatchClass) and not is_allowed_shape(
-                given, Typed(self._read_constant_value(pattern.cls))
+                given, TypedShape(self._read_constant_value(pattern.cls))
             ):
                 continue
             return self.run_statements(case.body)
@@ -258,9 +264,9 @@ class Frame:
     def _follow_call(self, node: ast.Call) -> None:
         callee, args = self.read(node.func), [self.read(arg) for arg in node.args]
         for given in args:
-            if isinstance(given, Const) and isinstance(given.value, Code):
-                self.reader.read_call(given, [Typed(_get_first_hint(given.value))], {})
-        if isinstance(callee, Const) and isinstance(callee.value, FunctionType):
+            if isinstance(given, ConstantShape) and isinstance(given.value, FunctionSource):
+                self.reader.read_call(given, [TypedShape(_get_first_hint(given.value))], {})
+        if isinstance(callee, ConstantShape) and isinstance(callee.value, FunctionType):
             self.reader.read_body(read_code(callee.value), args, {}, read_hints(callee.value))
 
     # -- conditions
@@ -283,11 +289,11 @@ class Frame:
                 return None if is_open else not final
             case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
                 found = {shape == NULL_SHAPE for shape in list_alternatives(self.read(left))}
-                if len(found) > 1 or self.read(left) == Typed(Any):
+                if len(found) > 1 or self.read(left) == TypedShape(Any):
                     return None
                 return found.pop() is isinstance(op, ast.Is)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value, kind]):
-                wanted = Typed(self._read_constant_value(kind))
+                wanted = TypedShape(self._read_constant_value(kind))
                 found = {is_allowed_shape(shape, wanted) for shape in list_alternatives(self.read(value))}
                 return found.pop() if len(found) == 1 else None
         return False if self._read_or_none(node) == NULL_SHAPE else None  # null counts as false
@@ -295,13 +301,13 @@ class Frame:
     def _read_or_none(self, node: ast.expr) -> Shape | None:
         try:
             return None if isinstance(node, ast.Compare) else self.read(node)
-        except Unreadable:  # both branches are read
+        except UnreadableConstruct:  # both branches are read
             return None
 
     def _read_constant_value(self, node: ast.expr) -> Any:
         found = self.read(node)
-        if not isinstance(found, Const):
-            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)}")
+        if not isinstance(found, ConstantShape):
+            raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)}")
         return found.value
 
     # -- expressions
@@ -310,16 +316,16 @@ class Frame:
         """Return the shape of an expression's value."""
         handler = getattr(self, f"_read_{type(node).__name__.lower()}", None)
         if handler is None:
-            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)}")
+            raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)}")
         try:
             shape: Shape = handler(node)
         except (TypeError, AttributeError, KeyError) as error:
-            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)[:200]}: {error!r}") from error
+            raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)[:200]}: {error!r}") from error
         return shape
 
     def _read_constant(self, node: ast.Constant) -> Shape:
         return (
-            Const(node.value)
+            ConstantShape(node.value)
             if node.value is None or isinstance(node.value, str)
             else _make_bool_or_type_shape(node.value)
         )
@@ -330,8 +336,8 @@ class Frame:
         names = read_names_of_module(self.module)
         builtins = vars(importlib.import_module("builtins"))
         if node.id not in names and node.id not in builtins:
-            raise Unreadable(f"{self.module}:{node.lineno} {node.id} has no known type")
-        return Const(names.get(node.id, builtins.get(node.id)))
+            raise UnreadableConstruct(f"{self.module}:{node.lineno} {node.id} has no known type")
+        return ConstantShape(names.get(node.id, builtins.get(node.id)))
 
     def _read_dict(self, node: ast.Dict) -> Shape:
         parts: list[Shape] = []
@@ -341,42 +347,50 @@ class Frame:
             )
         return merge_objects(parts)
 
-    def _make_pair_object(self, key: Shape, value: Shape) -> Obj:
+    def _make_pair_object(self, key: Shape, value: Shape) -> ObjectShape:
         """Return the shape of an object with one field. If the key can be one of several, the object has a field for
         each key, and each field is optional.
         """
         keys = list_alternatives(key)
-        if not all(isinstance(part, Const) for part in keys):
-            return Obj(rest=value)
-        names = [str(part.value) for part in keys if isinstance(part, Const)]
-        return Obj(dict.fromkeys(names, value), set(names) if len(names) == 1 else set())
+        if not all(isinstance(part, ConstantShape) for part in keys):
+            return ObjectShape(rest=value)
+        names = [str(part.value) for part in keys if isinstance(part, ConstantShape)]
+        return ObjectShape(dict.fromkeys(names, value), set(names) if len(names) == 1 else set())
 
     def _read_dictcomp(self, node: ast.DictComp) -> Shape:
         parts: list[Shape] = []
         for frame in self._iterate_frames_per_item(node.generators):
             pair = frame._make_pair_object(frame.read(node.key), frame.read(node.value))
-            parts.append(OneOf((pair, Obj())) if node.generators[0].ifs else pair)
+            parts.append(UnionShape((pair, ObjectShape())) if node.generators[0].ifs else pair)
         return merge_objects(parts)
 
     def _read_listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Shape:
         items = [frame.read(node.elt) for frame in self._iterate_frames_per_item(node.generators)]
-        return Arr(make_one_of(items)) if items else Arr(None)
+        return ArrayShape(make_one_of(items)) if items else ArrayShape(None)
 
     _read_generatorexp = _read_listcomp
 
-    def _iterate_frames_per_item(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
+    def _iterate_frames_per_item(self, generators: list[ast.comprehension]) -> "Iterable[FunctionBodyReader]":
         """Yield one frame for each known item over which the comprehension iterates; yield a single frame if all
         items have the same shape.
         """
         generator = generators[0]
         source = self.read(generator.iter)
-        items = [Const(item) for item in source.value] if isinstance(source, Const) else [get_item_shape(source)]
-        if isinstance(source, OneOf) and all(isinstance(part, Arr) for part in source.shapes) is False:
+        items = (
+            [ConstantShape(item) for item in source.value]
+            if isinstance(source, ConstantShape)
+            else [get_item_shape(source)]
+        )
+        if isinstance(source, UnionShape) and all(isinstance(part, ArrayShape) for part in source.shapes) is False:
             items = list_alternatives(get_item_shape(source))
-        if isinstance(source, Arr) and isinstance(source.item, OneOf) and _is_union_of_tuples(source.item):
+        if (
+            isinstance(source, ArrayShape)
+            and isinstance(source.item, UnionShape)
+            and _is_union_of_tuples(source.item)
+        ):
             items = list(source.item.shapes)
         for item in items:
-            frame = Frame(self.reader, self.module, dict(self.env))
+            frame = FunctionBodyReader(self.reader, self.module, dict(self.env))
             frame._bind_target(generator.target, item)
             yield frame
 
@@ -390,7 +404,7 @@ class Frame:
                 items.append(self.read(part))
         if isinstance(node, ast.Tuple):
             return _make_tuple_shape(items)
-        return Arr(make_one_of(items)) if items else Arr(None)
+        return ArrayShape(make_one_of(items)) if items else ArrayShape(None)
 
     _read_tuple = _read_list
 
@@ -404,25 +418,25 @@ class Frame:
         return make_one_of([self.read(value) for value in node.values])
 
     def _read_compare(self, node: ast.Compare) -> Shape:
-        return Typed(bool)
+        return TypedShape(bool)
 
     def _read_unaryop(self, node: ast.UnaryOp) -> Shape:
-        return Typed(bool) if isinstance(node.op, ast.Not) else self.read(node.operand)
+        return TypedShape(bool) if isinstance(node.op, ast.Not) else self.read(node.operand)
 
     def _read_binop(self, node: ast.BinOp) -> Shape:
         left = self.read(node.left)
-        if isinstance(node.op, ast.BitOr) and any(isinstance(part, Obj) for part in list_alternatives(left)):
+        if isinstance(node.op, ast.BitOr) and any(isinstance(part, ObjectShape) for part in list_alternatives(left)):
             return merge_objects([left, self.read(node.right)])
         return left
 
     def _read_joinedstr(self, node: ast.JoinedStr) -> Shape:
         parts = [self.read(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values]
-        if all(isinstance(part, Const) and isinstance(part.value, str) for part in parts):
-            return Const("".join(part.value for part in parts if isinstance(part, Const)))
-        return Typed(str)
+        if all(isinstance(part, ConstantShape) and isinstance(part.value, str) for part in parts):
+            return ConstantShape("".join(part.value for part in parts if isinstance(part, ConstantShape)))
+        return TypedShape(str)
 
     def _read_lambda(self, node: ast.Lambda) -> Shape:
-        return Const(Code(node, self.module, dict(self.env)))
+        return ConstantShape(FunctionSource(node, self.module, dict(self.env)))
 
     def _read_namedexpr(self, node: ast.NamedExpr) -> Shape:
         self.env[node.target.id] = found = self.read(node.value)
@@ -431,25 +445,29 @@ class Frame:
     def _read_subscript(self, node: ast.Subscript) -> Shape:
         source = self.read(node.value)
         index = self.read(node.slice) if not isinstance(node.slice, ast.Slice) else None
-        if isinstance(source, Obj) and isinstance(index, Const) and index.value in source.fields:
+        if isinstance(source, ObjectShape) and isinstance(index, ConstantShape) and index.value in source.fields:
             return source.fields[index.value]
-        if isinstance(source, Const) and isinstance(source.value, Mapping):
-            known = isinstance(index, Const) and index.value in source.value
+        if isinstance(source, ConstantShape) and isinstance(source.value, Mapping):
+            known = isinstance(index, ConstantShape) and index.value in source.value
             return (
-                Const(source.value[index.value])
-                if known and isinstance(index, Const)
-                else make_one_of([Const(value) for value in source.value.values()])
+                ConstantShape(source.value[index.value])
+                if known and isinstance(index, ConstantShape)
+                else make_one_of([ConstantShape(value) for value in source.value.values()])
             )
-        if isinstance(source, Typed) and len(typing.get_args(source.hint)) == 2 and get_class(source.hint) is dict:
-            return Typed(typing.get_args(source.hint)[1])
-        return source if source == Typed(str) else get_item_shape(source)
+        if (
+            isinstance(source, TypedShape)
+            and len(typing.get_args(source.hint)) == 2
+            and get_class(source.hint) is dict
+        ):
+            return TypedShape(typing.get_args(source.hint)[1])
+        return source if source == TypedShape(str) else get_item_shape(source)
 
     def _read_attribute(self, node: ast.Attribute) -> Shape:
         source = self.read(node.value)
         found = [find_attribute_shape(part, node.attr) for part in list_alternatives(source) if part != NULL_SHAPE]
         known = [shape for shape in found if shape is not None]
         if not known:
-            raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
+            raise UnreadableConstruct(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
         return make_one_of(known)
 
     def _read_call(self, node: ast.Call) -> Shape:
@@ -471,41 +489,44 @@ class Frame:
         """Return what a method of a built-in type returns; None for any other."""
         source, name = self.read(node.value), node.attr
         if name == "items":
-            if isinstance(source, Const) and isinstance(source.value, Mapping):
-                return Const(tuple(source.value.items()))
-            if isinstance(source, Obj):
-                pairs = [Obj({"0": Const(key), "1": value}, name=TUPLE) for key, value in source.fields.items()]
-                return Arr(OneOf(tuple(pairs)))
+            if isinstance(source, ConstantShape) and isinstance(source.value, Mapping):
+                return ConstantShape(tuple(source.value.items()))
+            if isinstance(source, ObjectShape):
+                pairs = [
+                    ObjectShape({"0": ConstantShape(key), "1": value}, name=TUPLE_SHAPE_NAME)
+                    for key, value in source.fields.items()
+                ]
+                return ArrayShape(UnionShape(tuple(pairs)))
             key, value = get_mapping_types(source)
-            return Arr(Obj({"0": Typed(key), "1": Typed(value)}, name=TUPLE))
+            return ArrayShape(ObjectShape({"0": TypedShape(key), "1": TypedShape(value)}, name=TUPLE_SHAPE_NAME))
         if name == "isoformat":
             return make_one_of([part for part in list_alternatives(source) if part != NULL_SHAPE])
-        if isinstance(source, Const) and isinstance(source.value, str) and name == "split":
-            return Const(tuple(source.value.split()))
-        if name in ("partition", "split", "rpartition") and source == Typed(str):
-            return Arr(Typed(str))
+        if isinstance(source, ConstantShape) and isinstance(source.value, str) and name == "split":
+            return ConstantShape(tuple(source.value.split()))
+        if name in ("partition", "split", "rpartition") and source == TypedShape(str):
+            return ArrayShape(TypedShape(str))
         if name in ("strip", "removeprefix", "removesuffix", "upper", "lower", "partition") and not call.keywords:
-            return Typed(str)
+            return TypedShape(str)
         if name == "total_seconds":
-            return Typed(float)
+            return TypedShape(float)
         if name == "fromkeys":
             names = self._read_constant_value(call.args[0])
             value = self.read(call.args[1]) if len(call.args) > 1 else NULL_SHAPE
-            return Obj(dict.fromkeys(names, value), set(names))
+            return ObjectShape(dict.fromkeys(names, value), set(names))
         return None
 
 
 def find_attribute_shape(source: Shape, name: str) -> Shape | None:
     """Return the shape of an attribute; None if values of this kind don't have it."""
-    if isinstance(source, Const):
+    if isinstance(source, ConstantShape):
         if isinstance(source.value, ModuleType | type) or is_dataclass(source.value):
             value = getattr(source.value, name, None)
-            return None if value is None else Const(value)
-        return find_attribute_shape(Typed(type(source.value)), name)
-    kind = get_class(source.hint) if isinstance(source, Typed) else None
+            return None if value is None else ConstantShape(value)
+        return find_attribute_shape(TypedShape(type(source.value)), name)
+    kind = get_class(source.hint) if isinstance(source, TypedShape) else None
     if kind in (Any, object):
-        return Typed(Any)
-    if not isinstance(source, Typed) or not isinstance(kind, type):
+        return TypedShape(Any)
+    if not isinstance(source, TypedShape) or not isinstance(kind, type):
         return None
     if name == "value" and issubclass(kind, Enum):
         return source
@@ -516,25 +537,25 @@ def find_attribute_shape(source: Shape, name: str) -> Shape | None:
     return _find_shape_set_in_init(source, kind, name)
 
 
-def _find_declared_shape(base: type, source: Typed, name: str) -> Shape | None:
+def _find_declared_shape(base: type, source: TypedShape, name: str) -> Shape | None:
     """Return the shape of the attribute that this class declares: a field, a property or a method."""
     if name in inspect.get_annotations(base):
-        return Typed(read_hints(base)[name])
+        return TypedShape(read_hints(base)[name])
     declared = vars(base).get(name)
     if isinstance(declared, property | functools.cached_property):
         getter = declared.fget if isinstance(declared, property) else declared.func
-        return Typed(read_hints(getter).get("return", Any))
+        return TypedShape(read_hints(getter).get("return", Any))
     if isinstance(declared, staticmethod | classmethod):
         declared = declared.__func__
     if not isinstance(declared, FunctionType):
         return None
     returned = read_hints(declared).get("return", Any)
-    if returned in JSON_HINTS and base.__module__.startswith("console.cli."):
-        return Const(_bind_self(declared, source))
-    return Typed(Callable[..., returned])
+    if returned in JSON_RETURN_TYPES and base.__module__.startswith("console.cli."):
+        return ConstantShape(_bind_self(declared, source))
+    return TypedShape(Callable[..., returned])
 
 
-def _find_shape_set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
+def _find_shape_set_in_init(source: TypedShape, kind: type, name: str) -> Shape | None:
     """Return the shape of the attribute that the constructor of this program's own class `kind` sets; None if the
     class is not the program's own, or if its constructor doesn't set the attribute.
     """
@@ -544,78 +565,81 @@ def _find_shape_set_in_init(source: Typed, kind: type, name: str) -> Shape | Non
     hints = read_hints(kind.__init__)  # type: ignore[misc]
     for node in ast.walk(code.node):
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == f"self.{name}":
-            return Typed(eval(ast.unparse(node.annotation), read_names_of_module(code.module)))
+            return TypedShape(eval(ast.unparse(node.annotation), read_names_of_module(code.module)))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[-1]) == f"self.{name}":
-            env = {"self": source, **{key: Typed(hint) for key, hint in hints.items()}}
+            env = {"self": source, **{key: TypedShape(hint) for key, hint in hints.items()}}
             try:
-                return Frame(Reader(), code.module, dict(env)).read(node.value)
-            except Unreadable:  # made from local variables of the constructor
-                return Typed(Any)
+                return FunctionBodyReader(ShapeReader(), code.module, dict(env)).read(node.value)
+            except UnreadableConstruct:  # made from local variables of the constructor
+                return TypedShape(Any)
     return None
 
 
-def _bind_self(function: FunctionType, self_shape: Shape) -> Code:
+def _bind_self(function: FunctionType, self_shape: Shape) -> FunctionSource:
     code = read_code(function)
     node = ast.FunctionDef(**{name: getattr(code.node, name) for name in code.node._fields})
     node.args = ast.arguments(
         posonlyargs=[], args=code.node.args.args[1:], kwonlyargs=code.node.args.kwonlyargs,
         kw_defaults=[], defaults=code.node.args.defaults,
     )  # fmt: skip
-    return Code(node, code.module, {"self": self_shape})
+    return FunctionSource(node, code.module, {"self": self_shape})
 
 
 def _get_entered_shape(shape: Shape) -> Shape:
     """Return what `with … as` binds: for a generator of one value that value, otherwise the object itself."""
-    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
-    return Typed(parts[0]) if parts else shape
+    parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
+    return TypedShape(parts[0]) if parts else shape
 
 
 def _get_part_shape(shape: Shape, at: int) -> Shape:
-    if isinstance(shape, Obj) and shape.name == TUPLE:
+    if isinstance(shape, ObjectShape) and shape.name == TUPLE_SHAPE_NAME:
         return shape.fields[str(at)]
-    if isinstance(shape, Const):
-        return Const(shape.value[at])
-    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
+    if isinstance(shape, ConstantShape):
+        return ConstantShape(shape.value[at])
+    parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
     return (
-        Typed(parts[at])
+        TypedShape(parts[at])
         if len(parts) > at and parts[at] is not Ellipsis and Ellipsis not in parts
         else get_item_shape(shape)
     )
 
 
 def _make_tuple_shape(items: list[Shape]) -> Shape:
-    if items and all(isinstance(part, Const) for part in items):
-        return Const(tuple(part.value for part in items if isinstance(part, Const)))
-    return Obj({str(at): item for at, item in enumerate(items)}, name=TUPLE)
+    if items and all(isinstance(part, ConstantShape) for part in items):
+        return ConstantShape(tuple(part.value for part in items if isinstance(part, ConstantShape)))
+    return ObjectShape({str(at): item for at, item in enumerate(items)}, name=TUPLE_SHAPE_NAME)
 
 
 def _list_unpacked_shapes(shape: Shape) -> list[Shape]:
     """Return the shapes of the items of a value that is unpacked by `*`."""
-    if isinstance(shape, Const):
-        return [Const(value) for value in shape.value]
-    return list(shape.fields.values()) if isinstance(shape, Obj) else [get_item_shape(shape)]
+    if isinstance(shape, ConstantShape):
+        return [ConstantShape(value) for value in shape.value]
+    return list(shape.fields.values()) if isinstance(shape, ObjectShape) else [get_item_shape(shape)]
 
 
-def _is_union_of_tuples(shape: OneOf) -> bool:
-    return all(isinstance(part, Obj) and part.name == TUPLE for part in shape.shapes)
+def _is_union_of_tuples(shape: UnionShape) -> bool:
+    return all(isinstance(part, ObjectShape) and part.name == TUPLE_SHAPE_NAME for part in shape.shapes)
 
 
-def _get_first_hint(code: Code) -> Any:
+def _get_first_hint(code: FunctionSource) -> Any:
     annotation = code.node.args.args[0].annotation
-    names = {**read_names_of_module(code.module), **{k: v.value for k, v in code.env.items() if isinstance(v, Const)}}
+    names = {
+        **read_names_of_module(code.module),
+        **{k: v.value for k, v in code.env.items() if isinstance(v, ConstantShape)},
+    }
     return eval(ast.unparse(annotation), names)
 
 
-def _name_object(shape: Shape, code: Code, kinds: list[Any]) -> Shape:
+def _name_object(shape: Shape, code: FunctionSource, kinds: list[Any]) -> Shape:
     """Give an object the name of the function that makes it, and of the record's kind."""
-    if isinstance(shape, OneOf):
-        return OneOf(tuple(_name_object(part, code, kinds) for part in shape.shapes))
-    if not isinstance(shape, Obj) or not isinstance(code.node, ast.FunctionDef) or shape.name:
+    if isinstance(shape, UnionShape):
+        return UnionShape(tuple(_name_object(part, code, kinds) for part in shape.shapes))
+    if not isinstance(shape, ObjectShape) or not isinstance(code.node, ast.FunctionDef) or shape.name:
         return shape
     kind = next((kind.__name__ for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), "")
     name = code.node.name.strip("_").removesuffix("_json")
-    return Obj(shape.fields, shape.required, shape.rest, f"{name}.{kind}" if kind else name)
+    return ObjectShape(shape.fields, shape.required, shape.rest, f"{name}.{kind}" if kind else name)
 
 
 def _make_bool_or_type_shape(value: Any) -> Shape:
-    return Const(value) if isinstance(value, bool) else Typed(type(value))
+    return ConstantShape(value) if isinstance(value, bool) else TypedShape(type(value))

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from scripts.reference.shapes import Const, Shape, Typed, get_class
+from scripts.reference.shapes import ConstantShape, Shape, TypedShape, get_class
 
 
-class Unreadable(Exception):
+class UnreadableConstruct(Exception):
     """The JSON that a construct makes can't be derived from the source."""
 
 
 @dataclass(frozen=True)
-class Code:
+class FunctionSource:
     """The source of a function, the names that it sees, and the class of `self` if it is a method."""
 
     node: Any
@@ -77,35 +77,39 @@ def _read_member(module: ModuleType, name: str) -> Any:
 
 
 @functools.cache
-def read_hints(given: Any) -> dict[str, Any]:
+def read_hints(function_or_class: Any) -> dict[str, Any]:
     """Return the types that a function or class declares; names that are imported only for the type checker are
     resolved, too.
     """
-    inner = inspect.unwrap(given)
+    inner = inspect.unwrap(function_or_class)
     return typing.get_type_hints(inner, {**read_names_of_module(inner.__module__)})
 
 
 @functools.cache
-def read_code(function: FunctionType) -> Code:
+def read_code(function: FunctionType) -> FunctionSource:
     """Return the source of a function."""
     node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    return Code(node, function.__module__)
+    return FunctionSource(node, function.__module__)
 
 
-def is_allowed_shape(given: Shape, wanted: Shape) -> bool:
-    """True if a value of the shape `given` is allowed where the shape `wanted` is declared."""
-    if isinstance(wanted, Const):
-        return given == wanted
-    kind = get_class(wanted.hint) if isinstance(wanted, Typed) else object
+def is_allowed_shape(given_shape: Shape, declared_shape: Shape) -> bool:
+    """True if a value of the shape `given_shape` is allowed where the shape `declared_shape` is declared."""
+    if isinstance(declared_shape, ConstantShape):
+        return given_shape == declared_shape
+    kind = get_class(declared_shape.hint) if isinstance(declared_shape, TypedShape) else object
     if kind in (Any, object):
         return True
     kinds = kind if isinstance(kind, tuple) else (kind,)
     own = (
-        get_class(given.hint) if isinstance(given, Typed) else type(given.value) if isinstance(given, Const) else dict
+        get_class(given_shape.hint)
+        if isinstance(given_shape, TypedShape)
+        else type(given_shape.value)
+        if isinstance(given_shape, ConstantShape)
+        else dict
     )
     return any(isinstance(own, type) and isinstance(one, type) and issubclass(own, one) for one in kinds)
 
 
 def get_mapping_types(shape: Shape) -> tuple[Any, Any]:
-    parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
+    parts = typing.get_args(shape.hint) if isinstance(shape, TypedShape) else ()
     return (parts[0], parts[1]) if len(parts) == 2 else (str, Any)

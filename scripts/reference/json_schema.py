@@ -21,30 +21,30 @@ from console.cli.servers.commands import DemoCommand
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
 from console.services.guarded.operation import OWN_FAULT_ERROR_CODES
 from console.services.refunds.rules import _ERROR_CODE_OF_RULE_TYPE
-from scripts.reference.code_reader import Reader
+from scripts.reference.code_reader import ShapeReader
 from scripts.reference.declared_types import read_code, read_hints, read_names_of_module
-from scripts.reference.known_functions import KNOWN_FUNCTIONS, record_shape
+from scripts.reference.known_functions import KNOWN_FUNCTIONS, read_record_shape
 from scripts.reference.shapes import (
-    Const,
-    Obj,
+    ConstantShape,
+    ObjectShape,
     Schema,
     SchemaWriter,
     Shape,
-    Typed,
+    TypedShape,
     list_alternatives,
     make_one_of,
-    merge,
+    merge_objects,
 )
 
 HELP, VERSION = "--help", "--version"
-_POLICY = (
+_SCHEMA_DESCRIPTION = (
     "What support-console prints with --json: one object for each command and ending. #/$defs has an entry for each "
     "command, by its words joined with '-', and `refusal` for each error code; its other names may change. Later "
     "versions may add fields, codes and members of enumerations; a field that stands here keeps its name and type. A "
     "program should pass over what it doesn't know. Generated: python -m scripts.reference."
 )
 
-_DESCRIPTIONS: Mapping[tuple[str, str], str] = {
+_DESCRIPTION_BY_DEFINITION_AND_FIELD: Mapping[tuple[str, str], str] = {
     ("build_cause_group.CauseGroup", "sums_minor"): (
         "Sums in minor units by currency, of payments, orders and refunds together: money in and money out are both "
         "added. Kept for programs that read it; use sums_minor_by_kind for an amount that means something."
@@ -58,22 +58,22 @@ _DESCRIPTIONS: Mapping[tuple[str, str], str] = {
 
 def make_json_schema() -> Schema:
     """Return the schema of every answer of every command."""
-    reader = Reader(KNOWN_FUNCTIONS)
-    writer = SchemaWriter(lambda kind: record_shape(reader, kind))
+    reader = ShapeReader(KNOWN_FUNCTIONS)
+    writer = SchemaWriter(lambda kind: read_record_shape(reader, kind))
     answers = {name: writer.write_schema(shape) for name, shape in _read_answer_shapes(reader).items()}
     refusal = _make_refusal_schema(reader, writer)
     commands = {
         name: {"anyOf": [_make_success_schema(schema), {"$ref": "#/$defs/refusal"}]}
         for name, schema in sorted(answers.items())
     }
-    for (definition, field), description in _DESCRIPTIONS.items():
+    for (definition, field), description in _DESCRIPTION_BY_DEFINITION_AND_FIELD.items():
         writer.definitions[definition]["properties"][field]["description"] = description
     definitions = dict(sorted(writer.definitions.items()))
     assert not definitions.keys() & commands.keys()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Answers of support-console --json",
-        "description": _POLICY,
+        "description": _SCHEMA_DESCRIPTION,
         "anyOf": [{"$ref": f"#/$defs/{name}"} for name in commands],
         "$defs": {**commands, "refusal": refusal, **definitions},
     }
@@ -96,19 +96,19 @@ def _make_success_schema(data: Schema) -> Schema:
 # -- successful commands
 
 
-def _read_answer_shapes(reader: Reader) -> Mapping[str, Shape]:
+def _read_answer_shapes(reader: ShapeReader) -> Mapping[str, Shape]:
     """Return the shape of each command's answer on success, by the name of its definition."""
     found = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
     found["demo"] = _read_written_shape(DemoCommand(program.main))
-    found[HELP] = Obj({"help": Typed(str)}, {"help"})
-    found[VERSION] = reader.read_call(Const(program._build_version_json), [], {})
+    found[HELP] = ObjectShape({"help": TypedShape(str)}, {"help"})
+    found[VERSION] = reader.read_call(ConstantShape(program._build_version_json), [], {})
     return {make_definition_name(name): shape for name, shape in found.items()}
 
 
-def _read_answer_shape(reader: Reader, name: str, command: Any) -> Shape:
+def _read_answer_shape(reader: ShapeReader, name: str, command: Any) -> Shape:
     if not isinstance(command, ServiceCommand):
         return _read_written_shape(command)
-    shape = reader.read_call(Const(command.build_json), [_get_value_shape(command)], {})
+    shape = reader.read_call(ConstantShape(command.build_json), [_get_value_shape(command)], {})
     return _add_answer_to_repeated_request(shape) if _takes_request_id(name) else shape
 
 
@@ -121,19 +121,25 @@ def _get_value_shape(command: "ServiceCommand[Any]") -> Shape:
         read_hints(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
     )
     if returned not in (None, Any):
-        return Typed(returned)
-    return Typed(next(iter(read_hints(make).values())))
+        return TypedShape(returned)
+    return TypedShape(next(iter(read_hints(make).values())))
 
 
 def _add_answer_to_repeated_request(shape: Shape) -> Shape:
-    return make_one_of([merge([part, Obj({"duplicate": Const(True)})]) for part in list_alternatives(shape)])
+    return make_one_of(
+        [merge_objects([part, ObjectShape({"duplicate": ConstantShape(True)})]) for part in list_alternatives(shape)]
+    )
 
 
 def _read_written_shape(command: Any) -> Shape:
     """Return the shape of the answer that the method `run` of a command passes to its writer."""
-    reader = Reader(KNOWN_FUNCTIONS)  # another one: what is known already isn't read again
+    reader = ShapeReader(KNOWN_FUNCTIONS)  # another one: what is known already isn't read again
     run: FunctionType = type(command).run
-    shapes: dict[str, Shape] = {"self": Typed(type(command)), "args": Typed(Any), "writer": Typed(AnswerWriter)}
+    shapes: dict[str, Shape] = {
+        "self": TypedShape(type(command)),
+        "args": TypedShape(Any),
+        "writer": TypedShape(AnswerWriter),
+    }
     reader.read_body(read_code(run), [], shapes, {})
     assert reader.answers, f"{type(command).__name__} writes no answer"
     return make_one_of(list(reader.answers))
@@ -164,7 +170,7 @@ def _takes_request_id(name: str) -> bool:
 # -- refusals
 
 
-def _make_refusal_schema(reader: Reader, writer: SchemaWriter) -> Schema:
+def _make_refusal_schema(reader: ShapeReader, writer: SchemaWriter) -> Schema:
     """Return the schema of `{"ok": false, …}`: for each code the facts that its errors may have."""
     facts = _read_facts_by_code(reader)
     rules = [
@@ -200,7 +206,7 @@ _ERROR_CODES_OF_OUTCOMES = (
 )  # fmt: skip
 
 
-def _read_facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
+def _read_facts_by_code(reader: ShapeReader) -> dict[ErrorCode, Shape]:
     """Return the facts of each code: those of its TypedDicts, and those that every error may get."""
     kinds: dict[ErrorCode, list[Any]] = {code: [details._SharedFacts] for code in ErrorCode}
     for overload in typing.get_overloads(ConsoleError.__init__):
@@ -214,17 +220,19 @@ def _read_facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
         kinds[code].append(details.RefetchFacts)
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)
-    shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}
+    shapes: dict[ErrorCode, list[Shape]] = {
+        code: [TypedShape(kind) for kind in given] for code, given in kinds.items()
+    }
     shapes[ErrorCode.SCHEMA_MISMATCH].append(
-        reader.read_call(Const(build_adoption_plan_json), [], {})
+        reader.read_call(ConstantShape(build_adoption_plan_json), [], {})
     )  # of `db adopt`
     return {code: _make_optional_object(given) for code, given in shapes.items()}
 
 
-def _make_optional_object(shapes: list[Shape]) -> Obj:
-    merged = Obj()
+def _make_optional_object(shapes: list[Shape]) -> ObjectShape:
+    merged = ObjectShape()
     for shape in shapes:
-        for name, value in merge([shape]).fields.items():
+        for name, value in merge_objects([shape]).fields.items():
             known = merged.fields.get(name)
             merged.fields[name] = value if known is None else make_one_of([known, value])
     return merged

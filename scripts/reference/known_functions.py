@@ -12,28 +12,28 @@ from typing import Any
 from console.cli.json_output import records
 from console.domain.calendar_days import format_instant
 from console.domain.records import Operation, Work
-from scripts.reference.code_reader import Reader, Special, find_attribute_shape
-from scripts.reference.declared_types import Code, Unreadable, read_code, read_hints
+from scripts.reference.code_reader import KnownFunctionReader, ShapeReader, find_attribute_shape
+from scripts.reference.declared_types import FunctionSource, UnreadableConstruct, read_code, read_hints
 from scripts.reference.shapes import (
     NULL_SHAPE,
-    TUPLE,
-    Arr,
-    Const,
-    Obj,
+    TUPLE_SHAPE_NAME,
+    ArrayShape,
+    ConstantShape,
+    ObjectShape,
     Shape,
-    Typed,
+    TypedShape,
     get_class,
     get_item_shape,
     list_alternatives,
     make_one_of,
+    merge_objects,
 )
-from scripts.reference.shapes import merge as merge_objects
 
 
-def _read_attributes(reader: Reader, args: list[Shape], computed: dict[str, Shape]) -> Shape:
+def _read_attributes(reader: ShapeReader, args: list[Shape], computed: dict[str, Shape]) -> Shape:
     source, names = args[0], args[1]
-    assert isinstance(names, Const), names
-    work = reader.read_returned_shape(records.build_work_json, Typed(Work))
+    assert isinstance(names, ConstantShape), names
+    work = reader.read_returned_shape(records.build_work_json, TypedShape(Work))
     fields: dict[str, Shape] = {}
     for name in names.value:
         if name in computed:
@@ -42,49 +42,57 @@ def _read_attributes(reader: Reader, args: list[Shape], computed: dict[str, Shap
         found = [find_attribute_shape(part, name) for part in list_alternatives(source) if part != NULL_SHAPE]
         known = [shape for shape in found if shape is not None]
         if not known:
-            raise Unreadable(f"{source} has no {name}")
-        parts = [work if part == Typed(Work) else part for part in list_alternatives(make_one_of(known))]
+            raise UnreadableConstruct(f"{source} has no {name}")
+        parts = [work if part == TypedShape(Work) else part for part in list_alternatives(make_one_of(known))]
         fields[name] = make_one_of(parts)
-    return Obj(fields, set(fields))
+    return ObjectShape(fields, set(fields))
 
 
-def _record_fields(reader: Reader, args: list[Shape], _: dict[str, Shape]) -> Shape:
+def _read_record_fields(reader: ShapeReader, args: list[Shape], _: dict[str, Shape]) -> Shape:
     return make_one_of(
-        [_read_fields_of_kind(reader, part) for part in list_alternatives(args[0]) if isinstance(part, Typed)]
+        [_read_fields_of_kind(reader, part) for part in list_alternatives(args[0]) if isinstance(part, TypedShape)]
     )
 
 
-def _read_record(reader: Reader, args: list[Shape], _: dict[str, Shape]) -> Shape:
+def _read_record(reader: ShapeReader, args: list[Shape], _: dict[str, Shape]) -> Shape:
     return make_one_of(
-        [record_shape(reader, get_class(p.hint)) for p in list_alternatives(args[0]) if isinstance(p, Typed)]
+        [
+            read_record_shape(reader, get_class(p.hint))
+            for p in list_alternatives(args[0])
+            if isinstance(p, TypedShape)
+        ]
     )
 
 
-def record_shape(reader: Reader, kind: type) -> Obj:
+def read_record_shape(reader: ShapeReader, kind: type) -> ObjectShape:
     """Return the object of a record, with the fields of its explanation (null if its relations weren't read)."""
     shape = reader.read_body(
-        read_code(records.build_record_json), [Typed(kind)], {}, read_hints(records.build_record_json)
+        read_code(records.build_record_json), [TypedShape(kind)], {}, read_hints(records.build_record_json)
     )
     fields = merge_objects([shape])
-    return Obj(fields.fields, fields.required, name=f"record.{kind.__name__}")
+    return ObjectShape(fields.fields, fields.required, name=f"record.{kind.__name__}")
 
 
-def _read_fields_of_kind(reader: Reader, record: Typed) -> Obj:
+def _read_fields_of_kind(reader: ShapeReader, record: TypedShape) -> ObjectShape:
     """Return the fields of a record from the tables of `console/cli/json_output/records.py`."""
     kind = get_class(record.hint)
     computed: dict[str, Shape] = {
         name: reader.read_call(
-            Const(Code(ast.parse(_find_lambda_source(name, kind), mode="eval").body, records.__name__)), [record], {}
+            ConstantShape(
+                FunctionSource(ast.parse(_find_lambda_source(name, kind), mode="eval").body, records.__name__)
+            ),
+            [record],
+            {},
         )
         for record_type, name in records._FUNCTION_BY_COMPUTED_FIELD
         if record_type is kind
     }
     if kind is not Operation:
         computed["registry_name"] = reader.read_returned_shape(records._build_registry_name_json, record)
-    names = Const(tuple(records._FIELD_NAMES_BY_RECORD_TYPE[kind].split()))
+    names = ConstantShape(tuple(records._FIELD_NAMES_BY_RECORD_TYPE[kind].split()))
     return merge_objects(
         [
-            Obj({"kind": Const(records.RECORD_KIND_BY_TYPE[kind])}, {"kind"}),
+            ObjectShape({"kind": ConstantShape(records.RECORD_KIND_BY_TYPE[kind])}, {"kind"}),
             _read_attributes(reader, [record, names], computed),
         ]
     )
@@ -98,57 +106,57 @@ def _find_lambda_source(name: str, kind: type) -> str:
             for key, value in zip(node.keys, node.values, strict=True):
                 if key is not None and ast.unparse(key) == f"({kind.__name__}, {name!r})":
                     return ast.unparse(value)
-    raise Unreadable(f"{kind.__name__}.{name}")
+    raise UnreadableConstruct(f"{kind.__name__}.{name}")
 
 
-def _read_list_call(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
-    if args and args[0] == Arr(None):
+def _read_list_call(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+    if args and args[0] == ArrayShape(None):
         return args[0]
-    return Arr(get_item_shape(args[0])) if args else Arr(None)
+    return ArrayShape(get_item_shape(args[0])) if args else ArrayShape(None)
 
 
-def _read_dict_call(_: Reader, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
+def _read_dict_call(_: ShapeReader, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
     return (
-        make_one_of([part for part in list_alternatives(args[0]) if part != Obj()])
+        make_one_of([part for part in list_alternatives(args[0]) if part != ObjectShape()])
         if args
-        else Obj(keywords, set(keywords))
+        else ObjectShape(keywords, set(keywords))
     )
 
 
-def _read_asdict_call(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+def _read_asdict_call(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
     """Return the object of `asdict`: the fields of a dataclass."""
     source = args[0]
-    assert isinstance(source, Typed), source
+    assert isinstance(source, TypedShape), source
     hints = read_hints(source.hint)
-    return Obj({item.name: Typed(hints[item.name]) for item in fields(source.hint)}, set(hints))
+    return ObjectShape({item.name: TypedShape(hints[item.name]) for item in fields(source.hint)}, set(hints))
 
 
-def _read_zip_call(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+def _read_zip_call(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
     pairs = [
-        Obj({"0": key, "1": get_item_shape(args[1])}, name=TUPLE)
+        ObjectShape({"0": key, "1": get_item_shape(args[1])}, name=TUPLE_SHAPE_NAME)
         for key in list_alternatives(get_item_shape(args[0]))
     ]
-    return merge_objects([Obj({str(p.fields["0"].value): p.fields["1"]}, {str(p.fields["0"].value)})  # type: ignore[union-attr]
+    return merge_objects([ObjectShape({str(p.fields["0"].value): p.fields["1"]}, {str(p.fields["0"].value)})  # type: ignore[union-attr]
                           for p in pairs])  # fmt: skip
 
 
-def _make_typed_reader(kind: Any) -> Special:
-    return lambda *_: Typed(kind)
+def _make_typed_reader(kind: Any) -> KnownFunctionReader:
+    return lambda *_: TypedShape(kind)
 
 
-def _read_first_argument(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+def _read_first_argument(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
     return args[0]
 
 
-def _read_getattr_call(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
-    assert isinstance(args[1], Const)
+def _read_getattr_call(_: ShapeReader, args: list[Shape], __: dict[str, Shape]) -> Shape:
+    assert isinstance(args[1], ConstantShape)
     found = [find_attribute_shape(part, args[1].value) for part in list_alternatives(args[0]) if part != NULL_SHAPE]
     return make_one_of([shape for shape in found if shape is not None])
 
 
-KNOWN_FUNCTIONS: Mapping[Any, Special] = {
+KNOWN_FUNCTIONS: Mapping[Any, KnownFunctionReader] = {
     records.build_attributes_json: _read_attributes,
-    records.build_record_fields_json: _record_fields,
+    records.build_record_fields_json: _read_record_fields,
     records.build_record_json: _read_record,
     records.build_any_value_json: _read_first_argument,
     records.format_instant_for_json: _read_first_argument,

@@ -13,7 +13,7 @@ from console.settings.settings import load_settings
 from console.worker.connection_limits import OpenConnections, ReceiverOptions, SenderAddressFinder, ServiceCallThreads
 from console.worker.prometheus_metrics import WorkerMetrics
 
-_HEAD = """# Figures of /metrics
+_PAGE_HEAD = """# Figures of /metrics
 
 Made by `python -m scripts.reference` from what a receiver gives; a test keeps it in step. The format is Prometheus'
 text format. Labels name sources, results and queues, never a payer or company. *This process*: since it was started.
@@ -28,7 +28,7 @@ is 0.
 def make_metrics_page() -> str:
     """Return the page in Markdown."""
     rows = [f"| `{name}` | {kind} | {labels} | {meaning} |" for name, kind, labels, meaning in _list_figures()]
-    return _HEAD + "\n".join(rows) + "\n"
+    return _PAGE_HEAD + "\n".join(rows) + "\n"
 
 
 def _list_figures() -> list[tuple[str, str, str, str]]:

@@ -9,7 +9,7 @@ from scripts.reference.json_schema import make_json_schema
 from scripts.reference.metrics import make_metrics_page
 from scripts.reference.settings import make_settings_page
 
-REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
+REFERENCE_FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 
 
 @cache

@@ -54,7 +54,7 @@ _TYPE_BY_PROBLEM: Mapping[str, str] = {
     "redis_form": "URL",
     "url_form": "URL",
 }
-_HEAD = """# Settings
+_PAGE_HEAD = """# Settings
 
 Made by `python -m scripts.reference` from what `console/settings` asks for; a test keeps it in step.
 
@@ -64,7 +64,7 @@ alone. A wrong value ends every command with `bad_profile` (exit status 2), whic
 the packages of `console` that use the value. The URLs of the database and of Redis may contain a password, so they
 are treated as secrets.
 """
-_SECRETS = """
+_SECRETS_SECTION = """
 ## Secrets
 
 Each is a variable, a variable with `_FILE` behind its name (the path of a file that has the secret alone), or an
@@ -100,7 +100,13 @@ def make_settings_page() -> str:
     ]
     head = (_format_row("variable", "key", "type", "accepts", "default", "read by"), _format_row(*["---"] * 6))
     return "\n".join(
-        (_HEAD, *head, *rows, _SECRETS + "\n".join(_format_row(f"`{n}`", of) for n, of in _list_secrets()), "")
+        (
+            _PAGE_HEAD,
+            *head,
+            *rows,
+            _SECRETS_SECTION + "\n".join(_format_row(f"`{n}`", of) for n, of in _list_secrets()),
+            "",
+        )
     )
 
 

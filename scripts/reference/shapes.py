@@ -14,21 +14,21 @@ Schema = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedShape:
     """A value of which only the Python type is known."""
 
     hint: Any
 
 
 @dataclass(frozen=True)
-class Const:
+class ConstantShape:
     """A value that is known: a constant, a module, a class or a function of the program."""
 
     value: Any
 
 
 @dataclass
-class Obj:
+class ObjectShape:
     """A JSON object with its fields. `required` are the fields that are always there; `name` is the name under which
     the schema describes it once.
     """
@@ -40,34 +40,34 @@ class Obj:
 
 
 @dataclass(frozen=True)
-class Arr:
+class ArrayShape:
     """A JSON array; `item` is None for one that is always empty."""
 
     item: "Shape | None"
 
 
 @dataclass(frozen=True)
-class OneOf:
+class UnionShape:
     """One of several shapes."""
 
     shapes: "tuple[Shape, ...]"
 
 
-Shape = Typed | Const | Obj | Arr | OneOf
-NULL_SHAPE = Const(None)
-TUPLE = "tuple"
-"""Name of an `Obj` that represents a tuple; its fields are named by the positions."""
+Shape = TypedShape | ConstantShape | ObjectShape | ArrayShape | UnionShape
+NULL_SHAPE = ConstantShape(None)
+TUPLE_SHAPE_NAME = "tuple"
+"""Name of an `ObjectShape` that represents a tuple; its fields are named by the positions."""
 
 
 def list_alternatives(shape: Shape) -> list[Shape]:
-    """Return the possible shapes of a value: the parts of a `OneOf` or of a union type, otherwise the shape."""
-    if isinstance(shape, OneOf):
+    """Return the possible shapes of a value: the parts of a `UnionShape` or of a union type, otherwise the shape."""
+    if isinstance(shape, UnionShape):
         return [part for inner in shape.shapes for part in list_alternatives(inner)]
-    if isinstance(shape, Typed):
+    if isinstance(shape, TypedShape):
         hint = _strip_hint(shape.hint)
         if typing.get_origin(hint) in (typing.Union, types.UnionType):
-            return [part for inner in typing.get_args(hint) for part in list_alternatives(Typed(inner))]
-        return [NULL_SHAPE if hint in (None, type(None)) else Typed(hint)]
+            return [part for inner in typing.get_args(hint) for part in list_alternatives(TypedShape(inner))]
+        return [NULL_SHAPE if hint in (None, type(None)) else TypedShape(hint)]
     return [shape]
 
 
@@ -77,14 +77,14 @@ def make_one_of(shapes: Collection[Shape]) -> Shape:
     for shape in (part for given in shapes for part in list_alternatives(given)):
         if shape not in opened:
             opened.append(shape)
-    if any(isinstance(shape, Arr) and shape.item for shape in opened):
-        opened = [shape for shape in opened if shape != Arr(None)]
-    return opened[0] if len(opened) == 1 else OneOf(tuple(opened))
+    if any(isinstance(shape, ArrayShape) and shape.item for shape in opened):
+        opened = [shape for shape in opened if shape != ArrayShape(None)]
+    return opened[0] if len(opened) == 1 else UnionShape(tuple(opened))
 
 
-def merge(parts: Collection[Shape]) -> Obj:
+def merge_objects(parts: Collection[Shape]) -> ObjectShape:
     """Return the object that `{**a, **b}` makes. A field that only some alternatives of a part have is optional."""
-    merged = Obj()
+    merged = ObjectShape()
     for part in parts:
         objects = [
             opened for given in list_alternatives(part) for opened in [_open_shape(given)] if opened is not None
@@ -102,20 +102,21 @@ def merge(parts: Collection[Shape]) -> Obj:
     return merged
 
 
-def _open_shape(shape: Shape) -> Obj | None:
-    """Return the shape as an `Obj`, to which a TypedDict and the type of a mapping are converted; None for null."""
+def _open_shape(shape: Shape) -> ObjectShape | None:
+    """Return the shape as an `ObjectShape`, to which a TypedDict and the type of a mapping are converted; None for
+    null."""
     match shape:
-        case Obj():
+        case ObjectShape():
             return shape
-        case Const(value=Mapping() as known):
-            return Obj({str(key): Const(value) for key, value in known.items()}, set(known))
-        case Const(value=None):
+        case ConstantShape(value=Mapping() as known):
+            return ObjectShape({str(key): ConstantShape(value) for key, value in known.items()}, set(known))
+        case ConstantShape(value=None):
             return None
-        case Typed(hint=hint) if typing.is_typeddict(hint):
+        case TypedShape(hint=hint) if typing.is_typeddict(hint):
             hints = typing.get_type_hints(hint)
-            return Obj({name: Typed(kind) for name, kind in hints.items()}, set(hint.__required_keys__))
-        case Typed(hint=hint) if _is_subclass_hint(hint, Mapping):
-            return Obj(rest=Typed((*typing.get_args(hint), Any, Any)[1]))
+            return ObjectShape({name: TypedShape(kind) for name, kind in hints.items()}, set(hint.__required_keys__))
+        case TypedShape(hint=hint) if _is_subclass_hint(hint, Mapping):
+            return ObjectShape(rest=TypedShape((*typing.get_args(hint), Any, Any)[1]))
     raise TypeError(f"{shape} can't be spread into an object")
 
 
@@ -124,18 +125,18 @@ def get_item_shape(shape: Shape) -> Shape:
     found: list[Shape] = []
     for part in list_alternatives(shape):
         match part:
-            case Arr(item=item):
+            case ArrayShape(item=item):
                 found += [item] if item is not None else []
-            case Const(value=None):
+            case ConstantShape(value=None):
                 pass
-            case Const(value=value):
-                found += [Const(item) for item in value]
-            case Typed(hint=hint):
+            case ConstantShape(value=value):
+                found += [ConstantShape(item) for item in value]
+            case TypedShape(hint=hint):
                 args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis] or [Any]
-                found += map(Typed, args if _is_subclass_hint(hint, tuple) else args[:1])
-            case Obj(fields=known):
-                found += list(known.values()) if part.name == TUPLE else map(Const, known)
-    return make_one_of(found) if found else Typed(Any)
+                found += map(TypedShape, args if _is_subclass_hint(hint, tuple) else args[:1])
+            case ObjectShape(fields=known):
+                found += list(known.values()) if part.name == TUPLE_SHAPE_NAME else map(ConstantShape, known)
+    return make_one_of(found) if found else TypedShape(Any)
 
 
 def _strip_hint(hint: Any) -> Any:
@@ -167,10 +168,10 @@ class SchemaWriter:
     fields.
     """
 
-    def __init__(self, record_of: Callable[[type], Obj]) -> None:
+    def __init__(self, record_of: Callable[[type], ObjectShape]) -> None:
         self.definitions: dict[str, Schema] = {}
         self._record_of = record_of
-        self._objects: dict[str, Obj] = {}
+        self._objects: dict[str, ObjectShape] = {}
 
     def write_schema(self, shape: Shape) -> Schema:
         """Return the schema of a shape."""
@@ -180,27 +181,27 @@ class SchemaWriter:
 
     def _write_one(self, shape: Shape) -> Schema:
         match shape:
-            case Const(value=value) if isinstance(value, str) and not isinstance(value, enum.Enum):
+            case ConstantShape(value=value) if isinstance(value, str) and not isinstance(value, enum.Enum):
                 return {"const": value}
-            case Const(value=value):
+            case ConstantShape(value=value):
                 return {"type": "null"} if value is None else {"const": value}
-            case Arr(item=item):
+            case ArrayShape(item=item):
                 return {"type": "array"} | ({"maxItems": 0} if item is None else {"items": self.write_schema(item)})
-            case Obj(name="tuple"):
-                return self.write_schema(Arr(get_item_shape(shape)))
-            case Obj():
+            case ObjectShape(name="tuple"):
+                return self.write_schema(ArrayShape(get_item_shape(shape)))
+            case ObjectShape():
                 return self._write_named(shape) if shape.name else self._write_object(shape)
-            case Typed(hint=hint):
+            case TypedShape(hint=hint):
                 return self._write_type(_strip_hint(hint))
         raise TypeError(f"no JSON: {shape}")
 
-    def _write_object(self, shape: Obj) -> Schema:
+    def _write_object(self, shape: ObjectShape) -> Schema:
         written: Schema = {"type": "object", "properties": {k: self.write_schema(v) for k, v in shape.fields.items()}}
         if shape.required:
             written["required"] = [name for name in shape.fields if name in shape.required]
         return written | {"additionalProperties": False if shape.rest is None else self.write_schema(shape.rest)}
 
-    def _write_named(self, shape: Obj) -> Schema:
+    def _write_named(self, shape: ObjectShape) -> Schema:
         """Return a reference to the definition of a named object. If another object has the same name already, a
         number is added to the name.
         """
@@ -219,21 +220,21 @@ class SchemaWriter:
         if kind in RECORD_KIND_BY_TYPE:
             return self.write_schema(self._record_of(kind))
         if typing.is_typeddict(kind):
-            return self._write_object(merge([Typed(kind)]))
+            return self._write_object(merge_objects([TypedShape(kind)]))
         if isinstance(kind, type) and is_dataclass(kind):
             hints = typing.get_type_hints(kind, localns=_read_late_names(kind))
-            shape: dict[str, Shape] = {item.name: Typed(hints[item.name]) for item in fields(kind)}
-            return self._write_definition(kind.__name__, lambda: self._write_object(Obj(shape, set(shape))))
+            shape: dict[str, Shape] = {item.name: TypedShape(hints[item.name]) for item in fields(kind)}
+            return self._write_definition(kind.__name__, lambda: self._write_object(ObjectShape(shape, set(shape))))
         return _find_plain_schema(kind) or self._write_collection(hint, kind)
 
     def _write_collection(self, hint: Any, kind: Any) -> Schema:
         args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
         if _is_subclass_hint(kind, Mapping):
-            values = self.write_schema(Typed(args[1])) if len(args) == 2 else {}
+            values = self.write_schema(TypedShape(args[1])) if len(args) == 2 else {}
             return {"type": "object"} | ({"additionalProperties": values} if values else {})
         if not _is_subclass_hint(kind, str) and _is_subclass_hint(kind, Collection):
             return {"type": "array"} | (
-                {"items": self.write_schema(make_one_of([Typed(arg) for arg in args]))} if args else {}
+                {"items": self.write_schema(make_one_of([TypedShape(arg) for arg in args]))} if args else {}
             )
         return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 

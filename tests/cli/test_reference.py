@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from console.domain.errors import ErrorCode
 from scripts.reference.json_schema import make_definition_name
-from scripts.reference.pages import REFERENCE, make_pages
+from scripts.reference.pages import REFERENCE_FOLDER, make_pages
 from tests.cli import interface_list
 from tests.support.json_answers import check_answer, read_schema
 
@@ -22,7 +22,7 @@ def test_the_generated_files_are_in_step() -> None:
     """Each generated file of docs/reference equals the text that `python -m scripts.reference` makes from the present
     code.
     """
-    stale = [name for name, text in make_pages().items() if (REFERENCE / name).read_text("utf-8") != text]
+    stale = [name for name, text in make_pages().items() if (REFERENCE_FOLDER / name).read_text("utf-8") != text]
     assert stale == []
 
 
@@ -35,7 +35,7 @@ def test_each_command_and_each_code_has_a_schema() -> None:
 
 
 def test_each_variable_has_a_row() -> None:
-    page = (REFERENCE / "settings.md").read_text("utf-8")
+    page = (REFERENCE_FOLDER / "settings.md").read_text("utf-8")
     unknown = {"CONSOLE_SECRET_NAME_FILE"}  # stands for the name of any secret
     assert [name for name in VECTORS["environment"] if f"`{name}`" not in page and name not in unknown] == []
 

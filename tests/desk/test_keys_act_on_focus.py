@@ -124,7 +124,7 @@ def test_keys_act_on_the_part_of_a_company(
     """On the page of a company, the keys act on the part that has the focus: the row of the list, the open issue, or
     the credit check of the panel.
     """
-    sample = next(one for one in desk.list_checks("incomplete") if one.values.get("work_at"))
+    sample = next(one for one in desk.list_checks("incomplete") if one.column_values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
     company = person.wait_for_page(LookupPage).company_panel
     person.wait_until(lambda: company.number == sample.number and company.is_showing_credit_checks)

@@ -19,8 +19,8 @@ def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None
     """Each picture file of the icon equals the SVG file drawn in the same size, except for small differences between
     rasterizers.
     """
-    assert {int(file.stem) for file in icons.PNG_ICONS_FOLDER.iterdir()} == set(icons.SIZES)
-    for size in icons.SIZES:
+    assert {int(file.stem) for file in icons.PNG_ICONS_FOLDER.iterdir()} == set(icons.ICON_SIZES_PX)
+    for size in icons.ICON_SIZES_PX:
         icons.draw_icon(size, "PNG", tmp_path / "drawn.png")
         drawn, stored = QImage(str(tmp_path / "drawn.png")), QImage(str(icons.PNG_ICONS_FOLDER / f"{size}.png"))
         assert (stored.width(), stored.height()) == (size, size)
@@ -39,4 +39,4 @@ def test_the_colours_of_the_icon_are_design_tokens() -> None:
 
 
 def test_windows_have_the_icon(qtbot: QtBot) -> None:
-    assert {size.width() for size in make_window_icon().availableSizes()} == set(icons.SIZES)
+    assert {size.width() for size in make_window_icon().availableSizes()} == set(icons.ICON_SIZES_PX)

@@ -110,7 +110,7 @@ def test_menu_and_links_have_entries_of_their_own() -> None:
     links with the command `open` and the link as its argument.
     """
     entries = {}
-    for file in (linux_tree.DESKTOP_ENTRY, linux_tree.LINK_ENTRY):
+    for file in (linux_tree.DESKTOP_ENTRY_FILE, linux_tree.LINK_ENTRY_FILE):
         entry = configparser.RawConfigParser()
         entry.optionxform = str  # type: ignore[assignment,method-assign]  # names are case-sensitive there
         entry.read(file, encoding="utf-8")

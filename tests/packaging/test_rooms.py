@@ -5,7 +5,7 @@ import each other.
 import grimp
 import pytest
 
-from scripts.rooms import AcyclicRooms, count_longest_chain, find_arrows, find_circles
+from scripts.rooms import AcyclicPackages, count_longest_chain, find_import_cycles, find_package_imports
 
 MODULE_NAMES = (
     "app",
@@ -57,8 +57,8 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
 )
 def test_an_import_cycle_of_packages_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
     graph = make_graph(*DOWNWARD_IMPORTS, *imports)
-    assert [set(circle) for circle in find_circles(find_arrows(graph))] == circles
-    check = AcyclicRooms("rooms", {}, {}).check(graph, verbose=False)
+    assert [set(circle) for circle in find_import_cycles(find_package_imports(graph))] == circles
+    check = AcyclicPackages("rooms", {}, {}).check(graph, verbose=False)
     assert check.kept is not bool(circles)
     assert bool(check.metadata["lines"]) is bool(circles)
 
@@ -68,7 +68,9 @@ def test_packages_imports_and_longest_chain_are_counted() -> None:
     import cycle of packages counts as one package of the chain.
     """
     downward = (*DOWNWARD_IMPORTS, "domain.payments.records > domain.clock")
-    arrows = find_arrows(make_graph(*downward))
+    arrows = find_package_imports(make_graph(*downward))
     rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
     assert (set(arrows), sum(map(len, arrows.values())), count_longest_chain(arrows)) == (rooms, 3, 4)
-    assert count_longest_chain(find_arrows(make_graph(*downward, "domain.errors > domain.payments.rules"))) == 3
+    assert (
+        count_longest_chain(find_package_imports(make_graph(*downward, "domain.errors > domain.payments.rules"))) == 3
+    )

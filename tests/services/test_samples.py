@@ -77,7 +77,7 @@ def test_no_sample_number_can_belong_to_a_real_company() -> None:
     """Each sample corporation number is valid. After its check digit it begins with a code that no registry office
     has.
     """
-    own = [sample.number for sample in make_samples() if sample.journal]
+    own = [sample.number for sample in make_samples() if sample.journal_state]
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)
 
 

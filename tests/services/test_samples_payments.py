@@ -133,12 +133,12 @@ def test_events_of_samples_are_in_order(sample_payment_desk: tuple[Console, Sand
     console, _ = sample_payment_desk
     for made in make_payments():
         if made.kind == "expired":
-            assert made.latest_event_at > made.values["payment_expires_at"]
+            assert made.latest_event_at > made.column_values["payment_expires_at"]
             whats = [event.what for event in console.recovery.read_timeline("payment", str(made.id)).events]
             begun = next(place for place, what in enumerate(whats) if "saga" in what)
             assert whats.index("payment.expired") > begun, whats
         if made.kind == "contradicted":
-            assert made.latest_event_at == made.values["told_at"]
+            assert made.latest_event_at == made.column_values["told_at"]
         for refund in made.refunds:
             entries = console.recovery.read_timeline("refund", str(refund.id)).events
             decided_at = [event.at for event in entries if event.what == "approval"]

@@ -85,7 +85,7 @@ def show_company(stage: Stage) -> None:
     stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
     stage.shoot("company")
     stage.show_route(
-        LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.values.get("work_at")).number)
+        LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.column_values.get("work_at")).number)
     )
     stage.shoot("company-open-matters")
     stage.show_route(LookupRoute(find_free_number(7)))

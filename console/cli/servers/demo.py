@@ -252,7 +252,7 @@ def _build_demo_answer_json(
 ) -> dict[str, Any]:
     """Return the JSON object of the answer of `demo`. `provider_screen` lists the purchases whose outcome is
     unknown in the demo's database, and which AlarmBox's own screen would show."""
-    unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal)
+    unknown_checks = (s for s in samples if s.status == "pending" and s.report and s.journal_state)
     screen_rows = [
         {"id": s.id, "corporation_number": s.number, "credit_check_id": s.report.credit_check_id}
         for s in unknown_checks

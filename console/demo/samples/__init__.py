@@ -52,7 +52,7 @@ def generate_payments(
     all other samples are paid. They belong to corporations of the newest credit checks in `samples` that this
     application purchased; if there are none, to newly made corporation numbers.
     """
-    bought_numbers = [sample.number for sample in samples if sample.journal and sample.status == "success"][
+    bought_numbers = [sample.number for sample in samples if sample.journal_state and sample.status == "success"][
         -count // 2 :
     ]
     number_factory = CheckSampleFactory(seed, now, lambda number: (number, "ok"))

@@ -57,10 +57,11 @@ class CheckSample:
     """One sample credit check; `kind` names the situation that it shows. `number` is the corporation number, `client`
     the client's id, `buyer` the person who bought it, `begun_at` the beginning of the purchase.
 
-    `journal` is (state, outcome class, reason) of its purchase in the journal, None for a row of another application.
-    `is_running`: the purchase is running, under a lease that is valid. `values` are columns that differ from those of
-    a plain record. `report` is the provider's report, None if nothing was purchased; `is_denied_by_provider`: the
-    provider no longer has it. `missing_parts` are the parts of the report that were not received.
+    `journal_state` is (state, outcome class, reason) of its purchase in the journal, None for a row of another
+    application. `is_running`: the purchase is running, under a lease that is valid. `column_values` are columns that
+    differ from those of a plain record. `report` is the provider's report, None if nothing was purchased;
+    `is_denied_by_provider`: the provider no longer has it. `missing_parts` are the parts of the report that were not
+    received.
 
     `newer_sample` is the purchase that replaced it, `original_sample` the purchase of which it is a duplicate;
     `revisions` is the number of versions of its PDF. `proposed_by` is the person who has proposed a decision (None:
@@ -72,11 +73,11 @@ class CheckSample:
     client: str
     begun_at: datetime
     buyer: str
-    journal: JournalState | None
+    journal_state: JournalState | None
     status: str
     report: CheckReport | None = None
     missing_parts: tuple[str, ...] = ()
-    values: dict[str, Any] = field(default_factory=dict)
+    column_values: dict[str, Any] = field(default_factory=dict)
     is_running: bool = False
     is_denied_by_provider: bool = False
     newer_sample: "CheckSample | None" = None
@@ -90,7 +91,7 @@ class CheckSample:
 
     @property
     def has_pdf(self) -> bool:
-        return self.status == "success" and self.journal is not None and "pdf" not in self.missing_parts
+        return self.status == "success" and self.journal_state is not None and "pdf" not in self.missing_parts
 
 
 class CheckSampleFactory:
@@ -173,7 +174,9 @@ class CheckSampleFactory:
         True if the provider has executed the purchase. `kind` is the name of the situation that the sample shows."""
         cause = self.random.choice(_UNKNOWN_OUTCOME_CAUSES)
         sample = self.make_begun_check(kind, at, ("unknown", "UNKNOWN", cause), "pending")
-        sample.values = make_needs_review_columns(WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause)
+        sample.column_values = make_needs_review_columns(
+            WorkReason.NO_LIST_CALL, certainty="unknown", error_code=cause
+        )
         sample.report = self.make_report(sample.number, at) if is_charged else None
         add_ending_event(sample, AuditAction.CREDIT_CHECK_UNKNOWN, cause, 31)
         return sample
@@ -211,7 +214,7 @@ def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str
     """Add to the sample the audit entry and the item of evidence of a purchase that was not completed. The audit
     entry and the evidence have the same time, `delay_seconds` after the beginning of the purchase. `audit_action` is
     the action of the audit entry, `reason` its reason."""
-    at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal or ("", None, None)
+    at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal_state or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))
     sample.events.append(SampleEvent(at, sample.buyer, audit_action, reason=reason))

@@ -80,8 +80,8 @@ def _make_checks_with_unusable_answer(factory: CheckSampleFactory) -> Iterator[C
     """Yield purchases whose answer named another corporation number or contained no usable id."""
     for cause in ("other_number", "bad_id"):
         sample = factory.make_unanswered_check("misfit", factory.pick_instant_ago(200, 2_000), is_charged=True)
-        sample.journal = ("unknown", "UNKNOWN", cause)
-        sample.values = make_needs_review_columns(
+        sample.journal_state = ("unknown", "UNKNOWN", cause)
+        sample.column_values = make_needs_review_columns(
             WorkReason.ANSWER_DOES_NOT_FIT, certainty="unknown", error_code=cause
         )
         yield sample
@@ -95,7 +95,7 @@ def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
         sample = factory.make_begun_check(
             "error", factory.pick_workday_instant(1, 60), ("failed", outcome, cause), "error"
         )
-        sample.values = {"error_code": cause}
+        sample.column_values = {"error_code": cause}
         add_ending_event(sample, AuditAction.CREDIT_CHECK_NOT_BOUGHT, cause, 3)
         yield sample
         if factory.random.random() < 0.25:
@@ -124,8 +124,8 @@ def _replace_number_and_client(
 def _make_check_decided_as_not_bought(factory: CheckSampleFactory) -> CheckSample:
     """Return a purchase with an unknown outcome that two people have decided as not bought."""
     sample = factory.make_unanswered_check("decided_unbought", factory.pick_workday_instant(5, 90), is_charged=False)
-    sample.journal = ("failed", "FAILED_DEFINITE", "resolved_by_people")
-    sample.status, sample.values = "error", {"error_code": "resolved_by_people"}
+    sample.journal_state = ("failed", "FAILED_DEFINITE", "resolved_by_people")
+    sample.status, sample.column_values = "error", {"error_code": "resolved_by_people"}
     at = sample.begun_at + timedelta(hours=20)
     sample.answers.append(SampleAnswer(at, "lead-b", "person", "provider's letter no. 26-118"))
     sample.events += [
@@ -158,11 +158,11 @@ def _make_incomplete_check(factory: CheckSampleFactory, missing_parts: tuple[str
     error_code = factory.random.choice(_MISSING_PART_CAUSES)
     if failed_part == "detail" and error_code.startswith("pdf_"):
         error_code = "answer_cut"  # a detail is no PDF
-    sample.values = {"error_code": error_code, "work_attempts": attempts}
+    sample.column_values = {"error_code": error_code, "work_attempts": attempts}
     if is_schedule_over:
-        sample.values |= make_needs_review_columns(WorkReason.REFETCHES_ENDED)
+        sample.column_values |= make_needs_review_columns(WorkReason.REFETCHES_ENDED)
     else:
-        sample.values |= {
+        sample.column_values |= {
             "work_state": "scheduled",
             "work_reason": WorkReason.INCOMPLETE,
             "work_at": last_attempt_at + pause,
@@ -188,7 +188,7 @@ def _make_checks_after_viewing_period(factory: CheckSampleFactory) -> Iterator[C
             "viewing_over", factory.pick_workday_instant(370, 420), ("pdf",) if turn % 2 else ()
         )
         error_code = ErrorCode.VIEWING_PERIOD_OVER
-        sample.values = {"viewing_over": True, "error_code": error_code}
+        sample.column_values = {"viewing_over": True, "error_code": error_code}
         at = sample.begun_at + timedelta(days=366)
         failure_facts = {"code": error_code}
         sample.events.append(
@@ -245,7 +245,7 @@ def _make_contradicted_checks(factory: CheckSampleFactory) -> Iterator[CheckSamp
     """Yield credit checks whose known state the provider contradicts: the state stays, and a case is open."""
     for _ in range(2):
         sample = factory.make_purchased_check("contradicted", factory.pick_workday_instant(10, 100))
-        sample.values = make_needs_review_columns(WorkReason.CONTRADICTED)
+        sample.column_values = make_needs_review_columns(WorkReason.CONTRADICTED)
         at = sample.begun_at + timedelta(days=2)
         sample.events.append(SampleEvent(at, "op-a", AuditAction.CREDIT_CHECK_CONTRADICTED, {"observed": "http_404"}))
         sample.answers.append(
@@ -282,7 +282,7 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
 def _make_check_of_other_program(sample: CheckSample, written_number: str) -> CheckSample:
     """Change the sample to a row that another application wrote: with the corporation number in the spelling
     `written_number`, and without an operation of this program. Return the sample."""
-    sample.journal, sample.operation_id = None, ""
+    sample.journal_state, sample.operation_id = None, ""
     sample.number, sample.events, sample.answers = written_number, [], []
     return sample
 

@@ -87,14 +87,16 @@ def _write_samples_in_transaction(
     for person in team:
         people.insert_person(tx.conn, person)
     renewed_ids = {sample.newer_sample.id: sample.id for sample in samples if sample.newer_sample}
-    own_rows = [_make_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal]
+    own_rows = [_make_check_row(sample, reports, renewed_ids) for sample in samples if sample.journal_state]
     insert_rows(tx, schema.credit_checks, own_rows)
     insert_rows(
         tx,
         schema.credit_checks,
-        [_make_row_with_original_columns(sample) for sample in samples if not sample.journal],
+        [_make_row_with_original_columns(sample) for sample in samples if not sample.journal_state],
     )
-    insert_rows(tx, schema.operations, [_make_operation_row(context, sample) for sample in samples if sample.journal])
+    insert_rows(
+        tx, schema.operations, [_make_operation_row(context, sample) for sample in samples if sample.journal_state]
+    )
     insert_rows(tx, schema.evidence, [row for sample in samples for row in _make_evidence_rows(sample)])
     insert_rows(tx, schema.documents, [row for sample in samples for row in _make_document_rows(sample, reports)])
     insert_rows(tx, schema.approvals, [_make_proposal_row(sample) for sample in samples if sample.proposed_by])
@@ -132,7 +134,7 @@ def _make_check_row(
     id; `renewed_ids` has, by the id of a newer sample, the id of the older credit check that it renews."""
     stored_documents = reports.get(sample.id, [])
     changed_at = max((event.at for event in sample.events), default=sample.begun_at)
-    is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
+    is_unknown = sample.column_values.get("certainty") == Certainty.UNKNOWN
     row = (
         _DEFAULT_CHECK_COLUMN_VALUES
         | _make_row_with_original_columns(sample)
@@ -159,7 +161,7 @@ def _make_check_row(
         }
     if sample.original_sample:
         row["duplicate_of"] = sample.original_sample.id
-    return row | {name: _convert_to_column_value(value) for name, value in sample.values.items()}
+    return row | {name: _convert_to_column_value(value) for name, value in sample.column_values.items()}
 
 
 def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
@@ -191,7 +193,7 @@ def _convert_to_column_value(value: object) -> object:
 
 
 def _make_operation_row(context: ServiceContext, sample: CheckSample) -> ColumnValues:
-    journal = sample.journal or ("", None, None)
+    journal = sample.journal_state or ("", None, None)
     subject = (CREDIT_CHECK_KIND, sample.id)
     row = make_operation_row(
         context,

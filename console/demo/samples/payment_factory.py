@@ -40,8 +40,8 @@ _FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_3
 @dataclass(slots=True)
 class RefundSample:
     """One sample refund. `sandbox_state` is its state at the simulated provider, None if the simulated provider
-    doesn't have it. `journal` is (state, outcome class, reason) of the operation that sent the refund, None if it was
-    never sent. `values` are columns that differ from those of a plain request.
+    doesn't have it. `journal_state` is (state, outcome class, reason) of the operation that sent the refund, None if
+    it was never sent. `column_values` are columns that differ from those of a plain request.
 
     `provider_refund_number` is the id that the provider has given to the refund; None if it has given none. `maker`
     has requested the refund at the time `at`, `checkers` have approved it. `operation_id` is "" if it was never sent,
@@ -58,8 +58,8 @@ class RefundSample:
     idempotency_key: str | None = None
     provider_refund_number: str | None = None
     sandbox_state: str | None = None
-    journal: JournalState | None = None
-    values: dict[str, Any] = field(default_factory=dict)
+    journal_state: JournalState | None = None
+    column_values: dict[str, Any] = field(default_factory=dict)
     events: list[SampleEvent] = field(default_factory=list)
     answers: list[SampleAnswer] = field(default_factory=list)
     is_from_set_aside: bool = False
@@ -76,12 +76,12 @@ class PaymentSample:
     `sandbox_state` is its state at the simulated provider, None if the simulated provider doesn't have it;
     `sandbox_amount_minor` is the simulated provider's amount if it differs from the price. `amount_minor` is the
     price, `captured_minor` the paid amount, `set_aside_minor` the part that exceeds the account's `limit_minor`; all
-    in minor units. `values` and `order_values` are columns of the payment and of the order that differ from those of
-    a plain record; `order_status` is None if it has no order.
+    in minor units. `column_values` and `order_column_values` are columns of the payment and of the order that differ
+    from those of a plain record; `order_status` is None if it has no order.
 
-    `case_texts` is (rule, observed, expected) of a case, None without a case. `journal` is (state, outcome class,
-    reason) of the payment's operation in the journal. `events` are audit events of the order and the payment, each
-    with its record kind; `answers` are the evidence. The ids are 0 or None until the sample is written to the
+    `case_texts` is (rule, observed, expected) of a case, None without a case. `journal_state` is (state, outcome
+    class, reason) of the payment's operation in the journal. `events` are audit events of the order and the payment,
+    each with its record kind; `answers` are the evidence. The ids are 0 or None until the sample is written to the
     database.
     """
 
@@ -100,13 +100,13 @@ class PaymentSample:
     captured_minor: int = 0
     set_aside_minor: int = 0
     limit_minor: int = 0
-    values: dict[str, Any] = field(default_factory=dict)
-    order_values: dict[str, Any] = field(default_factory=dict)
+    column_values: dict[str, Any] = field(default_factory=dict)
+    order_column_values: dict[str, Any] = field(default_factory=dict)
     refunds: list[RefundSample] = field(default_factory=list)
     events: list[tuple[str, SampleEvent]] = field(default_factory=list)
     answers: list[SampleAnswer] = field(default_factory=list)
     case_texts: tuple[str, str, str] | None = None
-    journal: JournalState = ("done", "SUCCEEDED", "answered")
+    journal_state: JournalState = ("done", "SUCCEEDED", "answered")
     operation_id: str = ""
     id: int = 0
     order_id: int | None = None
@@ -209,10 +209,10 @@ class PaymentSampleFactory:
             PaymentState.USER_PAYMENT, OrderState.PENDING,
             "created" if provider == "paypay" else "opened", operation_id=self._draw_uuid(),
         )  # fmt: skip
-        sample.values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
-        sample.values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
+        sample.column_values = {"handle": f"{'04-' if provider == 'paypay' else ''}{self.random.getrandbits(60)}"}
+        sample.column_values["payment_expires_at"] = at + timedelta(minutes=5 if provider == "paypay" else 24 * 60)
         sample.add_event(PAYMENT_KIND, at + ONE_SECOND, "worker", AuditAction.PAYMENT_BEGUN, provider=provider)
-        body = make_start_body(provider, reference, sample.amount_minor, sample.values["handle"], at)
+        body = make_start_body(provider, reference, sample.amount_minor, sample.column_values["handle"], at)
         status = 201 if provider == "paypay" else 200
         sample.answers.append(
             SampleAnswer(at + ONE_SECOND, "worker", f"{provider}.start", f"HTTP {status} SUCCEEDED answered", body)
@@ -241,7 +241,7 @@ class PaymentSampleFactory:
         sample.sandbox_state, sample.captured_minor = "paid", sample.amount_minor
         sample.status, sample.order_status = PaymentState.COMPLETED, OrderState.PAID
         word = PAID_STATE_BY_PROVIDER[sample.provider]
-        sample.values |= self.make_provider_columns(sample, word, at + 5 * ONE_SECOND) | {
+        sample.column_values |= self.make_provider_columns(sample, word, at + 5 * ONE_SECOND) | {
             "paid_at": at,
             "provider_minor": sample.amount_minor,
         }
@@ -309,9 +309,9 @@ class PaymentSampleFactory:
         """
         refund = self.add_approved_refund(sample, amount_minor, at)
         sent_at = at + timedelta(minutes=9, seconds=1)
-        refund.status, refund.journal, refund.operation_id = status, journal_state, self._draw_uuid()
+        refund.status, refund.journal_state, refund.operation_id = status, journal_state, self._draw_uuid()
         refund.idempotency_key = "RFD-" + "".join(self.random.choice(_REFUND_KEY_CHARACTERS) for _ in range(26))
-        refund.values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
+        refund.column_values = {"first_sent_at": sent_at, "last_sent_at": sent_at, "sent_count": 1}
         return refund
 
     def add_accepted_refund(self, sample: PaymentSample, amount_minor: int, at: datetime) -> RefundSample:
@@ -325,9 +325,14 @@ class PaymentSampleFactory:
             "accepted",
         )
         word = "CREATED" if sample.provider == "paypay" else "REFUND INITIATED"
-        refund.values |= {"provider_state": word, "told_at": refund.values["last_sent_at"] + ONE_SECOND}
+        refund.column_values |= {"provider_state": word, "told_at": refund.column_values["last_sent_at"] + ONE_SECOND}
         self.add_refund_outcome(
-            sample, refund, refund.values["told_at"], AuditAction.REFUND_ACCEPTED, "HTTP 200 PENDING accepted", word
+            sample,
+            refund,
+            refund.column_values["told_at"],
+            AuditAction.REFUND_ACCEPTED,
+            "HTTP 200 PENDING accepted",
+            word,
         )
         return refund
 
@@ -338,11 +343,11 @@ class PaymentSampleFactory:
         word = "REFUNDED" if sample.provider == "paypay" else "REFUND PROCESSED"
         completed_at = at + timedelta(minutes=12)
         refund.status, refund.sandbox_state = RefundState.COMPLETED, "completed"
-        refund.values |= {"provider_state": word, "told_at": completed_at}
+        refund.column_values |= {"provider_state": word, "told_at": completed_at}
         self.add_refund_outcome(
             sample, refund, completed_at, AuditAction.REFUND_COMPLETED, "HTTP 200 SUCCEEDED answered", word
         )
-        sample.values |= {
+        sample.column_values |= {
             "provider_refunded_minor": sum(r.amount_minor for r in sample.refunds if r.sandbox_state == "completed")
         }
         return refund

@@ -26,7 +26,9 @@ def _make_waiting_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
         sample = factory.make_begun_payment(
             "pays_by_itself" if not turn else "waiting", factory.pick_instant_ago(0.2, 3), PROVIDER_NAMES[turn % 2]
         )
-        sample.values |= make_scheduled_work_columns(WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn))
+        sample.column_values |= make_scheduled_work_columns(
+            WorkReason.WAITING, factory.now + timedelta(seconds=20 + turn)
+        )
         yield sample
 
 
@@ -34,14 +36,14 @@ def _make_unknown_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSam
     """Yield payments with an unknown outcome: the provider did not answer the request for a code or token."""
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
         sample = factory.make_begun_payment("unknown", factory.pick_instant_ago(20, 2_000), provider)
-        sample.status, sample.journal, sample.provider_payment_id = (
+        sample.status, sample.journal_state, sample.provider_payment_id = (
             _PaymentState.INITIALIZING,
             ("unknown", "UNKNOWN", "read_timeout"),
             None,
         )
         sample.sandbox_state = "created" if provider == "paypay" and turn % 2 else None
-        sample.values = {"certainty": "unknown", "error_code": "read_timeout"}
-        sample.values |= (
+        sample.column_values = {"certainty": "unknown", "error_code": "read_timeout"}
+        sample.column_values |= (
             make_scheduled_work_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=5 + turn), 1)
             if turn % 2
             else make_needs_review_columns(WorkReason.PROBES_ENDED)
@@ -69,14 +71,17 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
             f"0{4_212_345_500_000_000_000 + turn}" if is_failed else None
         )
         word = {"paypay": ("CREATED", "FAILED"), "atom": ("OTS0301", "OTS0600")}[sample.provider][is_failed]
-        failed_at, expired_at = sample.at + timedelta(minutes=7), sample.values["payment_expires_at"] + ONE_SECOND
+        failed_at, expired_at = (
+            sample.at + timedelta(minutes=7),
+            sample.column_values["payment_expires_at"] + ONE_SECOND,
+        )
         at = failed_at if is_failed else expired_at
-        sample.values |= factory.make_provider_columns(sample, word, at)
+        sample.column_values |= factory.make_provider_columns(sample, word, at)
         if is_failed:
             sample.add_event(
                 PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_MOVED, by="payment", state="payment_failed", word=word
             )
-            sample.values["error_code"] = "payment_failed"
+            sample.column_values["error_code"] = "payment_failed"
             factory.add_answer(sample, at, word, "FAILED_DEFINITE payment_failed")
         else:
             sample.add_event(
@@ -84,7 +89,7 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
                 at,
                 "worker",
                 AuditAction.PAYMENT_EXPIRED,
-                until=str(sample.values["payment_expires_at"]),
+                until=str(sample.column_values["payment_expires_at"]),
             )
             factory.add_answer(sample, at, word, "PENDING not_paid_yet")
             sample.order_status = _OrderState.CANCELLED
@@ -105,7 +110,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             _OrderState.CANCELLED,
             [event for event in late_payment.events if event[0] != ORDER_KIND],
         )
-        late_payment.order_values = make_needs_review_columns(WorkReason.PAID_AFTER_CANCEL)
+        late_payment.order_column_values = make_needs_review_columns(WorkReason.PAID_AFTER_CANCEL)
         yield _add_open_case(
             late_payment,
             WorkReason.PAID_AFTER_CANCEL,
@@ -117,7 +122,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
             _OrderState.PENDING,
             [event for event in unmoved_payment.events if event[0] != ORDER_KIND],
         )
-        unmoved_payment.order_values = {"total_amount": unmoved_payment.amount_minor + 1_100}
+        unmoved_payment.order_column_values = {"total_amount": unmoved_payment.amount_minor + 1_100}
         observed, expected = (
             f"{unmoved_payment.amount_minor} {unmoved_payment.currency}",
             f"{unmoved_payment.amount_minor + 1_100} {unmoved_payment.currency}",
@@ -128,7 +133,7 @@ def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[Paymen
         )
         word = "FAILED" if provider == "paypay" else "OTS0600"
         contradicted_payment.sandbox_state = "failed"
-        contradicted_payment.values |= {
+        contradicted_payment.column_values |= {
             "provider_state": word,
             "told_at": contradicted_payment.latest_event_at + timedelta(minutes=1),
         }
@@ -144,7 +149,7 @@ def _add_open_case(sample: PaymentSample, rule: str, observed: str, expected: st
     """Add an open case to the sample payment, and return the sample. `rule` is the key of the rule that the payment
     breaks; `observed` and `expected` are the values that the case shows."""
     sample.case_texts = (rule, observed, expected)
-    sample.values |= make_needs_review_columns(rule)
+    sample.column_values |= make_needs_review_columns(rule)
     sample.add_event(
         PAYMENT_KIND,
         sample.latest_event_at + timedelta(minutes=1),
@@ -161,7 +166,7 @@ def _make_reversed_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSa
     sample = factory.make_paid_payment("reversed", factory.pick_office_hour_instant(8, 30), "atom")
     at = sample.at + timedelta(days=2)
     sample.status, sample.sandbox_state = _PaymentState.REVERSED, "reversed"
-    sample.values |= factory.make_provider_columns(sample, "OTS0001", at)
+    sample.column_values |= factory.make_provider_columns(sample, "OTS0001", at)
     sample.add_event(
         PAYMENT_KIND, at, "worker", AuditAction.PAYMENT_REVERSED, by="payment", state="reversed", word="OTS0001"
     )
@@ -200,7 +205,7 @@ def _make_payments_with_requested_refund(factory: PaymentSampleFactory) -> Itera
         refund = factory.add_requested_refund(
             sample, 660_000 if two_checkers else sample.amount_minor // 2, factory.pick_instant_ago(30, 2_000), maker
         )
-        refund.values = (
+        refund.column_values = (
             {"checkers_needed": 2, "sends_after": refund.at + timedelta(minutes=15)} if two_checkers else {}
         )
         yield sample
@@ -211,11 +216,11 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
     withdrawn, one expired."""
     sample = factory.make_paid_payment("refund_approved", factory.pick_office_hour_instant(3, 20), "paypay", 330_000)
     refund = factory.add_approved_refund(sample, 220_000, factory.pick_instant_ago(10, 11))
-    refund.values = {
+    refund.column_values = {
         "sends_after": refund.at + timedelta(minutes=15),
         **make_scheduled_work_columns(WorkReason.COOLING_OFF, factory.now),
     }
-    refund.values["work_at"] = refund.values["sends_after"]
+    refund.column_values["work_at"] = refund.column_values["sends_after"]
     yield sample
     for turn, status in enumerate((_RefundState.REJECTED, _RefundState.WITHDRAWN, _RefundState.EXPIRED)):
         sample = factory.make_paid_payment(
@@ -227,7 +232,7 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
         ]
         refund.status = status
         if status is _RefundState.REJECTED:
-            refund.values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
+            refund.column_values = {"declined_because": "注文どおり納品済みです (delivered as ordered)"}
         decided_at = refund.at + timedelta(hours=72 if status is _RefundState.EXPIRED else 2)
         refund.events.append(
             SampleEvent(
@@ -246,7 +251,7 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
     for provider in PROVIDER_NAMES:
         sample = factory.make_paid_payment("refund_sent", factory.pick_office_hour_instant(2, 30), provider)
         refund = factory.add_accepted_refund(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
-        refund.values |= make_scheduled_work_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
+        refund.column_values |= make_scheduled_work_columns(WorkReason.POLL, factory.now + timedelta(minutes=3))
         yield sample
     for turn, provider in enumerate(("paypay", "paypay", "atom", "atom")):
         sample = factory.make_paid_payment("refund_unknown", factory.pick_office_hour_instant(2, 30), provider)
@@ -258,9 +263,9 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
             ("unknown", "UNKNOWN", "read_timeout"),
         )
         refund.sandbox_state = "completed" if turn % 2 else None
-        at = refund.values["last_sent_at"] + timedelta(seconds=31)
-        refund.values |= {"certainty": "unknown", "error_code": "read_timeout"}
-        refund.values |= (
+        at = refund.column_values["last_sent_at"] + timedelta(seconds=31)
+        refund.column_values |= {"certainty": "unknown", "error_code": "read_timeout"}
+        refund.column_values |= (
             make_scheduled_work_columns(WorkReason.UNKNOWN, factory.now + timedelta(minutes=4), 2)
             if turn < 3
             else make_needs_review_columns(WorkReason.PROBES_ENDED)
@@ -277,8 +282,8 @@ def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[P
         _RefundState.FAILED,
         ("failed", "FAILED_DEFINITE", "payer_left"),
     )
-    refund.values |= {"error_code": "payer_left"}
-    at = refund.values["last_sent_at"] + ONE_SECOND
+    refund.column_values |= {"error_code": "payer_left"}
+    at = refund.column_values["last_sent_at"] + ONE_SECOND
     factory.add_refund_outcome(
         sample, refund, at, AuditAction.REFUND_FAILED, "HTTP 400 FAILED_DEFINITE payer_left", reason="payer_left"
     )

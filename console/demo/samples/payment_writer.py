@@ -47,7 +47,7 @@ def write_samples(context: ServiceContext, tx: Transaction, samples: Sequence[Pa
         _add_payment(tx.conn, sample)
         for refund in sample.refunds:
             _add_refund(tx.conn, sample, refund)
-    sent_refunds = [(sample, refund) for sample in samples for refund in sample.refunds if refund.journal]
+    sent_refunds = [(sample, refund) for sample in samples for refund in sample.refunds if refund.journal_state]
     rows.insert_rows(tx, schema.operations, [_make_payment_operation_row(context, sample) for sample in samples])
     rows.insert_rows(
         tx,
@@ -89,7 +89,7 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
     """
     if sample.order_status is None:
         return
-    total_minor = sample.order_values.get("total_amount", sample.amount_minor)
+    total_minor = sample.order_column_values.get("total_amount", sample.amount_minor)
     new_order = NewOrder(
         sample.order_no,
         total_minor,
@@ -102,7 +102,7 @@ def _add_order(conn: Connection, sample: PaymentSample) -> None:
     events = [event for kind, event in sample.events if kind == ORDER_KIND]
     entered_at = rows.find_instant_of_state(ORDER_KIND, sample.order_status, events, sample.at)
     sample.order_id = orders.insert_order(conn, replace(new_order, state_since=entered_at), sample.at)
-    work = {name: value for name, value in sample.order_values.items() if name.startswith("work_")}
+    work = {name: value for name, value in sample.order_column_values.items() if name.startswith("work_")}
     order = orders.find(conn, sample.order_id)
     if work and order is not None:
         orders.change_order(conn, order, sample.latest_event_at, **work)
@@ -114,10 +114,11 @@ def _add_payment(conn: Connection, sample: PaymentSample) -> None:
     new_payment = NewPayment(
         sample.provider, sample.merchant_payment_id, sample.currency, sample.amount_minor, sample.order_id,
         sample.corporation,
-        begun_at=sample.at, expires_at=sample.values.get("payment_expires_at"), operation_id=sample.operation_id,
+        begun_at=sample.at, expires_at=sample.column_values.get("payment_expires_at"),
+        operation_id=sample.operation_id,
     )  # fmt: skip
     sample.id = payments.insert_payment(conn, new_payment, sample.at)
-    values = {"payer_ref": sample.payer, **sample.values}
+    values = {"payer_ref": sample.payer, **sample.column_values}
     if sample.provider_payment_id:
         values["provider_payment_id"] = sample.provider_payment_id
     first_state = _PaymentState.COMPLETED if sample.status is _PaymentState.REVERSED else sample.status
@@ -139,7 +140,7 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
     """Return the time of the sample's newest event that reports that the payment entered `state`; its start time if
     there is none."""
     events = [event for kind, event in sample.events if kind == PAYMENT_KIND]
-    is_unknown = sample.values.get("certainty") == Certainty.UNKNOWN
+    is_unknown = sample.column_values.get("certainty") == Certainty.UNKNOWN
     return rows.find_instant_of_state(PAYMENT_KIND, state, events, sample.at, is_unknown=is_unknown)
 
 
@@ -190,7 +191,9 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
     payments.reserve_amount(
         conn, sample.id, refund.amount_minor, refund.at, is_from_set_aside=refund.is_from_set_aside
     )
-    request_columns = {name: refund.values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.values}
+    request_columns = {
+        name: refund.column_values[name] for name in _REFUND_REQUEST_COLUMNS if name in refund.column_values
+    }
     new_refund = NewRefund(
         sample.id, sample.order_id, refund.amount_minor, sample.currency, refund.maker, refund.reason,
         _format_payment_facts_at_request(sample, refund), "[]",
@@ -211,7 +214,9 @@ def _add_refund(conn: Connection, sample: PaymentSample, refund: RefundSample) -
 def _apply_refund_state(conn: Connection, sample: PaymentSample, refund: RefundSample) -> None:
     """Move the written refund from its request through approval and submission up to the state of the sample
     `refund`, and change the amounts of the payment if the refund has ended."""
-    other_values = {name: value for name, value in refund.values.items() if name not in _REFUND_REQUEST_COLUMNS}
+    other_values = {
+        name: value for name, value in refund.column_values.items() if name not in _REFUND_REQUEST_COLUMNS
+    }
     if refund.checkers:
         _update_refund_row(conn, refund, {"status": _RefundState.APPROVED})
     if refund.idempotency_key:
@@ -241,7 +246,7 @@ def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample
     """
     view = {
         "state": sample.status.value,
-        "provider_state": sample.values.get("provider_state"),
+        "provider_state": sample.column_values.get("provider_state"),
         "captured_minor": sample.captured_minor,
         "refunded_minor": sum(
             earlier.amount_minor
@@ -251,7 +256,7 @@ def _format_payment_facts_at_request(sample: PaymentSample, refund: RefundSample
         "set_aside_minor": sample.set_aside_minor,
         "payer": sample.payer,
         "order_state": sample.order_status.value if sample.order_status else None,
-        "order_total_minor": sample.order_values.get("total_amount", sample.amount_minor),
+        "order_total_minor": sample.order_column_values.get("total_amount", sample.amount_minor),
         "version": len(sample.events) + 1,
     }
     return json.dumps(view, ensure_ascii=False, sort_keys=True)
@@ -268,13 +273,13 @@ def _list_earlier_refunds(sample: PaymentSample, refund: RefundSample) -> list[R
 def _make_payment_operation_row(context: ServiceContext, sample: PaymentSample) -> ColumnValues:
     subject = (PAYMENT_KIND, sample.id)
     return rows.make_operation_row(
-        context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal
+        context, subject, sample.operation_id, sample.corporation, sample.at, sample.journal_state
     )
 
 
 def _make_refund_operation_row(context: ServiceContext, sample: PaymentSample, refund: RefundSample) -> ColumnValues:
-    journal = refund.journal or ("done", None, None)
-    subject, sent_at = (REFUND_KIND, refund.id), refund.values["last_sent_at"]
+    journal = refund.journal_state or ("done", None, None)
+    subject, sent_at = (REFUND_KIND, refund.id), refund.column_values["last_sent_at"]
     return rows.make_operation_row(
         context, subject, refund.operation_id, sample.corporation, sent_at, journal, "lead-b"
     )
