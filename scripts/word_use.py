@@ -29,7 +29,7 @@ class UsedKey:
     """
 
     text: str
-    where: str
+    file_and_line: str
 
     def covers_key(self, key: str) -> bool:
         if "*" not in self.text:
@@ -43,9 +43,9 @@ def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
     dot.
     """
     return tuple(
-        UsedKey(text, where)
+        UsedKey(text, file_and_line)
         for nodes, file in _parse_modules(root)
-        for text, where in _iterate_texts(nodes, file)
+        for text, file_and_line in _iterate_texts(nodes, file)
         if text.split(".")[0] in families and _WORDING_KEY_PATTERN.fullmatch(text.replace("*", "x"))
     )
 

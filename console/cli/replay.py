@@ -58,13 +58,13 @@ class ReplayDifference:
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
     """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
-    not be replayed (`skipped`), and the differences. An answer can't be replayed if the provider did not answer or
-    only a part of the answer was stored.
+    not be replayed (`skipped_count`), and the differences. An answer can't be replayed if the provider did not answer
+    or only a part of the answer was stored.
     """
 
-    operations: int
-    replayed: int
-    skipped: int
+    operation_count: int
+    replayed_count: int
+    skipped_count: int
     differences: tuple[ReplayDifference, ...]
 
 
@@ -312,9 +312,9 @@ def _parse_instant(text: str) -> datetime:
 def build_replay_json(result: ReplayResult) -> JsonObject:
     """Return the answer of `replay` as a JSON object."""
     return {
-        "operations": result.operations,
-        "answers": result.replayed,
-        "skipped": result.skipped,
+        "operations": result.operation_count,
+        "answers": result.replayed_count,
+        "skipped": result.skipped_count,
         "differ": [
             {
                 "operation_id": difference.call.operation_id,
@@ -331,7 +331,7 @@ def build_replay_json(result: ReplayResult) -> JsonObject:
 
 def format_replay_lines(result: ReplayResult, translator: Translator) -> Iterator[str]:
     """Yield the answer of `replay` as text."""
-    counts = {"answers": result.replayed, "operations": result.operations, "skipped": result.skipped}
+    counts = {"answers": result.replayed_count, "operations": result.operation_count, "skipped": result.skipped_count}
     yield translator("cli.replay.played", **counts, differ=len(result.differences))
     for difference in result.differences:
         call = difference.call

@@ -148,7 +148,7 @@ class RefetchResult:
     """Result of a re-fetch: the record, the names of its changed fields, and its documents."""
 
     record: CreditCheck
-    changed: tuple[str, ...]
+    changed_fields: tuple[str, ...]
     documents: tuple[Document, ...]
 
 
@@ -281,8 +281,8 @@ class AccountResult:
     disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords.
 
     `asks_worker`: a worker executes the actions of this person. `has_changed_actor`: before the command the person's
-    own desk executed the actions and now a worker does, or the reverse. `is_default`: the file doesn't state which of
-    them executes the actions.
+    own desk executed the actions and now a worker does, or the reverse. `uses_default_actor`: the file doesn't state
+    which of them executes the actions.
     """
 
     person: Person
@@ -290,7 +290,7 @@ class AccountResult:
     password: str
     asks_worker: bool
     has_changed_actor: bool
-    is_default: bool
+    uses_default_actor: bool
 
 
 @dataclass(frozen=True, slots=True)

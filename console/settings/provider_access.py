@@ -42,17 +42,17 @@ class ProviderAccess:
     - `additional_secrets`: other secrets that a call needs
     - `merchant`: the name of the secret that identifies our merchant and stays the same if a key is replaced; "" if
       there is no such secret
-    - `keys`: keys in the provider's section of the profile file
-    - `variables`: other full keys of the profile file (such as `receiver.x`), each with its environment variable
-      without `CONSOLE_`
+    - `profile_keys`: keys in the provider's section of the profile file
+    - `variable_by_profile_key`: other full keys of the profile file (such as `receiver.x`), each with its environment
+      variable without `CONSOLE_`
     """
 
     hosts: Mapping[str, str]
     credentials: tuple[str, ...]
     additional_secrets: tuple[str, ...] = ()
     merchant: str = ""
-    keys: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    profile_keys: tuple[str, ...] = ()
+    variable_by_profile_key: Mapping[str, str] = field(default_factory=dict)
 
 
 class PaymentProviderSettings(Protocol):
@@ -105,8 +105,8 @@ ALARMBOX_ACCESS = ProviderAccess(
     # The refresh token is not among them, because after its first use it is in the database.
     credentials=("CLIENT_ID", "CLIENT_SECRET"),
     merchant="CLIENT_ID",
-    keys=("spacing_seconds", "test_account"),
-    variables={
+    profile_keys=("spacing_seconds", "test_account"),
+    variable_by_profile_key={
         "alarmbox.find_purchases": "ALARMBOX_FIND_PURCHASES",
         "alarmbox.redirect_uri": "ALARMBOX_REDIRECT_URI",
     },
@@ -114,7 +114,7 @@ ALARMBOX_ACCESS = ProviderAccess(
 REGISTRY_ACCESS = ProviderAccess(
     hosts={"api.houjin-bangou.nta.go.jp": PRODUCTION},
     credentials=("APPLICATION_ID",),
-    variables={"registry.folder": "REGISTRY_FOLDER"},
+    variable_by_profile_key={"registry.folder": "REGISTRY_FOLDER"},
 )
 
 
@@ -150,8 +150,8 @@ def get_setting_name_by_profile_key() -> Mapping[str, str]:
     the name of the environment variable without `CONSOLE_`, or the key itself if no environment variable exists."""
     keys: dict[str, str] = {}
     for name, access in get_access_by_provider().items():
-        own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.keys}
-        keys |= {f"{name}.url": f"{name.upper()}_URL", **access.variables, **own_keys}
+        own_keys = {f"{name}.{key}": f"{name}.{key}" for key in access.profile_keys}
+        keys |= {f"{name}.url": f"{name.upper()}_URL", **access.variable_by_profile_key, **own_keys}
     return keys
 
 

@@ -196,7 +196,7 @@ def _make_companies_list(services: ExportReadServices, request: ExportRequest, c
 def _make_approvals_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
     def read_pages() -> RowPages:
         inbox = services.refunds.read_inbox()
-        yield (*inbox.to_decide, *inbox.others)
+        yield (*inbox.refunds_to_decide, *inbox.other_refunds)
         yield services.recovery.list_proposals()
 
     return _ExportList(lists.make_approval_columns(context), read_pages)

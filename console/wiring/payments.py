@@ -85,19 +85,19 @@ class PaymentService:
             "payment import", request_id, (request,), lambda: self._payment_importer.import_payment(request)
         )
 
-    def receive_notice(self, post: ReceivedNotice) -> NoticeResult:
+    def receive_notice(self, received_notice: ReceivedNotice) -> NoticeResult:
         """Check a provider's notice, store it, apply the provider's report in it to the payment, and return the
         result for the sender. Raises database_unreachable if the database doesn't answer; the sender should then send
         the notice again."""
-        return self._notice_receiver.receive_notice(post)
+        return self._notice_receiver.receive_notice(received_notice)
 
-    def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
+    def check_notice(self, received_notice: ReceivedNotice) -> CheckedNotice:
         """Check a provider's notice without reading the database, and return it with its remaining steps. The caller
         stores the notice, answers its sender, and asks the provider about the payment if necessary. For a forged,
         malformed or too large notice, the method raises no error: it returns the notice as refused, and the remaining
         step writes an audit entry about the refusal.
         """
-        return self._notice_receiver.check_notice(post)
+        return self._notice_receiver.check_notice(received_notice)
 
     def count_refused_notices(self) -> int:
         """Return the number of stored refused notices, at most 1,000. Raises not_allowed if the acting person has no

@@ -185,7 +185,8 @@ def test_a_run_skips_records_changed_by_other_people(
     dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
     told = {
-        one.row.subject_id: (one.kind, one.reason, one.blocking_person) for one in dialog.plan_page.limited_plan.rows
+        one.row.subject_id: (one.kind, one.reason, one.blocking_person)
+        for one in dialog.plan_page.limited_plan.forecasts
     }
     assert told == {
         checks_without_pdf[0].id: (ForecastKind.SKIP, "changed", None),

@@ -90,7 +90,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     assert sorted(row.change.number for row in rows) == sorted(WATCHED_NUMBERS)
     assert page.head.isAncestorOf(page.acknowledged_button), "beside the tabs it would take their room"
     change = next(column for column in page.table.rows.columns if column.key == "change")
-    told = {row.change.number: change.cell(row) for row in rows}
+    told = {row.change.number: change.make_cell(row) for row in rows}
     for index, number in enumerate(WATCHED_NUMBERS):
         cell = told[number]
         assert isinstance(cell, StateCell)
@@ -108,7 +108,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     about = next(column for column in alerts_page.table.rows.columns if column.key == "about")
     for incident in alerts_page.table.all_rows:
         names = (ROWS[incident.number].name, "株式会社新しい名")
-        assert any(name in str(about.cell(incident)) for name in names)
+        assert any(name in str(about.make_cell(incident)) for name in names)
     assert any("国税庁" in label.plain for label in alerts_page.card.findChildren(TextLabel))
     person.frame.show_route(HomeRoute())
     person.wait_until_read()

@@ -260,7 +260,7 @@ def test_a_refund_is_approved_in_few_keys(person: CountingPerson) -> None:
     page = person.wait_for_page(ApprovalsPage)
     person.wait_until(lambda: page.shown_details is not None)
     person.wait_until_read()
-    place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
+    place = next(at for at, refund in enumerate(page.inbox.refunds_to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
     person.wait_until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it

@@ -104,8 +104,8 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
     assert page.table.go_to_item(lambda row: row.item.record.id == records["op-a"].id)
     person.wait_until(lambda: shows_record(page.preview, records["op-a"].id))
     counts = context.work_counts
-    for to_decide, kinds in (((), {"default"}), (counts.to_decide, {"default", "primary"})):
-        context.store_work_counts(replace(counts, to_decide=to_decide))  # read later than the rows
+    for decisions_to_make, kinds in (((), {"default"}), (counts.decisions_to_make, {"default", "primary"})):
+        context.store_work_counts(replace(counts, decisions_to_make=decisions_to_make))  # read later than the rows
         assert {one.kind for one in page.preview.findChildren(KeyButton) if one.key} == kinds
 
 

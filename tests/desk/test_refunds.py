@@ -139,7 +139,7 @@ def test_the_own_refund_request_has_no_decision_buttons(
     refund = request_refund(person, payment)
     page = open_approvals(person, refund)
     assert page.list_panel.cards[0].ref == ("refund", refund.id)
-    assert not page.inbox.to_decide
+    assert not page.inbox.refunds_to_decide
     assert page.approve_button.isHidden()
     assert page.reject_button.isHidden()
     person.press("W")

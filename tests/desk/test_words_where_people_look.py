@@ -140,7 +140,7 @@ def read_shown_texts(person: Person) -> Iterator[str]:
         for row in range(min(model.rowCount(), 60)):
             for column in range(model.columnCount()):
                 entry = getattr(model, "row_at", lambda _row: None)(row)
-                cell = model.columns[column].cell(entry) if entry is not None and hasattr(entry, "id") else ""  # type: ignore[attr-defined]  # a model of ours
+                cell = model.columns[column].make_cell(entry) if entry is not None and hasattr(entry, "id") else ""  # type: ignore[attr-defined]  # a model of ours
                 yield cell if isinstance(cell, str) else str(getattr(cell, "word", ""))
                 yield str(model.index(row, column).data(Qt.ItemDataRole.AccessibleTextRole) or "")
 

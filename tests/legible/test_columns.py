@@ -74,14 +74,14 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
         column for place, column in columns if column.key in IDENTITY_COLUMNS and not table.isColumnHidden(place)
     ]
     for row in table.rows.iterate_loaded_rows():
-        if naming and not any(format_cell_as_plain_text(column.cell(row)) for column in naming):
+        if naming and not any(format_cell_as_plain_text(column.make_cell(row)) for column in naming):
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"
 
 
 def measure_content_width(table: FittedTable, place: int) -> int:
     """Return the width (px) at which the column would show all loaded cells completely."""
     column, delegate = table.rows.columns[place], table.delegates[place]
-    widest = max(delegate.measure_cell_width(column.cell(row)) for row in table.rows.iterate_loaded_rows())
+    widest = max(delegate.measure_cell_width(column.make_cell(row)) for row in table.rows.iterate_loaded_rows())
     return int(widest) + sum(delegate.get_paddings(place))
 
 

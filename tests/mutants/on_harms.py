@@ -219,7 +219,8 @@ ON_HARMS: tuple[Mutant, ...] = (
         "for end in (computed_end, refund.sends_after) if", "for end in (refund.sends_after,) if",
         f"{_WAITS}::test_no_requester_shortens_the_cooling_off_period"),
     _make_mutant("a root leaves out what it covers", _ROOTS,
-        "            or not root.has_newest_heads(conn, checked_end_id, root.covered.last_id_of_previous_root)\n", "",
+        "            or not root.has_newest_heads(conn, checked_end_id, "
+        "root.covered_rows.last_id_of_previous_root)\n", "",
         _TAIL, "sqlite"),
     _make_mutant("the last root leaves out what it covers", _ROOTS,
         "    if previous_root is not None and not previous_root.has_newest_heads(",

@@ -31,7 +31,7 @@ def test_a_desk_stores_and_reads_documents_in_a_bucket(tmp_path: Path, sandbox: 
     with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=BUCKET_URL) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
         assert served.list_object_paths() == [bought.pdf_file_path]
-        assert console.credit_checks.refetch(bought.id).changed == ()
+        assert console.credit_checks.refetch(bought.id).changed_fields == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.count_pages() > 0
         assert _read_documents_check(console.health.run_all_checks()) == (True, f"{BUCKET_URL} ({served.address})")

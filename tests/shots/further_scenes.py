@@ -123,7 +123,7 @@ def show_further_dialogs(stage: Stage) -> None:
 def show_withdrawal(stage: Stage) -> None:
     stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
-    own = next(refund for refund in page.inbox.others if refund.maker == stage.opening.context.operator)
+    own = next(refund for refund in page.inbox.other_refunds if refund.maker == stage.opening.context.operator)
     page.action_handlers.withdraw(stage.desk.console.refunds.read_refund(own.id))
     _shoot_dialog(stage, WithdrawDialog, "dialog-withdraw")
 

@@ -330,7 +330,7 @@ PLUGIN = ProviderPlugin(
         credentials=("SHOP", "API_KEY"),
         additional_secrets=("NOTICE_KEY",),
         merchant="SHOP",
-        keys=("spacing_seconds",),
+        profile_keys=("spacing_seconds",),
     ),
     read_settings=_read_settings,
     make_adapter=_make_adapter,

@@ -96,7 +96,7 @@ def _format_applied_accounts_lines(applied_accounts: "AppliedAccounts", translat
         roles = sorted(operator.person.roles)
         yield comment_mark + translator(f"cli.account.{operator.done}", name=operator.person.name, roles=roles)
         if operator.has_changed_actor:
-            is_refused = applied_accounts.dry_run and operator.is_default
+            is_refused = applied_accounts.dry_run and operator.uses_default_actor
             move = "unsaid" if is_refused else "asks" if operator.asks_worker else "acts"
             yield comment_mark + translator(f"cli.account.{move}", name=operator.person.name)
     key = "cli.accounts.dry_run" if applied_accounts.dry_run else "cli.accounts"

@@ -233,7 +233,7 @@ def build_refetch_json(result: "RefetchResult", translate: Translate) -> JsonObj
     """
     return {
         **build_record_json(result.record, translate),
-        "changed": list(result.changed),
+        "changed": list(result.changed_fields),
         "documents": [build_document_json(item, translate) for item in result.documents],
     }
 

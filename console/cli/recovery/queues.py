@@ -79,7 +79,9 @@ def _read_saved_view_page(console: "Console", args: Namespace) -> SavedViewPage:
     page: AnyPage = (
         console.recovery.read_cause_groups(view.content.queue, record_filter)
         if view.content.by_cause
-        else console.recovery.read_queue(view.content.queue, args.limit, args.after, record_filter, parsed_view.order)
+        else console.recovery.read_queue(
+            view.content.queue, args.limit, args.after, record_filter, parsed_view.sort_order
+        )
     )
     return SavedViewPage(view, page, (*parsed_view.problems, *parsed_view.filter.words.split()))
 

@@ -50,7 +50,9 @@ def format_purchase_lines(record: CreditCheck, translator: Translator) -> Iterat
 
 def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Iterator[str]:
     """Yield the answer of the command `refetch` as text: the changed fields, the credit check and its PDFs."""
-    yield translator("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
+    yield translator(
+        "cli.refetched" if result.changed_fields else "cli.refetched.same", changed=result.changed_fields
+    )
     yield from format_explained_record(result.record, translator)
     yield from format_section_lines(
         "record.tab.documents", format_document_table(result.documents, translator), translator

@@ -23,7 +23,7 @@ from console.domain.payments.states import PaymentState
 from console.domain.records import Certainty
 from console.domain.tasks.records import AlertRule
 
-GRACE_PERIODS: Mapping[AlertRule, timedelta] = {
+GRACE_PERIOD_BY_ALERT_RULE: Mapping[AlertRule, timedelta] = {
     AlertRule.PAID_UNNOTICED: timedelta(minutes=5),
     AlertRule.PAID_WITHOUT_PAYMENT: timedelta(minutes=5),
     AlertRule.PAID_TOO_LATE: timedelta(0),  # only people remove this violation
@@ -31,7 +31,7 @@ GRACE_PERIODS: Mapping[AlertRule, timedelta] = {
 """Time for which an order may break a rule before an alert is raised, by rule. Normally the program moves the order
 to paid within this time.
 """
-LONGEST_GRACE_PERIOD = max(GRACE_PERIODS.values())
+LONGEST_GRACE_PERIOD = max(GRACE_PERIOD_BY_ALERT_RULE.values())
 
 ACTION_OF_RULE: Mapping[AlertRule, str] = {
     AlertRule.PAID_UNNOTICED: "move_order",
@@ -191,7 +191,7 @@ class _GracePeriods:
         return (
             rule in self.open_rules
             or since > self.now
-            or self.now - since >= self.scale.scale_delta(GRACE_PERIODS[rule])
+            or self.now - since >= self.scale.scale_delta(GRACE_PERIOD_BY_ALERT_RULE[rule])
         )
 
 

@@ -75,19 +75,19 @@ class RowForecast:
 @dataclass(frozen=True, slots=True)
 class BulkPlan:
     """Result of the dry run of a bulk run. `seconds_per_row` has, by provider (None: no provider is called), the
-    shortest time in seconds for one row that the allowed rate of calls permits. `shortest_seconds` is the shortest
-    duration of the whole run in seconds. `row_counts` has the number of rows for each forecast.
+    shortest time in seconds for one row that the allowed rate of calls permits. `shortest_duration_seconds` is the
+    shortest duration of the whole run in seconds. `row_counts` has the number of rows for each forecast.
     """
 
     run: BulkRun
-    rows: tuple[RowForecast, ...]
-    shortest_seconds: float
+    forecasts: tuple[RowForecast, ...]
+    shortest_duration_seconds: float
     row_counts: Mapping[ForecastKind, int] = field(default_factory=dict)
     seconds_per_row: Mapping[str | None, float] = field(default_factory=dict)
 
     def limit_to_first_rows(self, row_count: int) -> "BulkPlan":
         """Return the plan of the same bulk run for the first `row_count` rows only."""
-        return make_bulk_plan(self.run, self.rows[:row_count], self.seconds_per_row)
+        return make_bulk_plan(self.run, self.forecasts[:row_count], self.seconds_per_row)
 
 
 def make_bulk_plan(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from console.domain.access.permissions import APPROVER, OPERATOR
 from console.domain.access.read_only import is_action_stopped
-from console.domain.alerts.rules import GRACE_PERIODS, BrokenRule
+from console.domain.alerts.rules import GRACE_PERIOD_BY_ALERT_RULE, BrokenRule
 from console.domain.clock import compute_age
 from console.domain.money import make_stored_money
 from console.domain.payments.consistency import (
@@ -181,5 +181,5 @@ def _make_explanation_facts(
         "age": compute_age(rule_broken_at, now),
         "after": payment.late_after,
         "since": detected_at,
-        "grace": GRACE_PERIODS[broken_rule.rule],
+        "grace": GRACE_PERIOD_BY_ALERT_RULE[broken_rule.rule],
     }

@@ -240,8 +240,8 @@ class ApprovalInbox:
     """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all
     others."""
 
-    to_decide: tuple[Refund, ...]
-    others: tuple[Refund, ...]
+    refunds_to_decide: tuple[Refund, ...]
+    other_refunds: tuple[Refund, ...]
 
 
 @dataclass(frozen=True, slots=True)

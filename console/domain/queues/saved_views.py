@@ -81,12 +81,12 @@ class SavedView:
 
 @dataclass(frozen=True, slots=True)
 class ParsedView:
-    """The filter and the sort order (`order`) of a view's content, as this program understands them. `problems` are
-    the parts that this program doesn't understand and therefore ignores.
+    """The filter and the sort order (`sort_order`) of a view's content, as this program understands them. `problems`
+    are the parts that this program doesn't understand and therefore ignores.
     """
 
     filter: ParsedFilter
-    order: QueueSortOrder
+    sort_order: QueueSortOrder
     problems: tuple[str, ...]
 
 

@@ -50,7 +50,7 @@ _PROVIDER_ACCESS = ProviderAccess(
         "RESPONSE_HASH_KEY",
     ),
     merchant="MERCH_ID",
-    keys=(
+    profile_keys=(
         "environment",
         "verification",
         "amount_format",

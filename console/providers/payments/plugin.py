@@ -42,14 +42,14 @@ class AdapterArguments(Generic[ProviderSettingsT]):
 
 @dataclass(frozen=True, slots=True)
 class HintReader(Generic[ProviderSettingsT]):
-    """Functions that read the unsigned notices of a provider. `networks` returns the networks (CIDR) from which
-    the provider sends notices. `read` parses a notice's body and raises UnreadableJson for a body that is no
+    """Functions that read the unsigned notices of a provider. `list_networks` returns the networks (CIDR) from which
+    the provider sends notices. `parse_notice` parses a notice's body and raises UnreadableJson for a body that is no
     notice of the provider. `stored_fields`: names of the fields of a notice (a JSON object) that are stored as
     evidence.
     """
 
-    networks: Callable[[ProviderSettingsT], Sequence[str]]
-    read: Callable[[bytes], Hint]
+    list_networks: Callable[[ProviderSettingsT], Sequence[str]]
+    parse_notice: Callable[[bytes], Hint]
     stored_fields: Sequence[str]
 
 
@@ -69,13 +69,13 @@ class DailyFiles(Generic[ProviderSettingsT]):
 
     `merchant_id_credential`: name of the secret that contains our merchant id in these files. `find_day(url,
     merchant)` returns the day of the file at this URL; None unless the file contains exactly one day of this
-    merchant. `fetch` downloads a file. `read_rows` reads a file of the given merchant and day, and adds each accepted
-    row to the index.
+    merchant. `download_file` downloads a file. `read_rows` reads a file of the given merchant and day, and adds each
+    accepted row to the index.
     """
 
     merchant_id_credential: str
     find_day: Callable[[str, str], date | None]
-    fetch: Callable[[str, AdapterArguments[ProviderSettingsT]], Outcome[bytes]]
+    download_file: Callable[[str, AdapterArguments[ProviderSettingsT]], Outcome[bytes]]
     read_rows: Callable[[BinaryIO, str, date, HistoryRowIndex], Iterable[HistoryRow | RefusedRow]]
 
 

@@ -198,8 +198,8 @@ PLUGIN = ProviderPlugin(
         },
         credentials=("API_KEY", "API_SECRET", "MERCHANT_ID"),
         merchant="MERCHANT_ID",
-        keys=("environment", "recon_hosts", "repeated_refunds", "spacing_seconds"),
-        variables={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},
+        profile_keys=("environment", "recon_hosts", "repeated_refunds", "spacing_seconds"),
+        variable_by_profile_key={"receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES"},
     ),
     read_settings=_read_settings,
     list_environments=lambda own_settings: (own_settings.environment,),
@@ -207,8 +207,8 @@ PLUGIN = ProviderPlugin(
     find_payment_state=_find_payment_state,
     find_refund_state=_find_refund_state,
     hints=HintReader(
-        networks=lambda own_settings: own_settings.webhook_sources,
-        read=_read_hint,
+        list_networks=lambda own_settings: own_settings.webhook_sources,
+        parse_notice=_read_hint,
         stored_fields=(
             "notification_type",
             "order_id",
@@ -222,6 +222,9 @@ PLUGIN = ProviderPlugin(
         ),
     ),
     daily_files=DailyFiles(
-        merchant_id_credential="MERCHANT_ID", find_day=_parse_file_day, fetch=_fetch_file, read_rows=_read_rows
+        merchant_id_credential="MERCHANT_ID",
+        find_day=_parse_file_day,
+        download_file=_fetch_file,
+        read_rows=_read_rows,
     ),
 )

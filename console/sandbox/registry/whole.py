@@ -58,19 +58,19 @@ _WEIGHTED_LEGAL_FORMS = (
 
 
 class _NumberSegment(NamedTuple):
-    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers: `rows`
-    rows, of which the first has the position `start` in the registry. `stride` is the distance between two
-    neighbouring numbers, without their check digits.
+    """The rows of one prefecture whose numbers have the same check digit, in ascending order of their numbers:
+    `row_count` rows, of which the first has the position `start` in the registry. `stride` is the distance between
+    two neighbouring numbers, without their check digits.
     """
 
     prefecture: Prefecture
     check_digit: int
     start: int
-    rows: int
+    row_count: int
 
     @property
     def stride(self) -> int:
-        return MAX_ROWS_PER_SEGMENT // self.rows
+        return MAX_ROWS_PER_SEGMENT // self.row_count
 
 
 class InventedRegistry:
@@ -112,7 +112,7 @@ class InventedRegistry:
             if number.startswith(f"{segment.check_digit}99{segment.prefecture.code}"):
                 index, offset = divmod(int(number[5:11]), segment.stride)
                 position = segment.start + index
-                if not offset and index < segment.rows and self.make_number_at(position) == number:
+                if not offset and index < segment.row_count and self.make_number_at(position) == number:
                     return position
         return None
 
@@ -134,7 +134,7 @@ class InventedRegistry:
         """Yield the lines that `iterate_lines` yields for these arguments, in lists of up to ROWS_PER_BLOCK lines."""
         end = self.rows if end_row is None else min(end_row, self.rows)
         for segment in self._segments:
-            first_index, end_index = max(first_row - segment.start, 0), min(end - segment.start, segment.rows)
+            first_index, end_index = max(first_row - segment.start, 0), min(end - segment.start, segment.row_count)
             while first_index < end_index:
                 next_start = min((first_index // ROWS_PER_BLOCK + 1) * ROWS_PER_BLOCK, end_index)
                 yield self._make_block_lines(segment, first_index, next_start)

@@ -82,7 +82,7 @@ class _AccountChange:
             password_state,
             asks_worker=self.entry.asks_worker,
             has_changed_actor=self.has_changed_actor,
-            is_default=self.entry.has_no_acts_key,
+            uses_default_actor=self.entry.has_no_acts_key,
         )
 
     def make_target_account(self, held_roles: AbstractSet[str], *, needs_tls: bool) -> DesiredAccount:

@@ -43,19 +43,19 @@ class PersonalEventReader:
         self._context, self._incidents = context, incidents
 
     def list_events(
-        self, to_decide: Sequence[Refund | WaitingProposal] = (), mentions: Sequence[Mention] = ()
+        self, decisions_to_make: Sequence[Refund | WaitingProposal] = (), mentions: Sequence[Mention] = ()
     ) -> tuple[PersonalEvent, ...]:
         """Return the present events of the acting person; no events if no name of a person is configured.
 
-        The caller has read `to_decide` (refunds and proposals that wait for the person's decision) and `mentions`
-        (the person's open mentions). Raises not_allowed if the person has no right to read.
+        The caller has read `decisions_to_make` (refunds and proposals that wait for the person's decision) and
+        `mentions` (the person's open mentions). Raises not_allowed if the person has no right to read.
         """
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             if person is None:
                 return ()
             events = [
-                *map(_make_approval_event, to_decide),
+                *map(_make_approval_event, decisions_to_make),
                 *map(_make_mention_event, mentions),
                 *self._list_own_request_events(conn, person.name),
             ]

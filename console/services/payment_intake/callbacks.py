@@ -44,12 +44,12 @@ class CallbackHandler:
         self._payment_providers = payment_providers
         self._payment_prober = payment_prober
 
-    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
-        """Check the callback in `post` without reading the database. Return a function that stores the callback and
-        applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
-        future, and for every callback if the provider is not configured on this desk.
+    def check_notice(self, received_notice: ReceivedNotice) -> Callable[[], NoticeEffect]:
+        """Check the callback in `received_notice` without reading the database. Return a function that stores the
+        callback and applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time
+        in the future, and for every callback if the provider is not configured on this desk.
         """
-        callback = self._read_callback(post.body)
+        callback = self._read_callback(received_notice.body)
         if not callback.has_valid_signature:
             raise NoticeRefused("callback_refused", callback.evidence, callback.merchant_payment_id)
         paid_at = callback.report.paid_at if callback.report else None

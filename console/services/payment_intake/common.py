@@ -89,7 +89,7 @@ class NoticeEffect:
 class NoticeHandler(Protocol):
     """Interface of the handlers of notices; there is one handler class for each kind of source."""
 
-    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, received_notice: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the notice without reading the database, so that forged notices put no load on the database. Return a
         function that stores the notice and applies its report; that function raises ConsoleError if the database
         fails.

@@ -136,7 +136,9 @@ class DailyFileStore:
         rate_limited if the server answers with 429; provider_refused if the server answers with 403, 404 or 410,
         because it no longer has the file; provider_answer_unusable if the content can't be read; an error with a code
         of OWN_FAULT_ERROR_CODES if this installation fails."""
-        outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
+        outcome = self.daily.download_file(
+            self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin)
+        )
         if outcome.found is None:
             raise _make_download_error(outcome, event)
         return outcome.found

@@ -54,26 +54,28 @@ class HintHandler:
         self._context = context
         self._plugin, self._provider, self._hints = plugin, plugin.name, hints
         self._payment_prober = payment_prober
-        self._networks = [ip_network(text) for text in hints.networks(context.settings.get_provider_settings(plugin))]
+        self._networks = [
+            ip_network(text) for text in hints.list_networks(context.settings.get_provider_settings(plugin))
+        ]
 
-    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, received_notice: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
         stores the hint. Raises NoticeRefused if the hint comes from an address outside of the provider's networks, if
         it is malformed, or if its time is in the future."""
-        if not self._is_from_provider(post.peer):
-            raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
+        if not self._is_from_provider(received_notice.peer):
+            raise NoticeRefused("wrong_source", f"{len(received_notice.body)} bytes")
         try:
-            hint = self._hints.read(post.body)
+            hint = self._hints.parse_notice(received_notice.body)
         except UnreadableJson:
-            raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
+            raise NoticeRefused("no_notice", f"{len(received_notice.body)} bytes") from None
         if isinstance(hint, ReconciliationFileHint):
             return lambda: self._store_hint(self._make_daily_file_event(hint))
         if not isinstance(hint, TransactionHint):
-            event_id = hashlib.sha256(post.body).hexdigest()
+            event_id = hashlib.sha256(received_notice.body).hexdigest()
             return lambda: self._store_hint(
                 PaymentEvent(self._provider, event_id, "OtherHint", common.EVENT_STORED_ONLY, "")
             )
-        stored_fields = self._make_stored_fields(post.body)
+        stored_fields = self._make_stored_fields(received_notice.body)
         common.refuse_future_time(hint.newest_time, self._context.now(), stored_fields, hint.merchant_payment_id)
         event = PaymentEvent(
             self._provider,

@@ -77,7 +77,7 @@ class NoticeReceiver:
         self._last_probed_id = {common.EVENT_QUEUED: 0, common.EVENT_REFUSED_UNANSWERED: 0}
         self._last_unmatched_id = 0
 
-    def receive_notice(self, post: ReceivedNotice) -> NoticeResult:
+    def receive_notice(self, received_notice: ReceivedNotice) -> NoticeResult:
         """Check and store one notice, apply its report to the payment, and ask the provider if necessary. Return the
         result for the sender. Notices may arrive in any sequence and repeatedly.
 
@@ -85,27 +85,31 @@ class NoticeReceiver:
         limit; the next written refusal contains the number of refusals that were not written. Raises ConsoleError
         only if the database fails; the sender should then send the notice again.
         """
-        checked_notice = self.check_notice(post)
+        checked_notice = self.check_notice(received_notice)
         result = checked_notice.store_notice()
         return checked_notice.ask_provider() if checked_notice.must_ask_provider else result
 
-    def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
+    def check_notice(self, received_notice: ReceivedNotice) -> CheckedNotice:
         """Check a notice without reading the database, and return the checked notice, with which the caller runs the
         remaining steps (store the notice, ask the provider). A receiver that must reply before the provider answers
         calls this method instead of `receive_notice`.
         """
         with act_as(WORKER), tracing.start_correlation() as correlation:
             try:
-                if len(post.body) > LARGEST_NOTICE_BYTES:
-                    raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                write_effect = self._get_handler(post.source).check_notice(post)
-                log_events.write_event(LogEvent.CALLBACK_RECEIVED, source=post.source, bytes=len(post.body))
+                if len(received_notice.body) > LARGEST_NOTICE_BYTES:
+                    raise NoticeRefused("too_large", f"{len(received_notice.body)} bytes")
+                write_effect = self._get_handler(received_notice.source).check_notice(received_notice)
+                log_events.write_event(
+                    LogEvent.CALLBACK_RECEIVED, source=received_notice.source, bytes=len(received_notice.body)
+                )
                 return CheckedNotice(correlation, write_effect, self._ask_provider)
             except NoticeRefused as refusal:
-                must_store_before_reply = post.source in self._callbacks and refusal.payment_number is not None
+                must_store_before_reply = (
+                    received_notice.source in self._callbacks and refusal.payment_number is not None
+                )
                 return CheckedNotice(
                     correlation,
-                    self._make_refusal_writer(post, refusal, must_store_before_reply),
+                    self._make_refusal_writer(received_notice, refusal, must_store_before_reply),
                     self._ask_provider,
                     True,
                     must_store_before_reply,
@@ -118,7 +122,7 @@ class NoticeReceiver:
         return self._handlers.get(source_name, self._signed_notices)
 
     def _make_refusal_writer(
-        self, post: ReceivedNotice, refusal: NoticeRefused, must_store_before_reply: bool
+        self, received_notice: ReceivedNotice, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
         """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
         The next written entry contains the number of refusals that were not written.
@@ -131,25 +135,34 @@ class NoticeReceiver:
             return None
         event_state = common.EVENT_REFUSED_UNANSWERED if must_store_before_reply else common.EVENT_REFUSED
         if refusal.reason in _SIGNATURE_REFUSAL_REASONS:
-            source = post.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
+            source = (
+                received_notice.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(received_notice.source) else "other"
+            )
             facts = {"source": source, "reason": refusal.reason, "not_written_before": skipped_count or 0}
             log_events.write_event(LogEvent.SIGNATURE_VERIFICATION_FAILED, **facts)
 
         def write_refusal() -> NoticeEffect:
-            self._context.write(lambda tx: self._store_refusal(tx, post, refusal, event_state, skipped_count or 0))
+            self._context.write(
+                lambda tx: self._store_refusal(tx, received_notice, refusal, event_state, skipped_count or 0)
+            )
             return NoticeEffect(event_state)
 
         return write_refusal
 
     def _store_refusal(
-        self, tx: Transaction, post: ReceivedNotice, refusal: NoticeRefused, event_state: str, skipped_count: int
+        self,
+        tx: Transaction,
+        received_notice: ReceivedNotice,
+        refusal: NoticeRefused,
+        event_state: str,
+        skipped_count: int,
     ) -> None:
         """Write the audit entry with the reason of the refusal, and store an event with the part of the notice that
         may be stored. `event_state` is the event's state; `skipped_count` is the number of earlier refusals that were
         not written.
         """
-        source = post.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source) else "other"
-        digest = hashlib.sha256(post.body[:LARGEST_NOTICE_BYTES]).hexdigest()
+        source = received_notice.source if NOTICE_SOURCE_NAME_PATTERN.fullmatch(received_notice.source) else "other"
+        digest = hashlib.sha256(received_notice.body[:LARGEST_NOTICE_BYTES]).hexdigest()
         event = PaymentEvent(
             source,
             f"{digest}:{uuid.uuid4()}",
@@ -159,7 +172,12 @@ class NoticeReceiver:
             order_no=refusal.payment_number[:64] if refusal.payment_number else None,
         )
         payment_events.add_event(tx.conn, event, self._context.make_holder().operator, self._context.now())
-        facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
+        facts = {
+            "source": source,
+            "peer": (received_notice.peer or "")[:64],
+            "sha256": digest,
+            "bytes": len(received_notice.body),
+        }
         if skipped_count:
             facts["passed_over"] = skipped_count
         audit_action = AuditAction.PAYMENT_CALLBACK_REFUSED

@@ -91,11 +91,13 @@ class SignedNoticeHandler:
         self._names_without_key: set[str] = set()
         self._sources_without_key: set[str] = set()
 
-    def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
+    def check_notice(self, received_notice: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check signature, time and form of the notice without reading the database. Return a function that stores
         the notice and applies its report. Raises NoticeRefused if one of these checks fails."""
-        signature = self._verify_signature_header(post)
-        notice = replace(parse_notice(normalize_source_name(post.source), post.body), signature=signature)
+        signature = self._verify_signature_header(received_notice)
+        notice = replace(
+            parse_notice(normalize_source_name(received_notice.source), received_notice.body), signature=signature
+        )
         common.refuse_future_time(notice.occurred_at, self._context.now(), notice.body, notice.order_no)
         return lambda: self._store_notice(notice)
 
@@ -209,19 +211,19 @@ class SignedNoticeHandler:
             raise NoticeRefused("other_words")
         return notice
 
-    def _verify_signature_header(self, post: ReceivedNotice) -> str:
+    def _verify_signature_header(self, received_notice: ReceivedNotice) -> str:
         """Return the signature header of a genuine and recent notice. Raises NoticeRefused for any other notice.
 
         The method always makes all checks (key, signature, time) before it raises the error, so that the duration of
         a refusal doesn't reveal which check failed.
         """
         key = (
-            self._read_notice_key(normalize_source_name(post.source))
-            if NOTICE_SOURCE_NAME_PATTERN.fullmatch(post.source)
+            self._read_notice_key(normalize_source_name(received_notice.source))
+            if NOTICE_SOURCE_NAME_PATTERN.fullmatch(received_notice.source)
             else None
         )
-        header = {name.lower(): value for name, value in post.headers}.get(SIGNATURE_HEADER, "")
-        signed_at = _verify_signature(key or "no key", header, post.body)
+        header = {name.lower(): value for name, value in received_notice.headers}.get(SIGNATURE_HEADER, "")
+        signed_at = _verify_signature(key or "no key", header, received_notice.body)
         is_recent = (
             abs(self._context.now().timestamp() - (signed_at or 0)) <= common.NOTICE_CLOCK_TOLERANCE.total_seconds()
         )
@@ -234,7 +236,7 @@ class SignedNoticeHandler:
         }
         failed_checks = [name for name, is_met in checks.items() if not is_met]
         if failed_checks:
-            raise NoticeRefused(failed_checks[0], f"{len(post.body)} bytes")
+            raise NoticeRefused(failed_checks[0], f"{len(received_notice.body)} bytes")
         return header
 
     def _is_key_shared_with_other_source(self, notice_source: str, key: str) -> bool:

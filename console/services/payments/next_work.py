@@ -26,17 +26,17 @@ to paid.
 
 def require_payment(tx: Transaction, payment_id: int) -> Payment:
     """Return the payment as it is stored, read in the transaction `tx`. Raises not_found if there is none."""
-    return _require_found(payments.find(tx.conn, payment_id), payment_id)
+    return _require_existing_payment(payments.find(tx.conn, payment_id), payment_id)
 
 
 def require_payment_after_lapse(conn: Connection, payment_id: int) -> Payment:
     """Return the payment. If the process that started the payment has ended without recording an answer, its
     certainty is unknown, also if no due task has stored that yet. Raises not_found if there is no such payment."""
     lapsed_ids = journal.list_lapsed_subjects(conn, PAYMENT_KIND)
-    return _require_found(payments.find(conn, payment_id, lapsed_ids), payment_id)
+    return _require_existing_payment(payments.find(conn, payment_id, lapsed_ids), payment_id)
 
 
-def _require_found(payment: Payment | None, payment_id: int) -> Payment:
+def _require_existing_payment(payment: Payment | None, payment_id: int) -> Payment:
     if payment is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": PAYMENT_KIND, "id": str(payment_id)})
     return payment

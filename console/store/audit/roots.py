@@ -98,21 +98,21 @@ class RowsCoveredByRoots:
 
 @dataclass(frozen=True, slots=True)
 class _AuditRoot:
-    """A root: the heads of other chains as one worker has stored them. `covered` has the last row id that this
+    """A root: the heads of other chains as one worker has stored them. `covered_rows` has the last row id that this
     root covers and the last one that the previous root covers. A root is one audit row, or several rows of one
     transaction if one row has no room for all heads; `row_id` is the id of the first row.
     """
 
     row_id: int
-    covered: RowsCoveredByRoots
+    covered_rows: RowsCoveredByRoots
     heads: tuple[ChainHead, ...]
 
     def has_valid_range(self, end_id: int) -> bool:
         """True if the range of this root begins at or before `end_id`, the last id that earlier roots cover, and
         ends before the root's own row."""
         return (
-            0 <= self.covered.last_id_of_previous_root <= end_id
-            and self.covered.last_id_of_previous_root <= self.covered.last_id_of_newest_root < self.row_id
+            0 <= self.covered_rows.last_id_of_previous_root <= end_id
+            and self.covered_rows.last_id_of_previous_root <= self.covered_rows.last_id_of_newest_root < self.row_id
         )
 
     def has_newest_heads(self, conn: Connection, after_id: int, up_to_id: int) -> bool:
@@ -129,7 +129,7 @@ def read_covered_rows(conn: Connection) -> RowsCoveredByRoots:
     detail = conn.scalar(_NEWEST_ROOT_DETAIL_QUERY, {"root_writers": sorted(_read_root_writers(conn))})
     root = None if detail is None else _parse_root(0, detail)
     # An unreadable root wasn't written by this program: then the next root covers all rows.
-    return root.covered if root else RowsCoveredByRoots()
+    return root.covered_rows if root else RowsCoveredByRoots()
 
 
 def _read_root_writers(conn: Connection) -> frozenset[str]:
@@ -233,18 +233,18 @@ def _find_root_faults(conn: Connection) -> Iterator[tuple[int, str]]:
         if (
             root is None
             or not root.has_valid_range(end_id)
-            or not root.has_newest_heads(conn, checked_end_id, root.covered.last_id_of_previous_root)
+            or not root.has_newest_heads(conn, checked_end_id, root.covered_rows.last_id_of_previous_root)
         ):
             yield row_id, "forged"
             continue
         end_id, checked_end_id, previous_root = (
-            max(end_id, root.covered.last_id_of_newest_root),
-            root.covered.last_id_of_previous_root,
+            max(end_id, root.covered_rows.last_id_of_newest_root),
+            root.covered_rows.last_id_of_previous_root,
             root,
         )
         yield from _find_head_faults(conn, root.heads)
     if previous_root is not None and not previous_root.has_newest_heads(
-        conn, previous_root.covered.last_id_of_previous_root, previous_root.covered.last_id_of_newest_root
+        conn, previous_root.covered_rows.last_id_of_previous_root, previous_root.covered_rows.last_id_of_newest_root
     ):
         yield previous_root.row_id, "forged"
 
@@ -259,7 +259,7 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
         """
         row_id, session, person, root = row
         return (
-            (session, person, root.covered.last_id_of_previous_root, root.covered.last_id_of_newest_root)
+            (session, person, root.covered_rows.last_id_of_previous_root, root.covered_rows.last_id_of_newest_root)
             if root
             else (row_id,)
         )
@@ -269,7 +269,7 @@ def _read_roots(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int
         roots = [root for *_, root in rows_of_root if root is not None]
         heads = tuple(head for root in roots for head in root.heads)
         first_row_id = rows_of_root[0][0]
-        yield first_row_id, _AuditRoot(first_row_id, roots[0].covered, heads) if roots else None
+        yield first_row_id, _AuditRoot(first_row_id, roots[0].covered_rows, heads) if roots else None
 
 
 def _read_root_rows(conn: Connection, writers: frozenset[str]) -> Iterator[tuple[int, str, str, _AuditRoot | None]]:

@@ -666,7 +666,7 @@ def _make_incident_columns(context: WindowContext) -> list[Column]:
         Column(
             "age", translate("column.age"), 84,
             lambda incident: record_words.make_age_cell(incident.since, context), "age",
-            spoken=lambda incident: record_words.format_spoken_age(incident.since, context),
+            make_spoken_text=lambda incident: record_words.format_spoken_age(incident.since, context),
         ),
         Column("cause", translate("incident.column.what"), 280,
                lambda incident: incident_texts.format_title_and_count(incident, context), is_stretched=True),

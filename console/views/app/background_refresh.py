@@ -233,7 +233,7 @@ class BackgroundRefresh(QObject):
         may_confirm = not self._context.find_missing_right_reason("resolve_second")
 
         def read_counts(services: "Console") -> WorkCounts:
-            refunds = services.refunds.read_inbox().to_decide if may_decide else ()
+            refunds = services.refunds.read_inbox().refunds_to_decide if may_decide else ()
             proposals = services.recovery.list_proposals() if may_confirm else ()
             counts = (
                 *services.recovery.count_queues(),
@@ -242,7 +242,7 @@ class BackgroundRefresh(QObject):
             )
             unfinished_operations = services.recovery.list_unfinished_operations()
             lost_count = services.alerts.count_lost_operations()
-            to_decide: tuple[Refund | WaitingProposal, ...] = (
+            decisions_to_make: tuple[Refund | WaitingProposal, ...] = (
                 *refunds,
                 *(proposal for proposal in proposals if not proposal.refusal),
             )
@@ -251,13 +251,13 @@ class BackgroundRefresh(QObject):
                 counts,
                 unfinished_operations,
                 now,
-                to_decide,
+                decisions_to_make,
                 services.incidents.count_waiting_incidents(),
                 services.bulk.count_unfinished(),
                 lost_count,
                 person,
                 mentions,
-                services.notifications.list_events(to_decide, mentions),
+                services.notifications.list_events(decisions_to_make, mentions),
             )
 
         self._context.run_read(

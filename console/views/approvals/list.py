@@ -414,7 +414,7 @@ class ApprovalListPanel(Surface):
         """
         self._held_back_inbox = None
         self._summaries = self._summaries if summaries is None else self._keep_current_summary(summaries)
-        count = len(inbox.to_decide) + sum(not proposal.refusal for proposal in proposals)
+        count = len(inbox.refunds_to_decide) + sum(not proposal.refusal for proposal in proposals)
         self.count_label.show_text(wording.format_count(count))
         groups = self._insert_current_card(self._make_groups(inbox, proposals))
         if is_automatic and self.underMouse() and _list_refs_by_group(groups) != _list_refs_by_group(self._groups):
@@ -457,10 +457,10 @@ class ApprovalListPanel(Surface):
 
     def _make_groups(self, inbox: ApprovalInbox, proposals: WaitingProposals) -> list[CardGroup]:
         own_name = self._context.operator or ""
-        own_refunds = [refund for refund in inbox.others if is_same_person(refund.maker, own_name)]
-        other_refunds = [refund for refund in inbox.others if refund not in own_refunds]
+        own_refunds = [refund for refund in inbox.other_refunds if is_same_person(refund.maker, own_name)]
+        other_refunds = [refund for refund in inbox.other_refunds if refund not in own_refunds]
         groups = (
-            ("mine", inbox.to_decide, ()),
+            ("mine", inbox.refunds_to_decide, ()),
             ("proposals", (), [proposal for proposal in proposals if not proposal.refusal]),
             ("own", own_refunds, ()),
             ("others", other_refunds, [proposal for proposal in proposals if proposal.refusal]),

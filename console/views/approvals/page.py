@@ -276,15 +276,15 @@ class ApprovalsPage(Page):
         else:
             self._show_empty_state()
         confirmable_count = sum(not proposal.refusal for proposal in proposals)
-        decidable_count = len(inbox.to_decide) + confirmable_count
-        others_count = len(inbox.others) + len(proposals) - confirmable_count
+        decidable_count = len(inbox.refunds_to_decide) + confirmable_count
+        others_count = len(inbox.other_refunds) + len(proposals) - confirmable_count
         self.hint_bar.status_label.show_text(
             self.context.translate("approvals.count", n=decidable_count, others=others_count)
         )
         self.restore_focus()
 
     def _show_empty_state(self) -> None:
-        translate, others_count = self.context.translate, len(self.inbox.others)
+        translate, others_count = self.context.translate, len(self.inbox.other_refunds)
         explanation = (
             translate("approvals.empty_others", n=others_count) if others_count else translate("approvals.empty_hint")
         )
@@ -323,7 +323,7 @@ class ApprovalsPage(Page):
         acting person can decide. Refund requests count only with the right to approve refunds, proposals only with
         the right to confirm proposals."""
         context = self.context
-        refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.to_decide
+        refunds = () if context.find_missing_right_reason("refund_approve") else self.inbox.refunds_to_decide
         proposals = () if context.find_missing_right_reason("resolve_second") else self.proposals
         context.replace_decisions_to_make((*refunds, *(proposal for proposal in proposals if not proposal.refusal)))
 
@@ -610,5 +610,5 @@ def _read_waiting_decisions(
     """Return the refund requests and proposed outcomes that wait for a second person, and the summaries of the first
     requests by refund id."""
     inbox, proposals = services.refunds.read_inbox(), services.recovery.list_proposals()
-    ids = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
+    ids = [refund.id for refund in (*inbox.refunds_to_decide, *inbox.other_refunds)]
     return inbox, proposals, services.refunds.read_summaries(ids)

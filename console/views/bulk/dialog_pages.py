@@ -62,8 +62,8 @@ class BulkPlanPage(QWidget):
         self.limited_plan = plan
         self.row_limit_list = DropDownList(translate("bulk.size"))
         for max_rows in (
-            len(plan.rows),
-            *(row_limit for row_limit in BULK_ROW_COUNT_OPTIONS if row_limit < len(plan.rows)),
+            len(plan.forecasts),
+            *(row_limit for row_limit in BULK_ROW_COUNT_OPTIONS if row_limit < len(plan.forecasts)),
         ):
             key = "bulk.size.first" if self.row_limit_list.count() else "bulk.size.all"
             self.row_limit_list.addItem(translate(key, n=max_rows), max_rows)
@@ -80,7 +80,7 @@ class BulkPlanPage(QWidget):
             _make_plan_columns(context, run.action),
             lambda forecast: forecast.row.position,
             translate("bulk.plan"),
-            len(plan.rows),
+            len(plan.forecasts),
         )
         row_limit_row = make_row(list_label, self.row_limit_list, None, gap_px=8)
         self.setLayout(
@@ -101,7 +101,7 @@ class BulkPlanPage(QWidget):
         """The number of rows, counted from the first row of the run, to which the execution is limited; 0 if the plan
         has no rows.
         """
-        return self.limited_plan.rows[-1].row.position if self.limited_plan.rows else 0
+        return self.limited_plan.forecasts[-1].row.position if self.limited_plan.forecasts else 0
 
     @Slot()
     def _show_plan_of_selected_rows(self) -> None:
@@ -122,7 +122,7 @@ def _read_plan_rows(plan: BulkPlan, cursor: object, limit: int) -> FetchedPage:
     the end). `cursor` is the index of the first forecast of this page; None for the first page."""
     begin = cursor if isinstance(cursor, int) else 0
     end = begin + limit
-    return FetchedPage(plan.rows[begin:end], end if end < len(plan.rows) else None)
+    return FetchedPage(plan.forecasts[begin:end], end if end < len(plan.forecasts) else None)
 
 
 class BulkProgressPage(QWidget):

@@ -199,7 +199,7 @@ def _make_document_columns(context: WindowContext) -> Sequence[Column]:
             lambda row: wording.shorten_id(row.document.sha256),
             "data",
             is_stretched=True,
-            full_text=lambda row: row.document.sha256,
+            make_full_text=lambda row: row.document.sha256,
         ),
         Column("age", translate("column.age"), 80, make_age_cell, "age"),
     ]

@@ -193,7 +193,7 @@ def _make_set_aside_columns(context: WindowContext) -> list[Column]:
         Column(
             "age", translate("column.age"), 84,
             lambda item: words.make_age_cell(item.record.created_at, context), "age",
-            spoken=lambda item: words.format_spoken_age(item.record.created_at, context),
+            make_spoken_text=lambda item: words.format_spoken_age(item.record.created_at, context),
         ),
         Column("number", translate("field.corporation_number"), measure_column_width("8 8888 8888 8888", 16),
                lambda item: wording.format_corporation_number(item.account.corporation_number), "data"),

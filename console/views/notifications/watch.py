@@ -72,7 +72,7 @@ class NotificationWatcher(QObject):
         keys = {event.key for event in events}
         arrived_decisions = [
             decision
-            for decision in self._context.work_counts.to_decide
+            for decision in self._context.work_counts.decisions_to_make
             if f"{_APPROVAL_EVENT_KEY_PREFIXES[not isinstance(decision, Refund)]}{decision.id}" in keys
         ]
         if arrived_decisions:

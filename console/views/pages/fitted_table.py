@@ -292,7 +292,7 @@ class FittedTable(RecordTable):
         if index is None or self.isColumnHidden(index):
             return True
         delegate, column = self.delegates[index], self.rows.columns[index]
-        needed_width = ceil(delegate.measure_cell_width(column.cell(row))) + sum(delegate.get_paddings(index))
+        needed_width = ceil(delegate.measure_cell_width(column.make_cell(row))) + sum(delegate.get_paddings(index))
         return needed_width > self.columnWidth(index)
 
     def _set_column_stretch(self, column_index: int, *, takes_remaining_width: bool) -> None:
@@ -355,7 +355,7 @@ class FittedTable(RecordTable):
         if column_index not in self._measured_px:
             column, delegate = self.rows.columns[column_index], self.delegates[column_index]
             rows = islice(self.rows.iterate_loaded_rows(), _MAX_MEASURED_ROWS)
-            width = max((delegate.measure_cell_width(column.cell(row)) for row in rows), default=0)
+            width = max((delegate.measure_cell_width(column.make_cell(row)) for row in rows), default=0)
             needed_width = ceil(width) + sum(delegate.get_paddings(column_index)) + 1
             self._measured_px[column_index] = max(self._measure_title_width(column_index), needed_width)
         return self._measured_px[column_index]

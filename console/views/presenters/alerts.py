@@ -1,6 +1,6 @@
 """Texts of alerts, and the route to the record on which a person must act because of an alert."""
 
-from console.domain.alerts.rules import ALERT_RULES, GRACE_PERIODS
+from console.domain.alerts.rules import ALERT_RULES, GRACE_PERIOD_BY_ALERT_RULE
 from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE, CORPORATION_KIND
 from console.domain.tasks.records import AlertItem, AlertRule
 from console.views.runtime.context import WindowContext
@@ -32,7 +32,9 @@ def explain_alert(alert_item: AlertItem, context: WindowContext) -> tuple[str, s
         expected=format_alert_value(alert.expected, context, alert.observed),
         age=context.format_age(alert.detected_at),
     )
-    defect = context.translate(f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIODS[AlertRule(alert.rule_id)])
+    defect = context.translate(
+        f"alerts_screen.why.{alert.rule_id}", grace=GRACE_PERIOD_BY_ALERT_RULE[AlertRule(alert.rule_id)]
+    )
     return defect, facts
 
 

@@ -96,10 +96,10 @@ def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
 
 def format_shortest_duration(plan: BulkPlan, context: WindowContext) -> str:
     """Return the text of the shortest time in which the bulk run of this plan can be executed at the allowed rate of
-    calls (`BulkPlan.shortest_seconds`); for less than one second, a word for "soon"."""
-    if plan.shortest_seconds < 1:
+    calls (`BulkPlan.shortest_duration_seconds`); for less than one second, a word for "soon"."""
+    if plan.shortest_duration_seconds < 1:
         return context.translate("bulk.time.soon")
-    return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_seconds)))
+    return context.translate("bulk.time", time=timedelta(seconds=round(plan.shortest_duration_seconds)))
 
 
 def make_run_state_cell(run: BulkRun, context: WindowContext) -> StateCell:

@@ -40,8 +40,8 @@ def make_age_column(context: WindowContext, get_since: Callable[[Any], datetime 
         get_min_column_width("age"),
         lambda row: words.make_age_cell(get_since(row), context),
         "age",
-        spoken=lambda row: words.format_spoken_age(get_since(row), context),
-        full_text=lambda row: wording.format_instant(get_since(row)) if get_since(row) else "",
+        make_spoken_text=lambda row: words.format_spoken_age(get_since(row), context),
+        make_full_text=lambda row: wording.format_instant(get_since(row)) if get_since(row) else "",
     )
 
 

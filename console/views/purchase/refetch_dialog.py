@@ -137,7 +137,7 @@ class RefetchDialog(DialogFrame):
             offers_pdf=has_pdf,
             offers_comparison=_has_stored_new_pdf(result, self._record),
         )
-        if has_pdf and "pdf_file_path" in result.changed:
+        if has_pdf and "pdf_file_path" in result.changed_fields:
             self._read_page_counts(result, content)
 
     def _read_page_counts(self, result: RefetchResult, content: "_RefetchContent") -> None:
@@ -304,12 +304,12 @@ def _make_refetch_content(
     """Return the content of the dialog after a re-fetch: the fields that have changed since `record_before`, and
     whether a new PDF was stored in addition to the old one."""
     lines: list[QWidget] = []
-    if result.changed:
-        lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed)))
+    if result.changed_fields:
+        lines.append(_make_text_line(context.translate("dialog.refetch.changed", changed=result.changed_fields)))
     else:
         lines.append(_make_text_line(context.translate("dialog.refetch.unchanged")))
     current = next((document for document in result.documents if document.is_current), None)
-    if current is not None and "pdf_file_path" in result.changed:
+    if current is not None and "pdf_file_path" in result.changed_fields:
         size = wording.format_bytes(current.bytes)
         lines.append(_make_text_line(context.translate("dialog.refetch.pdf_stored", size=size)))
         if _has_stored_new_pdf(result, record_before):
@@ -325,7 +325,7 @@ def _make_refetch_content(
 
 def _has_stored_new_pdf(result: RefetchResult, record_before: CreditCheck) -> bool:
     """Return True if the re-fetch has stored a PDF that differs from the copy of `record_before`."""
-    return bool(record_before.pdf_file_path) and "pdf_file_path" in result.changed
+    return bool(record_before.pdf_file_path) and "pdf_file_path" in result.changed_fields
 
 
 def _make_failure_content(context: WindowContext, failure: Failure) -> QWidget:

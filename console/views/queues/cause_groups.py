@@ -149,11 +149,11 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
         return _format_single_sum(row) if column.kind == "amount" else ""
 
     def make_cell(row: GroupTableRow) -> Cell:
-        return make_group_cell(row) if isinstance(row, CauseRow) else column.cell(row)
+        return make_group_cell(row) if isinstance(row, CauseRow) else column.make_cell(row)
 
     def make_spoken_text(row: GroupTableRow) -> str:
         if not isinstance(row, CauseRow):
-            return column.spoken(row) if column.spoken else column.text(row)
+            return column.make_spoken_text(row) if column.make_spoken_text else column.text(row)
         if is_naming:
             return context.translate(
                 "queue.group.spoken_open" if row.is_open else "queue.group.spoken_closed",
@@ -162,7 +162,7 @@ def _make_group_column(context: WindowContext, column: Column, *, is_naming: boo
         is_amount = column.kind == "amount"
         return (_format_single_sum(row) or _format_sums_after_cause(context, row)) if is_amount else ""
 
-    return replace(column, cell=make_cell, spoken=make_spoken_text)
+    return replace(column, make_cell=make_cell, make_spoken_text=make_spoken_text)
 
 
 def _format_record_count(context: WindowContext, row: CauseRow) -> str:

@@ -358,7 +358,7 @@ def _make_change_columns(context: WindowContext) -> list[Column]:
     return [
         Column(
             "age", translate("column.age"), 84, lambda item: words.make_age_cell(item.since, context), "age",
-            spoken=lambda item: words.format_spoken_age(item.since, context),
+            make_spoken_text=lambda item: words.format_spoken_age(item.since, context),
         ),
         Column("company", translate("column.corporation"), 240, format_name),
         Column("number", translate("field.corporation_number"), 150,

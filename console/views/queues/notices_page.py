@@ -288,7 +288,7 @@ def _make_notice_columns(context: WindowContext) -> list[Column]:
     return [
         Column(
             "age", translate("column.age"), 84, lambda item: words.make_age_cell(item.since, context), "age",
-            spoken=lambda item: words.format_spoken_age(item.since, context),
+            make_spoken_text=lambda item: words.format_spoken_age(item.since, context),
         ),
         Column("provider", translate("column.provider"), 96, format_source),
         Column("number", translate("column.order"), 150, lambda item: item.notice.order_no or wording.NO_VALUE,

@@ -293,7 +293,7 @@ class QueuesPage(Page):
         is_known = view.content.queue in RECORD_QUEUE_NAMES
         problems = set(parsed_view.problems)
         known_terms = [term for term in view.content.filter.split() if term not in problems]
-        sort = "" if parsed_view.order == DEFAULT_SORT_ORDER else format_sort_order(parsed_view.order)
+        sort = "" if parsed_view.sort_order == DEFAULT_SORT_ORDER else format_sort_order(parsed_view.sort_order)
         self.filter.show_filter(" ".join([*known_terms, parsed_view.filter.words]).strip(), sort)
         if is_known:
             self.tabs.show_queue(view.content.queue)

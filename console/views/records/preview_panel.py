@@ -358,7 +358,7 @@ class RecordPreview(Surface):
         kind, record_id = case_words.make_record_ref(item.record)
         return any(
             isinstance(proposal, WaitingProposal) and (proposal.kind, proposal.record_id) == (kind, str(record_id))
-            for proposal in self._context.work_counts.to_decide
+            for proposal in self._context.work_counts.decisions_to_make
         )
 
     def _make_button(self, text: str, key: str, requested_signal: object, right_name: str) -> KeyButton:

@@ -666,16 +666,16 @@ class WindowContext(QObject):
         if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
             self._correct_work_counts(alert_count=count)
 
-    def replace_decisions_to_make(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
-        """Store `to_decide` as the refunds and proposals about which the person may decide; a page has just read
-        them. Emit `work_counts_outdated`, because other counts may be outdated, too. Do nothing if `to_decide` has
-        the same records as the stored value, or if the counts weren't read yet.
+    def replace_decisions_to_make(self, decisions_to_make: tuple[Refund | WaitingProposal, ...]) -> None:
+        """Store `decisions_to_make` as the refunds and proposals about which the person may decide; a page has just
+        read them. Emit `work_counts_outdated`, because other counts may be outdated, too. Do nothing if
+        `decisions_to_make` has the same records as the stored value, or if the counts weren't read yet.
         """
-        counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
+        counted_refs = [(type(decision), decision.id) for decision in self.work_counts.decisions_to_make]
         if self.work_counts.read_at is not None and counted_refs != [
-            (type(decision), decision.id) for decision in to_decide
+            (type(decision), decision.id) for decision in decisions_to_make
         ]:
-            self._correct_work_counts(to_decide=to_decide)
+            self._correct_work_counts(decisions_to_make=decisions_to_make)
 
     def _correct_work_counts(self, **new_values: Any) -> None:
         """Set the fields of `work_counts` that are passed by keyword to the new values, and emit

@@ -44,7 +44,7 @@ class Toast:
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
     """The counts that the sidebar and the home page show, read in one call. `queue_counts` are the queues with their
-    numbers of records. `unfinished_operations` are the unfinished operations. `to_decide` are the refunds and
+    numbers of records. `unfinished_operations` are the unfinished operations. `decisions_to_make` are the refunds and
     proposals about which `person` may decide. `alert_count` is the number of incidents that wait for a person.
     `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of operations
     that the database has lost because it was set back to an earlier state; None if it was never set back.
@@ -57,7 +57,7 @@ class WorkCounts:
     queue_counts: tuple[QueueCount, ...] = ()
     unfinished_operations: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
-    to_decide: tuple[Refund | WaitingProposal, ...] = ()
+    decisions_to_make: tuple[Refund | WaitingProposal, ...] = ()
     alert_count: int = 0
     unfinished_run_count: int = 0
     lost_operation_count: int | None = None
@@ -68,7 +68,7 @@ class WorkCounts:
     @property
     def decision_count(self) -> int:
         """The number of refunds and proposals about which the person may decide."""
-        return len(self.to_decide)
+        return len(self.decisions_to_make)
 
     @property
     def unfinished_count(self) -> int:

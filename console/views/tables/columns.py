@@ -44,31 +44,31 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table: its title, its width in px at text scale 1.0, and `cell`, the function that returns the
-    cell of a row. `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text;
-    it may return a text for any kind, such as "–" for an unknown age. An empty text is shown as a – in the muted
-    colour.
+    """One column of a table: its title, its width in px at text scale 1.0, and `make_cell`, the function that returns
+    the cell of a row. `make_cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise
+    a text; it may return a text for any kind, such as "–" for an unknown age. An empty text is shown as a – in the
+    muted colour.
 
     If `is_stretched` is True, the column takes the free width of the table: as much as its cells need, or all of it
     if it is the last column. If `is_muted` is True, the text has the muted colour.
 
-    `spoken` returns the text for screen readers if this text must differ from the cell's text; if it returns "", the
-    screen reader leaves the cell out. `full_text` returns the text that the cell abbreviates, such as the instant of
-    an age, for the tooltip and as the description of the cell. `spoken_title` is the title for screen readers if the
-    column has no title on screen. If `is_optional` is True, a table whose columns a person can choose shows the
-    column only if the person has chosen it.
+    `make_spoken_text` returns the text for screen readers if this text must differ from the cell's text; if it
+    returns "", the screen reader leaves the cell out. `make_full_text` returns the text that the cell abbreviates,
+    such as the instant of an age, for the tooltip and as the description of the cell. `spoken_title` is the title for
+    screen readers if the column has no title on screen. If `is_optional` is True, a table whose columns a person can
+    choose shows the column only if the person has chosen it.
     """
 
     key: str
     title: str
     width: int
-    cell: Callable[[Any], Cell]
+    make_cell: Callable[[Any], Cell]
     kind: CellKind = "text"
     is_stretched: bool = False
     is_muted: bool = False
-    spoken: Callable[[Any], str] | None = None
+    make_spoken_text: Callable[[Any], str] | None = None
     is_optional: bool = False
-    full_text: Callable[[Any], str] | None = None
+    make_full_text: Callable[[Any], str] | None = None
     spoken_title: str = ""
 
     @property
@@ -78,17 +78,17 @@ class Column:
 
     def text(self, row: Any) -> str:
         """Return the text of this column's cell in a row of the table."""
-        return format_cell_as_plain_text(self.cell(row))
+        return format_cell_as_plain_text(self.make_cell(row))
 
     def format_full_text(self, row: Any) -> str:
         """Return the text that this column's cell abbreviates; the text of the cell if the cell abbreviates
         nothing."""
-        return (self.full_text(row) if self.full_text else "") or self.text(row)
+        return (self.make_full_text(row) if self.make_full_text else "") or self.text(row)
 
     def format_spoken_cell(self, row: Any) -> str:
         """Return the text that a screen reader reads for this column's cell in a row. If the cell has only a
         number, the text begins with the title of this column, such as "Client 2"."""
-        spoken_text = self.spoken(row) if self.spoken else self.text(row)
+        spoken_text = self.make_spoken_text(row) if self.make_spoken_text else self.text(row)
         return (
             f"{self.title} {spoken_text}"
             if self.title and _NUMBER_WITHOUT_WORD_PATTERN.fullmatch(spoken_text)
@@ -124,4 +124,4 @@ def format_cell_as_plain_text(cell: Cell) -> str:
 def make_check_box_column(spoken_title: str) -> Column:
     """Return the column of check boxes, with which the person selects rows. The column has no title on screen;
     `spoken_title` is its title for screen readers."""
-    return Column("check", "", 44, lambda _: "", "check", spoken=lambda _: "", spoken_title=spoken_title)
+    return Column("check", "", 44, lambda _: "", "check", make_spoken_text=lambda _: "", spoken_title=spoken_title)

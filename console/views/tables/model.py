@@ -169,7 +169,7 @@ class PageCacheModel(QAbstractTableModel):
         if role == _ItemRole.AccessibleDescriptionRole:
             return column.format_full_text(entry)
         if role == _ItemRole.ToolTipRole:
-            tooltip = column.format_full_text(entry) if column.full_text else column.format_spoken_cell(entry)
+            tooltip = column.format_full_text(entry) if column.make_full_text else column.format_spoken_cell(entry)
             return format_tooltip(tooltip)
         return column.text(entry)
 
@@ -187,7 +187,7 @@ class PageCacheModel(QAbstractTableModel):
         entry = self.get_entry(row)
         if entry is None or isinstance(entry, RowGroup):
             return entry
-        return self.columns[column].cell(entry)
+        return self.columns[column].make_cell(entry)
 
     def format_spoken_text(self, row_or_heading: Any) -> str:
         """Return the text that a screen reader reads for a whole row: the texts of its cells, without repetitions. It

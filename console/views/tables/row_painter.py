@@ -70,18 +70,22 @@ class RowPainter:
             for _, delegate, x, width in (*columns[0], *columns[1]) if table.rows.is_skeleton else ():
                 delegate.draw_skeleton(painter, CellBox(x, top, width, height - 1, baseline))
         else:
-            scrolling_columns, pinned_column_count = columns
+            scrolling_columns, pinned_columns = columns
             self._paint_background(painter, row, rect)
             for column, delegate, x, width in scrolling_columns:
-                delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
-            if pinned_column_count:
+                delegate.draw_cell(
+                    painter, CellBox(x, top, width, height - 1, baseline), column.make_cell(entry), row
+                )
+            if pinned_columns:
                 pinned_right = table.pinned_columns_right_x
                 pinned_rect = QRect(0, top, pinned_right, height)
                 painter.fillRect(pinned_rect, colour("base"))
                 self._paint_background(painter, row, pinned_rect)
                 painter.fillRect(pinned_right - 1, top, 1, height, colour("line"))
-            for column, delegate, x, width in pinned_column_count:
-                delegate.draw_cell(painter, CellBox(x, top, width, height - 1, baseline), column.cell(entry), row)
+            for column, delegate, x, width in pinned_columns:
+                delegate.draw_cell(
+                    painter, CellBox(x, top, width, height - 1, baseline), column.make_cell(entry), row
+                )
         painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
         if row == table.ring_row:
             self._draw_focus_ring(painter, rect)

@@ -61,4 +61,4 @@ def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> Non
     assert [(one.call.provider, one.call.call, one.call.reason, one.reason) for one in result.differences] == []
     samples: list[CheckSample | PaymentSample] = [*checks, *payments]
     answered = [summary for sample in samples for _, summary in list_answer_kinds(sample)]
-    assert result.replayed == sum(summary.startswith("HTTP ") for summary in answered)
+    assert result.replayed_count == sum(summary.startswith("HTTP ") for summary in answered)

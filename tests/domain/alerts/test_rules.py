@@ -7,7 +7,7 @@ import pytest
 
 from console.domain.alerts.rules import (
     ACTION_OF_RULE,
-    GRACE_PERIODS,
+    GRACE_PERIOD_BY_ALERT_RULE,
     LONGEST_GRACE_PERIOD,
     BrokenRule,
     find_broken_rule,
@@ -60,7 +60,7 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
     """The grace period counts from the time at which this program learnt of the payment, and is divided by the time
     scale. An alert that is already open waits for no further grace period.
     """
-    grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
+    grace = GRACE_PERIOD_BY_ALERT_RULE[AlertRule.PAID_UNNOTICED] / scale
     just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=DAY_BEFORE)
     assert find_rule(make_order(OrderState.PENDING), just, scale=scale) is None
     assert find_rule(make_order(OrderState.PENDING), just, scale=scale, told="A") is not None
@@ -79,7 +79,7 @@ def test_a_paid_order_without_a_paid_payment_breaks_rule_b(state: OrderState, un
     assert finding is not None
     assert (finding.rule, finding.payment_id, finding.action) == (AlertRule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
     assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
-    young = make_order(state, NOW - GRACE_PERIODS[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
+    young = make_order(state, NOW - GRACE_PERIOD_BY_ALERT_RULE[AlertRule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
     assert find_rule(young, make_payment(unpaid)) is None
 
 
@@ -189,9 +189,9 @@ def test_each_rule_has_one_action_and_a_grace() -> None:
     """Each alert rule has one action. Orders get a grace period of five minutes; payments that came too late get
     none.
     """
-    assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(AlertRule)
+    assert set(ACTION_OF_RULE) == set(GRACE_PERIOD_BY_ALERT_RULE) == set(AlertRule)
     five = timedelta(minutes=5)
-    assert [GRACE_PERIODS[rule] for rule in AlertRule] == [five, five, timedelta(0)]
+    assert [GRACE_PERIOD_BY_ALERT_RULE[rule] for rule in AlertRule] == [five, five, timedelta(0)]
     assert five == LONGEST_GRACE_PERIOD
 
 

@@ -46,5 +46,5 @@ def test_the_slowest_provider_determines_the_time_of_a_plan() -> None:
     skipped = RowForecast(BulkRow(7, "payment", 7, 1), ForecastKind.SKIP, provider="atom")
     run = BulkRun(7, BulkAction.PROBE, "running", "op-a", datetime(2026, 11, 20, tzinfo=UTC), 7, 7, 0)
     plan = make_bulk_plan(run, (*rows, skipped), {"paypay": 0.2, "atom": 1.0})
-    assert plan.shortest_seconds == 2.0
-    assert plan.limit_to_first_rows(3).shortest_seconds == pytest.approx(0.6)
+    assert plan.shortest_duration_seconds == 2.0
+    assert plan.limit_to_first_rows(3).shortest_duration_seconds == pytest.approx(0.6)

@@ -71,10 +71,10 @@ def test_an_unreadable_part_of_a_view_is_reported_and_filters_nothing() -> None:
     read = parse_view(content, "op-a")
     assert format_filter(read.filter.record_filter) == "provider:atom owner:op-a"
     assert sorted(read.problems) == ["-flavour", "age:old", "flavour:sweet", "loose"]
-    assert (read.filter.words, read.order) == ("さくら", DEFAULT_SORT_ORDER)
+    assert (read.filter.words, read.sort_order) == ("さくら", DEFAULT_SORT_ORDER)
     nobody = parse_view(ViewContent("review", "Owner:Me", sort="-amount"), None)
     assert (nobody.problems, bool(nobody.filter.record_filter)) == (("Owner:Me",), False)
-    assert nobody.order == QueueSortOrder(SortColumn.AMOUNT, is_descending=True)
+    assert nobody.sort_order == QueueSortOrder(SortColumn.AMOUNT, is_descending=True)
 
 
 def test_operators_and_words_are_stored_apart() -> None:

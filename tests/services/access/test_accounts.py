@@ -391,7 +391,7 @@ def test_an_account_file_without_acts_does_not_change_an_acting_operator(account
     accounts.apply_entries(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
     shown = accounts.preview_entries(*before).operators
-    assert [(one.asks_worker, one.has_changed_actor, one.is_default) for one in shown] == [
+    assert [(one.asks_worker, one.has_changed_actor, one.uses_default_actor) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
     with pytest.raises(ConsoleError) as refused:

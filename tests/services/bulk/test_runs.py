@@ -130,7 +130,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
     )
     asked = vendor.asked.copy()
     plan = console.bulk.make_plan(run.id)
-    told = [(row.kind, row.reason) for row in plan.rows]
+    told = [(row.kind, row.reason) for row in plan.forecasts]
     assert told == [
         (ForecastKind.WOULD_RUN, None),
         (ForecastKind.SKIP, "changed"),
@@ -139,7 +139,7 @@ def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Co
         (ForecastKind.REFUSED, "not_found"),
         (ForecastKind.REFUSED, "not_found"),
     ]
-    assert plan.rows[2].blocking_person == place.get_account_name("lead-b")
+    assert plan.forecasts[2].blocking_person == place.get_account_name("lead-b")
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 2, ForecastKind.SKIP: 2, ForecastKind.REFUSED: 2}
     assert vendor.asked == asked
     assert read_results(console, run.id) == [(None, None)] * 6
@@ -177,7 +177,7 @@ def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerV
     """
     chosen = make_unknown_checks(console, 2)
     run = console.bulk.create_run("refetch", chosen)
-    assert [row.reason for row in console.bulk.make_plan(run.id).rows] == ["bought_perhaps", "bought_perhaps"]
+    assert [row.reason for row in console.bulk.make_plan(run.id).forecasts] == ["bought_perhaps", "bought_perhaps"]
     console.bulk.run(run.id)
     assert read_results(console, run.id) == [("refused", "bought_perhaps")] * 2
     assert not vendor.asked
@@ -528,7 +528,7 @@ def test_an_unreadable_record_stops_no_run(place: Place, console: Console, vendo
     run = console.bulk.create_run("note", chosen, "seen")
     place.drop_table_triggers(TABLE_NAME)
     place.sql(f"UPDATE {TABLE_NAME} SET certainty = 'future' WHERE id = {chosen[1].id}")
-    assert Counter(row.kind for row in console.bulk.make_plan(run.id).rows) == {
+    assert Counter(row.kind for row in console.bulk.make_plan(run.id).forecasts) == {
         ForecastKind.WOULD_RUN: 2,
         ForecastKind.REFUSED: 1,
     }

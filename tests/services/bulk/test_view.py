@@ -42,7 +42,7 @@ def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Consol
     plan = console.bulk.make_plan(run.id, heard.append)
     assert plan.row_counts == {ForecastKind.WOULD_RUN: 3, ForecastKind.SKIP: 1, ForecastKind.REFUSED: 1}
     assert plan.limit_to_first_rows(2).row_counts == {ForecastKind.WOULD_RUN: 2}
-    assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
+    assert [row.record.id if row.record else None for row in plan.forecasts] == [*(one.id for one in chosen), None]
     assert heard == [5]
 
 
@@ -56,8 +56,10 @@ def test_a_plan_estimates_the_time_of_the_rows_that_would_run(
     console.recovery.probe(CHECK_KIND, chosen[0].id)
     monkeypatch.setattr(type(console.settings), "is_on_loopback", lambda *_: False)
     plan = console.bulk.make_plan(console.bulk.create_run("probe", chosen).id)
-    assert plan.shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
-    assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2))
+    assert plan.shortest_duration_seconds == pytest.approx(console._context.scale.scale_seconds(0.2) * 3)
+    assert plan.limit_to_first_rows(2).shortest_duration_seconds == pytest.approx(
+        console._context.scale.scale_seconds(0.2)
+    )
 
 
 def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> None:
@@ -65,7 +67,7 @@ def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> N
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     console.bulk.run(run.id, max_rows=2)
     plan = console.bulk.make_plan(run.id)
-    assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
+    assert [one.row.position for one in plan.forecasts] == [3, 4, 5, 6]
     assert console.bulk.count_results(run.id) == BulkProgress(2, 2, {"done": 2})
 
 

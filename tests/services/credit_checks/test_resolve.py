@@ -185,7 +185,7 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy_check(console)
     result = console.credit_checks.refetch(record.id, detail=False)
-    assert (result.record.incomplete, result.changed) == ((), ("pdf_file_path",))
+    assert (result.record.incomplete, result.changed_fields) == ((), ("pdf_file_path",))
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbo
     record = buy_check(console)
     sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
-    assert "pdf_file_path" in result.changed
+    assert "pdf_file_path" in result.changed_fields
     assert [document.is_current for document in result.documents] == [True, False]
     old = next(document for document in result.documents if not document.is_current)
     assert console.credit_checks.read_pdf(record.id, old.sha256).startswith(b"%PDF-")

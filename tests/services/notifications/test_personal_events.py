@@ -33,7 +33,7 @@ EventFacts = tuple[str, str, str, str, str | None]
 
 def read_events(desk: Console) -> list[EventFacts]:
     """Return the events of the acting person of this desk, in the form in which the window reads them."""
-    events = desk.notifications.list_events(desk.refunds.read_inbox().to_decide, desk.mentions.list_open())
+    events = desk.notifications.list_events(desk.refunds.read_inbox().refunds_to_decide, desk.mentions.list_open())
     assert len({event.key for event in events}) == len(events)
     return [(one.kind.value, one.event_name, one.subject_kind, one.subject_id, one.number) for one in events]
 

@@ -189,7 +189,7 @@ def test_an_unreadable_record_hides_no_other_record_in_lists_of_people(
     bad_id, column = {"order": (order_ids[1], "work_state"), "refund": (refund_ids[1], "reason_code")}[kind]
     connection.exec_driver_sql(f"UPDATE {kind}s SET {column} = 'future' WHERE id = {bad_id}")
     inbox = console.refunds.read_inbox()
-    listed = [refund.id for refund in (*inbox.to_decide, *inbox.others)]
+    listed = [refund.id for refund in (*inbox.refunds_to_decide, *inbox.other_refunds)]
     assert listed == (refund_ids if kind == "order" else refund_ids[:1])
     with console._context.database.read() as conn:
         assert len(candidates.read_orders_with_payments(conn, order_ids)) == (1 if kind == "order" else 2)

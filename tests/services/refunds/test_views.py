@@ -107,10 +107,10 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
     third = desk.request_refund(desk.make_paid_payment("ORD-3"))
     with desk.console.acting_as("lead-d"):
         inbox = desk.refunds.read_inbox()
-    assert [one.id for one in inbox.to_decide] == [third.id]
-    assert [one.id for one in inbox.others] == [mine.id, half.id]
+    assert [one.id for one in inbox.refunds_to_decide] == [third.id]
+    assert [one.id for one in inbox.other_refunds] == [mine.id, half.id]
     with desk.console.acting_as("op-a"):
-        assert desk.refunds.read_inbox().to_decide == ()
+        assert desk.refunds.read_inbox().refunds_to_decide == ()
 
 
 def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
@@ -124,7 +124,7 @@ def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
     def list_inbox_and_left_open() -> tuple[list[int], list[str]]:
         inbox, left_open = desk.refunds.read_inbox(), desk.console.left_open.list_items()
         return (
-            [one.id for one in (*inbox.to_decide, *inbox.others)],
+            [one.id for one in (*inbox.refunds_to_decide, *inbox.other_refunds)],
             [item.id for item in left_open if item.reason is LeftOpenReason.REFUND],
         )
 

@@ -242,7 +242,7 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
     (waiting,) = console.recovery.read_queue("refunds").items
     assert waiting.record.registry_entry is not None
     inbox = console.refunds.read_inbox()
-    assert [one.registry_entry is not None for one in (*inbox.to_decide, *inbox.others)] == [True]
+    assert [one.registry_entry is not None for one in (*inbox.refunds_to_decide, *inbox.other_refunds)] == [True]
     view = console.refunds.read_refund(refund.id)
     assert view.corporation is not None
     assert view.corporation.number == SUCCESSOR

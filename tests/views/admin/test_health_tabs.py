@@ -32,7 +32,7 @@ def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
     now = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=5), now + timedelta(seconds=5), now, now)
     row = DueTaskRow(task, is_overdue=False)
-    cells = {column.key: column.cell(row) for column in make_due_task_columns(make_window_context())}
+    cells = {column.key: column.make_cell(row) for column in make_due_task_columns(make_window_context())}
     assert {cells["last"], cells["next"]} == {"2026-11-20 15:04:05 JST", "2026-11-20 15:04:10 JST"}
 
 
@@ -48,7 +48,7 @@ def test_an_error_is_shown_in_words(code: str) -> None:
     )
     context = make_window_context()
     (cell,) = (
-        format_cell_as_plain_text(column.cell(row))
+        format_cell_as_plain_text(column.make_cell(row))
         for column in make_due_task_columns(context)
         if column.key == "error"
     )

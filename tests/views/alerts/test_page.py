@@ -190,9 +190,9 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
     page = make_page(make_incident(seen), unseen)
     cause = next(column for column in page.table.rows.columns if column.key == "cause")
-    marked = [str(cause.cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
+    marked = [str(cause.make_cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
     assert sorted(marked) == [False, True]
-    assert not str(cause.cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
+    assert not str(cause.make_cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
 
 
 def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object) -> None:

@@ -82,7 +82,7 @@ class BackgroundWindow(CoveredWindow):
 
     def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
         waiting = (make_refund(),) if ARRIVED_EVENT in events else ()
-        counts = WorkCounts(read_at=NOW, person=person, to_decide=waiting, events=events)
+        counts = WorkCounts(read_at=NOW, person=person, decisions_to_make=waiting, events=events)
         self.context.store_work_counts(counts)
 
     @property

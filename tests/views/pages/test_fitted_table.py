@@ -65,7 +65,7 @@ def test_the_last_column_gets_the_remaining_width(appearance: object, qtbot: QtB
     table.show_rows(["word"])
     header = table.horizontalHeader()
     assert header.length() == table.viewport().width()
-    text_px = table.delegates[0].measure_cell_width(columns[0].cell("word"))
+    text_px = table.delegates[0].measure_cell_width(columns[0].make_cell("word"))
     assert text_px < header.sectionSize(0) <= 1.5 * text_px + 60
     assert header.sectionSize(1) > text_px, "a text is cut off though the table has room"
 

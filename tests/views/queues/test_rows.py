@@ -85,7 +85,7 @@ def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) ->
     paid = replace(make_payment(), corporation_number="2010401907731")
     record = replace(make_refund(), relations=RefundRelations(paid))
     row = QueueRow(replace(make_queue_item(make_check()), record=record))
-    cells = {column.key: column.cell(row) for column in make_queue_columns(make_window_context(), "unknown")}
+    cells = {column.key: column.make_cell(row) for column in make_queue_columns(make_window_context(), "unknown")}
     assert (cells["company"], cells["name"]) == ("2 0104 0190 7731", f"Refund R-{row.item.record.id}")
 
 
@@ -107,9 +107,9 @@ def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
     """In the queue of mismatches, the column of the mismatch says "Unknown" for a payment with an unknown outcome."""
     row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), disagreement=Disagreement()))
     difference = next(one for one in make_queue_columns(make_window_context(), "disagree") if one.key == "cause")
-    assert difference.cell(row) == ""
+    assert difference.make_cell(row) == ""
     unknown = replace(make_payment(), certainty=Certainty.UNKNOWN)
-    assert difference.cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
+    assert difference.make_cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
 
 
 def test_an_export_has_the_filter_of_its_list() -> None:
@@ -158,5 +158,5 @@ def test_amounts_of_several_kinds_are_not_added(
     cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}
     assert cells["amount"] == amount
     assert cells["cause"].partition(" · ")[2] == beside_cause
-    spoken = ", ".join(column.spoken(row) for column in columns if column.spoken is not None)
+    spoken = ", ".join(column.make_spoken_text(row) for column in columns if column.make_spoken_text is not None)
     assert (amount or beside_cause) in spoken

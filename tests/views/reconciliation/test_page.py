@@ -358,7 +358,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPageFunction) -> None:
 def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunState, shown: str) -> None:
     """In the list of runs, a run that failed before its end shows a dash in place of each number of differences."""
     item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
-    cells = {column.key: column.cell(item) for column in make_run_columns(make_window_context())}
+    cells = {column.key: column.make_cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
         ("differ", "only_ours", "only_theirs"), shown
     )

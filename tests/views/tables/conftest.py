@@ -39,7 +39,12 @@ COLUMNS = (
     Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min"), "age"),
     Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
     Column(
-        "amount", "Amount", 80, lambda row: "¥12,000" if row.id % 2 else "", "amount", spoken=lambda _: "12,000 yen"
+        "amount",
+        "Amount",
+        80,
+        lambda row: "¥12,000" if row.id % 2 else "",
+        "amount",
+        make_spoken_text=lambda _: "12,000 yen",
     ),
     Column(
         "state",
