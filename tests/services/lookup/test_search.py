@@ -251,4 +251,4 @@ def test_a_name_is_found_in_its_usual_spellings(
     insert_paid_payment(connection, "ORD-2", 12_000, provider_payment_id="04219901", payer="支払花子")
     found = console.lookup.search(typed)
     assert list_found(found) == {("credit-check", check.id), ("payment", payment.id)}
-    assert found.exact == ("payment", payment.id)
+    assert found.exact_match == ("payment", payment.id)
