@@ -350,8 +350,8 @@ ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
         "an approval is offered that a rule refuses",
         "console/services/refunds/view.py",
-        '            return reason or rule_reason, {"maker": refund.maker}\n',
-        '            return reason, {"maker": refund.maker}\n',
+        '        return reason or rule_reason, {"maker": refund.maker}\n',
+        '        return reason, {"maker": refund.maker}\n',
         ("tests/services/refunds/test_offered_actions.py",),
     ),
     _make_mutant(

@@ -140,10 +140,10 @@ class RefundRequestService:
             checks=checks,
             earlier=refund_facts.refunds,
             second_checker_reasons=refund_rules.find_second_checker_reasons(
-                refund_facts, amount_minor, len(signal_facts.payer_refunds), now
+                refund_facts, amount_minor, len(signal_facts.payer_refunds), refund_facts.now
             ),
             cooling_off_until=refund_rules.find_cooling_off_end(
-                context, payment, amount_minor, refund_facts.limits, now
+                context, payment, amount_minor, refund_facts.limits, refund_facts.now
             ),
             approvers=approvers,
             refusal_code=reason,

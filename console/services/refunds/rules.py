@@ -314,7 +314,7 @@ def refuse_unsendable_refund(
     raise_first_broken_rule(
         check_refund_rules(facts, refund.amount_minor, reader, is_before_request=False), facts, refund
     )
-    until = _find_later_cooling_off_end(context, facts, refund)
+    until = find_later_cooling_off_end(context, facts, refund)
     other_checkers = set(map(normalize_person_name, refund.checkers)) - {normalize_person_name(refund.maker)}
     if len(other_checkers) < count_needed_checkers(facts, refund):
         raise ConsoleError(ErrorCode.NOT_ALLOWED, {"record": refund, "reason": NotAllowedReason.NOT_APPROVED})
@@ -379,11 +379,11 @@ def find_remaining_cooling_off_end(
     """Return the end of the refund's cooling-off period if it is in the future by the database server's clock,
     otherwise None."""
     facts = read_facts(context, conn, refund_with_payment.payment, refund_with_payment.refund.maker)
-    until = _find_later_cooling_off_end(context, facts, refund_with_payment.refund)
+    until = find_later_cooling_off_end(context, facts, refund_with_payment.refund)
     return until if until is not None and until > facts.now else None
 
 
-def _find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
+def find_later_cooling_off_end(context: ServiceContext, facts: RefundFacts, refund: Refund) -> datetime | None:
     """Return the later of two ends of the refund's cooling-off period: the end computed from the limits and the
     request time, and the end stored in the refund's row. The stored end alone would not be safe, because the maker's
     desk has written it. Return None if the refund has neither of these ends.

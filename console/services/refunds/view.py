@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -172,6 +173,10 @@ class RefundDetailsReader:
         payment = complete_record(self._complete_records, conn, pair.payment)
         relations = refund.relations or RefundRelations()
         refund_facts = refund_rules.read_facts(context, conn, payment, refund.maker)
+        if refund.state in (RefundState.REQUESTED, RefundState.APPROVED):
+            # A limit that was changed since the request can make the period longer than the row says.
+            until = refund_rules.find_later_cooling_off_end(context, refund_facts, refund)
+            refund = replace(refund, sends_after=until)
         (signal_facts,) = refund_risks.read_signal_facts(conn, [refund_facts])
         stored_texts = refunds.read_request_facts(conn, [refund_id]).get(refund_id)
         facts_at_request, stored_signals = _parse_facts_at_request(refund_id, stored_texts)
@@ -246,7 +251,7 @@ class RefundDetailsReader:
         wrong. The service that executes the action checks all of this again.
         """
         right = _RIGHT_BY_REFUND_ACTION[name]
-        reason, facts = self._find_refusal_reason(name, refund, person, server_now)
+        reason, facts = _find_refusal_reason(name, refund, person, server_now)
         if reason is None and holder is not None and name == "submit":
             reason, facts = ErrorCode.IN_PROGRESS, {"holder": holder.operator, "since": holder.since}
         if reason is not None:
@@ -257,31 +262,31 @@ class RefundDetailsReader:
             return AllowedAction(name, False, READ_ONLY_SWITCH_REASON, make_switch_facts(switch))
         return AllowedAction(name, True)
 
-    def _find_refusal_reason(
-        self, action_name: str, refund: Refund, person: Person | None, server_now: datetime
-    ) -> tuple[str | None, Mapping[str, object]]:
-        """Return the code of the reason why the person can't do the action on the refund now, and the facts of that
-        reason; None if the person can. `action_name` is approve, reject, withdraw or the sending of the refund."""
-        if action_name in ("approve", "reject"):
-            relations = refund.relations or RefundRelations()
-            rule_reason = relations.approval_refusal if action_name == "approve" else None
-            own_name = person.name if person is not None else None
-            reason = find_decision_refusal(refund, own_name, server_now, is_approval=action_name == "approve")
-            return reason or rule_reason, {"maker": refund.maker}
-        if action_name == "withdraw":
-            return find_withdrawal_refusal(refund, person.name if person is not None else None), {
-                "maker": refund.maker
-            }
-        return self._find_send_refusal(refund)
 
-    def _find_send_refusal(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
-        """Return the code of the reason why the refund can't be sent now, and its facts: the refund is not approved,
-        or its cooling-off period has not ended. Return None and no facts if it can be sent."""
-        if refund.state is not RefundState.APPROVED:
-            return "refund_not_approved", {}
-        if refund.sends_after is not None and refund.sends_after > self._context.now():
-            return "refund_cooling_off", {"until": refund.sends_after}
-        return None, {}
+def _find_refusal_reason(
+    action_name: str, refund: Refund, person: Person | None, server_now: datetime
+) -> tuple[str | None, Mapping[str, object]]:
+    """Return the code of the reason why the person can't do the action on the refund now, and the facts of that
+    reason; None if the person can. `action_name` is approve, reject, withdraw or the sending of the refund."""
+    if action_name in ("approve", "reject"):
+        relations = refund.relations or RefundRelations()
+        rule_reason = relations.approval_refusal if action_name == "approve" else None
+        own_name = person.name if person is not None else None
+        reason = find_decision_refusal(refund, own_name, server_now, is_approval=action_name == "approve")
+        return reason or rule_reason, {"maker": refund.maker}
+    if action_name == "withdraw":
+        return find_withdrawal_refusal(refund, person.name if person is not None else None), {"maker": refund.maker}
+    return _find_send_refusal(refund, server_now)
+
+
+def _find_send_refusal(refund: Refund, server_now: datetime) -> tuple[str | None, Mapping[str, object]]:
+    """Return the code of the reason why the refund can't be sent now, and its facts: the refund is not approved, or
+    its cooling-off period has not ended. Return None and no facts if it can be sent."""
+    if refund.state is not RefundState.APPROVED:
+        return "refund_not_approved", {}
+    if refund.sends_after is not None and refund.sends_after > server_now:
+        return "refund_cooling_off", {"until": refund.sends_after}
+    return None, {}
 
 
 def _may_approve(refund: Refund, person: Person, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from console.domain.payments.records import Payment, Refund, RefundRequest
 from console.domain.payments.states import RefundState
 from console.store.database.engine import Transaction
 from console.wiring.record_readers import RecordReaders
-from tests.support.refund_desks import TEAM, RefundDesk, call_for_code
+from tests.support.refund_desks import TEAM, RefundDesk, call_for_code, call_for_refusal
 
 
 def requested(desk: RefundDesk, payment: Payment) -> Refund:
@@ -182,3 +182,22 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
             accepts = {name: is_action_accepted(desk, refund, act) for name, act in acts.items()}
         reasons = {offer.action: offer.reason for offer in offers if not offer.allowed}
         assert offered == accepts, (person.name, reasons)
+
+
+def test_a_lowered_limit_delays_the_offered_sending(desk: RefundDesk) -> None:
+    """The limit above which refunds wait was lowered after the request. The pages before and after the approval name
+    the end of the cooling-off period by which the service refuses the sending, and don't offer it.
+    """
+    desk.insert_team()
+    refund = desk.request_refund(desk.make_paid_payment(minor=90_000), "50000")
+    assert refund.sends_after is None
+    desk.sql("UPDATE limits SET value = 10000 WHERE name = 'cooling_off_above'")
+    with desk.console.acting_as("lead-b"):
+        until = desk.refunds.read_refund(refund.id).record.sends_after
+        assert desk.refunds.approve(refund.id).state is RefundState.APPROVED
+        details = desk.refunds.read_refund(refund.id)
+        error = call_for_refusal(lambda: desk.refunds.submit(refund.id))
+    (submission,) = [action for action in details.actions if action.action == "submit"]
+    assert (submission.allowed, submission.reason) == (False, "reason.refund_cooling_off")
+    assert (submission.facts["until"], details.record.sends_after, error.detail["until"]) == (until, until, until)
+    assert details.explanation.why == "why.refund_cooling_off"
