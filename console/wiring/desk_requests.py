@@ -286,10 +286,10 @@ _INCIDENT_FORMS: tuple[tuple[IncidentAction, tuple[Any, ...], int | None], ...] 
     (IncidentAction.TAKE, (int,), None),
     (IncidentAction.RELEASE, (int,), None),
     (IncidentAction.WAKE, (int,), None),
-    (IncidentAction.RESOLVE, (int, str), 1),
+    (IncidentAction.RESOLVE, (int, str, int | None), 1),
     (IncidentAction.REOPEN, (int, str), 1),
     (IncidentAction.HAND_OVER, (int, str, str), 2),
-    (IncidentAction.SNOOZE, (int, datetime, str), 2),
+    (IncidentAction.SNOOZE, (int, datetime, str, int | None), 2),
 )
 """The actions on incidents with the types of their arguments and the index of the argument with the person's words.
 """

@@ -25,7 +25,7 @@ from console.domain.annotations.person_texts import strip_invisible
 from console.domain.audit.actions import AuditAction
 from console.domain.error_reasons import InProgressReason, UsageProblem
 from console.domain.errors import ConsoleError, ErrorCode
-from console.domain.errors.details import InProgressDetail
+from console.domain.errors.details import InProgressDetail, StaleViewDetail
 from console.domain.tasks.records import Alert, AlertItem
 from console.services.alerts.causes import AffectedRecordReader, find_causes_of_alerts, read_alerts_of_causes
 from console.services.alerts.changed_companies import raise_acknowledged_change_again
@@ -209,12 +209,24 @@ class IncidentService:
         not_found if no alert has this id, and not_allowed if the acting person has no right to write notes."""
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
-    def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
+    def snooze(
+        self,
+        id: int,
+        until: datetime,
+        note: str = "",
+        newest_alert_id: int | None = None,
+        *,
+        request_id: str | None = None,
+    ) -> Incident:
         """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
-        and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
-        (problem `until`) for a time outside of this period, already_decided if the incident is closed, not_found if
-        no alert has this id, and not_allowed if the acting person has no right to write notes."""
-        return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
+        and return the incident. The incident opens earlier if it becomes worse. `note` may be empty.
+        `newest_alert_id` is the newest alert of the incident on the person's screen (None: not compared). Raises
+        usage (problem `until`) for a time outside of this period, stale_view if the incident has a newer alert,
+        already_decided if the incident is closed, not_found if no alert has this id, and not_allowed if the acting
+        person has no right to write notes."""
+        return self._act_once(
+            IncidentAction.SNOOZE, (id, until, note, *_list_newest_alert_argument(newest_alert_id)), request_id
+        )
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
@@ -222,12 +234,18 @@ class IncidentService:
         alert has this id, and not_allowed if the acting person has no right to write notes."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
-    def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
+    def resolve(
+        self, id: int, reason: str, newest_alert_id: int | None = None, *, request_id: str | None = None
+    ) -> Incident:
         """Resolve the incident that has the alert `id`, and return the incident; `reason` is the reason why nothing
-        more has to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is
-        closed, not_found if no alert has this id, and not_allowed if the acting person has no right to write notes.
+        more has to be done. `newest_alert_id` is the newest alert of the incident on the person's screen (None: not
+        compared). Raises usage (problem `note`) without a reason, stale_view if the incident has a newer alert,
+        already_decided if the incident is closed, not_found if no alert has this id, and not_allowed if the acting
+        person has no right to write notes.
         """
-        return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
+        return self._act_once(
+            IncidentAction.RESOLVE, (id, reason, *_list_newest_alert_argument(newest_alert_id)), request_id
+        )
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Open again the incident that has the alert `id`, if a person has resolved or snoozed it or acknowledged an
@@ -335,8 +353,8 @@ class IncidentService:
     ) -> IncidentStep | None:
         """Return the step that stores this action of the person on the incident; None if the action would change
         nothing. `arguments` are the other arguments of the action, such as the end of a snooze and its note. Raises
-        already_decided if all alerts of the incident are resolved, in_progress if another person owns it, and usage
-        for invalid arguments."""
+        already_decided if all alerts of the incident are resolved, in_progress if another person owns it, stale_view
+        if it has an alert that the person hasn't seen, and usage for invalid arguments."""
         _require_open_incident(incident)
         step = IncidentStep(incident.id, 0, action, person, now)
         match action, arguments:
@@ -346,7 +364,8 @@ class IncidentService:
                 return _replace_step_fields(
                     step, new_owner=self._require_possible_owner(conn, new_owner), words=_require_note(note)
                 )
-            case IncidentAction.SNOOZE, (datetime() as until, str() as note):
+            case IncidentAction.SNOOZE, (datetime() as until, str() as note, *newest_alert_ids):
+                _require_no_newer_alert(incident, newest_alert_ids)
                 if not now < until <= now + LONGEST_SNOOZE:
                     raise ConsoleError(
                         ErrorCode.USAGE, {"problem": UsageProblem.INVALID_SNOOZE_END, "n": LONGEST_SNOOZE.days}
@@ -356,7 +375,8 @@ class IncidentService:
                 )
             case IncidentAction.WAKE, ():
                 return step if incident.state is IncidentState.SNOOZED else None
-            case IncidentAction.RESOLVE, (str() as note,):
+            case IncidentAction.RESOLVE, (str() as note, *newest_alert_ids):
+                _require_no_newer_alert(incident, newest_alert_ids)
                 return _replace_step_fields(step, words=_require_note(note), extent=incident.extent)
             case IncidentAction.REOPEN, (str() as note,):
                 note_text = _require_note(note)
@@ -523,6 +543,23 @@ def _require_open_incident(incident: Incident) -> None:
     """Raise already_decided if the incident is closed, which means that all its alerts are resolved."""
     if incident.state is IncidentState.CLOSED:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": incident.state, "at": incident.closed_at})
+
+
+def _list_newest_alert_argument(newest_alert_id: int | None) -> tuple[int, ...]:
+    """Return the argument `newest_alert_id` as a tuple, which is empty for None: so a call without it has the same
+    fingerprint under its request id as a call of an earlier version."""
+    return () if newest_alert_id is None else (newest_alert_id,)
+
+
+def _require_no_newer_alert(incident: Incident, newest_alert_ids: Sequence[object]) -> None:
+    """Raise stale_view if the incident has an alert that is newer than the one of `newest_alert_ids` (empty: not
+    compared): the person decides about alerts that were on the screen, and the step would also cover the newer one.
+    """
+    for saw in newest_alert_ids:
+        now = incident.extent.newest_alert_id
+        if now > int(str(saw)):
+            detail: StaleViewDetail = {"about": INCIDENT_KIND, "changed": {"newest_alert": {"saw": saw, "now": now}}}
+            raise ConsoleError(ErrorCode.STALE_VIEW, detail)
 
 
 def _replace_step_fields(step: IncidentStep, **values: object) -> IncidentStep:

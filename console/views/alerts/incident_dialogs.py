@@ -174,7 +174,10 @@ class SnoozeIncidentDialog(IncidentDialog):
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
         until = self._snooze_ends[self.drop_down_list.currentIndex() if self.drop_down_list else 0][1]
-        return lambda services, request_id: services.incidents.snooze(id, until, note, request_id=request_id)
+        newest_alert_id = self.incident.extent.newest_alert_id
+        return lambda services, request_id: services.incidents.snooze(
+            id, until, note, newest_alert_id, request_id=request_id
+        )
 
 
 class ResolveIncidentDialog(IncidentDialog):
@@ -184,7 +187,10 @@ class ResolveIncidentDialog(IncidentDialog):
     missing_note_key = "dialog.incident_resolve.needs_words"
 
     def make_incident_call(self, id: int, note: str) -> ActingCall[Incident]:
-        return lambda services, request_id: services.incidents.resolve(id, note, request_id=request_id)
+        newest_alert_id = self.incident.extent.newest_alert_id
+        return lambda services, request_id: services.incidents.resolve(
+            id, note, newest_alert_id, request_id=request_id
+        )
 
 
 class ReopenIncidentDialog(IncidentDialog):

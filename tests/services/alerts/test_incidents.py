@@ -128,6 +128,26 @@ def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
+def test_an_alert_that_was_not_on_the_screen_is_not_resolved(scene: PaymentDesk) -> None:
+    """An alert is added to the incident after the person has read it. The person's resolution or snooze is refused,
+    and the incident stays open; after the person has read the new alert, it is resolved."""
+    payment = pay_too_little(scene)
+    incidents, seen, now = scene.console.incidents, read_single_incident(scene), scene.context.now()
+    assert incidents.snooze(seen.id, now + ONE_DAY, "", seen.extent.newest_alert_id).state is IncidentState.SNOOZED
+    scene.context.write(lambda tx: cases.open_case(tx.conn, "paid_twice", "payment", payment, "x", "y", now))
+    newest_alert_id = read_single_incident(scene).extent.newest_alert_id
+    for decide in (
+        lambda: incidents.resolve(seen.id, "settled", seen.extent.newest_alert_id),
+        lambda: incidents.snooze(seen.id, now + ONE_DAY, "later", seen.extent.newest_alert_id),
+    ):
+        refusal = refused(decide)
+        changes = {"newest_alert": {"saw": seen.extent.newest_alert_id, "now": newest_alert_id}}
+        assert (refusal.code, refusal.detail) == ("stale_view", {"about": "incident", "changed": changes})
+    assert read_single_incident(scene).state is IncidentState.OPEN
+    assert incidents.resolve(seen.id, "settled", newest_alert_id).state is IncidentState.RESOLVED
+
+
+@pytest.mark.engines("sqlite")
 def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, clock: MovedClock) -> None:
     """A snoozed or resolved incident opens again at its time, by a new alert of the same cause, or by more affected
     money. A person can reopen a resolved incident with a reason. Neither alerts nor records change by this.

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.alerts.incidents import IncidentState
 from console.domain.bulk.records import ChosenRecord
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
@@ -114,7 +115,7 @@ def test_a_repeated_call_with_invisible_characters_is_recognised(place: Place, s
 def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A person in team mode may name an incident by the id of any of its alerts, like a person who isn't in team
     mode. The stored desk request contains the id of the incident itself, because a database trigger compares it with
-    the stored step.
+    the stored step. It also contains the newest alert that the person has seen: a newer one isn't resolved with it.
     """
     start_team_mode(place, "op-a", "lead-b")
     for number, rule in ((ALERT_ID, "stuck_saga"), (ALERT_ID + 1, "reversed")):
@@ -134,6 +135,12 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
         reopened = colleague.incidents.reopen(ALERT_ID + 1, TYPED)
         assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT_ID, [WORDS])
         assert place.sql("SELECT DISTINCT acknowledged_by FROM alerts") == [(None,)]
+        with pytest.raises(ConsoleError) as refused:
+            desk.incidents.resolve(ALERT_ID, TYPED, ALERT_ID)
+        assert refused.value.code == "stale_view"
+        assert desk.incidents.resolve(ALERT_ID, TYPED, ALERT_ID + 1).state is IncidentState.RESOLVED
+        until = clock.now() + timedelta(hours=1)
+        assert desk.incidents.snooze(ALERT_ID, until, TYPED, ALERT_ID + 1).state is IncidentState.SNOOZED
         assert colleague.incidents.take(ALERT_ID + 1).owner == place.get_account_name("lead-b")
         assert desk.incidents.hand_over(
             ALERT_ID + 1, place.get_account_name("op-a"), TYPED

@@ -5,6 +5,7 @@ action.
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -297,6 +298,21 @@ def test_dialogs_of_incidents_need_their_inputs(appearance: object, qtbot: QtBot
         dialog = dialog_class(page.context, incident, page)
         assert dialog._disabled_reason == reason
         dialog.reject()
+
+
+def test_a_decision_about_an_incident_names_its_newest_alert_on_the_screen(appearance: object, qtbot: QtBot) -> None:
+    """Snoozing and resolving send the newest alert that the person has seen, so that the service refuses a decision
+    about an alert that came later."""
+    incident = make_incident(LATE_PAYMENT_ALERT, PENDING_ORDER_ALERT.alert, extent=IncidentExtent(7))
+    page = make_page(incident)
+    qtbot.addWidget(page)
+    calls: list[tuple[object, ...]] = []
+    incidents = SimpleNamespace(**dict.fromkeys(("snooze", "resolve"), lambda *given, **_: calls.append(given)))
+    for dialog_class in (SnoozeIncidentDialog, ResolveIncidentDialog):
+        dialog = dialog_class(page.context, incident, page)
+        dialog.make_incident_call(incident.id, "words")(SimpleNamespace(incidents=incidents), "request-1")  # type: ignore[arg-type]  # the only service that is called
+        dialog.reject()
+    assert [call[-2:] for call in calls] == [("words", 7), ("words", 7)]
 
 
 def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object, qtbot: QtBot) -> None:
