@@ -32,6 +32,10 @@ attempts.
 RETRY_JITTER_FRACTION = 0.2
 UNPUBLISHED_ALERT_AGE = timedelta(hours=1)
 """Age of the oldest event in the outbox after which an alert is raised."""
+OTHER_PUBLISHER_PERIOD = timedelta(minutes=5)
+"""Time after the scheduled attempt of an event during which a worker without a publisher assumes that another worker
+has one and makes the attempt soon.
+"""
 ALERT_RAISED_EVENT: EventName = "AlertRaised"
 ALERT_RULE, OUTBOX_KIND, OUTBOX_SUBJECT_ID = outbox.UNPUBLISHED_RULE, "outbox", 1
 _log = logging.getLogger("console.worker")
@@ -49,7 +53,7 @@ class OutboxSender:
     def send_due_events(self) -> int:
         """Send the due events. Return the number of events that the publisher accepted. If no publisher is
         configured, send nothing and return 0: the events stay in the outbox, and no alert about their age is raised;
-        an open one is resolved, except by a desk at a server, because the worker there may have a publisher.
+        an open one is resolved, unless another worker of the server may have a publisher.
 
         Raises not_allowed if the acting person may not run due tasks, and bad_profile if a setting of the publisher
         is missing or invalid.
@@ -154,12 +158,17 @@ class OutboxSender:
 
     def _resolve_unpublished_age_alert(self) -> None:
         """Resolve the alert about the age of unpublished events, if one is open: without a publisher no event can be
-        sent, so nothing is late. A desk at a server does nothing: its settings may differ from the worker's."""
+        sent, so nothing is late. Do nothing at a server if another worker may have a publisher, because its settings
+        can differ: at a desk, and while an event waits for a further attempt that a worker has scheduled.
+        """
         context = self._context
         if context.database.is_server and WORKER not in context.read_person().roles:
             return
+        attempts_end = context.now() - context.scale.scale_delta(OTHER_PUBLISHER_PERIOD)
         with context.database.read() as conn:
             open_alert = alerts.list_open_alerts_of_rule(conn, ALERT_RULE, 1)
+            if context.database.is_server and open_alert and outbox.has_attempt_after(conn, attempts_end):
+                return
         if open_alert:
             context.write(lambda tx: alerts.resolve(tx.conn, open_alert[0].id, context.now()))
 

@@ -45,6 +45,11 @@ _DUE_EVENTS_QUERY = (
     .order_by(outbox.c.next_at, outbox.c.id)
     .limit(bindparam("limit", type_=Integer))
 )
+_LATER_ATTEMPT_QUERY = (
+    select(outbox.c.id)
+    .where(_UNPUBLISHED_EVENT_CONDITION, outbox.c.attempts > 0, outbox.c.next_at > bindparam("instant"))
+    .limit(1)
+)
 _UNPUBLISHED_COUNTS_QUERY = select(func.count(), func.min(outbox.c.created_at)).where(_UNPUBLISHED_EVENT_CONDITION)
 _INSERT_EVENT_STATEMENT = into(outbox)
 _UPDATE_UNPUBLISHED_EVENT_STATEMENT = update(outbox).where(
@@ -170,6 +175,11 @@ def postpone_event(conn: Connection, event: OutboxEvent, next_at: datetime, erro
         "error": error,
     }
     return conn.execute(_POSTPONE_EVENT_STATEMENT, values).rowcount == 1
+
+
+def has_attempt_after(conn: Connection, instant: datetime) -> bool:
+    """True if an unpublished event has failed before, and its next attempt is scheduled after `instant`."""
+    return conn.execute(_LATER_ATTEMPT_QUERY, {"instant": convert_to_naive_utc(instant)}).first() is not None
 
 
 def count_unpublished_events(conn: Connection) -> OutboxCounts:

@@ -11,9 +11,11 @@ import pytest
 
 from console.domain.alerts.events import AlertMessage, AlertPublisher
 from console.domain.tasks.records import ALERT_TOPIC
+from console.sandbox.server import Sandbox
 from console.services.alerts.outbox_sender import (
     ALERT_RULE,
     MAX_CONSECUTIVE_SEND_FAILURES,
+    OTHER_PUBLISHER_PERIOD,
     OUTBOX_RETRY_WAITS,
     RETRY_JITTER_FRACTION,
     UNPUBLISHED_ALERT_AGE,
@@ -25,7 +27,9 @@ from console.store.alerts import alerts, outbox
 from console.wiring.providers import open_publisher
 from tests.support.alert_receiver import SIGNATURE_KEY, AlertReceiver, receive_alerts
 from tests.support.children import Child, Pipe
+from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
 from tests.support.quick_desks import ManualClock, open_quick_desk
 from tests.support.refusals import call_for_refusal
 
@@ -212,6 +216,30 @@ def test_the_alert_closes_when_the_publisher_is_removed(
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         run_sender(console._context)
         assert (count_waiting(console._context), list_late_alerts(console._context)) == (1, [])
+
+
+@expects_log_of_unaccepted_events
+@pytest.mark.engines("mariadb")
+def test_a_worker_without_a_publisher_leaves_the_alert_of_another_worker(
+    place: Place, sandbox: Sandbox, receiver: AlertReceiver
+) -> None:
+    """One worker of a team has the setting of the webhook, which accepts nothing; another worker hasn't. The alert
+    stays open whichever of them runs the task, until the attempts have ended because the setting has been removed.
+    """
+    receiver.answers, clock = lambda _event, _nth: 503, MovedClock()
+    settings = make_webhook_settings(receiver.url)
+    with (
+        place.open_desk(sandbox, clock, person="worker", **settings) as first,
+        place.open_desk(sandbox, clock, person="worker", desk=1, TIME_SCALE="1") as second,
+    ):
+        store_events(first._context, "a-1")
+        clock.offset += 2 * UNPUBLISHED_ALERT_AGE
+        for console in (first, second, second):
+            run_sender(console._context)
+            assert len(list_late_alerts(second._context)) == 1
+        clock.offset += OTHER_PUBLISHER_PERIOD + 2 * OUTBOX_RETRY_WAITS[0]
+        run_sender(second._context)
+        assert list_late_alerts(second._context) == []
 
 
 def list_late_alerts(context: ServiceContext) -> list[str]:
