@@ -115,4 +115,4 @@ def compute_pause_after_failures(pause_seconds: float, failure_count: int, longe
     """Return the pause in seconds after `failure_count` consecutive failures: `pause_seconds`, doubled with each
     failure up to `longest_seconds`. A power of two above 2**1023 can't be converted to a float, so further failures
     double it no more."""
-    return min(pause_seconds * 2 ** min(failure_count, _MAX_PAUSE_DOUBLINGS), longest_seconds)
+    return min(pause_seconds * 2.0 ** min(failure_count, _MAX_PAUSE_DOUBLINGS), longest_seconds)
