@@ -362,19 +362,27 @@ class Database:
 
     def _require_same_file(self, conn: Connection | None = None) -> None:
         """Raise ConsoleError `database_unreachable` if the SQLite file was moved or replaced since it was opened, or
-        if its write-ahead log was since the connection `conn` has opened it.
+        if its write-ahead log was since the connection `conn` has opened it. Also raise it if the operating system
+        can't tell, for example because its folder may no longer be read.
 
         Open connections would still write to the original file, and a new connection would create an empty file under
         the path. Other programs wouldn't see these writes.
         """
         if self._path is None:
             return
-        file_identity = read_file_identity(self._path)
+        try:
+            file_identity = read_file_identity(self._path)
+            is_log_lost = conn is not None and sqlite_engine.has_lost_log(conn, self._path)
+        except OSError as error:
+            cause: DatabaseUnreachableDetail = {"file": self._path, "cause": error.strerror or str(error)}
+            raise ConsoleError(
+                ErrorCode.DATABASE_UNREACHABLE, {"problem": DatabaseUnreachableProblem.FILE_NOT_WRITABLE, **cause}
+            ) from error
         if self._file_identity is None:
             self._file_identity = file_identity
         elif file_identity != self._file_identity:
             self._raise_file_replaced(self._path)
-        self._has_lost_log = self._has_lost_log or (conn is not None and sqlite_engine.has_lost_log(conn, self._path))
+        self._has_lost_log = self._has_lost_log or is_log_lost
         if self._has_lost_log:  # also on a new connection: SQLite shares the index of the deleted log in a process
             self._raise_file_replaced(self._path)
 

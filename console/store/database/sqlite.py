@@ -69,7 +69,7 @@ def open_engine(url: URL) -> Engine:
             cursor.execute("PRAGMA " + pragma)
         cursor.close()
         if url.database and url.database != ":memory:":
-            with suppress(FileNotFoundError):  # the transaction reports it
+            with suppress(OSError):  # the transaction reports it
                 if Path(url.database).stat().st_size:
                     _store_log_identity(record.info, url.database)
         lease_clock.register_functions(dbapi)

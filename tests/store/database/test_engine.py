@@ -320,6 +320,35 @@ def test_a_desk_whose_log_was_deleted_writes_no_more(database: Database) -> None
         assert "lost" not in migrate.read_meta_and_schema(later)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows renames no folder with an open file")
+def test_a_folder_that_is_replaced_during_use_is_reported(tmp_path: Path) -> None:
+    """If the folder of the database becomes a file or a link to itself, as after the loss of a network disk, reads
+    and writes are refused with the path and without an internal error. They work again when the folder is back.
+    """
+    home, away = tmp_path / "home", tmp_path / "away"
+    database = Database(f"sqlite:///{home / 'console.db'}")
+    migrate.ensure_schema(database)
+    home.rename(away)
+    for replace_home in (home.touch, lambda: home.symlink_to(home)):
+        replace_home()
+        for call in (
+            lambda: migrate.read_meta_and_schema(database),
+            lambda: database.write(lambda tx: migrate.write_meta(tx.conn, "any", "value")),
+        ):
+            with pytest.raises(ConsoleError) as refused:
+                call()
+            assert (refused.value.code, refused.value.detail["problem"]) == (
+                "database_unreachable",
+                "file_not_writable",
+            )
+            for language in LANGUAGES:
+                assert str(home / "console.db") in format_error_message(refused.value, language)
+        home.unlink()
+    away.rename(home)
+    assert "any" not in migrate.read_meta_and_schema(database)
+    database.close()
+
+
 def test_a_full_disk_is_named_with_the_file(database: Database) -> None:
     """The error about a full disk contains the path of the database file, so that people with several disks see on
     which one they must free space.
