@@ -5,20 +5,21 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import tempfile
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, MANIFEST_NAME, PACK_FORMAT_NAME, compute_digest
 from console.store.audit.hash_chain import FIRST_PREVIOUS_HASH, HASHED_COLUMNS, compute_row_hash
 from console.store.documents.zip_directory import measure_zip_directory
+from console.store.spool.sqlite_file import translate_errors
 
 _FILE_NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*){0,2}")
 _MEBIBYTE = 1 << 20
@@ -88,7 +89,8 @@ class PackVerification:
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
     """Verify an evidence pack, or a bundle with its packs, in the file `path`, and return the result. With `sha256`
     (from the audit entry of the export), also verify that the file is the exported file. A failed check raises no
-    error: it becomes one of the result's `problems`, even if the file is missing or isn't a ZIP file."""
+    error: it becomes one of the result's `problems`, even if the file is missing or isn't a ZIP file. Raises
+    storage_full if there is no space for the copy of a bundle's pack."""
     return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 
@@ -186,15 +188,29 @@ def iterate_packs(path: Path, verdict: PackVerification) -> Iterator[Path]:
 
 def _copy_packs_of_bundle(bundle: zipfile.ZipFile, omitted_file_names: Collection[str]) -> Iterator[tuple[str, Path]]:
     """Yield the name of each evidence pack of a bundle, without the packs in `omitted_file_names`, and the path of a
-    copy, which exists until the next pack is requested."""
+    copy, which exists until the next pack is requested. Raises storage_full if a copy can't be written: that says
+    nothing about the bundle."""
     for zip_entry in bundle.infolist():
         if zip_entry.filename in omitted_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
             continue
-        with tempfile.TemporaryDirectory() as folder:
-            pack_path = Path(folder) / "copy.zip"
-            with bundle.open(zip_entry) as member, pack_path.open("wb") as copy:
-                shutil.copyfileobj(member, copy, _CHUNK_BYTES)
+        with ExitStack() as stack:
+            with translate_errors(Path(tempfile.tempdir or "/tmp")):  # noqa: S108  # only named in the error
+                pack_path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "copy.zip"
+            with bundle.open(zip_entry) as member:
+                _write_copy(member, pack_path)
             yield zip_entry.filename, pack_path
+
+
+def _write_copy(source: IO[bytes], target_file: Path) -> None:
+    """Write the content of `source` to the new file `target_file`. Raises storage_full if the file can't be written,
+    and the errors of `source` if it can't be read."""
+    with ExitStack() as stack:
+        with translate_errors(target_file):
+            target = stack.enter_context(target_file.open("wb"))
+        while chunk := source.read(_CHUNK_BYTES):
+            with translate_errors(target_file):
+                target.write(chunk)
+                target.flush()
 
 
 def _read_manifest(pack: zipfile.ZipFile, format_names: tuple[str, ...]) -> JsonObject | None:

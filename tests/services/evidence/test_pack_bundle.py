@@ -3,13 +3,14 @@ each pack has an audit entry. A cancelled bundle leaves no file.
 """
 
 import json
+import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.records import PurchaseRequest
 from console.services.evidence.pack_archive import BUNDLE_FORMAT_NAME, encode_json
 from console.services.evidence.pack_bundle import EvidenceBundleWriter
@@ -134,3 +135,24 @@ def test_a_changed_pack_is_found(pack_desk: PackDesk, records: list[tuple[str, i
     }
     nested = rewrite_pack(path, {name: path.read_bytes()}, listed=True)  # a bundle in a bundle is no pack
     assert (f"{name}/manifest.json", "unreadable") in list_problems(verify_pack(nested))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
+def test_a_full_disk_is_no_damage_of_a_bundle(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+    """If the copy of a pack can't be written, for example because the disk of temporary files is full, the
+    verification ends with `storage_full` and the path, and doesn't call the bundle damaged.
+    """
+    import resource
+
+    path = pack_desk.folder / "all.zip"
+    pack_desk.console.recovery.write_evidence_bundle(records, path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(ConsoleError) as refused:
+            verify_pack(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.code == ErrorCode.STORAGE_FULL
+    assert str(refused.value.detail["file"]).endswith("copy.zip")
+    assert verify_pack(path).is_intact
