@@ -3,13 +3,13 @@ desks stored them, and store the answers."""
 
 import json
 import logging
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import Any
 
@@ -45,6 +45,7 @@ from console.store.desk_requests import presence, requests
 from console.store.desk_requests.requested_audit import parse_audit_entry
 from console.store.operations import leases
 from console.store.operations.leases import HoldingProcess, Lease
+from console.store.spool.sqlite_file import translate_errors
 
 MAX_EXECUTIONS_PER_REQUEST = 8
 """Largest number of times that workers take one request. If each of these workers ended before it stored an answer,
@@ -469,7 +470,8 @@ class RequestExecutor:
     @contextmanager
     def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
         """Context manager: yield the arguments of the desk request; a file among the arguments exists until the end
-        of the block. Raises usage if the arguments don't fit the command."""
+        of the block. Raises usage if the arguments don't fit the command, and storage_full if the file can't be
+        written."""
         with ExitStack() as stack:
             try:
                 with self._context.database.read() as conn:
@@ -497,9 +499,13 @@ def _make_unknown_answer_error() -> ConsoleError:
 
 
 def _write_temporary_file(stack: ExitStack, content: bytes) -> Path:
-    """Write the content to a temporary file, which exists until the end of `stack`, and return its path."""
-    path = Path(stack.enter_context(TemporaryDirectory())) / "evidence"
-    path.write_bytes(content)
+    """Write the content to a temporary file, which exists until the end of `stack`, and return its path. Raises
+    storage_full if it can't be written."""
+    with translate_errors(Path(tempfile.tempdir or "/tmp")):  # noqa: S108  # only named in the error
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    path = folder / "evidence"
+    with translate_errors(path):
+        path.write_bytes(content)
     return path
 
 

@@ -2,6 +2,7 @@
 executed one after the other.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.process.interrupts import Interrupted
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.desk_requests.execution import _write_temporary_file
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
@@ -255,3 +257,22 @@ def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
     assert stored is not None
     assert parse_stored_answer(stored.result or "")[0].value == "sound"
     assert refused == ["not_allowed"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such limit")
+def test_a_full_disk_of_the_worker_is_not_a_program_error() -> None:
+    """If the worker can't write the evidence of a decision to a temporary file, the person's decision is refused with
+    `storage_full` and the file, not with an internal error.
+    """
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(ConsoleError) as refused:
+                _write_temporary_file(stack, b"x" * 1000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert refused.value.code == ErrorCode.STORAGE_FULL
+    assert str(refused.value.detail["file"]).endswith("evidence")
