@@ -36,6 +36,11 @@ class ReviewServices(QueueServices):
         self._items = [item for item in self._items if item.record.id != id]
 
 
+def execute_tasks(runner: InlineRunner) -> None:
+    while runner.waiting:
+        runner.execute_oldest_task()
+
+
 def show_page(qtbot: QtBot, services: ReviewServices, words: str = "") -> QueuesPage:
     context = make_window_context()
     context.store_services(services)  # type: ignore[arg-type]  # a queue is all that the page needs
@@ -75,13 +80,8 @@ def test_a_late_view_replaces_no_queue_that_was_chosen_after_it(qtbot: QtBot) ->
     runner.paused = True
     page.show_route(QueuesRoute(view=7))
     page.tabs.queue_chosen.emit("pending")
-    while runner.waiting:
-        runner.execute_oldest_task()
-    assert page.queue == "pending"
-    assert page.filter.text == ""
-    assert page.shown_saved_view.view is None
+    execute_tasks(runner)
+    assert (page.queue, page.filter.text, page.shown_saved_view.view) == ("pending", "", None)
     page.show_route(QueuesRoute(view=7))
-    while runner.waiting:
-        runner.execute_oldest_task()
-    assert page.queue == "unknown"
-    assert page.shown_saved_view.view is not None
+    execute_tasks(runner)
+    assert (page.queue, page.filter.text) == ("unknown", "sakura")

@@ -53,9 +53,14 @@ class PaymentServices:
 
 
 @pytest.fixture
-def page(qtbot: QtBot) -> PaymentPage:
+def services() -> PaymentServices:
+    return PaymentServices()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, services: PaymentServices) -> PaymentPage:
     context = make_window_context()
-    context.store_services(PaymentServices())  # type: ignore[arg-type]  # payments are all that the page needs
+    context.store_services(services)  # type: ignore[arg-type]  # payments are all that the page needs
     page = PaymentPage(context)
     qtbot.addWidget(page)
     page.resize(1080, 720)
@@ -88,11 +93,9 @@ def test_a_requested_dialog_opens_over_no_other_page(page: PaymentPage) -> None:
     assert count_note_dialogs(page) == 0
 
 
-def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage) -> None:
+def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage, services: PaymentServices) -> None:
     """The record can't be read, and the person leaves the page. The dialog doesn't open when the person comes back to
     the record later, without thinking of it."""
-    services = page.context._services
-    assert isinstance(services, PaymentServices)
     services.is_away = True
     page.context.request_action("payment", 5, "note")
     page.show_route(PaymentRoute(5))
@@ -103,11 +106,9 @@ def test_a_dialog_that_could_not_open_is_forgotten(page: PaymentPage) -> None:
     assert count_note_dialogs(page) == 0
 
 
-def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage) -> None:
+def test_a_new_audit_entry_keeps_the_current_row(page: PaymentPage, services: PaymentServices) -> None:
     """Another person's action adds an entry at the top of the audit tab. The entry that the person has selected stays
     the current one."""
-    services = page.context._services
-    assert isinstance(services, PaymentServices)
     entries = tuple(TimelineEntry(NOW + timedelta(seconds=number), "op-a", "payment.probed") for number in range(4))
     services.timeline = entries[:3]
     page.show_route(PaymentRoute(5))
