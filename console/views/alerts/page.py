@@ -53,6 +53,10 @@ _CARD_HEIGHT_SHARE_OF_PAGE = 0.42
 _MAX_CARD_HEIGHT_PX = 288  # at text size 1; a higher window shows more incidents in the list
 _SUMMARY_LINES = 2  # least height of the sentence about an incident, so that the buttons below it seldom move
 _MISSING_INCIDENT_BAR_NAME, _LEFT_LIST_BAR_NAME = "missing incident", "left list"
+_STEP_REASON = "stepped"
+"""Reason of the read after a step of the person that removes no incident from the list, such as a take. The answer
+to the step may be slow: if another incident, which is the current one by then, has left the list, its row stays.
+"""
 _ALERT_RULES_CLOSED_BY_ACKNOWLEDGEMENT = frozenset({ErrorCode.DATABASE_WENT_BACK.value, CORPORATION_CHANGE_RULE})
 """Rules of the alerts that an acknowledgement closes. It can't be undone, so the person confirms it in a dialog."""
 
@@ -245,7 +249,7 @@ class AlertsPage(Page):
         self.context.run_read(
             lambda services: _read_incidents(services, linked_alert_id, include_closed=include_closed),
             lambda answer: self._show_incidents(
-                *answer, linked_alert_id=linked_alert_id, is_automatic=reason == "changed"
+                *answer, linked_alert_id=linked_alert_id, is_automatic=reason in ("changed", _STEP_REASON)
             ),
             self.show_reading_failure,
             caller=self,
@@ -588,7 +592,7 @@ class AlertsPage(Page):
     def _show_action_toast(self, toast: Toast, _answer: object) -> None:
         self.context.toast_requested.emit(toast)
         self.hide_bar("act")
-        self.refresh("acted")
+        self.refresh(_STEP_REASON)
 
     @Slot(object)
     def _refresh_after_dialog(self, _incident: object) -> None:

@@ -390,11 +390,19 @@ class IncidentServices:
     def list_incidents(self, *, include_closed: bool) -> tuple[Incident, ...]:
         return self.listed
 
+    def take(self, id: int, *, request_id: str) -> Incident:
+        return next(incident for incident in self.listed if incident.id == id)
+
     def list_possible_owners(self) -> tuple[str, ...]:
         return ("lead-b", "lead-c")
 
     def count_unlisted_alerts(self, incidents: tuple[Incident, ...], *, include_closed: bool) -> int:
         return 0
+
+
+def execute_tasks(runner: InlineRunner) -> None:
+    while runner.waiting:
+        runner.execute_oldest_task()
 
 
 def show_page(qtbot: QtBot, *incidents: Incident) -> tuple[AlertsPage, IncidentServices, InlineRunner]:
@@ -483,3 +491,20 @@ def test_no_dialog_opens_over_another_one_or_on_another_page(qtbot: QtBot) -> No
     assert dialog.isVisible()
     assert dialog.incident == second
     dialog.reject()
+
+
+def test_a_slow_step_makes_no_other_incident_current(qtbot: QtBot) -> None:
+    """The person takes an incident and selects another one, which leaves the list before the answer. Its row stays
+    the current one, with its mark, so that the next key acts on no incident that the person hasn't selected.
+    """
+    taken, gone = make_incident(LATE_PAYMENT_ALERT), make_incident(PENDING_ORDER_ALERT)
+    rest = make_incident(CASE_ITEM)
+    page, services, runner = show_page(qtbot, taken, gone, rest)
+    assert page.table.go_to_item(lambda incident: incident == taken)
+    runner.paused = True
+    page.take_current_incident()
+    page.table.go_to_item(lambda incident: incident == gone)
+    services.listed = replace(taken, owner="op-a", owner_since=NOW), rest
+    execute_tasks(runner)
+    assert page.current_incident == gone
+    assert page.table.is_current_row_removed
