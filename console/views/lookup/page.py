@@ -3,7 +3,7 @@ it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
@@ -125,6 +125,17 @@ class LookupPage(Page):
             self._start_lookup(route.text)
         else:
             self.refresh("entered")
+
+    def get_screen_state(self) -> Mapping[str, Any]:
+        return {"text": self.number_field.text}
+
+    def restore_screen_state(self, state: Mapping[str, Any]) -> None:
+        """Put a text that the person had typed but not looked up yet into the input field again, for example in a
+        page that was built again in another language."""
+        text = state.get("text")
+        if isinstance(text, str) and text != self._looked_up_text:
+            self.number_field.show_text(text)
+            self._remove_result_on_edit(text)
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
         is_company_shown = self.result_stack.currentWidget() is self.company_panel

@@ -120,3 +120,20 @@ def test_a_late_answer_opens_no_page_over_another_one(qtbot: QtBot, appearance: 
     runner.paused = False
     with qtbot.waitSignal(page.context.replacement_requested):
         page.show()
+
+
+def test_a_page_that_is_built_again_keeps_the_typed_text(qtbot: QtBot, appearance: object) -> None:
+    """The person has typed a text and not looked it up yet. In another language the window builds the page again: the
+    text is in its field, and no records of the former text are shown below it."""
+    services = LookupServices(*PAYMENTS)
+    page = show_found_payments(qtbot, services)
+    page.number_field.edit.selectAll()
+    page.number_field.edit.insert("ORD-20")
+    page._remove_result_on_edit("ORD-20")
+    rebuilt_page = show_found_payments(qtbot, services)
+    rebuilt_page.restore_screen_state(page.get_screen_state())
+    assert rebuilt_page.number_field.text == "ORD-20"
+    assert not isinstance(rebuilt_page.result_stack.currentWidget(), FoundRecordsPanel)
+    third_page = show_found_payments(qtbot, services)
+    third_page.restore_screen_state({"text": "A-"})
+    assert isinstance(third_page.result_stack.currentWidget(), FoundRecordsPanel)
