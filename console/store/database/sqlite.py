@@ -46,6 +46,12 @@ def has_lost_log(conn: Connection, path: str) -> bool:
     return identity is not None and identity != read_file_identity(path + _LOG_SUFFIX)
 
 
+def _decode_text(content: bytes) -> str:
+    """Return a stored text. Another program may have stored bytes that aren't UTF-8, such as Shift_JIS from a CSV
+    file; each of them becomes U+FFFD. By default the driver would raise an error for the whole query."""
+    return content.decode("utf-8", "replace")
+
+
 def open_engine(url: URL) -> Engine:
     """Return a new engine for this SQLite file. The driver's own BEGIN is switched off, because the driver would send
     it only before the first write; `Database` sends BEGIN itself.
@@ -64,6 +70,7 @@ def open_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_pragmas_and_functions(dbapi: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        dbapi.text_factory = _decode_text
         cursor = dbapi.cursor()
         for pragma in _CONNECTION_PRAGMAS:
             cursor.execute("PRAGMA " + pragma)

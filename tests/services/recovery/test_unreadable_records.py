@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, insert
 
 from console.app import Console
+from console.domain.payments.records import Order
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.queues.order import DEFAULT_SORT_ORDER, QueueSortOrder, SortColumn
 from console.domain.records import Work, WorkState
@@ -287,3 +288,21 @@ def test_a_text_in_a_column_of_amounts_hides_no_other_record(
     assert found
     assert sorted(found) == sorted(looked_up)
     assert 1 not in found
+
+
+def test_a_text_that_is_not_utf8_hides_no_record(place: Place, console: Console, connection: Connection) -> None:
+    """SQLite stores the Shift_JIS bytes of an imported file as a text. The queue, the search and the lookup list the
+    order, with replacement characters.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    ids = [
+        orders.insert_order(connection, orders.NewOrder(f"O-{n}", 3_300, corporation_number=NUMBERS[0]), NOW)
+        for n in range(2)
+    ]
+    place.drop_table_triggers("orders")
+    connection.exec_driver_sql("UPDATE orders SET payment_method = CAST(x'8ba08d73' AS TEXT) WHERE id = 1")
+    assert read_refs(console, "pending", 50, DEFAULT_SORT_ORDER) == [("Order", id) for id in ids]
+    assert [order.id for order in console.lookup.find_records(NUMBERS[0]).orders] == ids[::-1]
+    found = [order for order in console.lookup.search("O-").orders.records if isinstance(order, Order)]
+    assert {order.id: order.payment_method for order in found} == {1: "\ufffd\ufffd\ufffds", 2: None}
