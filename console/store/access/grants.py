@@ -165,6 +165,8 @@ _RECORD_WRITER_RIGHTS = (
 # chain.
 _HASH_CHAIN_RIGHTS: RightSet = frozenset(("audit_log", "SELECT", column) for column in ("session", "seq", "hash"))
 
+_RIGHTS_OF_BACKUP_ACCOUNTS = frozenset(("SELECT", "LOCK TABLES", "PROCESS", "RELOAD"))
+"""Rights of accounts that read a database for a backup (docs/backup.md). They show no trigger."""
 _PROCEDURE_PREFIX = "PROCEDURE "
 _DESK_REQUEST_TABLES = ("requests", "request_files")
 # Rights of people for whom a worker acts, all of them on views.
@@ -369,12 +371,14 @@ def _parse_roles(roles: str) -> frozenset[str]:
 
 
 def list_tables_with_visible_triggers(conn: Connection) -> frozenset[str] | None:
-    """Return the tables whose triggers the connected account can see. The account belongs to an operator. Return None
-    for the schema account, which can see all triggers, and for an account that belongs to no operator.
+    """Return the tables whose triggers the connected account can see: of an account that may only read, such as one
+    for backups, none. Return None for the schema account, which can see all triggers, and for another account that
+    belongs to no operator.
     """
     roles = _read_roles_of_account(conn)
     if roles is None:
-        return None
+        rights = {right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _parse_grant(line)}
+        return frozenset() if {privilege for _, privilege, _ in rights} <= _RIGHTS_OF_BACKUP_ACCOUNTS else None
     if not is_mariadb(conn):
         return frozenset()
     rights = (right for role in roles - REQUESTER_ROLES for right in RIGHTS_OF_ROLE[role])

@@ -43,13 +43,14 @@ fault.
 class FitnessFinding:
     """Result of one check of the database: `name` is the name of the check, `has_passed` is True if the database
     passed it, and `facts` has the values that were read. `stops_purchases`: if the check failed, the console buys
-    nothing for real money.
+    nothing for real money. `is_partial`: the connected account can't see everything that the check is about.
     """
 
     name: str
     has_passed: bool
     facts: Mapping[str, object] = field(default_factory=dict)
     stops_purchases: bool = True
+    is_partial: bool = False
 
 
 FitnessCheck = Callable[[Connection, Database], Iterator[FitnessFinding]]
@@ -241,15 +242,17 @@ def _check_row_counters(conn: Connection, _: Database) -> Iterator[FitnessFindin
 
 def _check_triggers_and_rights(conn: Connection, _: Database) -> Iterator[FitnessFinding]:
     """Check that the triggers, roles and rights on the server are as this program creates them. Those that the
-    connected account may not see are not checked."""
+    connected account may not see are not checked; the findings are then partial."""
     from console.store.constraints import server_triggers  # imports the dialect of MySQL, which a file doesn't need
 
+    is_partial = grants.list_tables_with_visible_triggers(conn) is not None
     for name, faults in (
         ("guards", server_triggers.find_trigger_faults(conn)),
         ("grants", grants.find_right_faults(conn)),
     ):
         fault_texts = [f"{fault.code} {fault.object_name}" for fault in faults[:_MAX_LISTED_FAULTS]]
-        yield FitnessFinding(name, not faults, {"faults": fault_texts, "count": len(faults)})
+        facts = {"faults": fault_texts, "count": len(faults)}
+        yield FitnessFinding(name, not faults, facts, is_partial=is_partial)
 
 
 def _read_server_variable(conn: Connection, variable_name: str) -> str | None:

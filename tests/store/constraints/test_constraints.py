@@ -10,7 +10,7 @@ from typing import Any
 
 import pymysql
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 
 import console
 from console.domain.payments.states import PAYMENT_TRANSITIONS
@@ -378,6 +378,28 @@ def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
         with database.read() as conn:
             assert server_triggers.find_trigger_faults(conn) == ()
         database.close()
+
+
+def test_an_account_that_can_only_read_reports_no_missing_trigger(sql_server: SqlServer) -> None:
+    """The account for backups of docs/backup.md, which can't see triggers, reports none of them as missing and says
+    that its check is partial; the check of the schema account is complete."""
+    with sql_server.create_temporary_database() as owner:
+        name = make_url(owner).database
+        reader, password = f"reader_{name}", "Read-0nly-account"
+        sql_server.sql(
+            f"CREATE USER `{reader}` IDENTIFIED BY '{password}'", f"GRANT SELECT ON `{name}`.* TO `{reader}`"
+        )
+        try:
+            for url, is_partial in ((owner, False), (sql_server.make_url(reader, password, str(name)), True)):
+                with closing(Database(url, without_time_limit=True)) as database:
+                    if not is_partial:
+                        migrate.upgrade(database)
+                    findings = {finding.name: finding for finding in check_fitness(database)}
+                for check_name in ("guards", "grants"):
+                    finding = findings[check_name]
+                    assert (finding.has_passed, finding.is_partial) == (True, is_partial), finding
+        finally:
+            sql_server.sql(f"DROP USER `{reader}`")
 
 
 def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServer) -> None:
