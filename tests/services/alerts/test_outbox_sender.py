@@ -229,7 +229,7 @@ def test_a_worker_without_a_publisher_leaves_the_alert_of_another_worker(
     receiver.answers, clock = lambda _event, _nth: 503, MovedClock()
     settings = make_webhook_settings(receiver.url)
     with (
-        place.open_desk(sandbox, clock, person="worker", **settings) as first,
+        place.open_desk(sandbox, clock, person="worker", desk=0, **settings) as first,
         place.open_desk(sandbox, clock, person="worker", desk=1, TIME_SCALE="1") as second,
     ):
         store_events(first._context, "a-1")
