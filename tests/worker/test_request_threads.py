@@ -71,3 +71,13 @@ def test_desk_requests_are_polled_again_after_an_unknown_database_error(place: P
     with place.open_desk(sandbox) as console:
         DeskRequestThreads(console.desk_requests, stop)._poll_requests_until_stopped()
     assert present == [(1,)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_locked_request_that_a_restore_has_removed_is_forgotten(place: Place, sandbox: Sandbox) -> None:
+    """The database was restored while the worker waited for the lock of a request that the backup doesn't have. The
+    worker waits for it no longer."""
+    with place.open_desk(sandbox) as console:
+        console.desk_requests._locked_requests.add("00000000-0000-7000-8000-000000000000", "op-a")
+        assert console.desk_requests.take_locked_request()
+        assert not console.desk_requests.has_locked_requests

@@ -539,13 +539,15 @@ def take_locked_request(
 ) -> TakenDeskRequest | None:
     """Take the desk request with the id `desk_request_id` with a lease of `lease_seconds`, and return it. The
     function waits for the locks of the request. During this wait the server lists the session that holds the locks as
-    a blocking session, and a worker can end that session. Return None if the request can no longer be taken; it is
-    marked as lapsed if no worker took it in time.
+    a blocking session, and a worker can end that session. Return None if the request can no longer be taken, or is
+    missing after a restore of the database; it is marked as lapsed if no worker took it in time.
 
     Raises RecordIsBusy while a worker executes another desk request about the same record, even one that was stored
     later.
     """
-    fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one()
+    fence = tx.conn.execute(_FENCE_QUERY, {"desk_request_id": desk_request_id}).scalar_one_or_none()
+    if fence is None:
+        return None
     if not _take_request(tx.conn, desk_request_id, fence, holder, lease_seconds):
         tx.conn.execute(_MARK_REQUESTS_LAPSED_STATEMENT, {"desk_request_id": desk_request_id})
         return None
