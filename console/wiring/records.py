@@ -118,12 +118,12 @@ class RecoveryService:
         limit: int = 50,
         after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
-        order: QueueSortOrder = DEFAULT_SORT_ORDER,
+        sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name`: at most `limit` records that match `record_filter`, in the sort order
-        `order`. `after_cursor` is the cursor that the previous page returned, None for the first page. Raises usage
-        for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
-        return self._queues.read_page(name, limit, after_cursor, record_filter, order)
+        `sort_order`. `after_cursor` is the cursor that the previous page returned, None for the first page. Raises
+        usage for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
+        return self._queues.read_page(name, limit, after_cursor, record_filter, sort_order)
 
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS

@@ -238,13 +238,13 @@ class SchemaWriter:
             )
         return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 
-    def _write_definition(self, name: str, make: Callable[[], Schema]) -> Schema:
-        """Return a reference to the definition `name`; call `make` to create the definition at the first use. A
-        definition may refer to itself.
+    def _write_definition(self, name: str, make_schema: Callable[[], Schema]) -> Schema:
+        """Return a reference to the definition `name`; call `make_schema` to create the definition at the first use.
+        A definition may refer to itself.
         """
         if name not in self.definitions:
             self.definitions[name] = {}
-            self.definitions[name] = make()
+            self.definitions[name] = make_schema()
         return {"$ref": f"#/$defs/{name}"}
 
 

@@ -59,7 +59,7 @@ class QueueReader:
         limit: int = 50,
         after_cursor: str | None = None,
         record_filter: RecordFilter = NO_FILTER,
-        order: QueueSortOrder = DEFAULT_SORT_ORDER,
+        sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
         """Return one page of the queue `name` with the records that the filter `record_filter` selects. In the
         default order, the records that need a person come first, the oldest of them first; then the other
@@ -71,9 +71,11 @@ class QueueReader:
         limit = max(1, min(limit, MAX_ROWS_PER_PAGE))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
-            choice = make_queue_choice(self._context, conn, record_filter, order)
-            read_records = self._read_page_in_default_order if order == DEFAULT_SORT_ORDER else self._read_sorted_page
-            list_parts = (name, format_filter(record_filter), format_sort_order(order))
+            choice = make_queue_choice(self._context, conn, record_filter, sort_order)
+            read_records = (
+                self._read_page_in_default_order if sort_order == DEFAULT_SORT_ORDER else self._read_sorted_page
+            )
+            list_parts = (name, format_filter(record_filter), format_sort_order(sort_order))
             position = None if after_cursor is None else list_cursors.parse_list_cursor(after_cursor, *list_parts)
             stored_records, next_position = read_records(conn, name, limit, position, choice)
             records = complete_readable_records(self._complete_records, conn, stored_records)
@@ -87,7 +89,7 @@ class QueueReader:
             items,
             list_cursors.format_list_cursor(next_position, *list_parts) if next_position is not None else None,
             format_filter(record_filter),
-            format_sort_order(order) if order != DEFAULT_SORT_ORDER else "",
+            format_sort_order(sort_order) if sort_order != DEFAULT_SORT_ORDER else "",
         )
 
     def _read_page_in_default_order(
@@ -115,7 +117,7 @@ class QueueReader:
         the next page begins (None after the last page). `after_position` is the position in the cursor of the
         previous page. Rows that were deleted meanwhile or can't be read are left out, but the next page begins after
         them."""
-        position = queue_cursors.parse_sorted_queue_position(after_position, choice.order.column)
+        position = queue_cursors.parse_sorted_queue_position(after_position, choice.sort_order.column)
         rows = chosen_records.read_sorted_page(conn, name, position, limit, journal.list_lapsed_by_kind(conn), choice)
         next_position = queue_cursors.format_sorted_queue_position(rows[-1][0]) if len(rows) == limit else None
         return [record for _, record in rows if record is not None], next_position
@@ -228,11 +230,14 @@ class QueueReader:
 
 
 def make_queue_choice(
-    context: ServiceContext, conn: Connection, record_filter: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER
+    context: ServiceContext,
+    conn: Connection,
+    record_filter: RecordFilter,
+    sort_order: QueueSortOrder = DEFAULT_SORT_ORDER,
 ) -> QueueChoice:
     """Return the filter and the sort order of a queue as a `QueueChoice` for the store's queries. If the filter or
     the sort order is about the people who have taken records, read the takes too."""
-    choice = QueueChoice(record_filter, order, context.now())
+    choice = QueueChoice(record_filter, sort_order, context.now())
     if not choice.needs_owners:
         return choice
     owners: dict[str, dict[int, str]] = {}

@@ -55,7 +55,7 @@ SCHEMA_ACCOUNT_ONLY_RULE = TriggerRule(NEVER_TRUE_SQL, "only the schema account 
 VERSION_RULE = TriggerRule("NEW.version = OLD.version + 1", "each change raises the version by one")
 """Rule that each UPDATE increments the row's version by one."""
 
-_TOKENS_OF_CONDITION = re.compile(r"'(?:[^']|'')*'|[()]|\b(?:CASE|END|OR)\b")
+_CONDITION_TOKEN_PATTERN = re.compile(r"'(?:[^']|'')*'|[()]|\b(?:CASE|END|OR)\b")
 _TEXT_COLUMNS = frozenset(
     column.name
     for table in worker_schema.metadata.tables.values()
@@ -73,7 +73,7 @@ def split_alternatives(condition_sql: str) -> tuple[str, ...]:
     """
     depth, start = 0, 0
     alternatives = []
-    for token in _TOKENS_OF_CONDITION.finditer(condition_sql):
+    for token in _CONDITION_TOKEN_PATTERN.finditer(condition_sql):
         if token[0] in ("(", "CASE"):
             depth += 1
         elif token[0] in (")", "END"):
@@ -90,7 +90,7 @@ def _is_in_brackets(condition_sql: str) -> bool:
     """True if the condition is enclosed in one pair of brackets: its last character is the closing bracket of its
     first character."""
     depth = 0
-    for token in _TOKENS_OF_CONDITION.finditer(condition_sql):
+    for token in _CONDITION_TOKEN_PATTERN.finditer(condition_sql):
         depth += {"(": 1, ")": -1}.get(token[0], 0)
         if depth == 0:
             return condition_sql[0] == "(" and token.end() == len(condition_sql)

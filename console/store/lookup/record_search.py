@@ -39,7 +39,7 @@ from console.store.queues.definitions import (
     list_reversible_payment_conditions,
 )
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.queues import LapsedIds, get_lapsed_ids
+from console.store.queues.queues import LapsedIds, get_lapsed_ids_of_kind
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.refunds import refunds
 from console.store.schema.claim_columns import is_number_sql
@@ -139,7 +139,7 @@ def find_records(conn: Connection, search: RecordSearch) -> dict[str, FoundRecor
 
 def _find_records_of_kind(conn: Connection, queries: RecordTableQueries, search: RecordSearch) -> FoundRecords:
     """Return the records of one table that fulfil all conditions of the search, at most `search.limit`."""
-    lapsed_ids = get_lapsed_ids(queries, search.lapsed_ids)
+    lapsed_ids = get_lapsed_ids_of_kind(queries, search.lapsed_ids)
     conditions = (
         None if _is_kind_excluded(queries.kind, search) else queries.make_filter_conditions(search.choice, lapsed_ids)
     )
@@ -204,7 +204,7 @@ def _read_records(
     if not ids:
         return ()
     rows = conn.execute(queries.rows_query.where(queries.id.in_(sorted(ids)))).all()
-    records = queries.read_readable_records(conn, rows, get_lapsed_ids(queries, search.lapsed_ids))
+    records = queries.read_readable_records(conn, rows, get_lapsed_ids_of_kind(queries, search.lapsed_ids))
     return tuple(records[row_id] for row_id in ids if row_id in records)
 
 
@@ -253,7 +253,7 @@ def _list_index_ranges(queries: RecordTableQueries, search: RecordSearch) -> Ite
     (`_may_match_unreadable_orders`). A lapsed row is stored with a known outcome but counts as unknown, so the ids of
     the lapsed rows are a range, too.
     """
-    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids(queries, search.lapsed_ids)
+    record_filter, lapsed_ids = search.record_filter, get_lapsed_ids_of_kind(queries, search.lapsed_ids)
     lapsed_rows = [queries.id.in_(sorted(lapsed_ids))] if lapsed_ids else []
     if record_filter.states and record_filter.states.isdisjoint({Certainty.KNOWN, WorkState.NONE}):
         yield [

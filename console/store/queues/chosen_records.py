@@ -33,7 +33,7 @@ from console.store.database.instants import convert_to_aware_utc
 from console.store.queues import filter_sql
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import QueueChoice
-from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids
+from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids_of_kind
 from console.store.queues.table_queries import QueuedRecord, RecordTableQueries
 from console.store.schema.column_types import EPOCH_START
 
@@ -75,16 +75,21 @@ def read_sorted_page(
     for kind_index, kind_queries in enumerate(QUEUE_TABLES):
         if name in kind_queries.conditions_by_queue:
             keys = _make_sorted_keys_query(
-                kind_queries, name, after_position, kind_index, get_lapsed_ids(kind_queries, lapsed_ids), choice
+                kind_queries,
+                name,
+                after_position,
+                kind_index,
+                get_lapsed_ids_of_kind(kind_queries, lapsed_ids),
+                choice,
             )
             if keys is not None:
                 rows = conn.execute(
                     keys,
-                    kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
+                    kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
                     | {"limit": limit},
                 )
                 positions += [SortPosition(*_pad_to_two_keys(row[1:]), kind_index, row[0]) for row in rows]
-    positions.sort(reverse=choice.order.is_descending)
+    positions.sort(reverse=choice.sort_order.is_descending)
     return tuple(_read_records(conn, positions[:limit], lapsed_ids))
 
 
@@ -106,7 +111,7 @@ def _make_sorted_keys_query(
     position of the last row of the previous page. `kind_index` is the index of the table in QUEUE_TABLES.
     `lapsed_ids` are the ids of the table's lapsed records.
     """
-    is_descending = choice.order.is_descending
+    is_descending = choice.sort_order.is_descending
     keys = filter_sql.make_sort_keys(
         kind_queries.kind,
         kind_queries.id,
@@ -114,9 +119,9 @@ def _make_sorted_keys_query(
         kind_queries.make_shown_columns(lapsed_ids),
         choice,
     )
-    is_sorted_by_age = choice.order.column is SortColumn.AGE
+    is_sorted_by_age = choice.sort_order.column is SortColumn.AGE
     # The index has the stored work states; the list shows other ones for lapsed records.
-    is_split_by_work = choice.order.column is SortColumn.WORK and not lapsed_ids
+    is_split_by_work = choice.sort_order.column is SortColumn.WORK and not lapsed_ids
     ranges = kind_queries.list_chosen_ranges(
         name, choice, lapsed_ids, is_split_by_state=is_sorted_by_age or is_split_by_work
     )
@@ -190,7 +195,7 @@ def _read_records(
         ids = sorted(position.id for position in positions if position.kind_index == kind_index)
         if ids:
             rows = conn.execute(kind_queries.rows_query.where(kind_queries.id.in_(ids))).all()
-            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
             records |= {(kind_index, record_id): record for record_id, record in found.items()}
     for position in positions:
         yield position, records.get((position.kind_index, position.id))
@@ -207,11 +212,11 @@ def count_chosen_records(
         _make_range_count_query(kind_queries, rows)
         for kind_queries in QUEUE_TABLES
         if name in kind_queries.conditions_by_queue
-        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids(kind_queries, lapsed_ids))
+        for rows in kind_queries.list_chosen_ranges(name, choice, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
     ]
     values: dict[str, object] = {"limit": limit + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
     rows = conn.execute(union_all(*counts), values).all() if counts else ()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
     return min(sum(row.total for row in rows), limit + 1), convert_to_aware_utc(oldest) if oldest else None
@@ -245,7 +250,7 @@ def count_records_by_cause(
     totals: list[CauseTotal] = []
     is_capped = False
     for kind_queries in QUEUE_TABLES:
-        ids = get_lapsed_ids(kind_queries, lapsed_ids)
+        ids = get_lapsed_ids_of_kind(kind_queries, lapsed_ids)
         for rows in (
             kind_queries.list_chosen_ranges(name, choice, ids) if name in kind_queries.conditions_by_queue else ()
         ):

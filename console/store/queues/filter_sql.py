@@ -47,26 +47,26 @@ _NUMBER_AFTER_ALL_OTHERS = 2**62
 
 @dataclass(frozen=True, slots=True)
 class QueueChoice:
-    """The choice of a queue's records by the filter `record_filter`, and their sort order `order`. Ages are computed
-    at the instant `now`; None if the filter has no condition on the age. `owners` has the person who works on each
-    taken record; None if neither the filter nor the sort order uses it.
+    """The choice of a queue's records by the filter `record_filter`, and their sort order `sort_order`. Ages are
+    computed at the instant `now`; None if the filter has no condition on the age. `owners` has the person who works
+    on each taken record; None if neither the filter nor the sort order uses it.
     """
 
     record_filter: RecordFilter = NO_FILTER
-    order: QueueSortOrder = DEFAULT_SORT_ORDER
+    sort_order: QueueSortOrder = DEFAULT_SORT_ORDER
     now: datetime | None = None
     owners: Owners | None = None
 
     @property
     def is_default(self) -> bool:
         """True if there is no filter and the sort order is the queue's own."""
-        return not self.record_filter and self.order == DEFAULT_SORT_ORDER
+        return not self.record_filter and self.sort_order == DEFAULT_SORT_ORDER
 
     @property
     def needs_owners(self) -> bool:
         """True if the filter or the sort order uses the records' owners, so that the caller must set `owners` from
         the running takes."""
-        return self.record_filter.owner is not None or self.order.column is SortColumn.OWNER
+        return self.record_filter.owner is not None or self.sort_order.column is SortColumn.OWNER
 
 
 UNFILTERED_CHOICE = QueueChoice()
@@ -221,9 +221,9 @@ def make_sort_keys(
     table's column `state_since`; `shown_columns` has the SQL expressions of the other sorted values.
     """
     table = _SortedTable(
-        kind, id_column, since_column, shown_columns, choice.owners or {}, choice.order.is_descending
+        kind, id_column, since_column, shown_columns, choice.owners or {}, choice.sort_order.is_descending
     )
-    return _SORT_KEY_MAKER_BY_COLUMN[choice.order.column](table)
+    return _SORT_KEY_MAKER_BY_COLUMN[choice.sort_order.column](table)
 
 
 def _make_text_key(value: Expression) -> Sequence[Expression]:

@@ -76,7 +76,7 @@ def read_queue_page(
                 name,
                 _make_page_start_key(after_position, rank),
                 limit,
-                get_lapsed_ids(kind_queries, lapsed_ids),
+                get_lapsed_ids_of_kind(kind_queries, lapsed_ids),
                 choice,
             )
             entries += [(QueuePosition(work, since, rank, row_id), row) for (work, since, row_id), row in rows]
@@ -98,12 +98,12 @@ def _read_records(
     for rank, kind_queries in enumerate(QUEUE_TABLES):
         rows = [row for position, row in entries if position.kind_index == rank]
         if rows:
-            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids(kind_queries, lapsed_ids))
+            found = kind_queries.read_readable_records(conn, rows, get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
             records |= {(rank, record_id): record for record_id, record in found.items()}
     return ((position, records.get((position.kind_index, position.id))) for position, _ in entries)
 
 
-def get_lapsed_ids(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> AbstractSet[int]:
+def get_lapsed_ids_of_kind(kind_queries: RecordTableQueries, lapsed_ids: LapsedIds) -> AbstractSet[int]:
     """Return the ids of this table's records whose operation has lapsed: the process that began it crashed or
     froze. `lapsed_ids` has these ids by kind of record."""
     return lapsed_ids.get(kind_queries.kind, frozenset())
@@ -131,7 +131,7 @@ def count_queue_records(conn: Connection, queue_name: str, lapsed_ids: LapsedIds
     empty, or if no such instant is stored."""
     values: dict[str, object] = {"limit": MAX_COUNTED_RECORDS + 1}
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
     query = _make_count_query(queue_name, frozenset(kind for kind, ids in lapsed_ids.items() if ids))
     rows = conn.execute(query, values).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)

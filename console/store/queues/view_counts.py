@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from console.store.database.instants import convert_to_aware_utc
 from console.store.queues.definitions import QUEUE_TABLES
 from console.store.queues.filter_sql import UNFILTERED_CHOICE, QueueChoice
-from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids
+from console.store.queues.queues import MAX_COUNTED_RECORDS, LapsedIds, get_lapsed_ids_of_kind
 from console.store.queues.table_queries import RecordTableQueries
 from console.store.schema.column_types import EPOCH_START
 
@@ -48,9 +48,11 @@ def count_records_of_choices(
     values: dict[str, object] = {"limit": MAX_RECORDS_READ_FOR_COUNT + 1}
     queries: list[Select[Any]] = []
     for kind_queries in QUEUE_TABLES:
-        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids(kind_queries, lapsed_ids))
+        values |= kind_queries.make_lapsed_ids_parameter(get_lapsed_ids_of_kind(kind_queries, lapsed_ids))
         if name in kind_queries.conditions_by_queue:
-            queries += _make_range_queries(kind_queries, name, get_lapsed_ids(kind_queries, lapsed_ids), choices)
+            queries += _make_range_queries(
+                kind_queries, name, get_lapsed_ids_of_kind(kind_queries, lapsed_ids), choices
+            )
     rows = [row._asdict() for row in conn.execute(union_all(*queries), values)] if queries else []
     return tuple(_sum_range_counts(rows, choice_index) for choice_index in range(len(choices)))
 

@@ -39,7 +39,7 @@ class FoldedColumns(NamedTuple):
 
     names: ComparisonForms
     furigana: ComparisonForms
-    places: Sequence[str]
+    prefecture_and_city_texts: Sequence[str]
 
 
 def fold_columns(columns: FileColumns) -> FoldedColumns:
@@ -106,10 +106,10 @@ def fold_streets(columns: FileColumns, folded_columns: FoldedColumns) -> Iterato
     texts = [
         street or ("" if place else address_outside)
         for place, street, address_outside in zip(
-            folded_columns.places, columns.street_number, columns.address_outside, strict=True
+            folded_columns.prefecture_and_city_texts, columns.street_number, columns.address_outside, strict=True
         )
     ]
-    return map(_fold_street, folded_columns.places, texts, *separate_digits(texts))
+    return map(_fold_street, folded_columns.prefecture_and_city_texts, texts, *separate_digits(texts))
 
 
 def extract_folded_address(folded_place_and_street: str) -> str:

@@ -162,7 +162,7 @@ class _IndexedTexts(NamedTuple):
     readings: Sequence[Sequence[str | None]]
     english_names: Sequence[str]
     prefecture_codes: Sequence[str]
-    places: Sequence[str]
+    prefecture_and_city_texts: Sequence[str]
     streets: Sequence[str]
     post_codes: Sequence[str]
 
@@ -179,7 +179,7 @@ def make_terms_of_columns(columns: FileColumns, folded_columns: FoldedColumns) -
             ],
             columns.en_name,
             columns.prefecture_code,
-            folded_columns.places,
+            folded_columns.prefecture_and_city_texts,
             list(map(add, columns.street_number, columns.address_outside)),
             columns.post_code,
         )
@@ -218,9 +218,11 @@ def make_terms_of_rows(rows: Sequence[TextsRow]) -> list[str]:
 def _make_terms(texts: _IndexedTexts) -> list[str]:
     """Return all terms of each corporation, separated by spaces."""
     streets_with_zeros, _ = separate_digits(texts.streets)
-    streets = list(map(_make_street_terms, [place[-1:] for place in texts.places], streets_with_zeros))
+    streets = list(
+        map(_make_street_terms, [place[-1:] for place in texts.prefecture_and_city_texts], streets_with_zeros)
+    )
     term_columns = (
-        map(_make_place_terms, texts.prefecture_codes, texts.places),
+        map(_make_place_terms, texts.prefecture_codes, texts.prefecture_and_city_texts),
         [street_terms for street_terms, _ in streets],
         map(_make_terms_of_numbers, texts.streets, [numbers for _, numbers in streets]),
         map(_make_post_code_terms, texts.post_codes),

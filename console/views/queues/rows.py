@@ -223,14 +223,14 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 @dataclass(frozen=True, slots=True)
 class QueueListQuery:
     """The query of a queue's list: the records of the queue `queue` that match the filter `record_filter` and whose
-    texts contain `words`, sorted by `order`. If `is_grouped_by_cause` is True, the list is grouped by cause. Equal
-    queries select the same records.
+    texts contain `words`, sorted by `sort_order`. If `is_grouped_by_cause` is True, the list is grouped by cause.
+    Equal queries select the same records.
     """
 
     queue: str
     words: str = ""
     record_filter: RecordFilter = NO_FILTER
-    order: QueueSortOrder = DEFAULT_SORT_ORDER
+    sort_order: QueueSortOrder = DEFAULT_SORT_ORDER
     is_grouped_by_cause: bool = False
 
     @property
@@ -243,8 +243,8 @@ class QueueListQuery:
         """Return at most `limit` items of the queue that match the filter of this query. This method ignores the
         query's `words`; `_read_matches` searches the texts of the items for them. `after_cursor` is the cursor at
         which the page begins; None for the first page."""
-        if self.record_filter or self.order != DEFAULT_SORT_ORDER:
-            return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.order)
+        if self.record_filter or self.sort_order != DEFAULT_SORT_ORDER:
+            return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.sort_order)
         return services.recovery.read_queue(self.queue, limit, after_cursor)
 
 

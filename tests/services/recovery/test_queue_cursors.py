@@ -95,9 +95,9 @@ def test_the_rows_of_the_window_refuse_the_cursor_of_another_query(
         QueueListQuery("pending"),
         QueueListQuery("review"),
         QueueListQuery("pending", record_filter=OTHER_FILTER),
-        QueueListQuery("pending", order=QueueSortOrder(SortColumn.CLIENT)),
-        QueueListQuery("pending", order=QueueSortOrder(SortColumn.OWNER)),
-        QueueListQuery("pending", order=QueueSortOrder(SortColumn.OWNER, is_descending=True)),
+        QueueListQuery("pending", sort_order=QueueSortOrder(SortColumn.CLIENT)),
+        QueueListQuery("pending", sort_order=QueueSortOrder(SortColumn.OWNER)),
+        QueueListQuery("pending", sort_order=QueueSortOrder(SortColumn.OWNER, is_descending=True)),
     )
     for query, other in pairwise((*queries, queries[0])):
         first = make_row_reader(query)(console, None, 1)

@@ -47,7 +47,7 @@ def read_refs(console: Console, queue: str, limit: int, order: QueueSortOrder) -
     """Read the queue page by page, and return kind and id of its records."""
     found, cursor = list[tuple[str, int]](), None
     while True:
-        page = console.recovery.read_queue(queue, limit, cursor, order=order)
+        page = console.recovery.read_queue(queue, limit, cursor, sort_order=order)
         found += [(type(item.record).__name__, item.record.id) for item in page.items]
         cursor = page.next_cursor
         if cursor is None:

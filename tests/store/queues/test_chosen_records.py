@@ -130,7 +130,7 @@ def _read_all_pages(
 ) -> list[QueuedRecord]:
     """Read the queue page by page until a page isn't full, and return its records."""
     found, after = list[QueuedRecord](), None
-    read: Any = queues.read_queue_page if choice.order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
+    read: Any = queues.read_queue_page if choice.sort_order == DEFAULT_SORT_ORDER else chosen_records.read_sorted_page
     while True:
         page = read(conn, name, after, limit, lapsed, choice)
         found += [record for _, record in page]

@@ -98,9 +98,9 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
     same result with both."""
     columns = FileColumns(*((value,) for value in fields))
     folded = fold_columns(columns)
-    address = "".join((*folded.places, *columns.street_number)) or columns.address_outside[0]
+    address = "".join((*folded.prefecture_and_city_texts, *columns.street_number)) or columns.address_outside[0]
     (street,) = fold_streets(columns, folded)
-    assert extract_folded_address(fold_address(folded.places[0]) + street) == fold_address(address)
+    assert extract_folded_address(fold_address(folded.prefecture_and_city_texts[0]) + street) == fold_address(address)
 
 
 @settings(max_examples=100)
