@@ -145,9 +145,11 @@ def test_a_spool_whose_log_was_deleted_is_used_no_more(tmp_path: Path, spool: Sp
     begin_operation(spool, make_intent("op-1"))
     for suffix in ("-wal", "-shm"):
         (tmp_path / f"{FILE_NAME}{suffix}").unlink()
-    for call in (lambda: begin_operation(spool, make_intent("op-2")), lambda: spool.find("op-1")):
-        with pytest.raises(ConsoleError) as refused:
-            call()
+    with pytest.raises(ConsoleError) as refused_write:
+        begin_operation(spool, make_intent("op-2"))
+    with pytest.raises(ConsoleError) as refused_read:
+        spool.find("op-1")
+    for refused in (refused_write, refused_read):
         assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "taken_away")
     spool.close()
     with closing(Spool(tmp_path, Cipher(KEY))) as later:
