@@ -6,7 +6,18 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Column, Connection, Integer, Select, bindparam, literal, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Executable,
+    Integer,
+    Select,
+    bindparam,
+    literal,
+    select,
+    union_all,
+)
 
 from console.domain.payments.records import Order, Payment
 from console.domain.records import CreditCheck
@@ -73,7 +84,9 @@ def find_ids_by_prefix(conn: Connection, text: str, limit: int) -> dict[str, set
     account that reads masked views, payers aren't searched, because the account can't see them.
     """
     ids: dict[str, set[int]] = {orders.ORDER_KIND: set(), payments.PAYMENT_KIND: set(), refunds.REFUND_KIND: set()}
-    searches = [(_IDS_BY_NUMBER_PREFIX_QUERY, spelling) for spelling in list_number_spellings(text)]
+    searches: list[tuple[Executable, str]] = [
+        (_IDS_BY_NUMBER_PREFIX_QUERY, spelling) for spelling in list_number_spellings(text)
+    ]
     if not reads_views(conn):
         searches += [(_IDS_BY_PAYER_PREFIX_QUERY, spelling) for spelling in list_name_spellings(text)]
     for query, spelling in searches:
