@@ -105,7 +105,7 @@ _ERRORS_OF_CODE: Mapping[ErrorCode, set[int]] = {
     ),
     ErrorCode.READ_ONLY: _READ_ONLY_NODE_ERRORS | {_READ_ONLY_SESSION_ERROR},
     ErrorCode.STORAGE_FULL: _STORAGE_FULL_ERRORS | _NO_MEMORY_ERRORS,
-    ErrorCode.SCHEMA_MISMATCH: {1054, 1146},
+    ErrorCode.SCHEMA_MISMATCH: {1054, 1146, 1356, 1449},  # no such column or table; invalid view; no such definer
 }
 _CODE_BY_NUMBER = {number: code for code, numbers in _ERRORS_OF_CODE.items() for number in numbers}
 """The error code that a person sees, by the error number of the server or of the client library."""

@@ -146,6 +146,6 @@ def read_authorisation_error(person: str, server: SqlServer, database: str, env:
 
 
 def _drop_database_and_accounts(server: SqlServer, name: str) -> None:
-    accounts = (f"{name}-schema", "op-a", "lead-b", "night")
-    server.drop_database(server.make_url(f"{name}-schema", "", name))
+    accounts = (f"{name}_schema", "op-a", "lead-b", "night")
+    server.drop_database(server.make_url(f"{name}_schema", "", name))
     server.sql(*(f"DROP USER IF EXISTS `{account}`@`%`" for account in accounts))

@@ -101,6 +101,8 @@ def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
         (1041, "Out of memory", "storage_full", {}),
         (1206, "The total number of locks exceeds the lock table size", "storage_full", {}),
         (1615, "Prepared statement needs to be re-prepared", "database_locked", {}),
+        (1356, "View 'books_people.console_meta' references invalid table(s)", "schema_mismatch", {}),
+        (1449, "The user specified as a definer does not exist", "schema_mismatch", {}),
     ],
 )
 def test_a_limit_or_setting_of_the_server_is_no_bug(
