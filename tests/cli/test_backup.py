@@ -766,6 +766,32 @@ def test_two_restores_in_one_second_keep_both_files(
 
 
 @expects_loss_log
+def test_a_database_without_hard_links_is_restored(
+    terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file system without hard links, a restore keeps the replaced file by renaming it. If the new file can't
+    take its place, the former one gets its name back.
+    """
+    assert buy_check(terminal, NEW).status == 0
+
+    def raise_no_links(self: Path, target: Path) -> None:
+        raise PermissionError("no links here")
+
+    def raise_disk_error(self: Path, target: Path) -> None:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", raise_disk_error)
+        assert terminal.json("db", "restore", str(backup)).exit_status_and_code == (6, "storage_full")
+    assert len(read_checks(terminal, NEW)) == 1
+    kept = Path(terminal.json("db", "restore", str(backup)).data["kept"])
+    assert (len(read_checks(terminal, KEPT)), read_checks(terminal, NEW)) == (1, [])
+    with closing(sqlite3.connect(kept)) as conn:
+        assert conn.execute("SELECT COUNT(*) FROM hansha_alarmbox_credit_checks").fetchall() == [(2,)]
+
+
+@expects_loss_log
 def test_a_database_behind_a_link_is_replaced_for_every_desk(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:

@@ -201,9 +201,9 @@ def replace_database_file(
     same folder under the name `former_file_name` (with a number if that name is used). Return the new path of the
     former file; None if there was no former file. `prepare` may change the new file before it gets its name.
 
-    If the process is killed during the replacement, `database` is either the former file or the new one. Raises
-    ConsoleError `database_locked` (in_use) if another process has the former file open and it isn't damaged;
-    `storage_full` if the files can't be written.
+    If the process is killed during the replacement, `database` is either the former file or the new one; on a file
+    system without hard links it may be missing. Raises ConsoleError `database_locked` (in_use) if another process has
+    the former file open and it isn't damaged; `storage_full` if the files can't be written.
 
     If `database` is a symbolic link, the file to which it points is replaced. Other desks may use that file under its
     own path, and would otherwise continue to use the former database.
@@ -220,7 +220,7 @@ def replace_database_file(
             former_path = _link_former_database(database, former_file_name) if database.exists() else None
             # also if the file is gone, but not its log: SQLite would write that into the new file
             _rename_side_files(database, former_path or database.with_name(f"{former_file_name}-{draft.name[-12:]}"))
-            draft.replace(database)
+            _give_database_name(draft, database, former_path)
             sync_folder(database.parent)
             return former_path
     finally:
@@ -228,9 +228,22 @@ def replace_database_file(
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
+def _give_database_name(draft: Path, database: Path, former_path: Path | None) -> None:
+    """Give the new file `draft` the name `database`. If that fails, and the former file could only be renamed to
+    `former_path`, give it its name back."""
+    try:
+        draft.replace(database)
+    except BaseException:
+        if former_path is not None and not database.exists():
+            former_path.rename(database)
+        raise
+
+
 def _link_former_database(database: Path, former_file_name: str) -> Path:
     """Create a second name for the database file in the same folder: `former_file_name`, with a number if that name
-    is used. Return the path with this name.
+    is used. Return the path with this name. On a file system without hard links (FAT, some shares), the file is
+    renamed instead, so that there is no file `database` until the new one gets this name. A copy would lack what
+    another desk writes meanwhile.
     """
     require_unused_database(database)
     former_path = database.with_name(former_file_name)
@@ -238,7 +251,10 @@ def _link_former_database(database: Path, former_file_name: str) -> Path:
         try:
             former_path.hardlink_to(database)
             break
-        except FileExistsError:
+        except OSError as error:
+            if not (isinstance(error, FileExistsError) or former_path.exists()):
+                database.rename(former_path)
+                break
             former_path = database.with_name(f"{former_file_name}-{number}")
     return former_path
 
