@@ -275,4 +275,4 @@ def test_a_full_disk_of_the_worker_is_not_a_program_error() -> None:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert refused.value.code == ErrorCode.STORAGE_FULL
-    assert str(refused.value.detail["file"]).endswith("evidence")
+    assert str(refused.value.detail.get("file")).endswith("evidence")

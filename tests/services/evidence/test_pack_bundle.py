@@ -154,5 +154,5 @@ def test_a_full_disk_is_no_damage_of_a_bundle(pack_desk: PackDesk, records: list
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert refused.value.code == ErrorCode.STORAGE_FULL
-    assert str(refused.value.detail["file"]).endswith("copy.zip")
+    assert str(refused.value.detail.get("file")).endswith("copy.zip")
     assert verify_pack(path).is_intact

@@ -329,12 +329,16 @@ def test_a_folder_that_is_replaced_during_use_is_reported(tmp_path: Path) -> Non
     database = Database(f"sqlite:///{home / 'console.db'}")
     migrate.ensure_schema(database)
     home.rename(away)
-    for replace_home in (home.touch, lambda: home.symlink_to(home)):
-        replace_home()
-        for call in (
-            lambda: migrate.read_meta_and_schema(database),
-            lambda: database.write(lambda tx: migrate.write_meta(tx.conn, "any", "value")),
-        ):
+    calls: tuple[Callable[[], object], ...] = (
+        lambda: migrate.read_meta_and_schema(database),
+        lambda: database.write(lambda tx: migrate.write_meta(tx.conn, "any", "value")),
+    )
+    for is_link in (False, True):
+        if is_link:
+            home.symlink_to(home)
+        else:
+            home.touch()
+        for call in calls:
             with pytest.raises(ConsoleError) as refused:
                 call()
             assert (refused.value.code, refused.value.detail["problem"]) == (
