@@ -262,6 +262,7 @@ class UsageProblem(Reason):
     the file of accounts.
 
     ACCOUNTS_ACCOUNT_OF_SERVER: a new person has the name of an account that has rights on the whole server.
+    ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE: another schema account of the server has created the person's own role.
     ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether the person acts directly or a worker acts for the person.
     ACCOUNTS_ASKS_WITH_ACTS: an entry has the old key `asks` together with the key `acts`, or `asks` with another
     value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: the file gives another role to an account that has been a worker's
@@ -276,6 +277,7 @@ class UsageProblem(Reason):
 
     INVALID_ACCOUNT_NAME = "account_name"
     ACCOUNTS_ACCOUNT_OF_SERVER = "accounts_account_of_server"
+    ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE = "accounts_other_database"
     ACCOUNTS_ACTS_NOT_STATED = "accounts_acting"
     ACCOUNTS_ASKS_WITH_ACTS = "accounts_asks"
     ACCOUNTS_FLAG_NOT_BOOLEAN = "accounts_flag"

@@ -241,12 +241,20 @@ def _refuse_implicit_changes(changes: Sequence[_AccountChange]) -> None:
 def _refuse_accounts_of_others(conn: Connection, changes: Sequence[_AccountChange]) -> None:
     """Raise ConsoleError `usage` if a new person of the file has the name of an account with rights on the whole
     server, such as that of a database administrator or of a replica. Otherwise the command would change this
-    account's password and limits, and the person would have the account's rights, which no trigger refuses."""
+    account's password and limits, and the person would have the account's rights, which no trigger refuses. Raise it
+    also for a person whose account belongs to another database of the server: the command would change the password
+    there, too, and end at the first GRANT of the account's own role."""
     new_entries = [change.entry for change in changes if change.stored_person is None]
     names = account_properties.find_names_with_rights_on_server(conn, [entry.person.name for entry in new_entries])
     for entry in new_entries:
         if entry.person.name in names:
             raise make_account_file_error(UsageProblem.ACCOUNTS_ACCOUNT_OF_SERVER, entry.line, entry.person.name)
+    entries = [change.entry for change in changes]
+    names = grants.find_names_of_other_databases(conn, [entry.person.name for entry in entries])
+    for entry in entries:
+        if entry.person.name in names:
+            problem = UsageProblem.ACCOUNTS_ACCOUNT_OF_OTHER_DATABASE
+            raise make_account_file_error(problem, entry.line, entry.person.name)
 
 
 _AUDIT_ACTION_BY_CHANGE = {

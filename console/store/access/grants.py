@@ -242,6 +242,22 @@ def make_own_role_name(person_name: str) -> str:
     return f"console:{person_name}"
 
 
+def find_names_of_other_databases(conn: Connection, people_names: Iterable[str]) -> frozenset[str]:
+    """Return the names of those people whose own role exists on MariaDB although the connected account may not grant
+    it: another schema account has created it. Return none if the connected account may not read `mysql.user`."""
+    if not is_mariadb(conn):
+        return frozenset()
+    try:
+        roles = set(conn.exec_driver_sql("SELECT User FROM mysql.user WHERE is_role = 'Y'").scalars())
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        return frozenset()
+    grantable = "SELECT role_name FROM information_schema.applicable_roles WHERE is_grantable = 'YES'"
+    others = {str(role) for role in roles - set(conn.exec_driver_sql(grantable).scalars())}
+    return frozenset(name for name in people_names if make_own_role_name(name) in others)
+
+
 def read_held_roles(conn: Connection, people_names: Iterable[str]) -> dict[str, frozenset[str]]:
     """Return, by the name of each person, the server's roles of this database that the person's account has or may
     have. They can differ from those in the table `operators`, if a run of `db accounts apply` was broken off.

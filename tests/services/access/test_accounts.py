@@ -585,6 +585,31 @@ def test_an_administrators_account_of_the_server_becomes_nobodys(accounts: Accou
     accounts.server.sql(f"DROP USER `{taken}`@`%`")
 
 
+def test_an_account_of_another_database_keeps_its_password(accounts: AccountsByFile) -> None:
+    """On MariaDB, a new person has the name of an account that another schema account of the server has created, as
+    for another database. The file is refused before the account's password changes. Without the role that the other
+    schema account owns, the file is applied.
+    """
+    if not accounts.server.is_mariadb:
+        pytest.skip("only on MariaDB has each account a role of its own")
+    name = f"twin.{accounts.mark}"
+    accounts.server.sql(
+        f"GRANT SELECT ON mysql.user TO `{accounts.console.database.account_name}`@`%`",
+        f"CREATE USER `{name}`@`%` IDENTIFIED BY 'own'",
+        f"CREATE ROLE `{grants.make_own_role_name(name)}`",
+    )
+    twin = accounts.make_entry("twin", "operator")
+    for run in (accounts.preview_entries, accounts.apply_entries):
+        with pytest.raises(ConsoleError, match="usage") as refused:
+            run(twin, twin="pw")
+        assert refused.value.detail["problem"] == "accounts_other_database"
+    with accounts.server.connect(name, "own"):
+        assert accounts.read_stored_people() == []
+    accounts.server.sql(f"DROP ROLE `{grants.make_own_role_name(name)}`")
+    accounts.apply_entries(twin, twin="pw")
+    assert accounts.may_execute("twin", "pw", READ_OPERATIONS_SQL)
+
+
 def test_the_name_of_a_former_worker_is_not_given_to_a_person(accounts: AccountsByFile) -> None:
     """An account name that once belonged to a worker can't be given to a person, even while the worker's account is
     disabled, because the worker's audit roots are recognised by that name.
